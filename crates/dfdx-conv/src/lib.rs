@@ -1,0 +1,1 @@
+//! Convolution, pooling, up-sampling and batch norm for dfdx on stable Rust.

@@ -1,0 +1,1 @@
+//! A U-Net trained on stable Rust: data folders, training, metrics, checkpoints.

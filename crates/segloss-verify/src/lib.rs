@@ -1,0 +1,1 @@
+//! The proof of segloss: oracles, finite differences, fixtures, planted bugs, reports.
