@@ -1,1 +1,67 @@
 //! Losses for imbalanced semantic segmentation: value and gradient, proven.
+//!
+//! A [`LossSpec`] names a loss with all its options; a [`Loss`] computes it on an [`Input`] of logits and
+//! a [`Target`], and writes the gradient into a buffer that the caller keeps. Nothing here knows a
+//! framework: the gradient fits any of them.
+//!
+//! ```
+//! use ndarray::array;
+//! use segloss::{Input, Layout, Loss, LossSpec, Target};
+//!
+//! // The document's own formula (S3) on its worked example, channels-last.
+//! let spec = LossSpec::from_toml("kind = 'document_categorical'\nlayout = 'channels_last'")?;
+//! let logits = array![[[[0.5_f32, 0.3, 0.7], [0.6, 0.3, 0.2]], [[0.7, 0.9, 0.6], [0.3, 0.9, 0.3]]]];
+//! let labels = array![[[1_u8, 0], [0, 1]]];
+//! let input = Input::new(logits.view(), Target::indices(labels.view()))?;
+//! let result = Loss::new(spec)?.value(&input)?;
+//! assert_eq!(result.value as f32, 0.33938637);
+//! println!("{}", result.warnings[0]); // its weight is 1/3 for every class and balances nothing
+//! # Ok::<(), segloss::Error>(())
+//! ```
+//!
+//! # Symbols
+//!
+//! N images, C classes, P pixels; z logits, p softmax, σ sigmoid; y target, w weight; f_c the share of
+//! class c among the valid pixels. [`Layout`] says where the class axis lies; both give the same values.
+//!
+//! # What holds for every kind
+//!
+//! - The value is numerator / [`Denominator`], both sums over the pixels that are not ignored; parts
+//!   of a batch combine to the whole ([`Loss::part`]), value and gradient.
+//! - Ignored pixels contribute nothing, even where their logits are NaN or ±∞. With every pixel ignored
+//!   the value is 0, the gradient is 0, and [`Warning::AllIgnored`] says so.
+//! - [Weights](WeightSpec) come from the labels alone and are constants for the gradient.
+//! - Results are bit-identical for any number of threads.
+//! - A bad label, shape, weight or logit is an [`Error`] that names what was expected, what came and where.
+
+mod census;
+mod class_prediction;
+mod element;
+mod error;
+mod input;
+mod kind;
+pub mod kinds;
+mod layout;
+mod loss;
+mod plan;
+mod spec;
+mod stable;
+mod sums;
+mod target;
+mod tiles;
+mod warning;
+mod weights;
+
+pub use census::Census;
+pub use class_prediction::class_prediction;
+pub use element::Element;
+pub use error::{Error, Problem};
+pub use input::Input;
+pub use kind::{Kind, KindInfo};
+pub use layout::Layout;
+pub use loss::{Evaluation, Loss};
+pub use plan::Plan;
+pub use spec::{Absent, Denominator, LossSpec, Normalise, Scheme, Source, Threshold, WeightSpec};
+pub use sums::{Broken, ClassSums, Sums};
+pub use target::{Label, Target};
+pub use warning::Warning;

@@ -1,0 +1,154 @@
+//! What can be wrong with a loss's description or its input, said so that it can be mended.
+
+use std::fmt::Write;
+
+/// An error of this crate: which operation failed, and on what.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+#[error("{operation}: {problem}")]
+pub struct Error {
+    /// The operation that refused: a loss kind's name, or "loss specification".
+    pub operation: &'static str,
+    /// What it found.
+    pub problem: Problem,
+}
+
+/// What was expected, what came, and where.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Problem {
+    /// The text of a specification is not TOML or JSON, or has an unknown key or value.
+    #[error("{message}")]
+    Syntax {
+        /// The parser's words, with line and column.
+        message: String,
+    },
+    /// An option has a value that this kind of loss cannot use.
+    #[error("`{key}` is {found}; expected {expected}")]
+    Option {
+        /// The option's key in the specification.
+        key: &'static str,
+        /// What it may be.
+        expected: String,
+        /// What it was.
+        found: String,
+    },
+    /// Logits need an image and a class axis.
+    #[error("logits have shape {found:?}; expected at least two axes, images and classes")]
+    Rank {
+        /// The shape that came.
+        found: Vec<usize>,
+    },
+    /// An axis of length zero.
+    #[error("logits have shape {found:?}; an axis of length 0 leaves nothing to compute")]
+    Empty {
+        /// The shape that came.
+        found: Vec<usize>,
+    },
+    /// Two arrays that belong together do not fit.
+    #[error("{operand} has shape {found:?}; expected {expected:?} beside these logits")]
+    Shape {
+        /// Which array.
+        operand: &'static str,
+        /// The shape it must have.
+        expected: Vec<usize>,
+        /// The shape it has.
+        found: Vec<usize>,
+    },
+    /// A flat buffer has the wrong number of elements.
+    #[error("{operand} holds {found} elements; expected {expected}")]
+    Length {
+        /// Which buffer.
+        operand: &'static str,
+        /// How many elements it must hold.
+        expected: usize,
+        /// How many it holds.
+        found: usize,
+    },
+    /// An array view whose elements do not lie in row-major order without gaps.
+    #[error("{operand} is not contiguous in row-major order; pass `.as_standard_layout()` of it")]
+    NotContiguous {
+        /// Which array.
+        operand: &'static str,
+    },
+    /// A class index that names no class.
+    #[error("target label {label} at {index:?} is no class: expected 0..={} {}", classes - 1, or_ignored(*ignore_index))]
+    Label {
+        /// The label that came.
+        label: i64,
+        /// How many labels there are.
+        classes: usize,
+        /// The label that would have been ignored.
+        ignore_index: Option<i64>,
+        /// Where: (image, spatial…).
+        index: Vec<usize>,
+    },
+    /// An entry of a target distribution that is negative, NaN or infinite.
+    #[error("target holds {value} for class {class} at {index:?}; expected a number from 0 to {}", finite(*limit))]
+    Distribution {
+        /// The value that came.
+        value: f64,
+        /// The class it stands for.
+        class: usize,
+        /// The largest number that may stand there: 1 for the binary kinds.
+        limit: f64,
+        /// Where: (image, spatial…).
+        index: Vec<usize>,
+    },
+    /// A logit of a valid pixel that leaves the loss undefined.
+    #[error(
+        "logit of class {class} at {index:?} is {value}; ignored pixels may hold anything, valid ones must be finite"
+    )]
+    Logit {
+        /// The value that came.
+        value: f64,
+        /// The class it stands for.
+        class: usize,
+        /// Where: (image, spatial…).
+        index: Vec<usize>,
+    },
+    /// The loss of a pixel leaves the range of its number type although its logits are finite.
+    #[error("the loss at {index:?} overflows {element}: its weights are too large for this number type")]
+    Overflow {
+        /// The number type.
+        element: &'static str,
+        /// Where: (image, spatial…).
+        index: Vec<usize>,
+    },
+    /// The number of weights, thresholds or other per-class options differs from the number of classes.
+    #[error("`{key}` has {found} entries; these logits need {expected}")]
+    PerClass {
+        /// The option's key in the specification.
+        key: &'static str,
+        /// How many are needed.
+        expected: usize,
+        /// How many came.
+        found: usize,
+    },
+    /// A plan made for other images than those of the part.
+    #[error(
+        "the plan covers {plan} images of {plan_classes} classes; this part has {part} of {part_classes}"
+    )]
+    Plan {
+        /// Images in the plan.
+        plan: usize,
+        /// Classes in the plan.
+        plan_classes: usize,
+        /// Images in the part.
+        part: usize,
+        /// Classes in the part.
+        part_classes: usize,
+    },
+}
+
+fn finite(limit: f64) -> String {
+    if limit < f64::MAX { limit.to_string() } else { "any finite one".to_owned() }
+}
+
+fn or_ignored(ignore_index: Option<i64>) -> String {
+    let mut text = String::new();
+    match ignore_index {
+        Some(label) => _ = write!(text, "or the ignored {label}"),
+        None => text.push_str("(no `ignore_index` is set)"),
+    }
+    text
+}

@@ -1,0 +1,98 @@
+//! Logits, target and mask of one call, checked against each other.
+
+use crate::element::Element;
+use crate::error::{Error, Problem};
+use crate::layout::{Geometry, Layout};
+use crate::target::{Label, Target, Values};
+use ndarray::{ArrayView, Dimension};
+
+/// What a loss is computed from: logits, their target and, where needed, a mask of valid pixels.
+///
+/// ```
+/// use ndarray::array;
+/// use segloss::{Input, Target};
+///
+/// let logits = array![[[2.0_f32, -1.0], [0.5, 0.0]]]; // (N, C, pixels) = (1, 2, 2)
+/// let labels = array![[0_u8, 1]];                     // (N, pixels)
+/// let input = Input::new(logits.view(), Target::indices(labels.view()))?;
+/// # Ok::<(), segloss::Error>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct Input<'a, T> {
+    pub(crate) logits: &'a [T],
+    pub(crate) shape: Vec<usize>,
+    pub(crate) target: Target<'a, T>,
+    pub(crate) mask: Option<(Vec<usize>, &'a [bool])>,
+}
+
+const OPERATION: &str = "input";
+
+impl<'a, T: Element> Input<'a, T> {
+    /// Pairs logits with their target. Which axis holds the classes is the loss's own
+    /// [`Layout`], so shapes are compared when a loss is computed.
+    ///
+    /// # Errors
+    /// [`Problem::NotContiguous`] for a view with gaps or a permuted one.
+    pub fn new<D: Dimension>(logits: ArrayView<'a, T, D>, target: Target<'a, T>) -> Result<Self, Error> {
+        let refuse = |operand| Error { operation: OPERATION, problem: Problem::NotContiguous { operand } };
+        let shape = logits.shape().to_vec();
+        let logits = logits.to_slice().ok_or_else(|| refuse("logits"))?;
+        if matches!(target.values, Values::NotContiguous) {
+            return Err(refuse("target"));
+        }
+        Ok(Self { logits, shape, target, mask: None })
+    }
+
+    /// The same from plain slices: `logits` in row-major order of `shape`, one label a pixel.
+    ///
+    /// # Errors
+    /// [`Problem::Length`] if `logits` does not hold as many elements as `shape` says.
+    pub fn from_slices<L: Label>(logits: &'a [T], shape: &[usize], labels: &'a [L]) -> Result<Self, Error> {
+        let expected = shape.iter().product();
+        if logits.len() != expected {
+            let problem = Problem::Length { operand: "logits", expected, found: logits.len() };
+            return Err(Error { operation: OPERATION, problem });
+        }
+        let target = Target { shape: None, values: Values::Indices(L::wrap(labels)) };
+        Ok(Self { logits, shape: shape.to_vec(), target, mask: None })
+    }
+
+    /// Leaves out the pixels where `mask` (N, spatial…) is false, besides those with the ignored index.
+    ///
+    /// # Errors
+    /// [`Problem::NotContiguous`] for a view with gaps or a permuted one.
+    pub fn with_mask<D: Dimension>(mut self, mask: ArrayView<'a, bool, D>) -> Result<Self, Error> {
+        let shape = mask.shape().to_vec();
+        let problem = Problem::NotContiguous { operand: "mask" };
+        let mask = mask.to_slice().ok_or(Error { operation: OPERATION, problem })?;
+        self.mask = Some((shape, mask));
+        Ok(self)
+    }
+
+    /// Fits the arrays to each other, once the layout is known.
+    pub(crate) fn geometry(&self, operation: &'static str, layout: Layout) -> Result<Geometry, Error> {
+        let geometry = Geometry::new(operation, &self.shape, layout)?;
+        let fit = |operand, expected: Vec<usize>, found: &Vec<usize>| {
+            if *found == expected {
+                return Ok(());
+            }
+            Err(Error { operation, problem: Problem::Shape { operand, expected, found: found.clone() } })
+        };
+        match (&self.target.shape, &self.target.values) {
+            (Some(shape), Values::Indices(_)) => fit("target", geometry.pixel_shape(), shape)?,
+            (Some(shape), _) => fit("target", geometry.full_shape(), shape)?,
+            (None, Values::Indices(labels)) => {
+                let expected = geometry.images * geometry.pixels;
+                if labels.len() != expected {
+                    let problem = Problem::Length { operand: "target", expected, found: labels.len() };
+                    return Err(Error { operation, problem });
+                }
+            }
+            (None, _) => unreachable!("only index targets come without a shape"),
+        }
+        if let Some((shape, _)) = &self.mask {
+            fit("mask", geometry.pixel_shape(), shape)?;
+        }
+        Ok(geometry)
+    }
+}

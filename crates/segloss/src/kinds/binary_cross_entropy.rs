@@ -1,0 +1,48 @@
+//! Sigmoid cross-entropy: one binary problem per channel, for one class or classes that may overlap.
+//!
+//! ```text
+//! value     L = Σ_c w⁺_c·y_c·softplus(−z_c) + w⁻_c·(1 − y_c)·softplus(z_c)
+//! gradient  ∂L/∂z_c = w⁻_c·(1 − y_c)·σ(z_c) − w⁺_c·y_c·σ(−z_c)
+//! ```
+//!
+//! softplus(−z) = −ln σ(z) and softplus(z) = −ln(1 − σ(z)), without the overflow of either logarithm.
+//!
+//! - Shapes: logits (N, C, spatial…) or (N, spatial…, C). With C = 1 index targets are 0 and 1; with
+//!   more channels an index stands for its one-hot vector (one against the rest). Distributions hold
+//!   each channel's own y in [0, 1].
+//! - Weights: a pair (w⁻, w⁺) per channel, from that channel's own share of positives. `complement` per
+//!   sample is the document's S1 rule, w⁺ = 1 − f and w⁻ = f, without its threshold.
+//! - Denominator: [`WeightSum`](crate::Denominator::WeightSum) = Σ of the weights of all entries, so that
+//!   without weights it is the plain mean over valid pixels and channels.
+//! - Confidently wrong: the loss grows like |z|, the gradient tends to ±w; never zero.
+//! - Absent positives: under `complement` w⁻ = f = 0, so that an image without positives teaches nothing;
+//!   under `inverse_frequency` its negatives weigh ½ each.
+//!
+//! Reference: Bishop 2006, *Pattern Recognition and Machine Learning*, eq. 4.90 and 4.91.
+
+use super::{PixelLoss, PixelTarget, PixelWeights};
+use crate::element::Element;
+use crate::stable::Logistic;
+
+pub(crate) struct BinaryCrossEntropy;
+
+impl<T: Element> PixelLoss<T> for BinaryCrossEntropy {
+    fn pixel(
+        &self,
+        z: &[T],
+        y: PixelTarget<'_, T>,
+        w: PixelWeights<'_, T>,
+        loss: &mut [T],
+        gradient: &mut [T],
+    ) {
+        for c in 0..z.len() {
+            let at = Logistic::new(z[c]);
+            let (positive, negative) = (y.of(c), T::one() - y.of(c));
+            let (w_negative, w_positive) = (w.loss[2 * c], w.loss[2 * c + 1]);
+            loss[c] = w_positive * positive * at.softplus_negated + w_negative * negative * at.softplus;
+
+            let (w_negative, w_positive) = (w.gradient[2 * c], w.gradient[2 * c + 1]);
+            gradient[c] = w_negative * negative * at.sigmoid - w_positive * positive * at.sigmoid_negated;
+        }
+    }
+}

@@ -1,0 +1,18 @@
+//! The source document's S3: softmax cross-entropy times one scalar weight.
+//!
+//! ```text
+//! w = Σy / size(y)                        over the batch, or over each image
+//! value     L = w·Σ_c y_c·(−ln p_c)
+//! gradient  ∂L/∂z_k = w·(p_k·Σ_{c≠k} y_c − y_k·(1 − p_k))
+//! ```
+//!
+//! **The weight balances nothing.** Each pixel has one label, so that for one-hot targets Σy is the number
+//! of pixels and w is exactly 1/C whatever the image holds; every class gets the same factor. One weight
+//! per class and per image is what the thread asks for (S5, S9):
+//! [`cross_entropy`](super::cross_entropy) with `weights.source = "per_sample"`.
+//!
+//! The pixel's loss is that of [`cross_entropy`](super::cross_entropy) with w in every column; only the
+//! weight and the default denominator, [`Elements`](crate::Denominator::Elements) (the mean over the
+//! pixels), are the document's.
+//!
+//! Reference: the source document, S3.

@@ -1,0 +1,41 @@
+//! The source document's S2: −y·ln σ(z) for every class, without its overflow.
+//!
+//! ```text
+//! value     L = Σ_c y_c·softplus(−z_c)
+//! gradient  ∂L/∂z_c = −y_c·σ(−z_c)
+//! ```
+//!
+//! The document warns that `-y_true * log(sigmoid(y_pred))` overflows for z < 0: σ underflows to 0 and its
+//! logarithm to −∞. softplus(−z) is the same number at every z.
+//!
+//! **What it cannot do:** a channel with y = 0 has no loss and no gradient, however confident it is, by the
+//! formula's own definition. Everything positive everywhere is its minimum. Use
+//! [`cross_entropy`](super::cross_entropy) or [`binary_cross_entropy`](super::binary_cross_entropy).
+//!
+//! - Shapes, targets: as for [`binary_cross_entropy`](super::binary_cross_entropy); no weights.
+//! - Denominator: [`Elements`](crate::Denominator::Elements), every entry of the logits.
+//!
+//! Reference: the source document, S2.
+
+use super::{PixelLoss, PixelTarget, PixelWeights};
+use crate::element::Element;
+use crate::stable::Logistic;
+
+pub(crate) struct DocumentSigmoid;
+
+impl<T: Element> PixelLoss<T> for DocumentSigmoid {
+    fn pixel(
+        &self,
+        z: &[T],
+        y: PixelTarget<'_, T>,
+        w: PixelWeights<'_, T>,
+        loss: &mut [T],
+        gradient: &mut [T],
+    ) {
+        for c in 0..z.len() {
+            let at = Logistic::new(z[c]);
+            loss[c] = w.loss[2 * c + 1] * y.of(c) * at.softplus_negated;
+            gradient[c] = -(w.gradient[2 * c + 1] * y.of(c) * at.sigmoid_negated);
+        }
+    }
+}

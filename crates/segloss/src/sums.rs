@@ -1,0 +1,86 @@
+//! The result of a part: sums that add up, so that tiles, micro-batches and threads change nothing.
+
+use crate::spec::Denominator;
+use serde::Serialize;
+
+/// The sums of a loss over some of its pixels; a commutative monoid under [`Sums::combine`], up to the
+/// rounding of `f64` addition.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Sums {
+    /// Σ of the weighted losses.
+    pub numerator: f64,
+    /// What these pixels contribute to the denominator.
+    pub denominator: f64,
+    /// Pixels that are not ignored.
+    pub valid_pixels: u64,
+    /// The same sums class by class (S9): what each class has, and what it costs.
+    pub per_class: Vec<ClassSums>,
+    /// Where the document's S1 left the range in which it is defined.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub broken: Option<Broken>,
+    /// Whether the denominator is a constant that parts share instead of adding up.
+    #[serde(skip)]
+    pub(crate) shared_denominator: bool,
+}
+
+/// One class's share. `loss / weight` is the class's own mean loss.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
+pub struct ClassSums {
+    /// Σ y_c over the valid pixels.
+    pub pixels: f64,
+    /// Σ of the weights that multiply them (for a binary channel: and its negatives).
+    pub weight: f64,
+    /// Σ of the weighted losses.
+    pub loss: f64,
+}
+
+/// Pixels whose loss or gradient is NaN or infinite although their logits are finite.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Broken {
+    /// How many loss entries.
+    pub count: u64,
+    /// Where the first one lies: (image, spatial…).
+    pub first: Vec<usize>,
+}
+
+impl Sums {
+    pub(crate) fn zero(classes: usize, denominator: Denominator) -> Self {
+        Self {
+            numerator: 0.0,
+            denominator: 0.0,
+            valid_pixels: 0,
+            per_class: vec![ClassSums::default(); classes],
+            broken: None,
+            shared_denominator: matches!(denominator, Denominator::PerPixel | Denominator::Constant(_)),
+        }
+    }
+
+    /// The sums of both parts together. `broken.first` is that of `self` where both have one.
+    ///
+    /// With [`Denominator::Images`], tiles of one image count it each: divide by the plan's denominator
+    /// instead ([`Loss::finish`](crate::Loss::finish) does).
+    ///
+    /// # Panics
+    /// If the parts have different numbers of classes.
+    #[must_use]
+    pub fn combine(mut self, other: &Self) -> Self {
+        assert_eq!(self.per_class.len(), other.per_class.len(), "parts of the same loss");
+        self.numerator += other.numerator;
+        self.valid_pixels += other.valid_pixels;
+        if self.shared_denominator {
+            self.denominator = self.denominator.max(other.denominator);
+        } else {
+            self.denominator += other.denominator;
+        }
+        for (mine, theirs) in self.per_class.iter_mut().zip(&other.per_class) {
+            mine.pixels += theirs.pixels;
+            mine.weight += theirs.weight;
+            mine.loss += theirs.loss;
+        }
+        self.broken = match (self.broken, &other.broken) {
+            (Some(mine), Some(theirs)) => Some(Broken { count: mine.count + theirs.count, ..mine }),
+            (mine, theirs) => mine.or_else(|| theirs.clone()),
+        };
+        self
+    }
+}

@@ -1,0 +1,86 @@
+//! What the logits are compared with: class indices or a distribution over the classes.
+
+use ndarray::{ArrayView, Dimension};
+
+/// An integer type of class indices: `u8`, `u16`, `i32` or `i64`.
+pub trait Label: Copy + Sync + sealed::Sealed + 'static {
+    /// Wraps a slice without widening it.
+    #[doc(hidden)]
+    fn wrap(labels: &[Self]) -> Labels<'_>;
+}
+
+mod sealed {
+    pub trait Sealed {}
+}
+
+macro_rules! labels {
+    ($($variant:ident $type:ty),*) => {
+        /// Class indices in the type they came in; nothing is widened in memory.
+        #[derive(Clone, Copy, Debug)]
+        #[doc(hidden)]
+        pub enum Labels<'a> { $(
+            #[doc = concat!("As `", stringify!($type), "`.")]
+            $variant(&'a [$type]),
+        )* }
+
+        impl Labels<'_> {
+            pub(crate) fn len(&self) -> usize {
+                match self { $(Self::$variant(labels) => labels.len(),)* }
+            }
+
+            pub(crate) fn get(&self, at: usize) -> i64 {
+                match self { $(Self::$variant(labels) => i64::from(labels[at]),)* }
+            }
+        }
+
+        $(
+            impl sealed::Sealed for $type {}
+            impl Label for $type {
+                fn wrap(labels: &[Self]) -> Labels<'_> { Labels::$variant(labels) }
+            }
+        )*
+    };
+}
+labels!(U8 u8, U16 u16, I32 i32, I64 i64);
+
+/// The target of a loss.
+///
+/// Made by [`Target::indices`] or [`Target::distribution`]; checked when it meets its logits in
+/// [`Input`](crate::Input) and the loss.
+#[derive(Clone, Debug)]
+pub struct Target<'a, T> {
+    /// `None` where only the number of elements is known, as for slices.
+    pub(crate) shape: Option<Vec<usize>>,
+    pub(crate) values: Values<'a, T>,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Values<'a, T> {
+    Indices(Labels<'a>),
+    Distribution(&'a [T]),
+    /// A view with gaps; refused with a name as soon as it is used.
+    NotContiguous,
+}
+
+impl<'a, T> Target<'a, T> {
+    /// One class index a pixel: shape (N, spatial…), of `u8`, `u16`, `i32` or `i64`.
+    ///
+    /// For the binary kinds with one channel the indices are 0 (negative) and 1 (positive); with more
+    /// channels an index stands for its one-hot vector, one problem against the rest per channel.
+    pub fn indices<L: Label, D: Dimension>(view: ArrayView<'a, L, D>) -> Self {
+        let shape = Some(view.shape().to_vec());
+        let values = view.to_slice().map_or(Values::NotContiguous, |labels| Values::Indices(L::wrap(labels)));
+        Self { shape, values }
+    }
+
+    /// A weight for every class and pixel, shaped and laid out like the logits: one-hot rows, soft
+    /// labels, or the independent 0/1 targets of multi-label problems.
+    ///
+    /// Rows need not sum to one; entries must be finite and not negative. A distribution has no ignored
+    /// index: use [`Input::with_mask`](crate::Input::with_mask).
+    pub fn distribution<D: Dimension>(view: ArrayView<'a, T, D>) -> Self {
+        let shape = Some(view.shape().to_vec());
+        let values = view.to_slice().map_or(Values::NotContiguous, Values::Distribution);
+        Self { shape, values }
+    }
+}

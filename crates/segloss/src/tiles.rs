@@ -1,0 +1,102 @@
+//! Cuts images into tiles of a fixed number of pixels: the unit of work of a thread.
+//!
+//! The cut depends on the shape alone, and sums are taken tile by tile in order, so that a result has
+//! the same bits for any number of threads.
+
+use crate::layout::{Geometry, Layout};
+
+/// Pixels per tile. Large enough to hide the cost of a task, small enough that its logits stay in the
+/// second-level cache.
+const TILE: usize = 2048;
+
+/// A run of pixels of one image.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Tile {
+    pub image: usize,
+    pub pixels: std::ops::Range<usize>,
+}
+
+pub(crate) fn tiles(geometry: &Geometry) -> Vec<Tile> {
+    let starts = (0..geometry.pixels).step_by(TILE);
+    (0..geometry.images)
+        .flat_map(|image| {
+            starts.clone().map(move |start| Tile { image, pixels: start..geometry.pixels.min(start + TILE) })
+        })
+        .collect()
+}
+
+/// The part of an output buffer that belongs to one tile; tiles share no element.
+pub(crate) enum TileMut<'a, T> {
+    /// One slice per class, a value per pixel in each.
+    Planes(Vec<&'a mut [T]>),
+    /// The classes of a pixel side by side.
+    Rows { values: &'a mut [T], classes: usize },
+    /// Nobody asked for this output.
+    Nothing,
+}
+
+impl<T: Copy> TileMut<'_, T> {
+    /// Writes the classes of the tile's pixel number `at`.
+    pub fn put(&mut self, at: usize, classes: &[T]) {
+        match self {
+            Self::Planes(planes) => {
+                for (plane, &value) in planes.iter_mut().zip(classes) {
+                    plane[at] = value;
+                }
+            }
+            Self::Rows { values, classes: count } => {
+                values[at * *count..][..*count].copy_from_slice(classes);
+            }
+            Self::Nothing => {}
+        }
+    }
+}
+
+/// Cuts a buffer of the logits' shape and layout along [`tiles`].
+pub(crate) fn split<'a, T>(buffer: Option<&'a mut [T]>, geometry: &Geometry) -> Vec<TileMut<'a, T>> {
+    let Geometry { classes, pixels, layout, .. } = *geometry;
+    let Some(buffer) = buffer else {
+        return tiles(geometry).iter().map(|_| TileMut::Nothing).collect();
+    };
+    let images = buffer.chunks_mut(classes * pixels);
+    match layout {
+        Layout::ChannelsLast => images
+            .flat_map(|image| image.chunks_mut(TILE * classes))
+            .map(|values| TileMut::Rows { values, classes })
+            .collect(),
+        Layout::ChannelsFirst => images
+            .flat_map(|image| {
+                let mut planes: Vec<_> =
+                    image.chunks_mut(pixels).map(|plane| plane.chunks_mut(TILE)).collect();
+                (0..pixels.div_ceil(TILE))
+                    .map(|_| TileMut::Planes(planes.iter_mut().filter_map(Iterator::next).collect()))
+                    .collect::<Vec<_>>()
+            })
+            .collect(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_element_belongs_to_its_tile() {
+        for layout in [Layout::ChannelsFirst, Layout::ChannelsLast] {
+            let shape = match layout {
+                Layout::ChannelsFirst => [2, 3, 70, 71],
+                Layout::ChannelsLast => [2, 70, 71, 3],
+            };
+            let geometry = Geometry::new("test", &shape, layout).unwrap();
+            let mut buffer = vec![usize::MAX; 2 * 3 * 70 * 71];
+            for (tile, mut output) in tiles(&geometry).into_iter().zip(split(Some(&mut buffer), &geometry)) {
+                for (at, pixel) in tile.pixels.enumerate() {
+                    let offset = geometry.offset(tile.image, pixel);
+                    let stride = geometry.strides().0;
+                    output.put(at, &[offset, offset + stride, offset + 2 * stride]);
+                }
+            }
+            assert!(buffer.iter().enumerate().all(|(at, &value)| at == value), "{layout:?}");
+        }
+    }
+}

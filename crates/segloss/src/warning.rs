@@ -1,0 +1,52 @@
+//! Results that are right but rarely what somebody meant.
+
+use crate::sums::Broken;
+use serde::{Serialize, Serializer};
+use std::fmt;
+
+/// Something the caller should know about a value.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum Warning {
+    /// Every pixel is ignored: value 0, gradient 0.
+    AllIgnored,
+    /// There are valid pixels, but their weights sum to zero: value 0, gradient 0.
+    NoWeight,
+    /// The document's S1 left the range in which it is defined.
+    Broken(Broken),
+    /// The document's S3 weight is the same for every class.
+    ConstantWeight {
+        /// The weight.
+        weight: f64,
+        /// C.
+        classes: usize,
+    },
+}
+
+impl fmt::Display for Warning {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::AllIgnored => f.write_str("every pixel is ignored: the value and its gradient are 0"),
+            Self::NoWeight => {
+                f.write_str("the valid pixels' weights sum to 0: the value and its gradient are 0")
+            }
+            Self::Broken(Broken { count, first }) => write!(
+                f,
+                "{count} loss entries are NaN or infinite, the first at {first:?}: there the threshold \
+                 pushes σ(z) + 0.5 − th out of (0, 1); binary_cross_entropy with threshold.logit_shift is \
+                 the sound form"
+            ),
+            Self::ConstantWeight { weight, classes } => write!(
+                f,
+                "the weight is {weight} for each of the {classes} classes: it scales the loss and balances \
+                 nothing; cross_entropy with weights.source = \"per_sample\" does"
+            ),
+        }
+    }
+}
+
+impl Serialize for Warning {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
