@@ -190,7 +190,7 @@ impl Loss {
         let mut warnings = Vec::new();
         if sums.valid_pixels == 0 {
             warnings.push(Warning::AllIgnored);
-        } else if effective_weights.iter().all(|&w| w == 0.0) || !(denominator > 0.0) {
+        } else if sums.per_class.iter().all(|class| class.weight == 0.0) {
             warnings.push(Warning::NoWeight);
         }
         if let Some(broken) = &sums.broken {
