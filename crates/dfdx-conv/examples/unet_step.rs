@@ -12,9 +12,13 @@ use std::time::Instant;
 
 use dfdx::prelude::*;
 use dfdx_conv::{
-    Conv2dOptions, Error, Image, Kernel, concat_channels, conv2d, conv2d_with, external_loss, max_pool2d,
+    Conv2dOptions, Error, Image, KeepLarge, Kernel, concat_channels, conv2d, conv2d_with, external_loss, max_pool2d,
     relu, upsample_nearest2d,
 };
+
+/// As in any program that trains: without it, much of a step's time goes to fresh pages.
+#[global_allocator]
+static ALLOCATOR: KeepLarge = KeepLarge::new(4 << 30);
 
 const WIDTH: usize = 16;
 const DEPTH: usize = 4;

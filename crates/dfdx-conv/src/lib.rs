@@ -1,5 +1,6 @@
 //! Convolution, pooling, up-sampling and batch norm for dfdx on stable Rust.
 
+mod allocator;
 mod batch_norm2d;
 mod channels;
 mod concat_channels;
@@ -21,6 +22,7 @@ mod view;
 
 use dfdx::prelude::{Cpu, NoneTape, Tensor};
 
+pub use allocator::KeepLarge;
 pub use batch_norm2d::{BatchNormMode, RunningStatistics, batch_norm2d};
 pub use concat_channels::concat_channels;
 pub use conv_transpose2d::conv_transpose2d;
