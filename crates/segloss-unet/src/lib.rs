@@ -1,1 +1,69 @@
 //! A U-Net trained on stable Rust: data folders, training, metrics, checkpoints.
+//!
+//! The modules follow an image on its way, one file each:
+//!
+//! [`folder`] → [`sample`] → [`dataset`] (with [`classes`]) → [`batch`] → [`unet`] → [`objective`] (the loss)
+//! → [`optimizer`] → [`schedule`] → [`evaluate`](mod@evaluate) → [`metrics`] → [`picture`].
+//!
+//! [`train`](mod@train) is the loop around it, [`run`] what it leaves on disk, [`checkpoint`] how it goes on,
+//! [`predict`](mod@predict) what it is for; [`config`] holds every choice, [`random`] every random one.
+//!
+//! **Invariants.** The library prints nothing and ends no process. One seed decides a run: with the same
+//! data, configuration and machine, every number is the same bit for bit, for any number of threads, and
+//! whether or not the run was interrupted and resumed. Files are written whole or not at all.
+//!
+//! ```
+//! use segloss_unet::{Config, Dataset, Trainer};
+//!
+//! let mut config = Config::default();
+//! (config.model.width, config.model.depth) = (4, 2);
+//! config.train.epochs = 1;
+//! let data = Dataset::load(&config.data)?;         // the embedded tiles
+//! let mut trainer = Trainer::new(&config, &data)?;
+//! let report = trainer.run_epoch(&mut ())?;
+//! assert!(report.row.train_loss > 0.0);
+//! # Ok::<(), segloss_unet::Error>(())
+//! ```
+
+pub mod batch;
+pub mod checkpoint;
+pub mod classes;
+pub mod config;
+mod curves;
+pub mod dataset;
+mod embedded;
+mod error;
+pub mod evaluate;
+pub mod files;
+pub mod folder;
+pub mod metrics;
+pub mod objective;
+pub mod optimizer;
+pub mod picture;
+pub mod predict;
+pub mod random;
+mod real;
+pub mod run;
+pub mod sample;
+pub mod schedule;
+pub mod table;
+pub mod train;
+pub mod unet;
+
+pub use checkpoint::Checkpoint;
+pub use classes::Classes;
+pub use config::Config;
+pub use dataset::Dataset;
+pub use error::{CheckpointProblem, ConfigProblem, DataProblem, Error, Result};
+pub use folder::{Source, Split};
+pub use metrics::Scores;
+pub use predict::Predictor;
+pub use real::Real;
+pub use run::RunFolder;
+pub use train::{Progress, Trainer, resume, train};
+pub use unet::UNet;
+
+/// The sixteen tiles that are compiled in: see [`Source::embedded`].
+pub fn embedded() -> Source {
+    Source::embedded()
+}

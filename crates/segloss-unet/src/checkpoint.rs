@@ -1,0 +1,230 @@
+//! A net at the end of an epoch, in one safetensors file.
+//!
+//! | tensor | shape |
+//! |---|---|
+//! | `model/NAME` | of the parameter |
+//! | `statistics/NAME.mean`, `statistics/NAME.variance` | (C) |
+//! | `optimizer/NAME.first`, `optimizer/NAME.second` | of the parameter |
+//!
+//! All are f32. The file's metadata has one entry, `segloss`, which is [`Meta`] as TOML (whose numbers
+//! come back bit by bit). No generator is saved: random numbers depend on (seed, purpose, epoch) alone.
+
+use std::collections::HashMap;
+use std::path::Path;
+
+use safetensors::tensor::{Dtype, SafeTensors, TensorView};
+use serde::{Deserialize, Serialize};
+
+use crate::classes::Classes;
+use crate::config::Config;
+use crate::dataset::Normalisation;
+use crate::error::{CheckpointProblem, Error, Result};
+use crate::files;
+use crate::optimizer::{Moments, Optimizer};
+use crate::sample::one_line;
+use crate::unet::UNet;
+
+/// The layout of the file; it changes whenever an older program could misread a newer file.
+pub const FORMAT: u32 = 1;
+
+const KEY: &str = "segloss";
+
+/// All that is needed to predict, and to go on training.
+#[derive(Debug, Clone)]
+pub struct Checkpoint {
+    /// The net with its weights and statistics.
+    pub net: UNet<f32>,
+    /// The optimizer with its moments.
+    pub optimizer: Optimizer<f32>,
+    /// Everything else.
+    pub meta: Meta,
+}
+
+/// What a checkpoint says about itself.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Meta {
+    /// See [`FORMAT`].
+    pub format: u32,
+    /// Epochs completed.
+    pub epoch: usize,
+    /// Optimizer steps taken.
+    pub step: u64,
+    /// Input channels of the net.
+    pub channels: usize,
+    /// The best epoch so far; this one, in `best.safetensors`.
+    pub best: Best,
+    /// Of the training images.
+    pub normalisation: Normalisation,
+    /// Of the outputs.
+    pub classes: Classes,
+    /// The whole configuration of the run.
+    pub config: Config,
+}
+
+/// The best epoch of a run.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Best {
+    /// Counted from 1.
+    pub epoch: usize,
+    /// Its mean IoU on the validation images; none if no pixel was valid.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mean_iou: Option<f64>,
+}
+
+impl Checkpoint {
+    /// Writes the checkpoint: whole, or not at all.
+    ///
+    /// # Errors
+    /// [`Error::Io`].
+    pub fn save(&self, path: &Path) -> Result<()> {
+        save(path, &self.net, &self.optimizer, &self.meta)
+    }
+
+    /// Reads a checkpoint and checks everything in it.
+    ///
+    /// # Errors
+    /// [`Error::Io`], or [`Error::Checkpoint`] with what is wrong.
+    pub fn load(path: &Path) -> Result<Self> {
+        let bytes = files::read(path)?;
+        read(&bytes).map_err(|error| match error {
+            Broken::Problem(problem) => Error::checkpoint(path, problem),
+            Broken::Other(error) => error,
+        })
+    }
+}
+
+/// As [`Checkpoint::save`], of borrowed parts.
+pub(crate) fn save(path: &Path, net: &UNet<f32>, optimizer: &Optimizer<f32>, meta: &Meta) -> Result<()> {
+    let failed = |problem: String| Error::checkpoint(path, CheckpointProblem::Malformed(problem));
+    let mut tensors: Vec<(String, Vec<usize>, Vec<u8>)> = Vec::new();
+    for (parameter, moments) in net.parameters.iter().zip(&optimizer.moments) {
+        let (name, shape) = (&parameter.name, parameter.shape());
+        tensors.push((format!("model/{name}"), shape.clone(), to_bytes(parameter.values()?)));
+        tensors.push((format!("optimizer/{name}.first"), shape.clone(), to_bytes(&moments.first)));
+        tensors.push((format!("optimizer/{name}.second"), shape, to_bytes(&moments.second)));
+    }
+    for statistics in &net.statistics {
+        let (name, running) = (&statistics.name, &statistics.running);
+        let shape = vec![running.mean.len()];
+        tensors.push((format!("statistics/{name}.mean"), shape.clone(), to_bytes(&running.mean)));
+        tensors.push((format!("statistics/{name}.variance"), shape, to_bytes(&running.variance)));
+    }
+    let mut views = Vec::with_capacity(tensors.len());
+    for (name, shape, bytes) in &tensors {
+        let view = TensorView::new(Dtype::F32, shape.clone(), bytes);
+        views.push((name.as_str(), view.map_err(|error| failed(error.to_string()))?));
+    }
+    let meta = toml::to_string(meta).map_err(|error| failed(error.to_string()))?;
+    let metadata = HashMap::from([(KEY.to_owned(), meta)]);
+    let bytes = safetensors::serialize(views, Some(metadata)).map_err(|error| failed(error.to_string()))?;
+    files::write_atomic(path, &bytes)
+}
+
+/// Why bytes are no checkpoint.
+enum Broken {
+    Problem(CheckpointProblem),
+    Other(Error),
+}
+
+impl From<CheckpointProblem> for Broken {
+    fn from(problem: CheckpointProblem) -> Self {
+        Self::Problem(problem)
+    }
+}
+
+impl From<Error> for Broken {
+    fn from(error: Error) -> Self {
+        Self::Other(error)
+    }
+}
+
+fn read(bytes: &[u8]) -> std::result::Result<Checkpoint, Broken> {
+    let malformed =
+        |error: safetensors::SafeTensorError| CheckpointProblem::Malformed(one_line(&error.to_string()));
+    let (_, header) = SafeTensors::read_metadata(bytes).map_err(malformed)?;
+    let tensors = SafeTensors::deserialize(bytes).map_err(malformed)?;
+    let text =
+        header.metadata().as_ref().and_then(|entries| entries.get(KEY)).ok_or(CheckpointProblem::Foreign)?;
+    let meta = read_meta(text)?;
+    // A hostile configuration must not make us allocate more than the file holds.
+    let model = &meta.config.model;
+    if model.kernel_numbers(meta.channels, meta.classes.count()) > bytes.len() as u128 / 4 {
+        let problem = "the net it describes is larger than the file".to_owned();
+        return Err(CheckpointProblem::Metadata(problem).into());
+    }
+    let mut net = UNet::new(model, meta.channels, meta.classes.count(), 0)?;
+    let sizes = net.parameters.iter().map(|parameter| parameter.shape().iter().product());
+    let mut optimizer = Optimizer::new(&meta.config.optimizer, sizes);
+    optimizer.steps = meta.step;
+    for (parameter, Moments { first, second }) in net.parameters.iter_mut().zip(&mut optimizer.moments) {
+        let (name, shape) = (parameter.name.clone(), parameter.shape());
+        fill(&tensors, &format!("model/{name}"), &shape, parameter.values_mut()?)?;
+        fill(&tensors, &format!("optimizer/{name}.first"), &shape, first)?;
+        fill(&tensors, &format!("optimizer/{name}.second"), &shape, second)?;
+    }
+    for statistics in &mut net.statistics {
+        let (name, running) = (&statistics.name, &mut statistics.running);
+        let shape = [running.mean.len()];
+        fill(&tensors, &format!("statistics/{name}.mean"), &shape, &mut running.mean)?;
+        fill(&tensors, &format!("statistics/{name}.variance"), &shape, &mut running.variance)?;
+    }
+    Ok(Checkpoint { net, optimizer, meta })
+}
+
+fn read_meta(text: &str) -> std::result::Result<Meta, Broken> {
+    let bad = |problem: &str| CheckpointProblem::Metadata(one_line(problem));
+    let table: toml::Table = toml::from_str(text).map_err(|error: toml::de::Error| bad(error.message()))?;
+    // The version comes first: another version's metadata may have other keys.
+    let found = table.get("format").and_then(toml::Value::as_integer).and_then(|n| u32::try_from(n).ok());
+    match found {
+        Some(FORMAT) => {}
+        Some(found) => return Err(CheckpointProblem::Version { found, expected: FORMAT }.into()),
+        None => return Err(bad("no `format`").into()),
+    }
+    let meta = Meta::deserialize(table).map_err(|error| bad(&error.to_string()))?;
+    meta.config.validate()?;
+    let Meta { channels, normalisation, classes, .. } = &meta;
+    let lengths = [normalisation.mean.len(), normalisation.deviation.len()];
+    if !matches!(channels, 1 | 3) || lengths != [*channels; 2] {
+        return Err(bad(&format!("{channels} channels with a normalisation of {lengths:?}")).into());
+    }
+    if classes.names.is_empty() || classes.count() > 255 || classes.colours.len() != classes.count() {
+        return Err(bad("the classes are not 1 to 255 names with a colour each").into());
+    }
+    if !normalisation.mean.iter().all(|v| v.is_finite()) || !normalisation.deviation.iter().all(|&v| v > 0.0)
+    {
+        return Err(bad("the normalisation is not finite").into());
+    }
+    Ok(meta)
+}
+
+fn fill(
+    tensors: &SafeTensors<'_>,
+    name: &str,
+    shape: &[usize],
+    into: &mut [f32],
+) -> std::result::Result<(), CheckpointProblem> {
+    let missing = |_| CheckpointProblem::MissingTensor(name.to_owned());
+    let tensor = tensors.tensor(name).map_err(missing)?;
+    if tensor.dtype() != Dtype::F32 || tensor.shape() != shape {
+        return Err(CheckpointProblem::TensorMismatch {
+            name: name.to_owned(),
+            found: format!("{:?} {:?}", tensor.dtype(), tensor.shape()),
+            expected: format!("F32 {shape:?}"),
+        });
+    }
+    for (index, (into, bytes)) in into.iter_mut().zip(tensor.data().chunks_exact(4)).enumerate() {
+        let value = f32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]);
+        if !value.is_finite() {
+            return Err(CheckpointProblem::NotFinite { name: name.to_owned(), index, value: value.into() });
+        }
+        *into = value;
+    }
+    Ok(())
+}
+
+fn to_bytes(values: &[f32]) -> Vec<u8> {
+    values.iter().flat_map(|value| value.to_le_bytes()).collect()
+}

@@ -1,0 +1,105 @@
+//! How good the net is on a set of images: forward, loss, count.
+
+use rayon::prelude::*;
+
+use crate::batch::{Batch, Batcher, evaluation_views};
+use crate::classes::Classes;
+use crate::dataset::Normalisation;
+use crate::error::Result;
+use crate::metrics::{Decision, Scores, Tally, decide};
+use crate::objective::Objective;
+use crate::real::Real;
+use crate::sample::Sample;
+use crate::unet::UNet;
+
+/// The outcome of an evaluation.
+#[derive(Debug, Clone, PartialEq, serde::Serialize)]
+pub struct Assessment {
+    /// Mean over the images of the loss of their batch; with batches of one image, of each image.
+    pub loss: f64,
+    /// The scores over all pixels of all images.
+    #[serde(flatten)]
+    pub scores: Scores,
+}
+
+/// Evaluates whole images, without their padding. `progress` is told how many images are done.
+///
+/// # Errors
+/// If the net or the loss refuses a batch.
+pub fn evaluate<E: Real>(
+    net: &UNet<E>,
+    objective: &Objective,
+    classes: &Classes,
+    normalisation: &Normalisation,
+    samples: &[Sample],
+    batch_size: usize,
+    progress: &mut dyn FnMut(usize),
+) -> Result<Assessment> {
+    let batcher = Batcher { samples, normalisation, classes, multiple: net.multiple() };
+    let mut tally = Tally::new(classes.count());
+    let (mut loss, mut images) = (0.0, 0);
+    for views in evaluation_views(samples, batch_size) {
+        let batch: Batch<E> = batcher.build(&views);
+        let Batch { shape, images: values, labels, sizes } = batch;
+        let logits = net.evaluate(net.tensor(values, shape)?)?;
+        let tallies = tally_images(dfdx_conv::data(&logits)?, &labels, shape, &sizes, classes);
+        tallies.iter().for_each(|image| tally.merge(image));
+        let (_, evaluation) = objective.apply(logits, &labels)?;
+        loss += evaluation.value * views.len() as f64;
+        images += views.len();
+        progress(images);
+    }
+    Ok(Assessment { loss: loss / images.max(1) as f64, scores: tally.scores(classes) })
+}
+
+/// One tally per image: its pixels that are neither padding nor ignored.
+fn tally_images<E: Real>(
+    logits: &[E],
+    labels: &[u8],
+    (_, height, width, _): (usize, usize, usize, usize),
+    sizes: &[(usize, usize)],
+    classes: &Classes,
+) -> Vec<Tally> {
+    let count = classes.count();
+    let scored = scored(classes);
+    let logits = logits.par_chunks((height * width * count).max(1));
+    let labels = labels.par_chunks((height * width).max(1));
+    let images = logits.zip(labels).zip(sizes);
+    images
+        .map(|((logits, labels), &(rows, columns))| {
+            let mut tally = Tally::new(count);
+            for y in 0..rows {
+                for x in 0..columns {
+                    let at = y * width + x;
+                    let truth = usize::from(labels[at]);
+                    if truth < count && scored[truth] {
+                        tally.add(truth, decide(&logits[at * count..(at + 1) * count], &scored));
+                    }
+                }
+            }
+            tally
+        })
+        .collect()
+}
+
+/// For each output whether it can be predicted.
+fn scored(classes: &Classes) -> Vec<bool> {
+    (0..classes.count()).map(|class| classes.is_scored(class)).collect()
+}
+
+/// The class of every pixel of one image, cropped to `size` out of logits (1, H, `width`, C).
+pub fn classify<E: Real>(logits: &[E], width: usize, size: (usize, usize), classes: &Classes) -> Vec<u8> {
+    let count = classes.count();
+    let scored = scored(classes);
+    let (rows, columns) = size;
+    let mut indices = vec![0; rows * columns];
+    indices.par_chunks_mut(columns.max(1)).enumerate().for_each(|(y, row)| {
+        for (x, index) in row.iter_mut().enumerate() {
+            let at = (y * width + x) * count;
+            let Decision { class, .. } = decide(&logits[at..at + count], &scored);
+            // At most 255 classes.
+            *index = class as u8;
+        }
+    });
+    indices
+}

@@ -1,0 +1,73 @@
+//! Files that are never half written.
+
+use std::fs;
+use std::io::Write;
+use std::path::Path;
+
+use crate::error::{Error, Result};
+
+/// Writes `bytes` to `path` so that a reader, or a crash at any moment, meets the whole old file or the
+/// whole new one: write beside it, flush to the disk, rename over it, flush the folder.
+///
+/// # Errors
+/// [`Error::Io`] naming `path`; the old file, if there was one, is untouched.
+pub fn write_atomic(path: &Path, bytes: &[u8]) -> Result<()> {
+    let folder = match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        _ => Path::new("."),
+    };
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(".writing-");
+    // A temporary file is private by default; this one becomes a file like any other (the umask applies).
+    #[cfg(unix)]
+    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
+    let mut beside = builder.tempfile_in(folder).map_err(Error::io("write", path))?;
+    beside.write_all(bytes).map_err(Error::io("write", path))?;
+    beside.as_file().sync_all().map_err(Error::io("write", path))?;
+    beside.persist(path).map_err(|e| Error::io("write", path)(e.error))?;
+    // The rename itself lives in the folder. Not every file system can flush one; the file is whole anyway.
+    #[cfg(unix)]
+    if let Ok(folder) = fs::File::open(folder) {
+        let _ = folder.sync_all();
+    }
+    Ok(())
+}
+
+/// Reads a whole file.
+pub(crate) fn read(path: &Path) -> Result<Vec<u8>> {
+    fs::read(path).map_err(Error::io("read", path))
+}
+
+/// Reads a whole file of UTF-8 text.
+pub(crate) fn read_text(path: &Path) -> Result<String> {
+    fs::read_to_string(path).map_err(Error::io("read", path))
+}
+
+/// Makes a folder and its parents; one that exists is fine.
+///
+/// # Errors
+/// [`Error::Io`] naming `path`.
+pub fn make_folder(path: &Path) -> Result<()> {
+    fs::create_dir_all(path).map_err(Error::io("create the folder", path))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn replaces_and_leaves_nothing_beside() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.txt");
+        write_atomic(&path, b"one").unwrap();
+        write_atomic(&path, b"two").unwrap();
+        assert_eq!(fs::read(&path).unwrap(), b"two");
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn a_missing_folder_is_named() {
+        let error = write_atomic(Path::new("/no/such/folder/a.txt"), b"").unwrap_err();
+        assert_eq!(error.to_string(), "cannot write /no/such/folder/a.txt");
+    }
+}

@@ -1,0 +1,67 @@
+//! From an image to a class for each of its pixels.
+
+use std::path::Path;
+
+use crate::batch::single;
+use crate::checkpoint::Checkpoint;
+use crate::classes::Classes;
+use crate::dataset::Normalisation;
+use crate::error::Result;
+use crate::evaluate::classify;
+use crate::files;
+use crate::sample::{Pixels, decode_image};
+use crate::unet::UNet;
+
+/// A net with what it needs to judge an image from anywhere.
+#[derive(Debug, Clone)]
+pub struct Predictor {
+    net: UNet<f32>,
+    classes: Classes,
+    channels: usize,
+    normalisation: Normalisation,
+}
+
+impl Predictor {
+    /// The net of a checkpoint.
+    pub fn new(checkpoint: Checkpoint) -> Self {
+        let Checkpoint { net, meta, .. } = checkpoint;
+        Self { net, classes: meta.classes, channels: meta.channels, normalisation: meta.normalisation }
+    }
+
+    /// What the indices mean.
+    pub fn classes(&self) -> &Classes {
+        &self.classes
+    }
+
+    /// Reads a PNG or JPEG.
+    ///
+    /// # Errors
+    /// If it cannot be read or decoded.
+    pub fn read(&self, path: &Path) -> Result<Pixels> {
+        decode_image(&files::read(path)?, path)
+    }
+
+    /// The class of each pixel, row by row. Grey and RGB are converted to what the net was trained on.
+    ///
+    /// # Errors
+    /// If a tensor operation fails.
+    pub fn predict(&self, image: &Pixels) -> Result<Vec<u8>> {
+        let image = image.clone().with_channels(self.channels);
+        predict(&self.net, &self.classes, &self.normalisation, &image)
+    }
+}
+
+/// The class of each pixel of an image that has the net's channels.
+///
+/// # Errors
+/// If a tensor operation fails.
+pub fn predict(
+    net: &UNet<f32>,
+    classes: &Classes,
+    normalisation: &Normalisation,
+    image: &Pixels,
+) -> Result<Vec<u8>> {
+    let batch = single(image, normalisation, net.multiple());
+    let logits = net.evaluate(net.tensor(batch.images, batch.shape)?)?;
+    Ok(classify(dfdx_conv::data(&logits)?, batch.shape.2, (image.height, image.width), classes))
+}

@@ -1,0 +1,39 @@
+//! Small data sets on disk.
+
+// Each test file uses its own part of this.
+#![allow(dead_code)]
+
+use std::path::{Path, PathBuf};
+
+use segloss_unet::Config;
+use segloss_unet::picture::{write_indices, write_png};
+use segloss_unet::sample::Pixels;
+
+/// A grey image whose left part is dark (class `classes[0]`) and whose right part is bright.
+pub fn write_pair(split: &Path, name: &str, (height, width): (usize, usize), classes: [u8; 2]) {
+    let (images, masks) = (split.join("images"), split.join("masks"));
+    std::fs::create_dir_all(&images).unwrap();
+    std::fs::create_dir_all(&masks).unwrap();
+    let right = |i: usize| usize::from(i % width >= width / 3);
+    let data = (0..height * width).map(|i| [40, 200][right(i)] + (i * 7 % 31) as u8).collect();
+    write_png(&images.join(format!("{name}.png")), &Pixels { height, width, channels: 1, data }).unwrap();
+    let labels = (0..height * width).map(|i| classes[right(i)]).collect();
+    write_indices(&masks.join(format!("{name}.png")), labels, width).unwrap();
+}
+
+/// Three splits of two images each, of classes 0 and 1.
+pub fn write_set(folder: &Path) {
+    for split in ["train", "val", "test"] {
+        write_pair(&folder.join(split), "a", (20, 24), [0, 1]);
+        write_pair(&folder.join(split), "b", (20, 24), [0, 1]);
+    }
+}
+
+/// A net so small that an epoch takes no time.
+pub fn small(folder: Option<PathBuf>) -> Config {
+    let mut config = Config::default();
+    config.data.folder = folder;
+    (config.model.width, config.model.depth) = (4, 2);
+    (config.train.epochs, config.train.batch_size, config.train.overlays) = (4, 2, 1);
+    config
+}

@@ -1,0 +1,233 @@
+//! Runs from beginning to end: they learn, they repeat bit by bit, they go on as if never interrupted.
+
+mod common;
+
+use std::fs;
+use std::ops::ControlFlow;
+use std::path::Path;
+
+use common::{small, write_pair, write_set};
+use segloss_unet::config::{Flips, Norm, Up};
+use segloss_unet::dataset::load_split;
+use segloss_unet::evaluate::evaluate;
+use segloss_unet::objective::Objective;
+use segloss_unet::run::{LogRow, Which};
+use segloss_unet::train::{EpochReport, StepReport};
+use segloss_unet::{
+    Checkpoint, Config, Dataset, Predictor, Progress, RunFolder, Source, Split, resume, train,
+};
+
+/// Everything of a run folder that must repeat: names and bytes, without the seconds of the log.
+fn content(folder: &RunFolder) -> Vec<(String, Vec<u8>)> {
+    let mut files = Vec::new();
+    let mut folders = vec![folder.path().to_path_buf()];
+    while let Some(path) = folders.pop() {
+        for entry in fs::read_dir(path).unwrap() {
+            let path = entry.unwrap().path();
+            let name = path.strip_prefix(folder.path()).unwrap().display().to_string();
+            if path.is_dir() {
+                folders.push(path);
+            } else if name == "log.csv" {
+                let rows: Vec<LogRow> = folder.log().unwrap().into_iter().map(without_seconds).collect();
+                files.push((name, format!("{rows:?}").into_bytes()));
+            } else {
+                files.push((name, fs::read(path).unwrap()));
+            }
+        }
+    }
+    files.sort();
+    files
+}
+
+fn without_seconds(row: LogRow) -> LogRow {
+    LogRow { train_seconds: 0.0, val_seconds: 0.0, ..row }
+}
+
+#[track_caller]
+fn assert_same(a: &RunFolder, b: &RunFolder) {
+    let (a, b) = (content(a), content(b));
+    let names = |files: &[(String, Vec<u8>)]| files.iter().map(|file| file.0.clone()).collect::<Vec<_>>();
+    assert_eq!(names(&a), names(&b));
+    for (a, b) in a.iter().zip(&b) {
+        assert!(a.1 == b.1, "{} differs", a.0);
+    }
+}
+
+fn folder(root: &Path, name: &str) -> RunFolder {
+    RunFolder::create(&root.join(name)).unwrap()
+}
+
+/// Random crops and flips on the embedded tiles, a best epoch that is not always the last.
+fn varied() -> Config {
+    let mut config = small(None);
+    (config.data.crop, config.data.flips) = (vec![40, 36], Flips::Both);
+    config.train.batch_size = 3;
+    config.optimizer.clip_norm = 0.5;
+    config
+}
+
+#[test]
+fn any_number_of_threads_gives_the_same_run() {
+    let root = tempfile::tempdir().unwrap();
+    let config = varied();
+    let runs = [1, 2, 3].map(|threads| {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+        let folder = folder(root.path(), &threads.to_string());
+        pool.install(|| train(&config, &Dataset::load(&config.data).unwrap(), &folder, &mut ()).unwrap());
+        folder
+    });
+    assert_same(&runs[0], &runs[1]);
+    assert_same(&runs[0], &runs[2]);
+}
+
+/// Stops after so many epochs.
+struct Stop(usize);
+
+impl Progress for Stop {
+    fn finished_epoch(&mut self, epoch: &EpochReport) -> ControlFlow<()> {
+        if epoch.row.epoch == self.0 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    }
+}
+
+#[test]
+fn a_resumed_run_is_the_uninterrupted_run() {
+    let root = tempfile::tempdir().unwrap();
+    for up in [Up::Transposed, Up::Nearest] {
+        let mut config = varied();
+        config.model.up = up;
+        let data = Dataset::load(&config.data).unwrap();
+        let whole = folder(root.path(), &format!("{up:?}-whole"));
+        train(&config, &data, &whole, &mut ()).unwrap();
+
+        let parts = folder(root.path(), &format!("{up:?}-parts"));
+        train(&config, &data, &parts, &mut Stop(1)).unwrap();
+        assert_eq!(Checkpoint::load(&parts.checkpoint_path(Which::Last)).unwrap().meta.epoch, 1);
+        resume(&data, &parts, &mut Stop(3)).unwrap();
+        // A crash between log and checkpoint leaves a row too many.
+        let mut log = parts.log().unwrap();
+        log.push(LogRow { epoch: 4, train_loss: 99.0, ..LogRow::default() });
+        parts.write_log(&log).unwrap();
+        resume(&data, &parts, &mut ()).unwrap();
+        assert_same(&whole, &parts);
+        // Nothing is left to do.
+        resume(&data, &parts, &mut ()).unwrap();
+        assert_same(&whole, &parts);
+    }
+}
+
+#[test]
+fn a_run_that_never_finished_an_epoch_begins_again() {
+    let root = tempfile::tempdir().unwrap();
+    let config = varied();
+    let data = Dataset::load(&config.data).unwrap();
+    let whole = folder(root.path(), "whole");
+    train(&config, &data, &whole, &mut ()).unwrap();
+    let parts = folder(root.path(), "parts");
+    parts.write_config(&whole.config().unwrap()).unwrap();
+    resume(&data, &parts, &mut ()).unwrap();
+    assert_same(&whole, &parts);
+}
+
+#[test]
+fn another_seed_is_another_run() {
+    let root = tempfile::tempdir().unwrap();
+    let mut config = varied();
+    let data = Dataset::load(&config.data).unwrap();
+    config.train.epochs = 1;
+    let a = folder(root.path(), "a");
+    train(&config, &data, &a, &mut ()).unwrap();
+    config.train.seed = 1;
+    let b = folder(root.path(), "b");
+    train(&config, &data, &b, &mut ()).unwrap();
+    assert_ne!(a.log().unwrap()[0].train_loss, b.log().unwrap()[0].train_loss);
+}
+
+/// Notes the loss of each step.
+#[derive(Default)]
+struct Losses(Vec<f64>);
+
+impl Progress for Losses {
+    fn stepped(&mut self, step: &StepReport) {
+        self.0.push(step.loss);
+    }
+}
+
+#[test]
+fn it_learns_images_of_any_size_and_scores_every_pixel_once() {
+    let root = tempfile::tempdir().unwrap();
+    let sizes = [(17, 23), (30, 9), (5, 40), (16, 16)];
+    for split in ["train", "val", "test"] {
+        for (i, size) in sizes.iter().enumerate() {
+            // Label 0 is ignored, and lies within the range.
+            write_pair(&root.path().join("data").join(split), &format!("{i}"), *size, [1, 2]);
+        }
+    }
+    // One image has an ignored part.
+    write_pair(&root.path().join("data/test"), "3", (16, 16), [0, 2]);
+    for norm in [Norm::Batch, Norm::None] {
+        let mut config = small(Some(root.path().join("data")));
+        config.data.ignore_index = Some(0);
+        config.model.norm = norm;
+        (config.train.epochs, config.optimizer.learning_rate) = (40, 1e-2);
+        let data = Dataset::load(&config.data).unwrap();
+        assert_eq!(data.classes.count(), 3);
+        let folder = folder(root.path(), &format!("{norm:?}"));
+        let mut losses = Losses::default();
+        let best = train(&config, &data, &folder, &mut losses).unwrap().unwrap();
+        let (first, last) = (losses.0[0], losses.0[losses.0.len() - 1]);
+        assert!(last < 0.3 * first, "{norm:?}: {first} to {last}");
+        assert!(best.mean_iou > Some(0.9), "{norm:?}: {best:?}");
+
+        let Checkpoint { net, meta, .. } = Checkpoint::load(&folder.checkpoint_path(Which::Best)).unwrap();
+        let source = Source::new(meta.config.data.folder.as_deref());
+        let test = load_split(&source, Split::Test, &meta.classes, meta.channels).unwrap();
+        let objective = Objective::new(&meta.config.loss, &meta.classes).unwrap();
+        let score = |batch_size| {
+            evaluate(&net, &objective, &meta.classes, &meta.normalisation, &test, batch_size, &mut |_| ())
+                .unwrap()
+        };
+        let all: usize = sizes.iter().map(|(height, width)| height * width).sum();
+        assert_eq!(score(1).scores.valid_pixels, (all - 16 * 5) as u64);
+        assert_eq!(score(1).scores, score(4).scores);
+        assert_eq!(score(1).scores.classes.iter().map(|class| class.label).collect::<Vec<_>>(), [1, 2]);
+    }
+    let overlays = fs::read_dir(root.path().join("Batch/overlays")).unwrap().count();
+    assert_eq!(overlays, 1);
+}
+
+#[test]
+fn a_prediction_has_the_size_of_its_image_and_no_ignored_class() {
+    let root = tempfile::tempdir().unwrap();
+    write_set(&root.path().join("data"));
+    let mut config = small(Some(root.path().join("data")));
+    config.train.epochs = 1;
+    let folder = folder(root.path(), "run");
+    train(&config, &Dataset::load(&config.data).unwrap(), &folder, &mut ()).unwrap();
+    let predictor = Predictor::new(Checkpoint::load(&folder.checkpoint_path(Which::Last)).unwrap());
+    let image = predictor.read(&root.path().join("data/test/images/a.png")).unwrap();
+    let indices = predictor.predict(&image).unwrap();
+    assert_eq!(indices.len(), 20 * 24);
+    assert!(indices.iter().all(|&class| class < 2));
+    // RGB of three equal channels is the same image.
+    assert_eq!(predictor.predict(&image.with_channels(3)).unwrap(), indices);
+}
+
+#[test]
+fn a_loss_that_ignores_another_label_is_refused() {
+    let mut config = small(None);
+    config.loss.ignore_index = Some(7);
+    let data = Dataset::load(&config.data).unwrap();
+    let error = segloss_unet::Trainer::new(&config, &data).unwrap_err().to_string();
+    assert_eq!(error, "loss.ignore_index is 7, but the data ignores none (set data.ignore_index)");
+}
+
+#[test]
+fn divergence_is_an_error_with_its_step() {
+    let root = tempfile::tempdir().unwrap();
+    let mut config = small(None);
+    config.model.norm = Norm::None;
+    config.optimizer.learning_rate = 1e30;
+    let data = Dataset::load(&config.data).unwrap();
+    let error = train(&config, &data, &folder(root.path(), "run"), &mut ()).unwrap_err();
+    assert!(!error.to_string().is_empty() && !error.to_string().contains('\n'), "{error}");
+}
