@@ -12,8 +12,8 @@ use std::time::Instant;
 
 use dfdx::prelude::*;
 use dfdx_conv::{
-    Conv2dOptions, Error, Image, KeepLarge, Kernel, concat_channels, conv2d, conv2d_with, external_loss, max_pool2d,
-    relu, upsample_nearest2d,
+    Activation, Conv2dOptions, Error, Image, KeepLarge, Kernel, concat_channels, conv2d, conv2d_with,
+    external_loss, max_pool2d, upsample_nearest2d,
 };
 
 /// As in any program that trains: without it, much of a step's time goes to fresh pages.
@@ -23,6 +23,8 @@ static ALLOCATOR: KeepLarge = KeepLarge::new(4 << 30);
 const WIDTH: usize = 16;
 const DEPTH: usize = 4;
 const STEPS: usize = 30;
+
+const WITH_RELU: Conv2dOptions = Conv2dOptions { input_gradient: true, activation: Activation::Relu };
 
 struct UNet {
     encoder: Vec<[Kernel<f32>; 2]>,
@@ -53,9 +55,8 @@ impl UNet {
         let mut skips = Vec::new();
         for (level, [first, second]) in self.encoder.iter().enumerate() {
             // Nobody wants the gradient of the input image.
-            let options = Conv2dOptions { input_gradient: level > 0, ..Conv2dOptions::default() };
-            x = relu(conv2d_with(x, first, None, options)?)?;
-            x = relu(conv2d(x, second, None)?)?;
+            x = conv2d_with(x, first, None, Conv2dOptions { input_gradient: level > 0, ..WITH_RELU })?;
+            x = conv2d_with(x, second, None, WITH_RELU)?;
             if level < DEPTH {
                 skips.push(x.retaped::<NoneTape>());
                 x = max_pool2d(x)?;
@@ -64,8 +65,8 @@ impl UNet {
         for ([up, first, second], skip) in self.decoder.iter().zip(skips.into_iter().rev()) {
             x = conv2d(upsample_nearest2d(x)?, up, None)?;
             x = concat_channels(x, skip)?;
-            x = relu(conv2d(x, first, None)?)?;
-            x = relu(conv2d(x, second, None)?)?;
+            x = conv2d_with(x, first, None, WITH_RELU)?;
+            x = conv2d_with(x, second, None, WITH_RELU)?;
         }
         conv2d(x, &self.head, None)
     }

@@ -2,6 +2,7 @@
 
 use dfdx::prelude::{Cpu, CpuError, Gradients, HasShape, PutTape, Shape, Tape, Tensor, TensorFromVec};
 
+use crate::view::view;
 use crate::{Element, Error};
 
 /// The gradient of the loss with respect to `t`, as the backward pass has left it in `gradients`;
@@ -51,6 +52,26 @@ pub(crate) fn record<E: Element, S: Shape, T: Tape<E, Cpu>>(
         tape.add_backward_op(move |gradients| {
             let gradient = std::mem::take(&mut **gradients.get_or_alloc_mut(&ghost)?);
             backward(gradients, gradient)
+        });
+    }
+    Ok(result.put_tape(tape))
+}
+
+/// [`record`] for an operation whose derivative is best told from its result: `backward` also gets
+/// that. (The tape then shares the result's memory, and the caller keeps nothing else alive.)
+pub(crate) fn record_with_result<E: Element, S: Shape, T: Tape<E, Cpu>>(
+    device: &Cpu,
+    elements: Vec<E>,
+    shape: S,
+    mut tape: T,
+    backward: impl FnOnce(&mut Gradients<E, Cpu>, Vec<E>, &[E]) -> Result<(), CpuError> + 'static,
+) -> Result<Tensor<S, E, Cpu, T>, Error> {
+    let result = device.try_tensor_from_vec(elements, shape)?;
+    if T::OWNS_TAPE {
+        let kept = result.clone();
+        tape.add_backward_op(move |gradients| {
+            let gradient = std::mem::take(&mut **gradients.get_or_alloc_mut(&kept)?);
+            backward(gradients, gradient, view(&kept, "backward").map_err(backward_error)?)
         });
     }
     Ok(result.put_tape(tape))

@@ -26,7 +26,7 @@ pub use allocator::KeepLarge;
 pub use batch_norm2d::{BatchNormMode, RunningStatistics, batch_norm2d};
 pub use concat_channels::concat_channels;
 pub use conv_transpose2d::conv_transpose2d;
-pub use conv2d::{Conv2dOptions, conv2d, conv2d_with};
+pub use conv2d::{Activation, Conv2dOptions, conv2d, conv2d_with};
 pub use element::Element;
 pub use error::Error;
 pub use external_loss::external_loss;

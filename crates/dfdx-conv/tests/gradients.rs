@@ -279,11 +279,31 @@ fn gradients_add_to_those_of_an_earlier_pass() {
 }
 
 #[test]
+fn a_fused_relu_is_a_relu() {
+    let (shape, kernel) = ((2, 5, 6, 3), (3, 3, 3, 4));
+    let (x, w) = (image(&numbers(180, 1), shape), image(&numbers(108, 2), kernel));
+    let b = vector(&numbers(4, 3));
+    let run = |y: Image<f64, OwnedTape<f64, Cpu>>| {
+        let result = values(&y);
+        let mut g = weighted_sum_of(y).backward();
+        let mut all = vec![result, gradient(&mut g, &x).unwrap().to_vec()];
+        all.push(gradient(&mut g, &w).unwrap().to_vec());
+        all.push(gradient(&mut g, &b).unwrap().to_vec());
+        all
+    };
+    let options = Conv2dOptions { activation: Activation::Relu, ..Conv2dOptions::default() };
+    let fused = run(conv2d_with(x.leaky_trace(), &w, Some(&b), options).unwrap());
+    let separate = run(relu(dfdx_conv::conv2d(x.leaky_trace(), &w, Some(&b)).unwrap()).unwrap());
+    assert!(separate[0].contains(&0.0) && separate[0].iter().any(|y| *y > 0.0));
+    assert_eq!(fused, separate);
+}
+
+#[test]
 fn the_input_gradient_can_be_left_out() {
     let (shape, kernel) = ((1, 4, 4, 2), (3, 3, 2, 2));
     let (x, w) = (image(&numbers(32, 1), shape), image(&numbers(36, 2), kernel));
     let run = |input_gradient| {
-        let options = Conv2dOptions { input_gradient };
+        let options = Conv2dOptions { input_gradient, ..Conv2dOptions::default() };
         let y = conv2d_with(x.leaky_trace(), &w, None, options).unwrap();
         let mut g = weighted_sum_of(y).backward();
         (gradient(&mut g, &x).unwrap().to_vec(), gradient(&mut g, &w).unwrap().to_vec())

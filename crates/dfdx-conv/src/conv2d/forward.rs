@@ -1,18 +1,29 @@
 //! y += x ⋆ w, one block of rows at a time.
 
+use super::Activation;
 use super::blocks::{Block, Sizes};
 use crate::gemm::{Matrix, add_product};
 use crate::scratch::{Scratch, reuse, with_scratch};
-use crate::{Element, output};
+use crate::{Element, output, relu};
 
-/// y = b + x ⋆ w.
-pub(super) fn convolve<E: Element>(sizes: &Sizes, x: &[E], weight: &[E], bias: Option<&[E]>) -> Vec<E> {
+/// y = activation(b + x ⋆ w).
+pub(super) fn convolve<E: Element>(
+    sizes: &Sizes,
+    x: &[E],
+    weight: &[E],
+    bias: Option<&[E]>,
+    activation: Activation,
+) -> Vec<E> {
     let blocks = sizes.blocks();
     output::build(&lengths(sizes, &blocks), |b, y| {
         if let Some(bias) = bias {
             y.chunks_exact_mut(bias.len()).for_each(|pixel| pixel.copy_from_slice(bias));
         }
         with_scratch(|scratch| add_block(sizes, &blocks[b], x, weight, y, scratch));
+        // While the block is in cache.
+        if activation == Activation::Relu {
+            relu::rectify(y);
+        }
     })
 }
 

@@ -4,11 +4,11 @@ mod backward;
 mod blocks;
 mod forward;
 
-use dfdx::prelude::{HasShape, SplitTape, Tape};
+use dfdx::prelude::{Cpu, Gradients, HasShape, SplitTape, Tape};
 
-use crate::gradient::{backward_error, record};
+use crate::gradient::{backward_error, record, record_with_result};
 use crate::view::view;
-use crate::{Element, Error, Image, Kernel, Vector};
+use crate::{Element, Error, Image, Kernel, Vector, channels, relu};
 use blocks::Sizes;
 
 const NAME: &str = "conv2d";
@@ -20,11 +20,24 @@ pub struct Conv2dOptions {
     /// network, whose input is data: nobody asks for that gradient, and no operation can know this.
     /// With `false`, everything that `x` was computed from gets no gradient through this operation.
     pub input_gradient: bool,
+    /// Applied to the result within the same pass over memory; default [`Activation::Identity`].
+    pub activation: Activation,
+}
+
+/// What to apply to each element of a result.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Activation {
+    /// Nothing.
+    #[default]
+    Identity,
+    /// max(·, 0), as [`relu`](crate::relu()) computes it. Fused, it needs no second image in memory and
+    /// no second gradient.
+    Relu,
 }
 
 impl Default for Conv2dOptions {
     fn default() -> Self {
-        Self { input_gradient: true }
+        Self { input_gradient: true, activation: Activation::Identity }
     }
 }
 
@@ -57,7 +70,7 @@ impl Default for Conv2dOptions {
 /// assert_eq!(data(&y)?, [4.0, 6.0, 4.0, 4.0, 6.0, 4.0]);
 /// # Ok::<(), dfdx_conv::Error>(())
 /// ```
-pub fn conv2d<E: Element, T: Tape<E, dfdx::prelude::Cpu>>(
+pub fn conv2d<E: Element, T: Tape<E, Cpu>>(
     x: Image<E, T>,
     weight: &Kernel<E>,
     bias: Option<&Vector<E>>,
@@ -69,7 +82,7 @@ pub fn conv2d<E: Element, T: Tape<E, dfdx::prelude::Cpu>>(
 ///
 /// # Errors
 /// As [`conv2d`].
-pub fn conv2d_with<E: Element, T: Tape<E, dfdx::prelude::Cpu>>(
+pub fn conv2d_with<E: Element, T: Tape<E, Cpu>>(
     x: Image<E, T>,
     weight: &Kernel<E>,
     bias: Option<&Vector<E>>,
@@ -79,12 +92,12 @@ pub fn conv2d_with<E: Element, T: Tape<E, dfdx::prelude::Cpu>>(
     let (x, tape) = x.split_tape();
     let y = {
         let bias = bias.map(|b| view(b, NAME)).transpose()?;
-        forward::convolve(&sizes, view(&x, NAME)?, view(weight, NAME)?, bias)
+        forward::convolve(&sizes, view(&x, NAME)?, view(weight, NAME)?, bias, options.activation)
     };
     let shape = (sizes.images, sizes.height, sizes.width, sizes.outputs);
     let device = x.device().clone();
     let (weight, bias) = (weight.clone(), bias.cloned());
-    record(&device, y, shape, tape, move |gradients, dy| {
+    let backward = move |gradients: &mut Gradients<E, Cpu>, dy: Vec<E>| {
         if options.input_gradient {
             let w = view(&weight, NAME).map_err(backward_error)?;
             backward::add_input_gradient(&sizes, w, &dy, gradients.get_or_alloc_mut(&x)?);
@@ -92,10 +105,17 @@ pub fn conv2d_with<E: Element, T: Tape<E, dfdx::prelude::Cpu>>(
         let values = view(&x, NAME).map_err(backward_error)?;
         backward::add_weight_gradient(&sizes, values, &dy, gradients.get_or_alloc_mut(&weight)?);
         if let Some(bias) = &bias {
-            crate::channels::add_sums(&dy, gradients.get_or_alloc_mut(bias)?);
+            channels::add_sums(&dy, gradients.get_or_alloc_mut(bias)?);
         }
         Ok(())
-    })
+    };
+    match options.activation {
+        Activation::Identity => record(&device, y, shape, tape, backward),
+        Activation::Relu => record_with_result(&device, y, shape, tape, move |gradients, mut dy, y| {
+            relu::mask(&mut dy, y);
+            backward(gradients, dy)
+        }),
+    }
 }
 
 fn check<E: Element, T>(
