@@ -5,7 +5,7 @@
 
 use dfdx::prelude::{Cpu, HasShape, SplitTape, Tape};
 
-use crate::gemm::{Matrix, add_product};
+use crate::gemm::{Matrix, add_product, write_product};
 use crate::gradient::{backward_error, record};
 use crate::output::Runs;
 use crate::scratch::{reuse, with_scratch};
@@ -160,9 +160,8 @@ fn forward<E: Element>(sizes: &Sizes, x: &[E], weight: &[E], bias: Option<&[E]>)
         with_scratch(|scratch| {
             for (tap, w) in TAPS.into_iter().zip(weight.chunks_exact(inputs * outputs)) {
                 let product = reuse(&mut scratch.product, pixels * outputs);
-                product.fill(E::zero());
                 let x = Matrix::rows(x, pixels, inputs, inputs);
-                add_product(product, x, Matrix::rows(w, inputs, outputs, outputs));
+                write_product(product, x, Matrix::rows(w, inputs, outputs, outputs));
                 for (y, p) in pixels_of_tap_mut(sizes, tap, y).zip(product.chunks_exact(outputs)) {
                     y.iter_mut().zip(p).for_each(|(y, p)| *y += *p);
                 }

@@ -50,10 +50,19 @@ impl<'a, E: Element> Matrix<'a, E> {
 
 /// `output += a·b`, where `output` is row-major and dense.
 pub(crate) fn add_product<E: Element>(output: &mut [E], a: Matrix<'_, E>, b: Matrix<'_, E>) {
+    product(output, true, a, b);
+}
+
+/// `output = a·b`, where `output` is row-major and dense.
+pub(crate) fn write_product<E: Element>(output: &mut [E], a: Matrix<'_, E>, b: Matrix<'_, E>) {
+    product(output, false, a, b);
+}
+
+fn product<E: Element>(output: &mut [E], add: bool, a: Matrix<'_, E>, b: Matrix<'_, E>) {
     let (m, k, n) = (a.rows, a.columns, b.columns);
     assert_eq!(b.rows, k, "inner dimensions");
     assert_eq!(output.len(), m * n, "size of the product");
-    if m == 0 || n == 0 || k == 0 {
+    if m == 0 || n == 0 {
         return;
     }
     // SAFETY: `gemm` reads a at i·rs + j·cs for i < m, j < k and b likewise for k × n, all inside their
@@ -68,7 +77,7 @@ pub(crate) fn add_product<E: Element>(output: &mut [E], a: Matrix<'_, E>, b: Mat
             output.as_mut_ptr(),
             1,
             n as isize,
-            true,
+            add,
             a.data.as_ptr(),
             a.column_stride as isize,
             a.row_stride as isize,
@@ -82,5 +91,31 @@ pub(crate) fn add_product<E: Element>(output: &mut [E], a: Matrix<'_, E>, b: Mat
             false,
             Parallelism::None,
         );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn products_of_overlapping_and_transposed_matrices() {
+        // Rows 1 2, 2 3, 3 4 overlap in memory.
+        let a = Matrix::rows(&[1.0, 2.0, 3.0, 4.0], 3, 2, 1);
+        let b = Matrix::rows(&[1.0, 10.0], 2, 1, 1);
+        let mut output = [100.0; 3];
+        add_product(&mut output, a, b);
+        assert_eq!(output, [121.0, 132.0, 143.0]);
+        write_product(&mut output[..2], a.transposed(), Matrix::rows(&[1.0, 1.0, 1.0], 3, 1, 1));
+        assert_eq!(output, [6.0, 9.0, 143.0]);
+        // An empty sum is zero.
+        write_product(&mut output, Matrix::rows(&[], 3, 0, 0), Matrix::rows(&[], 0, 1, 1));
+        assert_eq!(output, [0.0; 3]);
+    }
+
+    #[test]
+    #[should_panic(expected = "exceeds its data")]
+    fn a_view_beyond_its_data_is_refused() {
+        let _ = Matrix::rows(&[1.0, 2.0, 3.0], 3, 2, 1);
     }
 }

@@ -1,5 +1,7 @@
 //! Bad arguments are typed errors that say what was expected and what came; nothing panics.
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests may panic, too")]
+
 mod common;
 
 use common::*;

@@ -1,5 +1,7 @@
 //! Results and gradients are the same bits for any number of threads.
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests may panic, too")]
+
 mod common;
 
 use common::*;

@@ -1,5 +1,7 @@
 //! Every operation's result against the slow definition in `dfdx_conv::reference`.
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests may panic, too")]
+
 mod common;
 
 use common::*;

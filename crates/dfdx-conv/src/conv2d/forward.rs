@@ -2,7 +2,7 @@
 
 use super::Activation;
 use super::blocks::{Block, Sizes};
-use crate::gemm::{Matrix, add_product};
+use crate::gemm::{Matrix, add_product, write_product};
 use crate::scratch::{Scratch, reuse, with_scratch};
 use crate::{Element, output, relu};
 
@@ -49,7 +49,7 @@ fn add_block<E: Element>(
     y: &mut [E],
     scratch: &mut Scratch<E>,
 ) {
-    let &Sizes { inputs, outputs, kernel_height, kernel_width, width, .. } = sizes;
+    let &Sizes { inputs, outputs, kernel_width, width, .. } = sizes;
     if y.is_empty() || inputs == 0 {
         return;
     }
@@ -62,11 +62,13 @@ fn add_block<E: Element>(
     let span = sizes.span(block.rows.len());
     let taps = kernel_width * inputs;
     let product = reuse(&mut scratch.product, span * outputs);
-    product.fill(E::zero());
     for (i, kernel_row) in weight.chunks_exact(taps * outputs).enumerate() {
-        debug_assert!(i < kernel_height);
         let seen = Matrix::rows(&padded[i * sizes.pitch() * inputs..], span, taps, inputs);
-        add_product(product, seen, Matrix::rows(kernel_row, taps, outputs, outputs));
+        let kernel_row = Matrix::rows(kernel_row, taps, outputs, outputs);
+        match i {
+            0 => write_product(product, seen, kernel_row),
+            _ => add_product(product, seen, kernel_row),
+        }
     }
     // Drop the pixels that straddle two rows.
     let lines = product.chunks(sizes.pitch() * outputs);

@@ -58,7 +58,7 @@ pub fn weighted_sum_of<T: Tape<f64, Cpu>>(y: Image<f64, T>) -> Tensor<(), f64, C
         }
         Ok::<_, Error>(weighted_sum(y))
     })
-    .unwrap()
+    .expect("a contiguous image")
 }
 
 /// Asserts that `gradient` is that of `f` at `x`: by a central difference of fourth order, to 10⁻⁷ of
@@ -95,5 +95,5 @@ pub fn assert_close<E: Element>(a: &[E], b: &[E], tolerance: f64) {
 
 /// The elements of a tensor, copied.
 pub fn values<E: Element, S: Shape, T>(t: &Tensor<S, E, Cpu, T>) -> Vec<E> {
-    data(t).unwrap().to_vec()
+    data(t).expect("a contiguous tensor").to_vec()
 }
