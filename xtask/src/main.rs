@@ -1,2 +1,40 @@
-//! Project tasks.
-fn main() {}
+//! Project tasks: `cargo xtask verify`.
+//!
+//! Parses, matches, calls; each command is a file of its own. Exit codes: 0 all held, 1 something fell
+//! short, 2 the tool itself could not work.
+
+mod verify;
+
+use clap::{Parser, Subcommand};
+use std::process::ExitCode;
+
+/// Project tasks.
+#[derive(Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask")]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Prove the losses: golden numbers, finite differences, laws, a short training.
+    ///
+    /// Prints a line for each check and writes a report. Exits with 0 if all held, 1 if something fell
+    /// short, 2 if the tool could not work.
+    Verify(verify::Arguments),
+}
+
+fn main() -> ExitCode {
+    let finished = match Arguments::parse().command {
+        Command::Verify(arguments) => verify::run(&arguments),
+    };
+    match finished {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::from(1),
+        Err(trouble) => {
+            eprintln!("error: {trouble}");
+            ExitCode::from(2)
+        }
+    }
+}

@@ -1,1 +1,40 @@
 //! The proof of segloss: oracles, finite differences, fixtures, planted bugs, reports.
+//!
+//! A [`Subject`](subject::Subject) computes losses; the [checks] judge it; [`run()`] runs them and
+//! [`report`] writes down what came of it.
+//!
+//! ```text
+//! fixtures/ ─────────┐                       planted  (a subject with a defect)
+//! textbook ──────────┤                          │
+//! finite_difference ─┼─► checks ◄── subject ◄───┘
+//! matrix, case ──────┘     │
+//!                  tally, tolerance ─► run ─► report (JSON ─► CSV, Markdown, SVG)
+//! ```
+//!
+//! What holds here:
+//!
+//! - The textbook shares no code with the library; every bound stands in [`tolerance`], with its reason.
+//! - A comparison passes only if `difference <= bound` is true: NaN never passes. Differences are
+//!   relative, without an absolute allowance.
+//! - Nothing compared, a missing fixture, a kind without coverage: each is a failure.
+//! - Identical inputs give identical reports: no time, no path, no hash order.
+
+pub mod case;
+pub mod checks;
+pub mod compare;
+pub mod finite_difference;
+pub mod fixtures;
+pub mod matrix;
+pub mod number;
+pub mod planted;
+pub mod report;
+mod run;
+pub mod subject;
+pub mod tally;
+pub mod textbook;
+pub mod tolerance;
+mod trouble;
+
+pub use matrix::Effort;
+pub use run::{CheckResult, Options, Run, run};
+pub use trouble::Trouble;

@@ -1,0 +1,84 @@
+//! The golden numbers of TensorFlow, Keras and PyTorch.
+
+use super::{Check, Context, Judges};
+use crate::compare::{relative_to_max, relative_where_finite};
+use crate::fixtures::FRAMEWORKS;
+use crate::subject::Precision;
+use crate::tally::Tally;
+use crate::tolerance::{FIXTURE_F32, FIXTURE_F64};
+use crate::trouble::Trouble;
+
+pub(super) const FILES: Check = Check {
+    name: "fixture_files",
+    claim: "every fixture is the file whose hash was recorded when it was made",
+    judges: Judges::Run,
+    run: files,
+};
+
+pub(super) const TENSORFLOW: Check = Check {
+    name: "fixtures_tensorflow",
+    claim: "values and gradients agree with TensorFlow's and Keras', S1's NaN and infinity included",
+    judges: Judges::Losses,
+    run: |context| golden(context, FRAMEWORKS[0]),
+};
+
+pub(super) const TORCH: Check = Check {
+    name: "fixtures_torch",
+    claim: "values and gradients agree with PyTorch's",
+    judges: Judges::Losses,
+    run: |context| golden(context, FRAMEWORKS[1]),
+};
+
+pub(super) const KNOWN_WRONG: Check = Check {
+    name: "fixtures_known_wrong",
+    claim: "where a formula or call in use is known to be wrong, the subject does not follow it",
+    judges: Judges::Losses,
+    run: known_wrong,
+};
+
+fn files(context: &Context<'_>) -> Result<Tally, Trouble> {
+    let mut tally = Tally::default();
+    let (listed, wrong) = context.fixtures.audit()?;
+    for _ in wrong.len()..listed {
+        tally.require(true, "", String::new);
+    }
+    for what in wrong {
+        tally.require(false, "fixtures", || what);
+    }
+    Ok(tally)
+}
+
+fn golden(context: &Context<'_>, framework: &str) -> Result<Tally, Trouble> {
+    let mut tally = Tally::default();
+    for golden in context.fixtures.golden(framework)? {
+        let bound = match golden.precision {
+            Precision::F32 => &FIXTURE_F32,
+            Precision::F64 => &FIXTURE_F64,
+        };
+        let Some(found) = tally.evaluate(context.subject, &golden.case, golden.precision) else { continue };
+        let name = |part: &str| format!("{} {} {part}", golden.case.name, golden.precision.name());
+        tally.measure(bound, relative_where_finite(&[found.value], &[golden.value]), &name("value"));
+        tally.measure(bound, relative_where_finite(&found.gradient, &golden.gradient), &name("gradient"));
+        if let Some(map) = &golden.map {
+            tally.measure(bound, relative_where_finite(&found.map, map), &name("map"));
+        }
+    }
+    Ok(tally)
+}
+
+fn known_wrong(context: &Context<'_>) -> Result<Tally, Trouble> {
+    let mut tally = Tally::default();
+    for framework in FRAMEWORKS {
+        for known in context.fixtures.known_wrong(framework)? {
+            let folder = format!("losses/{framework}/{}", known.case);
+            let case = context.fixtures.case(&folder, "spec.toml", "target.npy")?;
+            let Some(found) = tally.evaluate(context.subject, &case, Precision::F64) else { continue };
+            // Far apart, not a rounding: a tenth at least, where both are numbers at all.
+            let apart = !(relative_to_max(&[found.value], &[known.value]) <= 0.1);
+            tally.require(found.value.is_finite() && apart, &known.case, || {
+                format!("{} against {} of {}: {}", found.value, known.value, known.call, known.why)
+            });
+        }
+    }
+    Ok(tally)
+}

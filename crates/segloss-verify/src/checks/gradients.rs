@@ -1,0 +1,96 @@
+//! Gradients against finite differences of the textbook.
+
+use super::{Check, Context, Judges};
+use crate::case::Case;
+use crate::compare::{largest, relative_to_max};
+use crate::finite_difference::{Derivative, central, ridders};
+use crate::matrix;
+use crate::report::StepError;
+use crate::subject::Precision;
+use crate::tally::{Exhibit, Tally};
+use crate::textbook;
+use crate::tolerance::GRADIENT_F64;
+use crate::trouble::Trouble;
+use segloss::Kind;
+
+pub(super) const CHECK: Check = Check {
+    name: "gradients",
+    claim: "the gradient of every kind, source, scheme, layout and form of target is the textbook's derivative",
+    judges: Judges::Losses,
+    run,
+};
+
+/// Half-width of the largest step; S1 must stay where it is defined.
+fn step(kind: Kind) -> f64 {
+    if kind == Kind::DocumentBinary { 0.2 } else { 0.5 }
+}
+
+fn run(context: &Context<'_>) -> Result<Tally, Trouble> {
+    let mut tally = Tally::default();
+    for case in matrix::cases(context.seed, context.effort) {
+        let Some(found) = tally.evaluate(context.subject, &case, Precision::F64) else { continue };
+        let derivatives = differentiate(&case);
+        let want: Vec<f64> = derivatives.iter().map(|d| d.value).collect();
+        let off = relative_to_max(&found.gradient, &want);
+        tally.measure(&GRADIENT_F64, off, &case.name);
+        // An oracle that does not know its own answer this well may not vouch for anybody's.
+        let scale = largest(want.iter().map(|g| g.abs()));
+        let doubt = largest(derivatives.iter().map(|d| d.error));
+        let doubt = if doubt == 0.0 { 0.0 } else { doubt / scale };
+        tally.require(doubt <= 10.0 * GRADIENT_F64.bound, &case.name, || {
+            format!("the finite differences themselves are uncertain by {doubt:.1e}")
+        });
+    }
+    tally.exhibits.push(Exhibit::Steps(step_errors(context, &mut tally.clone())));
+    Ok(tally)
+}
+
+/// ∂value/∂z for every logit.
+fn differentiate(case: &Case) -> Vec<Derivative> {
+    let weights = textbook::weights::rows::<f64>(case);
+    let mut z = case.logits.clone();
+    (0..z.len())
+        .map(|i| {
+            let at = z[i];
+            let value = |x: f64| {
+                z[i] = x;
+                textbook::evaluate_with(case, &z, weights.clone()).value
+            };
+            let derivative = ridders(value, at, step(case.spec.kind));
+            z[i] = at;
+            derivative
+        })
+        .collect()
+}
+
+/// How the error of one central difference falls with its step (h², truncation) and rises again (1/h,
+/// rounding): drawn in the report, to show that the comparison could see an error if there were one.
+fn step_errors(context: &Context<'_>, tally: &mut Tally) -> Vec<StepError> {
+    let mut errors = Vec::new();
+    for kind in Kind::ALL {
+        let Some(case) = matrix::of_kind(context.seed, matrix::Effort::Quick, kind).into_iter().next() else {
+            continue;
+        };
+        let Some(found) = tally.evaluate(context.subject, &case, Precision::F64) else { continue };
+        let weights = textbook::weights::rows::<f64>(&case);
+        for exponent in 0..=32 {
+            let h = 10f64.powf(-f64::from(exponent) / 3.0) * 0.2;
+            let mut z = case.logits.clone();
+            let slopes: Vec<f64> = (0..z.len())
+                .map(|i| {
+                    let at = z[i];
+                    let value = |x: f64| {
+                        z[i] = x;
+                        textbook::evaluate_with(&case, &z, weights.clone()).value
+                    };
+                    let slope = central(value, at, h);
+                    z[i] = at;
+                    slope
+                })
+                .collect();
+            let error = relative_to_max(&slopes, &found.gradient);
+            errors.push(StepError { kind: kind.name().to_owned(), step: h, error });
+        }
+    }
+    errors
+}

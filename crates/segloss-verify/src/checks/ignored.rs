@@ -1,0 +1,114 @@
+//! An ignored pixel is a pixel that is not there.
+
+use super::{Check, Context, Judges};
+use crate::case::{Case, Grid, Labels, TargetForm, draw};
+use crate::compare::{bitwise, relative, relative_to_max};
+use crate::matrix::{IGNORED, LAYOUTS, spread, weightings};
+use crate::subject::Precision;
+use crate::tally::Tally;
+use crate::tolerance::{EXACT, LAW_F64};
+use crate::trouble::Trouble;
+use segloss::{Denominator, Kind, LossSpec, WeightSpec};
+
+pub(super) const CHECK: Check = Check {
+    name: "ignored",
+    claim: "ignoring pixels is removing them, whatever their logits hold: NaN and ±∞ too; their gradient is 0",
+    judges: Judges::Losses,
+    run,
+};
+
+/// Ignored in every image, so that what is left is still a batch.
+const REMOVED: [usize; 3] = [2, 5, 9];
+const PIXELS: usize = 10;
+
+fn run(context: &Context<'_>) -> Result<Tally, Trouble> {
+    let mut tally = Tally::default();
+    for kind in Kind::ALL {
+        for layout in LAYOUTS {
+            for (source, scheme) in weightings(kind) {
+                for denominator in [Denominator::WeightSum, Denominator::ValidPixels, Denominator::Images] {
+                    let values = match source {
+                        segloss::Source::Fixed if kind == Kind::BinaryCrossEntropy => vec![1.0, 2.0, 0.5, 3.0, 1.0, 4.0],
+                        segloss::Source::Fixed => vec![0.5, 2.0, 3.0],
+                        _ => Vec::new(),
+                    };
+                    let spec = LossSpec {
+                        kind,
+                        layout,
+                        ignore_index: Some(IGNORED),
+                        denominator: Some(denominator),
+                        threshold: None,
+                        weights: WeightSpec { source, scheme, values, ..WeightSpec::default() },
+                    };
+                    let name = format!("{}/{layout:?}/{source:?}/{scheme:?}/{denominator:?}", kind.name());
+                    one(context, &mut tally, &name, spec);
+                }
+            }
+        }
+    }
+    Ok(tally)
+}
+
+fn one(context: &Context<'_>, tally: &mut Tally, name: &str, spec: LossSpec) {
+    let kind = spec.kind;
+    let none_ignored = LossSpec { ignore_index: None, ..spec.clone() };
+    let grid = Grid::new(2, 3, &[PIXELS]);
+    let mut case = draw(context.seed, name, none_ignored, grid, TargetForm::Indices, spread(kind));
+    case.spec = spec;
+    let removed = remove(&case);
+    if let Labels::Indices(labels) = &mut case.target {
+        for (n, p) in (0..2).flat_map(|n| REMOVED.map(|p| (n, p))) {
+            labels[n * PIXELS + p] = IGNORED;
+        }
+    }
+    let subject = context.subject;
+    let Some(ignored) = tally.evaluate(subject, &case, Precision::F64) else { return };
+    let Some(without) = tally.evaluate(subject, &removed, Precision::F64) else { return };
+    tally.measure(&LAW_F64, relative(ignored.value, without.value), name);
+    tally.require(ignored.valid_pixels == without.valid_pixels, name, || {
+        format!("{} valid pixels, expected {}", ignored.valid_pixels, without.valid_pixels)
+    });
+    let mut want = vec![0.0; case.logits.len()];
+    for (n, p, c) in removed.grid.entries() {
+        want[case.at(n, c, kept()[p])] = without.gradient[removed.at(n, c, p)];
+    }
+    tally.measure(&LAW_F64, relative_to_max(&ignored.gradient, &want), name);
+
+    for rubbish in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY, 1e300] {
+        let mut spoilt = case.clone();
+        for (n, p, c) in case.grid.entries().filter(|&(n, p, _)| case.is_ignored(n, p)) {
+            spoilt.logits[case.at(n, c, p)] = rubbish;
+        }
+        let name = format!("{name}, ignored logits {rubbish}");
+        let Some(found) = tally.evaluate(subject, &spoilt, Precision::F64) else { continue };
+        tally.measure(&EXACT, bitwise(&[found.value], &[ignored.value]), &name);
+        tally.measure(&EXACT, bitwise(&found.gradient, &ignored.gradient), &name);
+        for (n, p, c) in case.grid.entries().filter(|&(n, p, _)| case.is_ignored(n, p)) {
+            let g = found.gradient[case.at(n, c, p)];
+            if g != 0.0 {
+                tally.require(false, &name, || format!("gradient {g} at an ignored pixel"));
+            }
+        }
+    }
+}
+
+fn kept() -> Vec<usize> {
+    (0..PIXELS).filter(|p| !REMOVED.contains(p)).collect()
+}
+
+/// The case without the pixels of [`REMOVED`].
+fn remove(case: &Case) -> Case {
+    let kept = kept();
+    let mut out = case.clone();
+    out.grid = Grid::new(2, 3, &[kept.len()]);
+    out.logits = vec![0.0; out.grid.len()];
+    for (n, p, c) in out.grid.entries() {
+        let to = out.at(n, c, p);
+        out.logits[to] = case.logits[case.at(n, c, kept[p])];
+    }
+    if let Labels::Indices(labels) = &case.target {
+        let at = |n: usize| kept.iter().map(move |p| labels[n * PIXELS + p]);
+        out.target = Labels::Indices((0..2).flat_map(at).collect());
+    }
+    out
+}

@@ -1,0 +1,99 @@
+//! The checks, a file each. A check states a claim, and counts what it compared.
+
+mod all_ignored;
+mod class_prediction;
+mod coverage;
+mod document_breakdown;
+mod document_weight;
+mod extreme_logits;
+mod fixtures;
+mod gradients;
+mod ignored;
+mod layouts;
+mod network;
+mod one_hot;
+mod operations;
+mod partition;
+mod symmetry;
+mod threads;
+mod tightness;
+mod training;
+mod values;
+mod worked_example;
+
+
+use crate::fixtures::Fixtures;
+use crate::matrix::Effort;
+use crate::run::CheckResult;
+use crate::subject::Subject;
+use crate::tally::Tally;
+use crate::trouble::Trouble;
+
+/// What a check may use.
+#[derive(Clone, Copy)]
+pub struct Context<'a> {
+    /// What is judged.
+    pub subject: &'a dyn Subject,
+    /// The golden numbers.
+    pub fixtures: &'a Fixtures,
+    /// From which everything drawn is drawn.
+    pub seed: u64,
+    /// How much to do.
+    pub effort: Effort,
+    /// The results of the checks before this one.
+    pub before: &'a [CheckResult],
+}
+
+/// What a check judges: decides whether a planted defect can turn it red.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Judges {
+    /// The subject.
+    Losses,
+    /// The network's operations and training, which no defect of a loss is planted into.
+    Network,
+    /// The run itself.
+    Run,
+}
+
+/// A check.
+#[derive(Clone, Copy)]
+pub struct Check {
+    /// Names it.
+    pub name: &'static str,
+    /// What holds if it passes.
+    pub claim: &'static str,
+    /// What it judges.
+    pub judges: Judges,
+    /// Does it.
+    pub run: fn(&Context<'_>) -> Result<Tally, Trouble>,
+}
+
+/// Every check, in the order in which they run.
+pub const ALL: [Check; 23] = [
+    fixtures::FILES,
+    worked_example::CHECK,
+    fixtures::TENSORFLOW,
+    fixtures::TORCH,
+    fixtures::KNOWN_WRONG,
+    document_breakdown::CHECK,
+    document_weight::CHECK,
+    class_prediction::CHECK,
+    values::F64,
+    values::F32,
+    gradients::CHECK,
+    extreme_logits::CHECK,
+    layouts::CHECK,
+    one_hot::CHECK,
+    symmetry::CHECK,
+    ignored::CHECK,
+    all_ignored::CHECK,
+    partition::CHECK,
+    threads::CHECK,
+    operations::CHECK,
+    network::CHECK,
+    training::CHECK,
+    coverage::CHECK,
+];
+
+/// Runs after all others of a default run.
+pub const TIGHTNESS: Check = tightness::CHECK;

@@ -1,0 +1,38 @@
+//! A label and its one-hot vector are the same target.
+
+use super::{Check, Context, Judges};
+use crate::case::{Labels, distribution};
+use crate::compare::{bitwise, relative, relative_to_max};
+use crate::matrix;
+use crate::subject::Precision;
+use crate::tally::Tally;
+use crate::tolerance::{EXACT, LAW_F64};
+use crate::trouble::Trouble;
+
+pub(super) const CHECK: Check = Check {
+    name: "one_hot",
+    claim: "index targets and the same targets written as one-hot give the same result",
+    judges: Judges::Losses,
+    run,
+};
+
+fn run(context: &Context<'_>) -> Result<Tally, Trouble> {
+    let mut tally = Tally::default();
+    for mut case in matrix::cases(context.seed, context.effort) {
+        if !matches!(case.target, Labels::Indices(_)) {
+            continue;
+        }
+        // A distribution has no way to say "ignored": give those pixels a class.
+        if let (Labels::Indices(labels), Some(ignored)) = (&mut case.target, case.spec.ignore_index) {
+            labels.iter_mut().filter(|label| **label == ignored).for_each(|label| *label = 1);
+        }
+        let mut written_out = case.clone();
+        written_out.target = Labels::Distribution(distribution(&case));
+        let Some(indices) = tally.evaluate(context.subject, &case, Precision::F64) else { continue };
+        let Some(one_hot) = tally.evaluate(context.subject, &written_out, Precision::F64) else { continue };
+        tally.measure(&LAW_F64, relative(one_hot.value, indices.value), &case.name);
+        tally.measure(&LAW_F64, relative_to_max(&one_hot.gradient, &indices.gradient), &case.name);
+        tally.measure(&EXACT, bitwise(&one_hot.weights.concat(), &indices.weights.concat()), &case.name);
+    }
+    Ok(tally)
+}

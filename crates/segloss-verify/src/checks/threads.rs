@@ -1,0 +1,69 @@
+//! The number of threads changes no bit.
+
+use super::{Check, Context, Judges};
+use crate::case::{Grid, TargetForm, draw};
+use crate::compare::bitwise;
+use crate::matrix::{Effort, IGNORED, LAYOUTS, spread};
+use crate::subject::Precision;
+use crate::tally::Tally;
+use crate::tolerance::EXACT;
+use crate::trouble::Trouble;
+use segloss::{Kind, LossSpec, Scheme, Source, WeightSpec};
+
+pub(super) const CHECK: Check = Check {
+    name: "threads",
+    claim: "1, 2 and 3 threads give the same bits: value, gradient, map and weights",
+    judges: Judges::Losses,
+    run,
+};
+
+/// More pixels than any chunk that a sum may be cut into, and no multiple of one.
+const SIDES: [usize; 2] = [211, 187];
+
+fn run(context: &Context<'_>) -> Result<Tally, Trouble> {
+    let mut tally = Tally::default();
+    let pools = (1..=3)
+        .map(|threads| {
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
+            pool.map_err(|error| Trouble::Threads { threads, what: error.to_string() })
+        })
+        .collect::<Result<Vec<_>, _>>()?;
+    let forms: &[TargetForm] = match context.effort {
+        Effort::Quick => &[TargetForm::Soft],
+        Effort::Default => &TargetForm::ALL,
+    };
+    for kind in Kind::ALL {
+        for layout in LAYOUTS {
+            for &form in forms {
+                let weights = match kind {
+                    Kind::CrossEntropy | Kind::BinaryCrossEntropy => WeightSpec {
+                        source: Source::PerSample,
+                        scheme: Scheme::InverseFrequency,
+                        ..WeightSpec::default()
+                    },
+                    _ => WeightSpec::default(),
+                };
+                let spec = LossSpec { kind, layout, ignore_index: Some(IGNORED), weights, ..LossSpec::default() };
+                let name = format!("{}/{layout:?}/{form:?}", kind.name());
+                let case = draw(context.seed, &name, spec, Grid::new(2, 3, &SIDES), form, spread(kind));
+                for precision in Precision::ALL {
+                    let name = format!("{name}/{}", precision.name());
+                    let mut answers = Vec::new();
+                    for pool in &pools {
+                        answers.extend(pool.install(|| tally.evaluate(context.subject, &case, precision)));
+                    }
+                    let Some((one, others)) = answers.split_first() else { continue };
+                    for other in others {
+                        let sums = |o: &crate::subject::Outcome| [o.value, o.numerator, o.denominator];
+                        tally.measure(&EXACT, bitwise(&sums(other), &sums(one)), &format!("{name} value"));
+                        tally.measure(&EXACT, bitwise(&other.gradient, &one.gradient), &format!("{name} gradient"));
+                        tally.measure(&EXACT, bitwise(&other.map, &one.map), &format!("{name} map"));
+                        let weights = |o: &crate::subject::Outcome| o.weights.concat();
+                        tally.measure(&EXACT, bitwise(&weights(other), &weights(one)), &format!("{name} weights"));
+                    }
+                }
+            }
+        }
+    }
+    Ok(tally)
+}

@@ -1,0 +1,81 @@
+//! A short training on the embedded images: does the loss change the result as it promises?
+
+use super::{Check, Context, Judges};
+use crate::report::{Training, TrainingRun};
+use crate::tally::{Exhibit, Tally};
+use crate::trouble::Trouble;
+use segloss::{LossSpec, Scheme, Source, WeightSpec};
+use segloss_unet::{Config, Dataset, Error, Trainer};
+
+pub(super) const CHECK: Check = Check {
+    name: "training",
+    claim: "on the embedded images, weighting by each image's inverse class frequency raises the recall of the rarest class",
+    judges: Judges::Network,
+    run,
+};
+
+/// Fixed, whatever the run's seed: the margin below was determined on these.
+const SEEDS: [u64; 3] = [1, 2, 3];
+const EPOCHS: usize = 30;
+const WIDTH: usize = 8;
+const DEPTH: usize = 3;
+/// By how much the mean recall of the rarest class must rise.
+const MARGIN: f64 = 0.2;
+
+fn run(_: &Context<'_>) -> Result<Tally, Trouble> {
+    let mut tally = Tally::default();
+    let training = train_all().map_err(|error| error.to_string());
+    let Some(training) = tally.accept(training, "training") else { return Ok(tally) };
+    let rare = training.rare;
+    let recall = |loss: &'static str| training.mean(loss, |run| run.recall[rare]);
+    let gain = recall("weighted") - recall("plain");
+    tally.require(gain >= MARGIN, "mean over the seeds", || {
+        format!("the recall of `{}` rises by {gain:.3}, not by {MARGIN}", training.classes[rare])
+    });
+    for run in training.runs_of("weighted") {
+        let best_plain = training.runs_of("plain").map(|run| run.recall[rare]).fold(0.0, f64::max);
+        tally.require(run.recall[rare] > best_plain, &format!("seed {}", run.seed), || {
+            format!("recall {:.3} does not beat the best plain one, {best_plain:.3}", run.recall[rare])
+        });
+    }
+    for run in &training.runs {
+        let falls = matches!((run.losses.first(), run.losses.last()), (Some(first), Some(last)) if last < first);
+        tally.require(falls, &format!("{}, seed {}", run.loss, run.seed), || "the loss does not fall".to_owned());
+    }
+    tally.exhibits.push(Exhibit::Training(training));
+    Ok(tally)
+}
+
+fn train_all() -> Result<Training, Error> {
+    let mut config = Config::default();
+    (config.model.width, config.model.depth) = (WIDTH, DEPTH);
+    config.train.epochs = EPOCHS;
+    let data = Dataset::load(&config.data)?;
+    let weighted = WeightSpec {
+        source: Source::PerSample,
+        scheme: Scheme::InverseFrequency,
+        ..WeightSpec::default()
+    };
+    let mut training = Training { classes: Vec::new(), rare: 0, margin: MARGIN, runs: Vec::new() };
+    for (loss, weights) in [("plain", WeightSpec::default()), ("weighted", weighted)] {
+        for seed in SEEDS {
+            config.loss = LossSpec { weights: weights.clone(), ..LossSpec::default() };
+            config.train.seed = seed;
+            let mut trainer = Trainer::new(&config, &data)?;
+            let mut run = TrainingRun { loss, seed, losses: Vec::new(), recall: Vec::new(), iou: Vec::new() };
+            for _ in 0..EPOCHS {
+                let report = trainer.run_epoch(&mut ())?;
+                run.losses.push(report.row.train_loss);
+                // The last epoch's, not the best one's: nothing is chosen by the images it is judged on.
+                let classes = &report.assessment.scores.classes;
+                run.recall = classes.iter().map(|class| class.recall.unwrap_or(f64::NAN)).collect();
+                run.iou = classes.iter().map(|class| class.iou.unwrap_or(f64::NAN)).collect();
+                training.classes = classes.iter().map(|class| class.name.clone()).collect();
+                let rarest = (0..classes.len()).min_by_key(|&class| classes[class].pixels);
+                training.rare = rarest.unwrap_or(0);
+            }
+            training.runs.push(run);
+        }
+    }
+    Ok(training)
+}

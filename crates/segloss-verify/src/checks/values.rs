@@ -1,0 +1,59 @@
+//! Values, maps, sums and weights against the textbook.
+
+use super::{Check, Context, Judges};
+use crate::compare::{relative, relative_to_max};
+use crate::matrix;
+use crate::subject::Precision;
+use crate::tally::Tally;
+use crate::textbook;
+use crate::tolerance::{GRADIENT_F32, MAP_F64, VALUE_F32, VALUE_F64};
+use crate::trouble::Trouble;
+
+pub(super) const F64: Check = Check {
+    name: "values_f64",
+    claim: "value, numerator, denominator, weights and loss map are the textbook's, in f64",
+    judges: Judges::Losses,
+    run: f64_,
+};
+
+pub(super) const F32: Check = Check {
+    name: "values_f32",
+    claim: "f32 gives the textbook's value and the f64 gradient to f32's precision",
+    judges: Judges::Losses,
+    run: f32_,
+};
+
+fn f64_(context: &Context<'_>) -> Result<Tally, Trouble> {
+    let mut tally = Tally::default();
+    for case in matrix::cases(context.seed, context.effort) {
+        let want = textbook::evaluate(&case, &case.logits);
+        let Some(found) = tally.evaluate(context.subject, &case, Precision::F64) else { continue };
+        for (part, found, want) in [
+            ("value", found.value, want.value),
+            ("numerator", found.numerator, want.numerator),
+            ("denominator", found.denominator, want.denominator),
+        ] {
+            tally.measure(&VALUE_F64, relative(found, want), &format!("{} {part}", case.name));
+        }
+        tally.measure(&MAP_F64, relative_to_max(&found.map, &want.map), &format!("{} map", case.name));
+        // One row stands for every image of a scope that is the batch.
+        for (n, want) in want.weights.iter().enumerate() {
+            let row = found.weights.get(n.min(found.weights.len().saturating_sub(1)));
+            let off = row.map_or(f64::INFINITY, |row| relative_to_max(row, want));
+            tally.measure(&VALUE_F64, off, &format!("{} weights of image {n}", case.name));
+        }
+    }
+    Ok(tally)
+}
+
+fn f32_(context: &Context<'_>) -> Result<Tally, Trouble> {
+    let mut tally = Tally::default();
+    for case in matrix::cases(context.seed, context.effort) {
+        let want = textbook::evaluate(&case, &case.logits);
+        let Some(wide) = tally.evaluate(context.subject, &case, Precision::F64) else { continue };
+        let Some(found) = tally.evaluate(context.subject, &case, Precision::F32) else { continue };
+        tally.measure(&VALUE_F32, relative(found.value, want.value), &case.name);
+        tally.measure(&GRADIENT_F32, relative_to_max(&found.gradient, &wide.gradient), &case.name);
+    }
+    Ok(tally)
+}

@@ -1,0 +1,95 @@
+//! How far two answers are apart. Every function here gives NaN or ∞ when in doubt, and a bound holds
+//! only if `difference <= bound` is true: NaN never passes.
+
+/// max_i |got_i − want_i| / max_i |want_i|: relative to the norm, with no absolute allowance.
+///
+/// Where every wanted number is zero, so must be every one got: else the difference is infinite.
+pub fn relative_to_max(got: &[f64], want: &[f64]) -> f64 {
+    if got.len() != want.len() || want.is_empty() {
+        return f64::INFINITY;
+    }
+    let scale = largest(want.iter().map(|x| x.abs()));
+    let worst = largest(got.iter().zip(want).map(|(g, w)| (g - w).abs()));
+    if worst == 0.0 { 0.0 } else { worst / scale }
+}
+
+/// |got − want| / |want|; two zeros agree.
+pub fn relative(got: f64, want: f64) -> f64 {
+    relative_to_max(&[got], &[want])
+}
+
+/// As [`relative_to_max`] over the finite entries of `want`; NaN and infinities must be met by their like.
+pub fn relative_where_finite(got: &[f64], want: &[f64]) -> f64 {
+    if got.len() != want.len() || want.is_empty() {
+        return f64::INFINITY;
+    }
+    let alike = |(g, w): (&f64, &f64)| w.is_finite() || (g.is_nan() && w.is_nan()) || g == w;
+    if !got.iter().zip(want).all(alike) {
+        return f64::INFINITY;
+    }
+    let (got, want): (Vec<f64>, Vec<f64>) = got.iter().zip(want).filter(|(_, w)| w.is_finite()).unzip();
+    if want.is_empty() { 0.0 } else { relative_to_max(&got, &want) }
+}
+
+/// 0 if the numbers are the same bit for bit, else how far they are apart, and never 0.
+pub fn bitwise(got: &[f64], want: &[f64]) -> f64 {
+    if got.len() == want.len() && got.iter().zip(want).all(|(g, w)| g.to_bits() == w.to_bits()) {
+        return 0.0;
+    }
+    let apart = relative_to_max(got, want);
+    if apart == 0.0 { f64::INFINITY } else { apart }
+}
+
+/// The largest term; NaN as soon as one is NaN, unlike `f64::max`.
+pub fn largest(terms: impl IntoIterator<Item = f64>) -> f64 {
+    terms.into_iter().fold(0.0, |worst, term| if term.is_nan() || term > worst { term } else { worst })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nan_never_passes() {
+        for (got, want) in [(f64::NAN, 1.0), (1.0, f64::NAN), (f64::NAN, f64::NAN), (f64::NAN, 0.0)] {
+            assert!(!(relative(got, want) <= 1e300), "{got} against {want}");
+        }
+        // A NaN early in the list must not be forgotten for a number later on.
+        assert!(largest([f64::NAN, 1.0]).is_nan());
+        assert!(largest([1.0, f64::NAN, 2.0]).is_nan());
+        assert!(!(relative_to_max(&[f64::NAN, 1.0], &[1.0, 1.0]) <= 1.0));
+        assert!(!(bitwise(&[f64::NAN], &[1.0]) <= 0.0));
+    }
+
+    #[test]
+    fn infinity_is_never_close() {
+        assert!(!(relative(f64::INFINITY, f64::INFINITY) <= 1.0));
+        assert!(!(relative(1.0, f64::INFINITY) <= 0.5));
+        assert_eq!(relative(f64::INFINITY, 1.0), f64::INFINITY);
+    }
+
+    #[test]
+    fn zero_is_met_only_by_zero() {
+        assert_eq!(relative_to_max(&[0.0, 0.0], &[0.0, 0.0]), 0.0);
+        assert_eq!(relative_to_max(&[1e-300, 0.0], &[0.0, 0.0]), f64::INFINITY);
+        assert_eq!(relative_to_max(&[0.0, 0.0], &[1e-9, 0.0]), 1.0);
+        assert_eq!(relative_to_max(&[], &[]), f64::INFINITY);
+        assert_eq!(relative_to_max(&[0.0], &[0.0, 0.0]), f64::INFINITY);
+    }
+
+    #[test]
+    fn breakdowns_are_met_by_their_like() {
+        let want = [f64::NAN, f64::INFINITY, 2.0];
+        assert_eq!(relative_where_finite(&want, &want), 0.0);
+        assert_eq!(relative_where_finite(&[f64::NAN, f64::NAN, 2.0], &want), f64::INFINITY);
+        assert_eq!(relative_where_finite(&[f64::NAN, f64::INFINITY, 3.0], &want), 0.5);
+        assert!(relative_where_finite(&[1.0], &[f64::NAN]).is_infinite());
+    }
+
+    #[test]
+    fn bits_are_compared_as_bits() {
+        assert_eq!(bitwise(&[1.0, f64::NAN], &[1.0, f64::NAN]), 0.0);
+        assert!(bitwise(&[0.0], &[-0.0]) > 0.0);
+        assert!(bitwise(&[1.0], &[1.0 + f64::EPSILON]) > 0.0);
+    }
+}

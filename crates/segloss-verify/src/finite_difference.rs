@@ -1,0 +1,87 @@
+//! Derivatives from values alone, each with an estimate of its own error.
+//!
+//! Ridders, C. J. F. (1982), "Accurate computation of F′(x) and F′(x)F″(x)", Advances in Engineering
+//! Software 4: central differences at ever smaller steps, extrapolated to step zero. Large steps keep the
+//! rounding of f small; extrapolation removes their truncation.
+
+/// A derivative and how far off it may be.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Derivative {
+    /// The derivative.
+    pub value: f64,
+    /// The difference between the best two extrapolations: an estimate of the error.
+    pub error: f64,
+}
+
+/// From one step to the next smaller one.
+const SHRINK: f64 = 1.6;
+/// Rows of the tableau. All are computed: to stop as soon as a row is worse than the best, as is often done,
+/// is to stop at the first accident.
+const ROWS: usize = 10;
+
+/// f′(x) from values of `f` in [x − step, x + step].
+///
+/// A NaN anywhere gives a NaN with an infinite error, never a number.
+pub fn ridders(mut f: impl FnMut(f64) -> f64, x: f64, step: f64) -> Derivative {
+    let mut h = step;
+    let mut above = vec![central(&mut f, x, h)];
+    let mut best = Derivative { value: f64::NAN, error: f64::INFINITY };
+    for _ in 1..ROWS {
+        h /= SHRINK;
+        let mut row = vec![central(&mut f, x, h)];
+        // Each column removes one more even power of h: Neville's scheme in h².
+        let mut factor = SHRINK * SHRINK;
+        for order in 0..above.len() {
+            let next = (row[order] * factor - above[order]) / (factor - 1.0);
+            factor *= SHRINK * SHRINK;
+            let error = (next - row[order]).abs().max((next - above[order]).abs());
+            if error <= best.error {
+                best = Derivative { value: next, error };
+            }
+            row.push(next);
+        }
+        above = row;
+    }
+    best
+}
+
+/// (f(x + h) − f(x − h)) / 2h: error O(h²), rounding O(ε/h).
+pub fn central(mut f: impl FnMut(f64) -> f64, x: f64, h: f64) -> f64 {
+    // The step that is really taken, after x ± h is rounded.
+    let (above, below) = (x + h, x - h);
+    (f(above) - f(below)) / (above - below)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The estimate must cover the error, or the oracle would vouch for what it does not know.
+    #[test]
+    fn the_estimate_covers_the_error() {
+        for x in [-2.0, -0.3, 0.1, 1.0, 3.7] {
+            for (f, slope) in [
+                (f64::exp as fn(f64) -> f64, f64::exp as fn(f64) -> f64),
+                (f64::sin, f64::cos),
+                (|x| (1.0 + x.exp()).ln(), |x| 1.0 / (1.0 + (-x).exp())),
+            ] {
+                let found = ridders(f, x, 0.5);
+                let off = (found.value - slope(x)).abs();
+                assert!(off <= 1e-12 * slope(x).abs().max(0.01), "at {x}: off by {off:e}");
+                assert!(off <= 10.0 * found.error + 1e-15, "at {x}: off by {off:e}, said {:e}", found.error);
+            }
+        }
+    }
+
+    #[test]
+    fn a_constant_has_slope_zero_exactly() {
+        assert_eq!(ridders(|_| 0.7, 1.0, 0.5).value, 0.0);
+    }
+
+    #[test]
+    fn nan_stays_nan() {
+        let found = ridders(f64::ln, 0.1, 0.5);
+        assert!(found.value.is_nan() || found.error.is_infinite() || found.error > 1e-6, "{found:?}");
+        assert!(ridders(|_| f64::NAN, 0.0, 0.5).value.is_nan());
+    }
+}

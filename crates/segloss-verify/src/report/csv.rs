@@ -1,0 +1,41 @@
+//! The tables, for whoever computes on.
+
+use super::{Report, Training};
+use crate::trouble::Trouble;
+use serde::Serialize;
+
+pub(super) fn checks(report: &Report) -> Result<String, Trouble> {
+    let rows = report.checks.iter().map(|check| {
+        (check.name, check.held, check.cases, check.failed, check.worst, check.bound, check.kinds.join(" "))
+    });
+    table(&["check", "held", "cases", "failed", "worst", "bound", "kinds"], rows)
+}
+
+pub(super) fn step_errors(report: &Report) -> Result<String, Trouble> {
+    let rows = report.step_errors.iter().map(|point| (&point.kind, point.step, point.error));
+    table(&["kind", "step", "error"], rows)
+}
+
+pub(super) fn training(training: &Training) -> Result<String, Trouble> {
+    let rows = training.runs.iter().flat_map(|run| {
+        let of_epoch = |(epoch, loss)| (run.loss, run.seed, "loss", format!("epoch {}", epoch + 1), loss);
+        let of_class = |what: &'static str, values: &Vec<f64>| {
+            let named = training.classes.clone().into_iter().zip(values.clone());
+            named.map(move |(class, value)| (run.loss, run.seed, what, class, value)).collect::<Vec<_>>()
+        };
+        let epochs = run.losses.iter().copied().enumerate().map(of_epoch);
+        epochs.chain(of_class("recall", &run.recall)).chain(of_class("iou", &run.iou)).collect::<Vec<_>>()
+    });
+    table(&["loss", "seed", "quantity", "of", "value"], rows)
+}
+
+fn table(header: &[&str], rows: impl Iterator<Item = impl Serialize>) -> Result<String, Trouble> {
+    let failed = |what: String| Trouble::Report { part: "CSV", what };
+    let mut writer = csv::WriterBuilder::new().has_headers(false).from_writer(Vec::new());
+    writer.write_record(header).map_err(|error| failed(error.to_string()))?;
+    for row in rows {
+        writer.serialize(row).map_err(|error| failed(error.to_string()))?;
+    }
+    let bytes = writer.into_inner().map_err(|error| failed(error.to_string()))?;
+    String::from_utf8(bytes).map_err(|error| failed(error.to_string()))
+}

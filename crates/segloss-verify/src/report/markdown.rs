@@ -1,0 +1,101 @@
+//! The page to read.
+
+use super::{Report, Training};
+use std::fmt::Write;
+
+pub(super) fn page(report: &Report) -> String {
+    let mut page = String::new();
+    // Writing to a string cannot fail.
+    _ = write_page(&mut page, report);
+    page
+}
+
+fn write_page(page: &mut String, report: &Report) -> std::fmt::Result {
+    writeln!(page, "# Verification of {}\n", report.subject)?;
+    writeln!(
+        page,
+        "**{} passed, {} failed.** Seed {}, profile {}. Made by `cargo xtask verify` from `report.json`.\n",
+        report.passed, report.failed, report.seed, report.profile
+    )?;
+    writeln!(page, "## Checks\n")?;
+    writeln!(page, "| | check | what holds | cases | worst difference | bound |")?;
+    writeln!(page, "|---|---|---|---:|---:|---|")?;
+    for check in &report.checks {
+        let mark = if check.held { "✓" } else { "✗" };
+        let worst = if check.cases == 0 { "nothing compared".to_owned() } else { format!("{:.1e}", check.worst) };
+        let claim = cell(check.claim);
+        writeln!(page, "| {mark} | `{}` | {claim} | {} | {worst} | {} |", check.name, check.cases, check.bound)?;
+    }
+    if report.checks.iter().any(|check| !check.failures.is_empty()) {
+        writeln!(page, "\n## What fell short\n")?;
+        for check in &report.checks {
+            for failure in &check.failures {
+                writeln!(page, "- `{}`: {}", check.name, cell(failure))?;
+            }
+            let written = check.failures.len() as u64;
+            if check.failed > written {
+                writeln!(page, "- `{}`: and {} more", check.name, check.failed - written)?;
+            }
+        }
+        writeln!(page, "\nReplay: `cargo xtask verify --seed {}`; a case's name says which it is.", report.seed)?;
+    }
+
+    writeln!(page, "\n## Gradients against finite differences\n")?;
+    writeln!(page, "![error of a central difference against its step](gradient_error.svg)\n")?;
+    writeln!(
+        page,
+        "The error of a single central difference falls with h² until rounding, which grows with 1/h, takes \
+         over: the gradient agrees as well as the difference can tell. The check extrapolates to h = 0."
+    )?;
+    if let Some(training) = &report.training {
+        write_training(page, training)?;
+    }
+
+    writeln!(page, "\n## Bounds\n")?;
+    writeln!(page, "| bound | allows | worst seen | why |")?;
+    writeln!(page, "|---|---:|---:|---|")?;
+    for bound in &report.tolerances {
+        let worst = bound.worst.map_or("unused".to_owned(), |worst| format!("{worst:.1e}"));
+        writeln!(page, "| `{}` | {:.0e} | {worst} | {} |", bound.name, bound.bound, cell(bound.reason))?;
+    }
+    Ok(())
+}
+
+fn write_training(page: &mut String, training: &Training) -> std::fmt::Result {
+    let seeds = training.runs_of("plain").count();
+    writeln!(page, "\n## Does the loss change the result?\n")?;
+    writeln!(
+        page,
+        "The embedded images, {seeds} seeds, equal budgets: plain cross-entropy against cross-entropy weighted \
+         by the inverse class frequency of each image. Scores on images that were not trained on, mean over \
+         the seeds (smallest to largest).\n"
+    )?;
+    writeln!(page, "| class | recall, plain | recall, weighted | IoU, plain | IoU, weighted |")?;
+    writeln!(page, "|---|---|---|---|---|")?;
+    for (class, name) in training.classes.iter().enumerate() {
+        let cell = |loss, of: fn(&super::TrainingRun) -> &Vec<f64>| {
+            let values = || training.runs_of(loss).map(|run| of(run)[class]);
+            let (low, high) = (values().fold(f64::MAX, f64::min), values().fold(f64::MIN, f64::max));
+            format!("{:.3} ({low:.3} to {high:.3})", training.mean(loss, |run| of(run)[class]))
+        };
+        writeln!(
+            page,
+            "| {name} | {} | {} | {} | {} |",
+            cell("plain", |run| &run.recall),
+            cell("weighted", |run| &run.recall),
+            cell("plain", |run| &run.iou),
+            cell("weighted", |run| &run.iou),
+        )?;
+    }
+    writeln!(
+        page,
+        "\nThe claim: recall of `{}` rises by at least {} in the mean, and each weighted run beats every plain one.\n",
+        training.classes[training.rare], training.margin
+    )?;
+    writeln!(page, "![training loss](training_loss.svg)\n\n![scores by class](training_classes.svg)")
+}
+
+/// A pipe would end a table's cell, a line break its row.
+fn cell(text: &str) -> String {
+    text.replace('|', "\\|").replace('\n', " ")
+}

@@ -1,0 +1,299 @@
+//! What a run leaves behind: `report.json` is the source, everything else is made from the same data.
+
+mod csv;
+mod markdown;
+mod plots;
+
+use crate::matrix::Effort;
+use crate::run::Run;
+use crate::tally::Exhibit;
+use crate::tolerance;
+use crate::trouble::Trouble;
+use serde::{Serialize, Serializer};
+use std::path::{Path, PathBuf};
+
+/// Rises when a reader of an older `report.json` would misread a newer one.
+pub const VERSION: u32 = 1;
+
+/// A run, written down. Holds no time and no path: identical inputs give identical files.
+#[derive(Clone, Debug, Serialize)]
+pub struct Report {
+    /// [`VERSION`].
+    pub version: u32,
+    /// What was judged.
+    pub subject: String,
+    /// From which everything drawn was drawn.
+    pub seed: u64,
+    /// `quick` or `default`.
+    pub profile: &'static str,
+    /// Checks that held.
+    pub passed: usize,
+    /// Checks that fell short.
+    pub failed: usize,
+    /// In the order in which they ran.
+    pub checks: Vec<CheckEntry>,
+    /// The tolerance table.
+    pub tolerances: Vec<ToleranceEntry>,
+    /// Errors of one-step differences.
+    pub step_errors: Vec<StepError>,
+    /// The short training, if it ran.
+    pub training: Option<Training>,
+}
+
+/// A check.
+#[derive(Clone, Debug, Serialize)]
+pub struct CheckEntry {
+    /// Its name.
+    pub name: &'static str,
+    /// What holds if it passed.
+    pub claim: &'static str,
+    /// Whether it did.
+    pub held: bool,
+    /// Comparisons made.
+    pub cases: u64,
+    /// Comparisons that fell short.
+    pub failed: u64,
+    /// The bound that came nearest to failing.
+    pub bound: &'static str,
+    /// The worst difference under it.
+    #[serde(serialize_with = "finite_or_name")]
+    pub worst: f64,
+    /// The kinds that were judged.
+    pub kinds: Vec<&'static str>,
+    /// The first failures.
+    pub failures: Vec<String>,
+}
+
+/// A bound and what came nearest to it.
+#[derive(Clone, Debug, Serialize)]
+pub struct ToleranceEntry {
+    /// The bound's name.
+    pub name: &'static str,
+    /// The bound.
+    pub bound: f64,
+    /// The worst difference of the run; absent if no check used it.
+    #[serde(serialize_with = "optional_finite_or_name")]
+    pub worst: Option<f64>,
+    /// Why this number.
+    pub reason: &'static str,
+}
+
+/// How far a central difference of one step size is off.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct StepError {
+    /// The kind of loss.
+    pub kind: String,
+    /// h.
+    pub step: f64,
+    /// Relative to max|g|.
+    #[serde(serialize_with = "finite_or_name")]
+    pub error: f64,
+}
+
+/// The short training: plain against weighted, from the same seeds.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Training {
+    /// Names of the classes, by label.
+    pub classes: Vec<String>,
+    /// The class whose recall the claim is about.
+    pub rare: usize,
+    /// By how much the mean recall must rise.
+    pub margin: f64,
+    /// Every run.
+    pub runs: Vec<TrainingRun>,
+}
+
+/// One training run.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct TrainingRun {
+    /// `plain` or `weighted`.
+    pub loss: &'static str,
+    /// Of weights, order and flips.
+    pub seed: u64,
+    /// Mean loss of each epoch.
+    pub losses: Vec<f64>,
+    /// On images that were not trained on.
+    pub recall: Vec<f64>,
+    /// On images that were not trained on.
+    pub iou: Vec<f64>,
+}
+
+impl Training {
+    /// The runs of one loss.
+    pub fn runs_of<'a>(&'a self, loss: &'a str) -> impl Iterator<Item = &'a TrainingRun> {
+        self.runs.iter().filter(move |run| run.loss == loss)
+    }
+
+    /// The mean over the seeds of a number of each run.
+    pub fn mean(&self, loss: &str, of: impl Fn(&TrainingRun) -> f64) -> f64 {
+        let values: Vec<f64> = self.runs_of(loss).map(of).collect();
+        values.iter().sum::<f64>() / values.len() as f64
+    }
+}
+
+impl Report {
+    /// Puts a run into words and numbers.
+    pub fn new(run: &Run) -> Self {
+        let checks: Vec<CheckEntry> = run
+            .results
+            .iter()
+            .map(|result| {
+                let (bound, worst) = result.tally.headline().unwrap_or((&tolerance::EXACT, f64::NAN));
+                CheckEntry {
+                    name: result.name,
+                    claim: result.claim,
+                    held: result.held(),
+                    cases: result.tally.cases,
+                    failed: result.tally.failed,
+                    bound: bound.name,
+                    worst,
+                    kinds: result.tally.kinds.iter().map(|kind| kind.name()).collect(),
+                    failures: result.tally.failures.clone(),
+                }
+            })
+            .collect();
+        let tolerances = tolerance::ALL
+            .iter()
+            .map(|bound| {
+                let seen = run.results.iter().filter_map(|result| result.tally.worst.get(bound.name).copied());
+                let worst = seen.reduce(|a, b| if a.is_nan() || a > b { a } else { b });
+                ToleranceEntry { name: bound.name, bound: bound.bound, worst, reason: bound.reason }
+            })
+            .collect();
+        let (mut step_errors, mut training) = (Vec::new(), None);
+        for exhibit in run.results.iter().flat_map(|result| &result.tally.exhibits) {
+            match exhibit {
+                Exhibit::Steps(errors) => step_errors.extend(errors.iter().cloned()),
+                Exhibit::Training(runs) => training = Some(runs.clone()),
+            }
+        }
+        Self {
+            version: VERSION,
+            subject: run.subject.clone(),
+            seed: run.seed,
+            profile: if run.effort == Effort::Quick { "quick" } else { "default" },
+            passed: run.passed(),
+            failed: run.failed(),
+            checks,
+            tolerances,
+            step_errors,
+            training,
+        }
+    }
+
+    /// Every file of the report: (name, contents).
+    ///
+    /// # Errors
+    /// [`Trouble::Report`] if one cannot be put together.
+    pub fn files(&self) -> Result<Vec<(&'static str, String)>, Trouble> {
+        let failed = |part| move |error: serde_json::Error| Trouble::Report { part, what: error.to_string() };
+        let json = serde_json::to_string_pretty(self).map_err(failed("JSON"))?;
+        let mut files = vec![
+            ("report.json", json + "\n"),
+            ("report.md", markdown::page(self)),
+            ("checks.csv", csv::checks(self)?),
+            ("gradient_error.csv", csv::step_errors(self)?),
+            ("gradient_error.svg", plots::step_errors(self)?),
+        ];
+        if let Some(training) = &self.training {
+            files.push(("training.csv", csv::training(training)?));
+            files.push(("training_loss.svg", plots::training_loss(training)?));
+            files.push(("training_classes.svg", plots::training_classes(training)?));
+        }
+        Ok(files)
+    }
+
+    /// Writes the report into a folder; each file appears whole or not at all. Returns the page to read.
+    ///
+    /// # Errors
+    /// [`Trouble::Report`] or [`Trouble::File`].
+    pub fn write(&self, folder: &Path) -> Result<PathBuf, Trouble> {
+        std::fs::create_dir_all(folder).map_err(Trouble::file(folder))?;
+        for (name, contents) in self.files()? {
+            let path = folder.join(name);
+            segloss_unet::files::write_atomic(&path, contents.as_bytes())
+                .map_err(|error| Trouble::file(path)(std::io::Error::other(error)))?;
+        }
+        Ok(folder.join("report.md"))
+    }
+}
+
+/// JSON knows no NaN and no infinity: these are written by name.
+fn finite_or_name<S: Serializer>(x: &f64, serializer: S) -> Result<S::Ok, S::Error> {
+    if x.is_finite() { serializer.serialize_f64(*x) } else { serializer.collect_str(x) }
+}
+
+fn optional_finite_or_name<S: Serializer>(x: &Option<f64>, serializer: S) -> Result<S::Ok, S::Error> {
+    match x {
+        None => serializer.serialize_none(),
+        Some(x) => finite_or_name(x, serializer),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::run::CheckResult;
+    use crate::tally::Tally;
+
+    /// A run with a check that held, one that failed with NaN, one that compared nothing.
+    fn sample() -> Run {
+        let mut held = Tally::default();
+        held.measure(&tolerance::VALUE_F64, 1e-15, "case");
+        held.exhibits.push(Exhibit::Steps(
+            (0..20).map(|i| StepError { kind: "dice".into(), step: 10f64.powi(-i), error: 1e-9 }).collect(),
+        ));
+        let run = |loss| TrainingRun { loss, seed: 1, losses: vec![1.0, 0.5], recall: vec![0.9, 0.2], iou: vec![0.8, 0.1] };
+        held.exhibits.push(Exhibit::Training(Training {
+            classes: vec!["background".into(), "boundary".into()],
+            rare: 1,
+            margin: 0.1,
+            runs: vec![run("plain"), run("weighted")],
+        }));
+        let mut failed = Tally::default();
+        failed.measure(&tolerance::VALUE_F64, f64::NAN, "case | with a pipe");
+        let result = |name, tally| CheckResult { name, claim: "something holds", tally, seconds: 1.25 };
+        Run {
+            subject: "s".into(),
+            seed: 7,
+            effort: Effort::Default,
+            results: vec![result("first", held), result("second", failed), result("third", Tally::default())],
+        }
+    }
+
+    #[test]
+    fn json_csv_and_markdown_agree_on_the_counts() {
+        let report = Report::new(&sample());
+        let files: std::collections::BTreeMap<_, _> = report.files().unwrap().into_iter().collect();
+        let json: serde_json::Value = serde_json::from_str(&files["report.json"]).unwrap();
+        assert_eq!((json["version"].as_u64(), json["passed"].as_u64(), json["failed"].as_u64()), (Some(1), Some(1), Some(2)));
+        assert_eq!(json["checks"][1]["worst"], "NaN");
+
+        let table = &files["checks.csv"];
+        assert_eq!(table.lines().count(), 1 + 3);
+        assert_eq!(table.lines().filter(|line| line.contains(",true,")).count(), 1);
+
+        let page = &files["report.md"];
+        assert!(page.contains("1 passed, 2 failed"), "{page}");
+        assert_eq!(page.lines().filter(|line| line.starts_with("| ✓ |")).count(), 1);
+        assert_eq!(page.lines().filter(|line| line.starts_with("| ✗ |")).count(), 2);
+        assert!(page.contains("case \\| with a pipe"));
+    }
+
+    #[test]
+    fn a_report_is_the_same_twice_and_holds_no_time() {
+        let mut slower = sample();
+        slower.results.iter_mut().for_each(|result| result.seconds = 99.5);
+        let (once, again) = (Report::new(&sample()).files().unwrap(), Report::new(&slower).files().unwrap());
+        assert_eq!(once, again);
+    }
+
+    #[test]
+    fn files_are_written_where_asked() {
+        let folder = tempfile::tempdir().unwrap();
+        let report = Report::new(&sample());
+        let page = report.write(&folder.path().join("a/b")).unwrap();
+        assert!(page.is_file());
+        assert_eq!(std::fs::read_dir(page.parent().unwrap()).unwrap().count(), report.files().unwrap().len());
+    }
+}

@@ -1,0 +1,172 @@
+//! The pictures, as SVG.
+
+use super::{Report, Training};
+use crate::trouble::Trouble;
+use plotters::coord::Shift;
+use plotters::prelude::*;
+use std::collections::BTreeSet;
+
+type Area<'a> = DrawingArea<SVGBackend<'a>, Shift>;
+type Drawn = Result<(), Box<dyn std::error::Error>>;
+
+const SIZE: (u32, u32) = (760, 440);
+/// Told apart by the colour-blind as well (Okabe & Ito 2008), and dark enough for white paper.
+const COLOURS: [RGBColor; 5] = [
+    RGBColor(0, 114, 178),
+    RGBColor(213, 94, 0),
+    RGBColor(0, 158, 115),
+    RGBColor(204, 121, 167),
+    RGBColor(86, 86, 86),
+];
+
+fn draw(part: &'static str, paint: impl FnOnce(&Area<'_>) -> Drawn) -> Result<String, Trouble> {
+    let mut svg = String::new();
+    {
+        let area = SVGBackend::with_string(&mut svg, SIZE).into_drawing_area();
+        let drawn = area.fill(&WHITE).map_err(Into::into).and_then(|()| paint(&area));
+        let shown = drawn.and_then(|()| area.present().map_err(Into::into));
+        shown.map_err(|error| Trouble::Report { part, what: error.to_string() })?;
+    }
+    Ok(svg)
+}
+
+fn colour(i: usize) -> RGBColor {
+    COLOURS[i % COLOURS.len()]
+}
+
+/// Error of a central difference against its step, both logarithmic.
+pub(super) fn step_errors(report: &Report) -> Result<String, Trouble> {
+    let usable = || report.step_errors.iter().filter(|point| point.error.is_finite() && point.error > 0.0);
+    draw("plot of gradient errors", |area| {
+        let mut chart = ChartBuilder::on(area)
+            .caption("Gradient against one central difference", ("sans-serif", 18))
+            .margin(14)
+            .x_label_area_size(42)
+            .y_label_area_size(70)
+            .build_cartesian_2d((1e-12..1.0f64).log_scale(), (1e-14..1.0f64).log_scale())?;
+        chart
+            .configure_mesh()
+            .x_desc("step h")
+            .y_desc("largest error / max|g|")
+            .light_line_style(WHITE.mix(0.0))
+            .x_label_formatter(&power)
+            .y_label_formatter(&power)
+            .draw()?;
+        let kinds: BTreeSet<&String> = usable().map(|point| &point.kind).collect();
+        for (i, kind) in kinds.into_iter().enumerate() {
+            let line = colour(i).stroke_width(2);
+            let points = usable().filter(|point| &point.kind == kind).map(|point| (point.step, point.error));
+            chart
+                .draw_series(LineSeries::new(points, line))?
+                .label(kind.as_str())
+                .legend(move |(x, y)| PathElement::new([(x, y), (x + 18, y)], line));
+        }
+        // What theory expects: truncation h², rounding ε/h.
+        let guide = BLACK.mix(0.45).stroke_width(1);
+        chart
+            .draw_series(LineSeries::new([(1e-4, 1e-9), (0.2, 4e-3)], guide))?
+            .label("slopes h² and ε/h")
+            .legend(move |(x, y)| PathElement::new([(x, y), (x + 18, y)], guide));
+        chart.draw_series(LineSeries::new([(1e-11, 1e-4), (1e-6, 1e-9)], guide))?;
+        legend(&mut chart)
+    })
+}
+
+/// Training loss of every run. The scales of two losses differ: each is drawn relative to its first epoch.
+pub(super) fn training_loss(training: &Training) -> Result<String, Trouble> {
+    let epochs = training.runs.iter().map(|run| run.losses.len()).max().unwrap_or(1).max(2);
+    draw("plot of training losses", |area| {
+        let mut chart = ChartBuilder::on(area)
+            .caption("Training loss, relative to the first epoch", ("sans-serif", 18))
+            .margin(14)
+            .x_label_area_size(42)
+            .y_label_area_size(58)
+            .build_cartesian_2d(1.0..epochs as f64, 0.0..1.25f64)?;
+        let whole = |x: &f64| format!("{x:.0}");
+        chart
+            .configure_mesh()
+            .x_desc("epoch")
+            .y_desc("loss / first loss")
+            .light_line_style(WHITE.mix(0.0))
+            .x_label_formatter(&whole)
+            .draw()?;
+        for (i, loss) in ["plain", "weighted"].into_iter().enumerate() {
+            let line = colour(i).stroke_width(2);
+            for (number, run) in training.runs_of(loss).enumerate() {
+                let first = run.losses.first().copied().unwrap_or(1.0);
+                let points = run.losses.iter().enumerate().map(|(e, loss)| ((e + 1) as f64, loss / first));
+                let series = chart.draw_series(LineSeries::new(points, line))?;
+                if number == 0 {
+                    series.label(loss).legend(move |(x, y)| PathElement::new([(x, y), (x + 18, y)], line));
+                }
+            }
+        }
+        legend(&mut chart)
+    })
+}
+
+/// Recall and IoU of each class: a bar for the mean over the seeds, a dot for each seed.
+pub(super) fn training_classes(training: &Training) -> Result<String, Trouble> {
+    let groups = training.classes.len() * 2;
+    draw("plot of scores by class", |area| {
+        let mut chart = ChartBuilder::on(area)
+            .caption("Recall and IoU by class, on images not trained on", ("sans-serif", 18))
+            .margin(14)
+            .x_label_area_size(42)
+            .y_label_area_size(58)
+            .build_cartesian_2d(-0.5..groups as f64 - 0.5, 0.0..1.0f64)?;
+        let name = |x: &f64| {
+            let group = x.round();
+            if (x - group).abs() > 1e-9 || group < 0.0 || group as usize >= groups {
+                return String::new();
+            }
+            let what = if group as usize % 2 == 0 { "recall" } else { "IoU" };
+            format!("{}, {what}", training.classes[group as usize / 2])
+        };
+        chart
+            .configure_mesh()
+            .disable_x_mesh()
+            .light_line_style(WHITE.mix(0.0))
+            .x_labels(groups)
+            .x_label_formatter(&name)
+            .draw()?;
+        for (i, loss) in ["plain", "weighted"].into_iter().enumerate() {
+            let fill = colour(i).mix(0.75).filled();
+            let left = |group: usize| group as f64 - 0.36 + 0.36 * i as f64;
+            let value = |group: usize, run: &super::TrainingRun| match group % 2 {
+                0 => run.recall[group / 2],
+                _ => run.iou[group / 2],
+            };
+            chart
+                .draw_series((0..groups).map(|group| {
+                    let top = training.mean(loss, |run| value(group, run));
+                    Rectangle::new([(left(group), 0.0), (left(group) + 0.34, top)], fill)
+                }))?
+                .label(loss)
+                .legend(move |(x, y)| Rectangle::new([(x, y - 5), (x + 14, y + 5)], fill));
+            chart.draw_series((0..groups).flat_map(|group| {
+                let dots = training.runs_of(loss);
+                let dots = dots.map(move |run| (left(group) + 0.17, value(group, run)));
+                dots.map(|at| Circle::new(at, 3, BLACK.filled())).collect::<Vec<_>>()
+            }))?;
+        }
+        legend(&mut chart)
+    })
+}
+
+fn legend<'a, X: Ranged<ValueType = f64>, Y: Ranged<ValueType = f64>>(
+    chart: &mut ChartContext<'a, SVGBackend<'a>, Cartesian2d<X, Y>>,
+) -> Drawn {
+    chart
+        .configure_series_labels()
+        .position(SeriesLabelPosition::UpperRight)
+        .background_style(WHITE.mix(0.85))
+        .border_style(BLACK.mix(0.3))
+        .draw()?;
+    Ok(())
+}
+
+/// 1e-6 for 0.000001.
+fn power(x: &f64) -> String {
+    format!("{x:.0e}")
+}

@@ -1,0 +1,146 @@
+//! What a check counts: cases, the worst difference, and what fell short.
+
+use crate::case::Case;
+use crate::subject::{Outcome, Precision, Subject};
+use crate::tolerance::{self, Tolerance};
+use segloss::Kind;
+use std::collections::{BTreeMap, BTreeSet};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+/// The running result of a check.
+#[derive(Clone, Debug, Default)]
+pub struct Tally {
+    /// Comparisons made.
+    pub cases: u64,
+    /// Comparisons that fell short.
+    pub failed: u64,
+    /// The first few of them, in words, each with the case's name.
+    pub failures: Vec<String>,
+    /// The worst difference under each bound, by the bound's name.
+    pub worst: BTreeMap<&'static str, f64>,
+    /// The kinds that were judged.
+    pub kinds: BTreeSet<Kind>,
+    /// What the reports draw.
+    pub exhibits: Vec<Exhibit>,
+}
+
+/// Measurements beside the verdict.
+#[derive(Clone, Debug)]
+pub enum Exhibit {
+    /// Errors of one-step differences against step size.
+    Steps(Vec<crate::report::StepError>),
+    /// The short training.
+    Training(crate::report::Training),
+}
+
+/// Failures that are written out; the others are only counted.
+const WRITTEN: usize = 5;
+
+impl Tally {
+    /// Holds a difference against a bound.
+    pub fn measure(&mut self, bound: &Tolerance, difference: f64, case: &str) {
+        self.cases += 1;
+        let worst = self.worst.entry(bound.name).or_insert(0.0);
+        if difference.is_nan() || difference > *worst {
+            *worst = difference;
+        }
+        if !bound.holds(difference) {
+            self.fail(format!("{case}: off by {difference:.3e}, bound {:.0e} ({})", bound.bound, bound.name));
+        }
+    }
+
+    /// Holds a statement that is true or false.
+    pub fn require(&mut self, held: bool, case: &str, statement: impl FnOnce() -> String) {
+        self.cases += 1;
+        self.worst.entry(tolerance::EXACT.name).or_insert(0.0);
+        if !held {
+            self.fail(format!("{case}: {}", statement()));
+        }
+    }
+
+    /// Evaluates a case; a refusal fails the check. Counts the case's kind as judged.
+    pub fn evaluate(&mut self, subject: &dyn Subject, case: &Case, precision: Precision) -> Option<Outcome> {
+        self.kinds.insert(case.spec.kind);
+        // A panic is the subject's shortcoming, not the end of the run.
+        let answer = catch_unwind(AssertUnwindSafe(|| subject.evaluate(case, precision)));
+        let answer = answer.unwrap_or_else(|_| Err("panicked (see above)".to_owned()));
+        self.accept(answer, &case.name)
+    }
+
+    /// The answer, unless the subject refused: then the check fails.
+    pub fn accept<T>(&mut self, answer: Result<T, String>, case: &str) -> Option<T> {
+        answer
+            .inspect_err(|refusal| {
+                self.cases += 1;
+                self.fail(format!("{case}: refused: {refusal}"));
+            })
+            .ok()
+    }
+
+    /// Adds what another tally counted.
+    pub fn join(&mut self, other: Self) {
+        self.cases += other.cases;
+        self.failed += other.failed;
+        let left = WRITTEN.saturating_sub(self.failures.len());
+        self.failures.extend(other.failures.into_iter().take(left));
+        for (name, difference) in other.worst {
+            let worst = self.worst.entry(name).or_insert(0.0);
+            if difference.is_nan() || difference > *worst {
+                *worst = difference;
+            }
+        }
+        self.kinds.extend(other.kinds);
+        self.exhibits.extend(other.exhibits);
+    }
+
+    /// The bound that is nearest to failing (or fails most), with its worst difference.
+    pub fn headline(&self) -> Option<(&'static Tolerance, f64)> {
+        let strain = |bound: &Tolerance, difference: f64| match difference {
+            d if d.is_nan() => f64::INFINITY,
+            0.0 => 0.0,
+            d => d / bound.bound,
+        };
+        tolerance::ALL
+            .iter()
+            .filter_map(|bound| self.worst.get(bound.name).map(|&worst| (*bound, worst)))
+            .max_by(|a, b| strain(a.0, a.1).total_cmp(&strain(b.0, b.1)))
+    }
+
+    fn fail(&mut self, what: String) {
+        self.failed += 1;
+        if self.failures.len() < WRITTEN {
+            self.failures.push(what);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nan_fails_and_stays_the_worst() {
+        let mut tally = Tally::default();
+        tally.measure(&tolerance::VALUE_F64, f64::NAN, "a");
+        tally.measure(&tolerance::VALUE_F64, 1e-20, "b");
+        assert_eq!((tally.cases, tally.failed), (2, 1));
+        assert!(tally.worst["value_f64"].is_nan());
+        assert!(tally.headline().unwrap().1.is_nan());
+    }
+
+    #[test]
+    fn failures_are_counted_beyond_those_written() {
+        let mut tally = Tally::default();
+        for _ in 0..20 {
+            tally.require(false, "case", || "no".to_owned());
+        }
+        assert_eq!((tally.failed, tally.failures.len()), (20, WRITTEN));
+    }
+
+    #[test]
+    fn a_refusal_fails() {
+        let mut tally = Tally::default();
+        assert_eq!(tally.accept::<()>(Err("bad label".into()), "case"), None);
+        assert_eq!((tally.cases, tally.failed), (1, 1));
+    }
+}

@@ -1,0 +1,22 @@
+//! The document's S1, to the letter:
+//! (1 − w)·y·−ln(max(0, σ(z) + 0.5 − th)) + (1 − y)·w·−ln(1 − max(0, σ(z) + 0.5 − th)).
+
+use super::sigmoid;
+use crate::case::Case;
+use crate::number::Number;
+use segloss::Threshold;
+
+/// The loss of one entry; NaN and ∞ where the formula gives them.
+pub fn entry<T: Number>(z: T, y: T, w: T, one_minus_w: T, threshold: f64) -> T {
+    let shifted = sigmoid(z) + T::from_f64(0.5 - threshold);
+    let u = if shifted > T::zero() { shifted } else { T::zero() };
+    one_minus_w * y.clone() * -u.ln() + (T::one() - y) * w * -(T::one() - u).ln()
+}
+
+/// th, "default 1/nClasses"; one channel tells two classes apart.
+pub fn threshold(case: &Case) -> f64 {
+    match case.spec.threshold {
+        Some(Threshold::Document(th)) => th,
+        _ => 1.0 / case.grid.classes.max(2) as f64,
+    }
+}

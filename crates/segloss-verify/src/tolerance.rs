@@ -1,0 +1,173 @@
+//! Every bound of the harness, with its reason. No check holds a number of its own.
+//!
+//! All bounds are relative ([`compare`](crate::compare)); none has an absolute allowance. A bound that a
+//! default run undercuts by more than its `slack` is too wide to notice much, and fails that run.
+
+use serde::Serialize;
+
+/// A bound and why it is what it is.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct Tolerance {
+    /// Names it in reports.
+    pub name: &'static str,
+    /// The largest difference that passes.
+    pub bound: f64,
+    /// Why this number, and what it is relative to.
+    pub reason: &'static str,
+    /// How many times smaller than the bound the worst difference of a default run may be.
+    pub slack: f64,
+}
+
+impl Tolerance {
+    /// Whether a difference passes. NaN does not.
+    pub fn holds(&self, difference: f64) -> bool {
+        difference <= self.bound
+    }
+}
+
+/// No slack is asked of bounds that cannot be tightened or that single cases decide.
+const ANY: f64 = f64::INFINITY;
+
+/// The same bits.
+pub const EXACT: Tolerance = Tolerance {
+    name: "exact",
+    bound: 0.0,
+    reason: "the definition leaves no freedom of rounding: bit for bit",
+    slack: ANY,
+};
+
+/// Gradients in f64 against finite differences of the textbook.
+pub const GRADIENT_F64: Tolerance = Tolerance {
+    name: "gradient_f64",
+    bound: 2e-10,
+    reason: "relative to max|g|. Ridders' extrapolation of a function that is itself good to 1e-15 leaves \
+             1e-13 to 1e-11; a factor of 1 + 1e-6 in a gradient is 5000 times this bound",
+    slack: 100.0,
+};
+
+/// Values in f64 against the textbook.
+pub const VALUE_F64: Tolerance = Tolerance {
+    name: "value_f64",
+    bound: 2e-14,
+    reason: "relative to the value. Both add some hundred positive terms, each good to a few 1e-16, in their \
+             own order",
+    slack: 500.0,
+};
+
+/// Loss maps in f64 against the textbook.
+pub const MAP_F64: Tolerance = Tolerance {
+    name: "map_f64",
+    bound: 2e-14,
+    reason: "relative to the largest entry of the map. No sum: exp and ln of the textbook, rounded once each",
+    slack: 500.0,
+};
+
+/// Values in f32 against the textbook in f64, on logits that f32 holds exactly.
+pub const VALUE_F32: Tolerance = Tolerance {
+    name: "value_f32",
+    bound: 1e-6,
+    reason: "relative to the value. Each pixel is computed in f32 (ε = 1.2e-7, some ten operations) and \
+             summed in f64, so that errors average out and do not grow with the number of pixels",
+    slack: 100.0,
+};
+
+/// Gradients in f32 against those in f64.
+pub const GRADIENT_F32: Tolerance = Tolerance {
+    name: "gradient_f32",
+    bound: 2e-6,
+    reason: "relative to max|g|: f32 has ε = 1.2e-7; the exponential's argument, a logit of some units, \
+             carries its rounding into the result",
+    slack: 100.0,
+};
+
+/// Against a framework in f64.
+pub const FIXTURE_F64: Tolerance = Tolerance {
+    name: "fixture_f64",
+    bound: 1e-13,
+    reason: "relative to the value, or to max of the gradient or map. Both sides are f64 with their own \
+             order of summation and their own exp and log",
+    slack: 1000.0,
+};
+
+/// Against a framework in f32.
+pub const FIXTURE_F32: Tolerance = Tolerance {
+    name: "fixture_f32",
+    bound: 3e-6,
+    reason: "relative to the value, or to max of the gradient. Both sides compute in f32 (ε = 1.2e-7); the \
+             framework sums in f32 as well",
+    slack: 100.0,
+};
+
+/// One specification written in two ways.
+pub const LAW_F64: Tolerance = Tolerance {
+    name: "law_f64",
+    bound: 5e-15,
+    reason: "relative to the value or max|g|, f64. The same pixels through the same formula: only the order \
+             of a sum, or the rounding of a weight, may differ",
+    slack: 1000.0,
+};
+
+/// Logits up to 1e4 against the closed form.
+pub const EXTREME: Tolerance = Tolerance {
+    name: "extreme",
+    bound: 1e-14,
+    reason: "relative to the value, f64. Where classes are 1e3 apart, the log-sum-exp is the maximum plus \
+             the logarithm of a small whole number: nothing is left to round but the sum",
+    slack: ANY,
+};
+
+/// Operations of the network against their reference, f64.
+pub const OPERATION_F64: Tolerance = Tolerance {
+    name: "operation_f64",
+    bound: 1e-13,
+    reason: "relative to the largest entry, f64. Sums of some hundred products in another order",
+    slack: 1000.0,
+};
+
+/// Gradients of the network's operations against finite differences.
+pub const OPERATION_GRADIENT_F64: Tolerance = Tolerance {
+    name: "operation_gradient_f64",
+    bound: 1e-9,
+    reason: "relative to max|g|, f64. Ridders on functions that are linear or nearly so; batch norm's \
+             curvature costs most",
+    slack: 10000.0,
+};
+
+/// The directional derivative of a whole U-Net.
+pub const NETWORK_GRADIENT_F64: Tolerance = Tolerance {
+    name: "network_gradient_f64",
+    bound: 1e-7,
+    reason: "relative to the derivative, f64. ReLU and pooling have kinks, so that steps must be small, and \
+             rounding is divided by them",
+    slack: ANY,
+};
+
+/// The whole table, as reports print it.
+pub const ALL: [&Tolerance; 13] = [
+    &EXACT,
+    &GRADIENT_F64,
+    &VALUE_F64,
+    &MAP_F64,
+    &VALUE_F32,
+    &GRADIENT_F32,
+    &FIXTURE_F64,
+    &FIXTURE_F32,
+    &LAW_F64,
+    &EXTREME,
+    &OPERATION_F64,
+    &OPERATION_GRADIENT_F64,
+    &NETWORK_GRADIENT_F64,
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nan_does_not_hold() {
+        for tolerance in ALL {
+            assert!(!tolerance.holds(f64::NAN) && !tolerance.holds(f64::INFINITY), "{}", tolerance.name);
+            assert!(tolerance.holds(0.0) && tolerance.reason.len() > 20, "{}", tolerance.name);
+        }
+    }
+}

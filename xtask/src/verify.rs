@@ -1,0 +1,79 @@
+//! `cargo xtask verify`.
+
+use segloss_verify::report::Report;
+use segloss_verify::subject::Library;
+use segloss_verify::{CheckResult, Effort, Options, Trouble};
+use std::io::{ErrorKind, IsTerminal, Write};
+use std::path::{Path, PathBuf};
+
+#[derive(clap::Args)]
+pub struct Arguments {
+    /// Fewer cases and no training: seconds instead of a minute or two.
+    #[arg(long)]
+    quick: bool,
+    /// Decides everything that is drawn; a failure replays with the seed that its run printed.
+    #[arg(long, default_value_t = 1, value_name = "N")]
+    seed: u64,
+    /// Where the report goes.
+    #[arg(long, value_name = "DIR", default_value = "target/verify", conflicts_with = "record")]
+    out: PathBuf,
+    /// Write the report to reports/verify, to be committed.
+    #[arg(long, conflicts_with_all = ["quick", "seed"])]
+    record: bool,
+}
+
+/// Whether all held.
+pub fn run(arguments: &Arguments) -> Result<bool, Trouble> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let folder = match arguments.record {
+        true => root.join("reports/verify"),
+        // The default lies in the project, wherever the command is given; a DIR is the caller's.
+        false if arguments.out == Path::new("target/verify") => root.join("target/verify"),
+        false => arguments.out.clone(),
+    };
+    let effort = if arguments.quick { Effort::Quick } else { Effort::Default };
+    let options = Options { seed: arguments.seed, effort, ..Options::default() };
+    let colour = std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none();
+    let run = segloss_verify::run(&Library, &options, |result| print(&line(result, colour)))?;
+
+    let page = Report::new(&run).write(&folder)?;
+    let page = page.canonicalize().unwrap_or(page);
+    let here = std::env::current_dir().unwrap_or_default();
+    eprintln!("report: {}", page.strip_prefix(&here).unwrap_or(&page).display());
+    if !run.held() {
+        let quick = if arguments.quick { " --quick" } else { "" };
+        eprintln!("replay: cargo xtask verify{quick} --seed {}", run.seed);
+    }
+    print(&format!("{} passed, {} failed", run.passed(), run.failed()));
+    Ok(run.held())
+}
+
+/// ✓ name, cases, worst difference, bound, seconds; then what fell short.
+fn line(result: &CheckResult, colour: bool) -> String {
+    let (mark, paint) = if result.held() { ("✓", "32") } else { ("✗", "31") };
+    let mark = if colour { format!("\x1b[{paint}m{mark}\x1b[0m") } else { mark.to_owned() };
+    let verdict = match result.tally.headline() {
+        Some((bound, worst)) if result.tally.cases > 0 => {
+            format!("{:>7} cases   worst {worst:<8.1e} bound {:<6.0e} {:<23}", result.tally.cases, bound.bound, bound.name)
+        }
+        _ => format!("{:<68}", "nothing compared"),
+    };
+    let mut line = format!("{mark} {:<22}{verdict}{:>6.1} s", result.name, result.seconds);
+    for failure in &result.tally.failures {
+        line.push_str(&format!("\n    {failure}"));
+    }
+    let more = result.tally.failed.saturating_sub(result.tally.failures.len() as u64);
+    if more > 0 {
+        line.push_str(&format!("\n    and {more} more"));
+    }
+    line
+}
+
+/// Like `println!`, but a reader that has seen enough (`| head`) is no error.
+fn print(text: &str) {
+    let mut stdout = std::io::stdout().lock();
+    match writeln!(stdout, "{text}").and_then(|()| stdout.flush()) {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => eprintln!("error: standard output: {error}"),
+        _ => {}
+    }
+}
