@@ -13,7 +13,7 @@ use std::time::Instant;
 use dfdx::prelude::*;
 use dfdx_conv::{
     Activation, Conv2dOptions, Error, Image, KeepLarge, Kernel, concat_channels, conv2d, conv2d_with,
-    external_loss, max_pool2d, upsample_nearest2d,
+    external_loss, max_pool2d, upsample_conv2d,
 };
 
 /// As in any program that trains: without it, much of a step's time goes to fresh pages.
@@ -63,7 +63,7 @@ impl UNet {
             }
         }
         for ([up, first, second], skip) in self.decoder.iter().zip(skips.into_iter().rev()) {
-            x = conv2d(upsample_nearest2d(x)?, up, None)?;
+            x = upsample_conv2d(x, up, None)?;
             x = concat_channels(x, skip)?;
             x = conv2d_with(x, first, None, WITH_RELU)?;
             x = conv2d_with(x, second, None, WITH_RELU)?;

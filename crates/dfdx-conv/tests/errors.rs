@@ -34,6 +34,8 @@ fn sizes_that_do_not_fit() {
     assert_shape_error(conv_transpose2d(x(), &zeros((3, 2, 3, 5)), None), "conv_transpose2d", "(2, 2,");
     let result = conv_transpose2d(x(), &zeros((2, 2, 3, 5)), Some(&bias));
     assert_shape_error(result, "conv_transpose2d", "5 elements");
+    assert_shape_error(upsample_conv2d(x(), &zeros((1, 1, 3, 5)), None), "upsample_conv2d", "3×3");
+    assert_shape_error(upsample_conv2d(x(), &zeros((3, 3, 2, 5)), None), "upsample_conv2d", "Cin = 3");
     assert_shape_error(max_pool2d(zeros((1, 3, 4, 1))), "max_pool2d", "even");
     assert_shape_error(max_pool2d(zeros((1, 4, 3, 1))), "max_pool2d", "even");
     assert_shape_error(concat_channels(x(), zeros((1, 4, 5, 3))), "concat_channels", "1, 4, 6");

@@ -60,6 +60,26 @@ fn conv_transpose2d() {
 }
 
 #[test]
+fn upsample_conv2d() {
+    for (shape, outputs) in SHAPES.into_iter().chain([((1, 21, 20, 2), 2)]) {
+        let (n, h, w, c) = shape;
+        let kernel = (3, 3, c, outputs);
+        let (xs, ws) = (numbers(elements(shape), 1), numbers(elements(kernel), 2));
+        let bs = numbers(outputs, 3);
+        let (x, weight, b) = (image(&xs, shape), image(&ws, kernel), vector(&bs));
+        let y = dfdx_conv::upsample_conv2d(x.leaky_trace(), &weight, Some(&b)).unwrap();
+        let mut g = weighted_sum_of(y).backward();
+        let f = |x: &[f64], weight: &[f64], b: &[f64]| {
+            let up = reference::upsample_nearest2d(x, shape);
+            weighted_sum(&reference::conv2d(&up, (n, 2 * h, 2 * w, c), weight, kernel, Some(b)))
+        };
+        assert_is_gradient(gradient(&mut g, &x).unwrap(), &xs, |x| f(x, &ws, &bs));
+        assert_is_gradient(gradient(&mut g, &weight).unwrap(), &ws, |w| f(&xs, w, &bs));
+        assert_is_gradient(gradient(&mut g, &b).unwrap(), &bs, |b| f(&xs, &ws, b));
+    }
+}
+
+#[test]
 fn operations_without_parameters() {
     for (shape, more) in SHAPES {
         let (n, h, w, c) = shape;

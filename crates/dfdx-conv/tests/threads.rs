@@ -17,6 +17,7 @@ fn everything<E: Element>() -> Vec<Vec<E>> {
     let x = image(&numbers::<E>(elements(shape), 1), shape);
     let w = image(&numbers(elements(kernel), 2), kernel);
     let up = image(&numbers(2 * 2 * 3 * 7, 8), (2, 2, 3, 7));
+    let last = image(&numbers(3 * 3 * 7 * 2, 10), (3, 3, 7, 2));
     let head = image(&numbers(32 * 3, 7), (1, 1, 32, 3));
     let (b, gamma, beta) = (vector(&numbers(16, 4)), vector(&numbers(16, 5)), vector(&numbers(16, 6)));
     let mut statistics = RunningStatistics::new(16);
@@ -28,6 +29,7 @@ fn everything<E: Element>() -> Vec<Vec<E>> {
     let y = concat_channels(upsample_nearest2d(y).unwrap(), skip).unwrap();
     let y = conv2d(y, &head, None).unwrap();
     let z = conv_transpose2d(y, &up, None).unwrap();
+    let z = upsample_conv2d(z, &last, None).unwrap();
     let z = to_channels_first(z).unwrap();
     let result = values(&z);
     let loss = external_loss(z, |z, g| {
@@ -36,7 +38,7 @@ fn everything<E: Element>() -> Vec<Vec<E>> {
     });
     let mut g = loss.unwrap().backward();
     let mut all = vec![result, statistics.mean, statistics.variance];
-    for t in [&x, &w, &head, &up] {
+    for t in [&x, &w, &head, &up, &last] {
         all.push(parameter_gradient(&mut g, t).unwrap().to_vec());
     }
     for t in [&b, &gamma, &beta] {

@@ -33,6 +33,19 @@ fn check_conv_transpose2d<E: Element>(shape: Shape4, outputs: usize) {
     assert_close(&values(&y), &reference::conv_transpose2d(&x, shape, &w, kernel, None), tolerance::<E>());
 }
 
+fn check_upsample_conv2d<E: Element>(shape: Shape4, outputs: usize) {
+    let (kernel, large) = ((3, 3, shape.3, outputs), (shape.0, 2 * shape.1, 2 * shape.2, shape.3));
+    let (x, w) = (numbers::<E>(elements(shape), 1), numbers::<E>(elements(kernel), 2));
+    let b = numbers::<E>(outputs, 3);
+    let up = reference::upsample_nearest2d(&x, shape);
+    for b in [Some(&b), None] {
+        let bias = b.map(|b| vector(b));
+        let y = upsample_conv2d(image(&x, shape), &image(&w, kernel), bias.as_ref()).unwrap();
+        let expected = reference::conv2d(&up, large, &w, kernel, b.map(|b| &b[..]));
+        assert_close(&values(&y), &expected, tolerance::<E>());
+    }
+}
+
 fn check_elementwise<E: Element>(shape: Shape4, more: usize) {
     let (n, h, w, c) = shape;
     let x = numbers::<E>(elements(shape), 4);
@@ -93,9 +106,11 @@ fn conv2d_agrees_with_its_definition_in_all_sizes() {
 }
 
 #[test]
-fn conv_transpose2d_agrees_with_its_definition_in_all_sizes() {
+fn up_sampling_convolutions_agree_with_their_definitions_in_all_sizes() {
     for (shape, outputs) in SHAPES {
         check_conv_transpose2d::<f32>(shape, outputs);
+        check_upsample_conv2d::<f32>(shape, outputs);
+        check_upsample_conv2d::<f64>(shape, outputs);
         check_conv_transpose2d::<f64>(shape, outputs);
     }
 }
@@ -117,6 +132,7 @@ fn images_of_many_blocks_agree_with_the_definition() {
     // Large enough that one image is cut into several blocks of unequal height.
     check_conv2d::<f64>((2, 131, 100, 9), (3, 3, 9, 11));
     check_conv_transpose2d::<f64>((2, 67, 50, 9), 11);
+    check_upsample_conv2d::<f64>((2, 67, 50, 9), 11);
     check_elementwise::<f64>((2, 67, 50, 9), 4);
     check_batch_norm2d::<f64>((2, 67, 50, 9));
 }
@@ -132,6 +148,7 @@ proptest! {
         check_conv2d::<f64>((n, h, w, c), (2 * kh + 1, 2 * kw + 1, c, o));
         check_conv2d::<f32>((n, h, w, c), (2 * kh + 1, 2 * kw + 1, c, o));
         check_conv_transpose2d::<f64>((n, h, w, c), o);
+        check_upsample_conv2d::<f64>((n, h, w, c), o);
         check_elementwise::<f64>((n, h, w, c), o);
         check_batch_norm2d::<f64>((n, h, w, c));
     }

@@ -1,7 +1,7 @@
 //! Convolution with stride 1 and zero padding that keeps the size.
 
 mod backward;
-mod blocks;
+pub(crate) mod blocks;
 mod forward;
 
 use dfdx::prelude::{Cpu, Gradients, HasShape, SplitTape, Tape};
@@ -88,7 +88,7 @@ pub fn conv2d_with<E: Element, T: Tape<E, Cpu>>(
     bias: Option<&Vector<E>>,
     options: Conv2dOptions,
 ) -> Result<Image<E, T>, Error> {
-    let sizes = check(&x, weight, bias)?;
+    let sizes = check(&x, weight, bias, NAME)?;
     let (x, tape) = x.split_tape();
     let y = {
         let bias = bias.map(|b| view(b, NAME)).transpose()?;
@@ -118,25 +118,27 @@ pub fn conv2d_with<E: Element, T: Tape<E, Cpu>>(
     }
 }
 
-fn check<E: Element, T>(
+/// The sizes of a convolution, or what is wrong with them, in the name of `operation`.
+pub(crate) fn check<E: Element, T>(
     x: &Image<E, T>,
     weight: &Kernel<E>,
     bias: Option<&Vector<E>>,
+    operation: &'static str,
 ) -> Result<Sizes, Error> {
     let &(images, height, width, inputs) = x.shape();
     let &(kernel_height, kernel_width, weight_inputs, outputs) = weight.shape();
     if kernel_height % 2 == 0 || kernel_width % 2 == 0 {
-        return Err(Error::shape(NAME, "a kernel of odd height and width", weight.shape()));
+        return Err(Error::shape(operation, "a kernel of odd height and width", weight.shape()));
     }
     if weight_inputs != inputs {
         let expected = format!("a kernel (Kh, Kw, Cin, Cout) with Cin = {inputs}, the channels of x");
-        return Err(Error::shape(NAME, expected, weight.shape()));
+        return Err(Error::shape(operation, expected, weight.shape()));
     }
     if let Some(bias) = bias
         && bias.shape().0 != outputs
     {
         let expected = format!("a bias of {outputs} elements, one for each output channel");
-        return Err(Error::shape(NAME, expected, bias.shape().0));
+        return Err(Error::shape(operation, expected, bias.shape().0));
     }
     Ok(Sizes { images, height, width, inputs, outputs, kernel_height, kernel_width })
 }
