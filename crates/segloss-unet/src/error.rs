@@ -266,10 +266,4 @@ pub enum CheckpointProblem {
         /// The number.
         value: f64,
     },
-    /// The run to resume was made with other settings.
-    #[error("was made with another configuration: {0}; start a new run, or resume without changing it")]
-    OtherConfiguration(String),
-    /// The data does not fit the model.
-    #[error("the model and the data do not fit: {0}")]
-    OtherData(String),
 }

@@ -9,7 +9,7 @@ use crate::batch::{Batch, Batcher, View, training_views};
 use crate::checkpoint::{self, Best, Checkpoint, FORMAT, Meta};
 use crate::config::Config;
 use crate::dataset::Dataset;
-use crate::error::{CheckpointProblem, Error, Result};
+use crate::error::{ConfigProblem, Error, Result};
 use crate::evaluate::{Assessment, evaluate};
 use crate::objective::Objective;
 use crate::optimizer::{Optimizer, squared_norm};
@@ -125,7 +125,7 @@ impl<'a> Trainer<'a> {
     /// the checkpoint would have done, bit for bit.
     ///
     /// # Errors
-    /// [`CheckpointProblem::OtherData`] if the data differs from that of the checkpoint in classes, channels
+    /// [`ConfigProblem::Contradiction`] if the data differs from that of the checkpoint in classes, channels
     /// or normalisation.
     pub fn resume(checkpoint: Checkpoint, data: &'a Dataset) -> Result<Self> {
         let Checkpoint { net, optimizer, meta } = checkpoint;
@@ -139,7 +139,8 @@ impl<'a> Trainer<'a> {
             None
         };
         if let Some(problem) = misfit {
-            return Err(Error::checkpoint("checkpoint", CheckpointProblem::OtherData(problem)));
+            let text = format!("the checkpoint and the data do not fit: {problem}");
+            return Err(ConfigProblem::Contradiction(text).into());
         }
         Self::with(&meta.config, data, net, optimizer, meta.epoch, Some(meta.best))
     }
@@ -325,10 +326,7 @@ pub fn resume(data: &Dataset, folder: &RunFolder, progress: &mut dyn Progress) -
         // Interrupted before the end of the first epoch.
         return train(&folder.config()?, data, folder, progress);
     }
-    let trainer = Trainer::resume(Checkpoint::load(&path)?, data).map_err(|error| match error {
-        Error::Checkpoint { problem, .. } => Error::checkpoint(path, problem),
-        error => error,
-    })?;
+    let trainer = Trainer::resume(Checkpoint::load(&path)?, data)?;
     let mut log = folder.log()?;
     // The log is written before the checkpoint, so it may be one epoch ahead.
     log.retain(|row| row.epoch <= trainer.epoch());

@@ -13,14 +13,18 @@
 //! **Layouts.** Images and logits are channels last, (N, H, W, C). [`UNet::forward_channels_first`] takes
 //! (N, C, H, W) and gives channels-last logits, as the source document's model does (S6).
 //!
+//! **Gradients** reach every parameter, but not the images: nobody asks for them in training, and they
+//! would cost a convolution at full resolution.
+//!
 //! **First weights** are normal with deviation √(2 / fan-in) before a ReLU (He et al. 2015) and
 //! √(1 / fan-in) elsewhere; biases are 0, γ = 1, β = 0. The fan-in of the transposed convolution is its
 //! number of input channels, because its 2×2 windows do not overlap.
 
 use dfdx::prelude::{Cpu, Gradients, HasShape, NoneTape, PutTape, SplitTape, Tape, TensorFromVec};
 use dfdx_conv::{
-    BatchNormMode, Image, Kernel, RunningStatistics, Vector, batch_norm2d, concat_channels, conv_transpose2d,
-    conv2d, data, data_mut, max_pool2d, parameter_gradient, relu, to_channels_last, upsample_nearest2d,
+    Activation, BatchNormMode, Conv2dOptions, Image, Kernel, RunningStatistics, Vector, batch_norm2d,
+    concat_channels, conv_transpose2d, conv2d_with, data, data_mut, max_pool2d, parameter_gradient, relu,
+    to_channels_last, upsample_nearest2d,
 };
 
 use crate::config::{ModelConfig, Norm, Up};
@@ -30,6 +34,9 @@ use crate::real::Real;
 
 /// ε of the batch normalisation.
 const EPSILON: f64 = 1e-5;
+
+/// A convolution that is neither the first nor followed by a ReLU.
+const INNER: Conv2dOptions = Conv2dOptions { input_gradient: true, activation: Activation::Identity };
 
 /// A U-Net whose width, depth, input channels and outputs are chosen at run time.
 ///
@@ -270,14 +277,14 @@ impl<E: Real> UNet<E> {
                     let (weight, bias) = self.weights(step.convolution);
                     conv_transpose2d(x, weight, bias)?
                 }
-                Up::Nearest => self.convolve(upsample_nearest2d(x)?, step.convolution)?,
+                Up::Nearest => self.convolve(upsample_nearest2d(x)?, step.convolution, INNER)?,
             };
             // The skip comes first, so it is the one to carry the tape.
             let (up, tape) = x.split_tape();
             x = concat_channels(skip.put_tape(tape), up)?;
             x = self.block(x, &step.block, mode, statistics)?;
         }
-        self.convolve(x, self.head)
+        self.convolve(x, self.head, INNER)
     }
 
     fn block<T: Tape<E, Cpu>>(
@@ -288,24 +295,31 @@ impl<E: Real> UNet<E> {
         statistics: &mut [Statistics<E>],
     ) -> Result<Image<E, T>> {
         for layer in &block.0 {
-            x = self.convolve(x, layer.convolution)?;
-            if let Some(norm) = layer.norm {
-                let running = &mut statistics[norm.statistics].running;
-                let mode = match mode {
-                    Mode::Train => BatchNormMode::Train(running),
-                    Mode::Evaluate => BatchNormMode::Evaluate(running),
-                };
-                let (gamma, beta) = (self.vector(norm.gamma), self.vector(norm.beta));
-                x = batch_norm2d(x, gamma, beta, <E as segloss::Element>::of(EPSILON), mode)?;
-            }
+            // Nobody asks for the gradient of the images, which the very first convolution would compute.
+            let input_gradient = layer.convolution.weight != 0;
+            let activation = if layer.norm.is_some() { Activation::Identity } else { Activation::Relu };
+            x = self.convolve(x, layer.convolution, Conv2dOptions { input_gradient, activation })?;
+            let Some(norm) = layer.norm else { continue };
+            let running = &mut statistics[norm.statistics].running;
+            let mode = match mode {
+                Mode::Train => BatchNormMode::Train(running),
+                Mode::Evaluate => BatchNormMode::Evaluate(running),
+            };
+            let (gamma, beta) = (self.vector(norm.gamma), self.vector(norm.beta));
+            x = batch_norm2d(x, gamma, beta, <E as segloss::Element>::of(EPSILON), mode)?;
             x = relu(x)?;
         }
         Ok(x)
     }
 
-    fn convolve<T: Tape<E, Cpu>>(&self, x: Image<E, T>, convolution: Convolution) -> Result<Image<E, T>> {
+    fn convolve<T: Tape<E, Cpu>>(
+        &self,
+        x: Image<E, T>,
+        convolution: Convolution,
+        options: Conv2dOptions,
+    ) -> Result<Image<E, T>> {
         let (weight, bias) = self.weights(convolution);
-        Ok(conv2d(x, weight, bias)?)
+        Ok(conv2d_with(x, weight, bias, options)?)
     }
 
     fn weights(&self, convolution: Convolution) -> (&Kernel<E>, Option<&Vector<E>>) {

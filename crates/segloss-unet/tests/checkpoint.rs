@@ -1,5 +1,7 @@
 //! What is saved is what is loaded, and what is broken is refused with one clear line.
 
+#![allow(clippy::unwrap_used)] // Helpers of tests may panic as tests do.
+
 mod common;
 
 use std::collections::HashMap;

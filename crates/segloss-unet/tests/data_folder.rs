@@ -1,5 +1,7 @@
 //! Every way in which a data folder can be wrong is one clear line that names the file.
 
+#![allow(clippy::unwrap_used)] // Helpers of tests may panic as tests do.
+
 mod common;
 
 use std::fs;

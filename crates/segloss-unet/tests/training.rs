@@ -1,5 +1,7 @@
 //! Runs from beginning to end: they learn, they repeat bit by bit, they go on as if never interrupted.
 
+#![allow(clippy::unwrap_used)] // Helpers of tests may panic as tests do.
+
 mod common;
 
 use std::fs;

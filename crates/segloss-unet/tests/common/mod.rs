@@ -1,5 +1,7 @@
 //! Small data sets on disk.
 
+#![allow(clippy::unwrap_used)] // Helpers of tests may panic as tests do.
+
 // Each test file uses its own part of this.
 #![allow(dead_code)]
 

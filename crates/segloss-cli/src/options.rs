@@ -1,0 +1,65 @@
+//! Options that several commands share.
+
+use std::error::Error;
+use std::num::NonZeroUsize;
+
+use clap::ValueEnum;
+use segloss_unet::Split;
+use segloss_unet::run::Which;
+
+/// How many threads compute.
+#[derive(Debug, clap::Args)]
+pub struct Threads {
+    /// Threads that compute; all cores by default. The result does not depend on it.
+    #[arg(long, value_name = "N")]
+    threads: Option<NonZeroUsize>,
+}
+
+impl Threads {
+    /// Starts the threads; to be called once, before any work.
+    pub fn start(&self) -> Result<(), Box<dyn Error>> {
+        if let Some(threads) = self.threads {
+            rayon::ThreadPoolBuilder::new().num_threads(threads.get()).build_global()?;
+        }
+        Ok(())
+    }
+}
+
+/// Which checkpoint of a run.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub enum CheckpointArg {
+    /// Of the epoch with the largest mean IoU on the validation images.
+    Best,
+    /// Of the last epoch.
+    Last,
+}
+
+impl From<CheckpointArg> for Which {
+    fn from(arg: CheckpointArg) -> Self {
+        match arg {
+            CheckpointArg::Best => Self::Best,
+            CheckpointArg::Last => Self::Last,
+        }
+    }
+}
+
+/// Which images of a data set.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub enum SplitArg {
+    /// Those it learned from.
+    Train,
+    /// Those the best epoch was chosen by.
+    Val,
+    /// Those it has never seen.
+    Test,
+}
+
+impl From<SplitArg> for Split {
+    fn from(arg: SplitArg) -> Self {
+        match arg {
+            SplitArg::Train => Self::Train,
+            SplitArg::Val => Self::Val,
+            SplitArg::Test => Self::Test,
+        }
+    }
+}

@@ -1,0 +1,111 @@
+//! What a training run shows on standard error.
+
+use std::io::{self, IsTerminal, Write};
+use std::ops::ControlFlow;
+
+use indicatif::{ProgressBar, ProgressStyle};
+use segloss_unet::run::LogRow;
+use segloss_unet::table::percent;
+use segloss_unet::train::{EpochReport, Progress, Start, StepReport};
+
+/// A bar where there is a terminal, else one line per epoch; nothing when quiet.
+pub struct Display {
+    quiet: bool,
+    /// Each epoch as a line of JSON on standard output.
+    json: bool,
+    bar: ProgressBar,
+    /// Standard output failed: the run ends, and this is why.
+    pub failure: Option<io::Error>,
+}
+
+impl Display {
+    pub fn new(quiet: bool, json: bool) -> Self {
+        let bar = if quiet || !io::stderr().is_terminal() {
+            ProgressBar::hidden()
+        } else {
+            // The template is a constant; a test draws with it.
+            ProgressBar::no_length().with_style(style().unwrap_or_else(|_| ProgressStyle::default_bar()))
+        };
+        Self { quiet, json, bar, failure: None }
+    }
+
+    fn line(&self, text: &str) {
+        if self.quiet {
+            return;
+        }
+        if self.bar.is_hidden() {
+            eprintln!("{text}");
+        } else {
+            self.bar.println(text);
+        }
+    }
+}
+
+fn style() -> Result<ProgressStyle, indicatif::style::TemplateError> {
+    ProgressStyle::with_template("{prefix} [{bar:24}] {pos}/{len} {msg}")
+        .map(|style| style.progress_chars("=> "))
+}
+
+impl Progress for Display {
+    fn started(&mut self, start: &Start) {
+        let (train, val) = start.images;
+        let resumed =
+            if start.done > 0 { format!(", going on after epoch {}", start.done) } else { String::new() };
+        self.line(&format!(
+            "{train} training and {val} validation images, {} classes, {} weights, {} epochs of {} steps{resumed}",
+            start.classes, start.parameters, start.epochs, start.steps_per_epoch,
+        ));
+    }
+
+    fn stepped(&mut self, step: &StepReport) {
+        self.bar.set_prefix(format!("epoch {:>3}", step.epoch));
+        self.bar.set_length(step.steps as u64);
+        self.bar.set_message(format!("loss {:.4}  rate {:.1e}", step.loss, step.rate));
+        self.bar.set_position(step.step as u64);
+    }
+
+    fn evaluated(&mut self, done: usize, images: usize) {
+        self.bar.set_message("validation");
+        self.bar.set_length(images as u64);
+        self.bar.set_position(done as u64);
+    }
+
+    fn finished_epoch(&mut self, epoch: &EpochReport) -> ControlFlow<()> {
+        let best = if epoch.is_best { "  best so far" } else { "" };
+        self.line(&format!("{}{best}", describe(&epoch.row, epoch.epochs)));
+        if epoch.row.epoch == epoch.epochs {
+            self.bar.finish_and_clear();
+        }
+        if self.json {
+            let written = serde_json::to_string(&epoch.row)
+                .map_err(io::Error::from)
+                .and_then(|row| writeln!(io::stdout().lock(), "{row}"));
+            if let Err(error) = written {
+                self.failure = Some(error);
+                return ControlFlow::Break(());
+            }
+        }
+        ControlFlow::Continue(())
+    }
+}
+
+fn describe(row: &LogRow, epochs: usize) -> String {
+    format!(
+        "epoch {:>3}/{epochs}  loss {:.4}  val loss {:.4}  mean IoU {:>4} %  class average {:>4} %  accuracy {:>4} %  {:.1} s",
+        row.epoch,
+        row.train_loss,
+        row.val_loss,
+        percent(row.mean_iou),
+        percent(row.class_average),
+        percent(row.accuracy),
+        row.train_seconds + row.val_seconds,
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn the_template_is_valid() {
+        assert!(super::style().is_ok());
+    }
+}
