@@ -54,7 +54,10 @@ fn line(result: &CheckResult, colour: bool) -> String {
     let mark = if colour { format!("\x1b[{paint}m{mark}\x1b[0m") } else { mark.to_owned() };
     let verdict = match result.tally.headline() {
         Some((bound, worst)) if result.tally.cases > 0 => {
-            format!("{:>7} cases   worst {worst:<8.1e} bound {:<6.0e} {:<23}", result.tally.cases, bound.bound, bound.name)
+            format!(
+                "{:>7} cases   worst {worst:<8.1e} bound {:<6.0e} {:<23}",
+                result.tally.cases, bound.bound, bound.name
+            )
         }
         _ => format!("{:<68}", "nothing compared"),
     };

@@ -93,7 +93,8 @@ impl Grid {
     /// Every (n, p, c), classes fastest.
     pub fn entries(&self) -> impl Iterator<Item = (usize, usize, usize)> + use<> {
         let (pixels, classes) = (self.pixels(), self.classes);
-        (0..self.images).flat_map(move |n| (0..pixels).flat_map(move |p| (0..classes).map(move |c| (n, p, c))))
+        (0..self.images)
+            .flat_map(move |n| (0..pixels).flat_map(move |p| (0..classes).map(move |c| (n, p, c))))
     }
 
     /// An array of one layout in the other.
@@ -207,11 +208,9 @@ fn draw_class(rng: &mut ChaCha8Rng, classes: usize) -> i64 {
 /// ignored where the specification ignores an index. Every class occurs in the first image if it fits.
 pub fn draw(seed: u64, name: &str, spec: LossSpec, grid: Grid, form: TargetForm, spread: f64) -> Case {
     let mut rng = generator(seed, name);
-    let logits = (0..grid.len())
-        .map(|_| f64::from((rng.random::<f64>() * 2.0 * spread - spread) as f32))
-        .collect();
-    let mut case =
-        Case { name: name.to_owned(), spec, logits, target: Labels::Indices(Vec::new()), grid };
+    let logits =
+        (0..grid.len()).map(|_| f64::from((rng.random::<f64>() * 2.0 * spread - spread) as f32)).collect();
+    let mut case = Case { name: name.to_owned(), spec, logits, target: Labels::Indices(Vec::new()), grid };
     let classes = case.grid.classes;
     let labels: Vec<i64> = (0..case.grid.images * case.grid.pixels())
         .map(|pixel| {

@@ -83,8 +83,9 @@ impl Fixtures {
         let list = fs::read_to_string(&path).map_err(Trouble::file(&path))?;
         let mut wrong = Vec::new();
         for line in list.lines() {
-            let (sum, name) =
-                line.split_once("  ").ok_or_else(|| Trouble::malformed(&path, format!("no checksum: {line}")))?;
+            let (sum, name) = line
+                .split_once("  ")
+                .ok_or_else(|| Trouble::malformed(&path, format!("no checksum: {line}")))?;
             match fs::read(self.root.join(name)) {
                 Err(error) => wrong.push(format!("{name}: {error}")),
                 Ok(bytes) if hex(&Sha256::digest(&bytes)) != sum => {
@@ -166,7 +167,9 @@ impl Fixtures {
                 let map = self.wide::<f64>(&format!("{folder}/map_f64.npy"))?;
                 (Precision::F64, self.wide::<f64>(&format!("{folder}/gradient_f64.npy"))?, Some(map))
             }
-            other => return Err(Trouble::malformed(self.root.join(folder), format!("unknown precision {other}"))),
+            other => {
+                return Err(Trouble::malformed(self.root.join(folder), format!("unknown precision {other}")));
+            }
         };
         Ok(Golden { case, precision, value: row.value, gradient, map })
     }

@@ -4,7 +4,9 @@
 use crate::case::{Case, Grid, TargetForm, draw, generator};
 use crate::textbook::is_binary;
 use rand::RngExt;
-use segloss::{Absent, Denominator, Kind, Layout, LossSpec, Normalise, Scheme, Source, Threshold, WeightSpec};
+use segloss::{
+    Absent, Denominator, Kind, Layout, LossSpec, Normalise, Scheme, Source, Threshold, WeightSpec,
+};
 
 /// How much to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -39,7 +41,9 @@ pub fn weightings(kind: Kind) -> Vec<(Source, Scheme)> {
             }))
             .collect(),
         Kind::DocumentBinary | Kind::DocumentCategorical => {
-            [Source::None, Source::PerBatch, Source::PerSample].map(|source| (source, Scheme::default())).to_vec()
+            [Source::None, Source::PerBatch, Source::PerSample]
+                .map(|source| (source, Scheme::default()))
+                .to_vec()
         }
         Kind::DocumentSigmoid => vec![plain],
     }
@@ -95,11 +99,14 @@ fn one(
                 _ => Vec::new(),
             },
             absent: [Absent::Zero, Absent::LargestPresent, Absent::Cap(1.5)][pick(3)],
-            normalise: [Normalise::None, Normalise::MeanOne, Normalise::ExpectedOne, Normalise::SumOne][pick(4)],
+            normalise: [Normalise::None, Normalise::MeanOne, Normalise::ExpectedOne, Normalise::SumOne]
+                [pick(4)],
         },
     };
     let threshold = match (kind, pick(2)) {
-        (Kind::CrossEntropy, 1) => Some(Threshold::LogitShift((0..classes).map(|_| 0.1 * (1 + pick(9)) as f64).collect())),
+        (Kind::CrossEntropy, 1) => {
+            Some(Threshold::LogitShift((0..classes).map(|_| 0.1 * (1 + pick(9)) as f64).collect()))
+        }
         (Kind::BinaryCrossEntropy, 1) => {
             Some(Threshold::LogitShift((0..classes).map(|_| 0.1 * (1 + pick(9)) as f64).collect()))
         }
@@ -130,7 +137,8 @@ mod tests {
             let cases = of_kind(1, Effort::Quick, kind);
             assert!(!cases.is_empty(), "{kind:?}");
             for case in cases {
-                segloss::Loss::new(case.spec.clone()).unwrap_or_else(|error| panic!("{}: {error}", case.name));
+                segloss::Loss::new(case.spec.clone())
+                    .unwrap_or_else(|error| panic!("{}: {error}", case.name));
             }
         }
     }

@@ -74,7 +74,13 @@ pub trait Subject: Sync {
     ///
     /// # Errors
     /// The subject's own words for refusing.
-    fn class_prediction(&self, scores: &[f64], shape: &[usize], layout: Layout, class: usize) -> Result<Vec<f64>, String>;
+    fn class_prediction(
+        &self,
+        scores: &[f64],
+        shape: &[usize],
+        layout: Layout,
+        class: usize,
+    ) -> Result<Vec<f64>, String>;
 }
 
 /// segloss itself.
@@ -109,9 +115,11 @@ impl Subject for Library {
         let mut sums: Option<segloss::Sums> = None;
         for (piece, part) in pieces.iter().zip(parts) {
             let mut piece_gradient = vec![f64::NAN; piece.logits.len()];
-            let one = with_input(piece, |x| x, |input| {
-                loss.part(input, &plan.images(part.clone()), Some(&mut piece_gradient))
-            })?;
+            let one = with_input(
+                piece,
+                |x| x,
+                |input| loss.part(input, &plan.images(part.clone()), Some(&mut piece_gradient)),
+            )?;
             gradient.extend(piece_gradient);
             sums = Some(match sums {
                 None => one,
@@ -121,14 +129,23 @@ impl Subject for Library {
         Ok((loss.finish(&plan, sums.ok_or("no parts")?).value, gradient))
     }
 
-    fn class_prediction(&self, scores: &[f64], shape: &[usize], layout: Layout, class: usize) -> Result<Vec<f64>, String> {
+    fn class_prediction(
+        &self,
+        scores: &[f64],
+        shape: &[usize],
+        layout: Layout,
+        class: usize,
+    ) -> Result<Vec<f64>, String> {
         let scores = ArrayView::from_shape(IxDyn(shape), scores).map_err(text)?;
         let found = segloss::class_prediction(scores, layout, class).map_err(text)?;
         Ok(found.into_iter().collect())
     }
 }
 
-fn evaluate<T: Element + Into<f64>>(case: &Case, narrow: impl Fn(f64) -> T + Copy) -> Result<Outcome, String> {
+fn evaluate<T: Element + Into<f64>>(
+    case: &Case,
+    narrow: impl Fn(f64) -> T + Copy,
+) -> Result<Outcome, String> {
     let loss = Loss::new(case.spec.clone()).map_err(text)?;
     with_input(case, narrow, |input| {
         let mut gradient = vec![narrow(f64::NAN); case.logits.len()];

@@ -136,7 +136,7 @@ pub const OPERATION_GRADIENT_F64: Tolerance = Tolerance {
 /// The directional derivative of a whole U-Net.
 pub const NETWORK_GRADIENT_F64: Tolerance = Tolerance {
     name: "network_gradient_f64",
-    bound: 1e-7,
+    bound: 1e-8,
     reason: "relative to the derivative, f64. ReLU and pooling have kinks, so that steps must be small, and \
              rounding is divided by them",
     slack: ANY,

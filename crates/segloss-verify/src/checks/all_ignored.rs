@@ -21,7 +21,9 @@ fn run(context: &Context<'_>) -> Result<Tally, Trouble> {
     let mut tally = Tally::default();
     for kind in Kind::ALL {
         for layout in LAYOUTS {
-            for (source, scheme) in weightings(kind).into_iter().filter(|(source, _)| *source != Source::Fixed) {
+            for (source, scheme) in
+                weightings(kind).into_iter().filter(|(source, _)| *source != Source::Fixed)
+            {
                 let spec = LossSpec {
                     kind,
                     layout,

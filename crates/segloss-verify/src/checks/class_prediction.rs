@@ -24,7 +24,8 @@ fn run(context: &Context<'_>) -> Result<Tally, Trouble> {
             let name = format!("{layout:?}, {:?}", grid.shape(layout));
             let mut rng = generator(context.seed, &name);
             // Few levels, so that ties are common.
-            let scores: Vec<f64> = (0..grid.len()).map(|_| f64::from(rng.random_range(0..4u8)) * 0.25).collect();
+            let scores: Vec<f64> =
+                (0..grid.len()).map(|_| f64::from(rng.random_range(0..4u8)) * 0.25).collect();
             for class in 0..grid.classes {
                 let found = context.subject.class_prediction(&scores, &grid.shape(layout), layout, class);
                 let Some(found) = tally.accept(found, &name) else { continue };

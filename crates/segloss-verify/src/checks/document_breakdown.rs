@@ -62,7 +62,8 @@ fn run(context: &Context<'_>) -> Result<Tally, Trouble> {
                 target: Labels::Distribution(vec![y, 1.0, 0.0, 0.0]),
             };
             let textbook = textbook::evaluate(&case, &case.logits);
-            tally.require(breaks(textbook.map[0]) == want, &case.name, || "the textbook disagrees".to_owned());
+            tally
+                .require(breaks(textbook.map[0]) == want, &case.name, || "the textbook disagrees".to_owned());
             let Some(found) = tally.evaluate(context.subject, &case, precision) else { continue };
             tally.require(breaks(found.map[0]) == want, &case.name, || {
                 format!("the pixel's loss is {}, expected {want:?}", found.map[0])

@@ -2,11 +2,11 @@
 
 use super::{Check, Context, Judges};
 use crate::case::{Grid, TargetForm, draw};
+use crate::compare::{relative, relative_to_max};
 use crate::matrix::LAYOUTS;
 use crate::subject::Precision;
 use crate::tally::Tally;
 use crate::tolerance::LAW_F64;
-use crate::compare::{relative, relative_to_max};
 use crate::trouble::Trouble;
 use segloss::{Denominator, Kind, LossSpec};
 

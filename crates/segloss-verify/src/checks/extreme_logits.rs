@@ -75,14 +75,7 @@ fn case(kind: Kind, logits: Vec<f64>, classes: usize, target: Labels) -> Case {
     Case { name: format!("{} at 1e4", kind.name()), spec, grid, logits, target }
 }
 
-fn hold(
-    context: &Context<'_>,
-    tally: &mut Tally,
-    case: &Case,
-    value: f64,
-    gradient: &[f64],
-    layout: Layout,
-) {
+fn hold(context: &Context<'_>, tally: &mut Tally, case: &Case, value: f64, gradient: &[f64], layout: Layout) {
     let relaid = case.relaid(layout);
     let gradient = case.grid.relaid(gradient, case.spec.layout, layout);
     for precision in Precision::ALL {

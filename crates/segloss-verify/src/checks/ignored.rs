@@ -28,7 +28,9 @@ fn run(context: &Context<'_>) -> Result<Tally, Trouble> {
             for (source, scheme) in weightings(kind) {
                 for denominator in [Denominator::WeightSum, Denominator::ValidPixels, Denominator::Images] {
                     let values = match source {
-                        segloss::Source::Fixed if kind == Kind::BinaryCrossEntropy => vec![1.0, 2.0, 0.5, 3.0, 1.0, 4.0],
+                        segloss::Source::Fixed if kind == Kind::BinaryCrossEntropy => {
+                            vec![1.0, 2.0, 0.5, 3.0, 1.0, 4.0]
+                        }
                         segloss::Source::Fixed => vec![0.5, 2.0, 3.0],
                         _ => Vec::new(),
                     };

@@ -24,7 +24,9 @@ fn run(context: &Context<'_>) -> Result<Tally, Trouble> {
         }
         let (first, last) = (Layout::ChannelsFirst, Layout::ChannelsLast);
         let Some(here) = tally.evaluate(context.subject, &case, Precision::F64) else { continue };
-        let Some(there) = tally.evaluate(context.subject, &case.relaid(last), Precision::F64) else { continue };
+        let Some(there) = tally.evaluate(context.subject, &case.relaid(last), Precision::F64) else {
+            continue;
+        };
         let back = case.grid.relaid(&there.gradient, last, first);
         tally.measure(&LAW_F64, relative(there.value, here.value), &case.name);
         tally.measure(&LAW_F64, relative_to_max(&back, &here.gradient), &case.name);

@@ -21,7 +21,6 @@ mod training;
 mod values;
 mod worked_example;
 
-
 use crate::fixtures::Fixtures;
 use crate::matrix::Effort;
 use crate::run::CheckResult;

@@ -31,7 +31,9 @@ fn run(context: &Context<'_>) -> Result<Tally, Trouble> {
     let mut tally = Tally::default();
     let dataset = Dataset::load(&Default::default()).map_err(|error| error.to_string());
     let Some(dataset) = tally.accept(dataset, "embedded images") else { return Ok(tally) };
-    for (norm, up) in [(Norm::Batch, Up::Transposed), (Norm::Batch, Up::Nearest), (Norm::None, Up::Transposed)] {
+    for (norm, up) in
+        [(Norm::Batch, Up::Transposed), (Norm::Batch, Up::Nearest), (Norm::None, Up::Transposed)]
+    {
         let name = format!("U-Net, {norm:?}, {up:?}");
         let outcome = judge(context, &mut tally, &name, norm, up, &dataset.classes);
         tally.accept(outcome.map_err(|error| error.to_string()), &name);
@@ -59,7 +61,8 @@ fn judge(
     };
     let objective = Objective::new(&spec, classes)?;
     let mut rng = generator(context.seed, name);
-    let images: Vec<f64> = (0..SHAPE.0 * SHAPE.1 * SHAPE.2).map(|_| rng.random::<f64>() * 3.0 - 1.5).collect();
+    let images: Vec<f64> =
+        (0..SHAPE.0 * SHAPE.1 * SHAPE.2).map(|_| rng.random::<f64>() * 3.0 - 1.5).collect();
     let labels: Vec<u8> = (0..images.len()).map(|_| rng.random_range(0..classes.count() as u8)).collect();
 
     let input = net.tensor(images.clone(), SHAPE)?;
@@ -75,8 +78,12 @@ fn judge(
     drop(gradients);
 
     for direction in 0..DIRECTIONS {
-        let toward: Vec<Vec<f64>> =
-            start.iter().map(|values| values.iter().map(|_| rng.random::<f64>() - 0.5).collect()).collect();
+        // Uphill in every parameter, each at its own rate: nothing cancels, so that the slope stands far
+        // above the rounding of the loss.
+        let toward: Vec<Vec<f64>> = found
+            .iter()
+            .map(|gradient| gradient.iter().map(|g| g.signum() * rng.random::<f64>()).collect())
+            .collect();
         let slope: f64 = found.iter().flatten().zip(toward.iter().flatten()).map(|(g, d)| g * d).sum();
         let mut trouble = None;
         let want = ridders(
@@ -96,7 +103,11 @@ fn judge(
         if let Some(error) = trouble {
             return Err(error);
         }
-        tally.measure(&NETWORK_GRADIENT_F64, relative(slope, want.value), &format!("{name}, direction {direction}"));
+        tally.measure(
+            &NETWORK_GRADIENT_F64,
+            relative(slope, want.value),
+            &format!("{name}, direction {direction}"),
+        );
     }
     Ok(())
 }

@@ -10,7 +10,9 @@ use crate::tolerance::{OPERATION_F64, OPERATION_GRADIENT_F64};
 use crate::trouble::Trouble;
 use dfdx::prelude::{Backward, Cpu, OwnedTape, Tape, Tensor, TensorFromVec, Trace};
 use dfdx_conv::reference;
-use dfdx_conv::{BatchNormMode, Error, Image, Kernel, RunningStatistics, Shape4, Vector, data, parameter_gradient};
+use dfdx_conv::{
+    BatchNormMode, Error, Image, Kernel, RunningStatistics, Shape4, Vector, data, parameter_gradient,
+};
 use rand::RngExt;
 
 pub(super) const CHECK: Check = Check {

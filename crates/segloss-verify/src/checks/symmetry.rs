@@ -24,7 +24,17 @@ fn run(context: &Context<'_>) -> Result<Tally, Trouble> {
         let Some(plain) = tally.evaluate(context.subject, &case, Precision::F64) else { continue };
         let pixels = case.grid.pixels();
         let reversed = reordered(&case, |p| pixels - 1 - p, |c| c);
-        hold(context, &mut tally, &case, &plain, &reversed, |p| pixels - 1 - p, |c| c, &LAW_F64, "pixels reversed");
+        hold(
+            context,
+            &mut tally,
+            &case,
+            &plain,
+            &reversed,
+            |p| pixels - 1 - p,
+            |c| c,
+            &LAW_F64,
+            "pixels reversed",
+        );
 
         let classes = case.grid.classes;
         if classes > 1 {

@@ -30,7 +30,7 @@ fn run(context: &Context<'_>) -> Result<Tally, Trouble> {
         .collect::<Result<Vec<_>, _>>()?;
     let forms: &[TargetForm] = match context.effort {
         Effort::Quick => &[TargetForm::Soft],
-        Effort::Default => &TargetForm::ALL,
+        Effort::Default => &[TargetForm::Indices, TargetForm::Soft],
     };
     for kind in Kind::ALL {
         for layout in LAYOUTS {
@@ -43,7 +43,8 @@ fn run(context: &Context<'_>) -> Result<Tally, Trouble> {
                     },
                     _ => WeightSpec::default(),
                 };
-                let spec = LossSpec { kind, layout, ignore_index: Some(IGNORED), weights, ..LossSpec::default() };
+                let spec =
+                    LossSpec { kind, layout, ignore_index: Some(IGNORED), weights, ..LossSpec::default() };
                 let name = format!("{}/{layout:?}/{form:?}", kind.name());
                 let case = draw(context.seed, &name, spec, Grid::new(2, 3, &SIDES), form, spread(kind));
                 for precision in Precision::ALL {
@@ -56,10 +57,18 @@ fn run(context: &Context<'_>) -> Result<Tally, Trouble> {
                     for other in others {
                         let sums = |o: &crate::subject::Outcome| [o.value, o.numerator, o.denominator];
                         tally.measure(&EXACT, bitwise(&sums(other), &sums(one)), &format!("{name} value"));
-                        tally.measure(&EXACT, bitwise(&other.gradient, &one.gradient), &format!("{name} gradient"));
+                        tally.measure(
+                            &EXACT,
+                            bitwise(&other.gradient, &one.gradient),
+                            &format!("{name} gradient"),
+                        );
                         tally.measure(&EXACT, bitwise(&other.map, &one.map), &format!("{name} map"));
                         let weights = |o: &crate::subject::Outcome| o.weights.concat();
-                        tally.measure(&EXACT, bitwise(&weights(other), &weights(one)), &format!("{name} weights"));
+                        tally.measure(
+                            &EXACT,
+                            bitwise(&weights(other), &weights(one)),
+                            &format!("{name} weights"),
+                        );
                     }
                 }
             }

@@ -16,11 +16,16 @@ pub(super) const CHECK: Check = Check {
 
 /// Fixed, whatever the run's seed: the margin below was determined on these.
 const SEEDS: [u64; 3] = [1, 2, 3];
-const EPOCHS: usize = 30;
+const EPOCHS: usize = 16;
+const BATCH: usize = 2;
 const WIDTH: usize = 8;
-const DEPTH: usize = 3;
+const DEPTH: usize = 2;
 /// By how much the mean recall of the rarest class must rise.
-const MARGIN: f64 = 0.2;
+///
+/// Determined on these seeds: plain 0.02, 0.13, 0.00; weighted 0.77, 0.74, 0.67. The mean rises by 0.68, with
+/// standard deviations over the seeds of 0.07 and 0.05: the margin leaves three times their root sum of
+/// squares for another machine's rounding, which training amplifies.
+const MARGIN: f64 = 0.4;
 
 fn run(_: &Context<'_>) -> Result<Tally, Trouble> {
     let mut tally = Tally::default();
@@ -39,8 +44,11 @@ fn run(_: &Context<'_>) -> Result<Tally, Trouble> {
         });
     }
     for run in &training.runs {
-        let falls = matches!((run.losses.first(), run.losses.last()), (Some(first), Some(last)) if last < first);
-        tally.require(falls, &format!("{}, seed {}", run.loss, run.seed), || "the loss does not fall".to_owned());
+        let falls =
+            matches!((run.losses.first(), run.losses.last()), (Some(first), Some(last)) if last < first);
+        tally.require(falls, &format!("{}, seed {}", run.loss, run.seed), || {
+            "the loss does not fall".to_owned()
+        });
     }
     tally.exhibits.push(Exhibit::Training(training));
     Ok(tally)
@@ -49,13 +57,10 @@ fn run(_: &Context<'_>) -> Result<Tally, Trouble> {
 fn train_all() -> Result<Training, Error> {
     let mut config = Config::default();
     (config.model.width, config.model.depth) = (WIDTH, DEPTH);
-    config.train.epochs = EPOCHS;
+    (config.train.epochs, config.train.batch_size) = (EPOCHS, BATCH);
     let data = Dataset::load(&config.data)?;
-    let weighted = WeightSpec {
-        source: Source::PerSample,
-        scheme: Scheme::InverseFrequency,
-        ..WeightSpec::default()
-    };
+    let weighted =
+        WeightSpec { source: Source::PerSample, scheme: Scheme::InverseFrequency, ..WeightSpec::default() };
     let mut training = Training { classes: Vec::new(), rare: 0, margin: MARGIN, runs: Vec::new() };
     for (loss, weights) in [("plain", WeightSpec::default()), ("weighted", weighted)] {
         for seed in SEEDS {

@@ -32,7 +32,11 @@ fn run(context: &Context<'_>) -> Result<Tally, Trouble> {
         tally.measure(&FIXTURE_F32, relative(found.value, MEAN), &format!("mean, {target}"));
         tally.measure(&FIXTURE_F32, relative_to_max(&found.map, &MAP), &format!("printed map, {target}"));
         tally.measure(&FIXTURE_F32, relative_to_max(&found.map, &map), &format!("map, {target}"));
-        tally.measure(&FIXTURE_F32, relative_to_max(&found.gradient, &gradient), &format!("gradient, {target}"));
+        tally.measure(
+            &FIXTURE_F32,
+            relative_to_max(&found.gradient, &gradient),
+            &format!("gradient, {target}"),
+        );
         let third = vec![vec![1.0 / 3.0; 3]];
         tally.require(found.weights == third, &format!("weight, {target}"), || {
             format!("weights are {:?}, expected 1/3 for every class", found.weights)

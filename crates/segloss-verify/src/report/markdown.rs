@@ -22,9 +22,14 @@ fn write_page(page: &mut String, report: &Report) -> std::fmt::Result {
     writeln!(page, "|---|---|---|---:|---:|---|")?;
     for check in &report.checks {
         let mark = if check.held { "✓" } else { "✗" };
-        let worst = if check.cases == 0 { "nothing compared".to_owned() } else { format!("{:.1e}", check.worst) };
+        let worst =
+            if check.cases == 0 { "nothing compared".to_owned() } else { format!("{:.1e}", check.worst) };
         let claim = cell(check.claim);
-        writeln!(page, "| {mark} | `{}` | {claim} | {} | {worst} | {} |", check.name, check.cases, check.bound)?;
+        writeln!(
+            page,
+            "| {mark} | `{}` | {claim} | {} | {worst} | {} |",
+            check.name, check.cases, check.bound
+        )?;
     }
     if report.checks.iter().any(|check| !check.failures.is_empty()) {
         writeln!(page, "\n## What fell short\n")?;
@@ -37,7 +42,11 @@ fn write_page(page: &mut String, report: &Report) -> std::fmt::Result {
                 writeln!(page, "- `{}`: and {} more", check.name, check.failed - written)?;
             }
         }
-        writeln!(page, "\nReplay: `cargo xtask verify --seed {}`; a case's name says which it is.", report.seed)?;
+        writeln!(
+            page,
+            "\nReplay: `cargo xtask verify --seed {}`; a case's name says which it is.",
+            report.seed
+        )?;
     }
 
     writeln!(page, "\n## Gradients against finite differences\n")?;

@@ -155,7 +155,8 @@ impl Report {
         let tolerances = tolerance::ALL
             .iter()
             .map(|bound| {
-                let seen = run.results.iter().filter_map(|result| result.tally.worst.get(bound.name).copied());
+                let seen =
+                    run.results.iter().filter_map(|result| result.tally.worst.get(bound.name).copied());
                 let worst = seen.reduce(|a, b| if a.is_nan() || a > b { a } else { b });
                 ToleranceEntry { name: bound.name, bound: bound.bound, worst, reason: bound.reason }
             })
@@ -243,7 +244,13 @@ mod tests {
         held.exhibits.push(Exhibit::Steps(
             (0..20).map(|i| StepError { kind: "dice".into(), step: 10f64.powi(-i), error: 1e-9 }).collect(),
         ));
-        let run = |loss| TrainingRun { loss, seed: 1, losses: vec![1.0, 0.5], recall: vec![0.9, 0.2], iou: vec![0.8, 0.1] };
+        let run = |loss| TrainingRun {
+            loss,
+            seed: 1,
+            losses: vec![1.0, 0.5],
+            recall: vec![0.9, 0.2],
+            iou: vec![0.8, 0.1],
+        };
         held.exhibits.push(Exhibit::Training(Training {
             classes: vec!["background".into(), "boundary".into()],
             rare: 1,
@@ -266,7 +273,10 @@ mod tests {
         let report = Report::new(&sample());
         let files: std::collections::BTreeMap<_, _> = report.files().unwrap().into_iter().collect();
         let json: serde_json::Value = serde_json::from_str(&files["report.json"]).unwrap();
-        assert_eq!((json["version"].as_u64(), json["passed"].as_u64(), json["failed"].as_u64()), (Some(1), Some(1), Some(2)));
+        assert_eq!(
+            (json["version"].as_u64(), json["passed"].as_u64(), json["failed"].as_u64()),
+            (Some(1), Some(1), Some(2))
+        );
         assert_eq!(json["checks"][1]["worst"], "NaN");
 
         let table = &files["checks.csv"];

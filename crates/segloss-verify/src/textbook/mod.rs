@@ -63,7 +63,8 @@ pub fn evaluate_with<T: Number>(case: &Case, logits: &[T], weights: Vec<Vec<T>>)
             }
             valid_pixels += 1;
             let w = &weights[n];
-            let z: Vec<T> = (0..grid.classes).map(|c| shifted(case, c, logits[case.at(n, c, p)].clone())).collect();
+            let z: Vec<T> =
+                (0..grid.classes).map(|c| shifted(case, c, logits[case.at(n, c, p)].clone())).collect();
             let y: Vec<T> = (0..grid.classes).map(|c| T::from_f64(case.target(n, p, c))).collect();
             if !binary {
                 map[n * grid.pixels() + p] = match kind {

@@ -98,9 +98,8 @@ fn group<T: Number>(case: &Case, scope: &[usize], columns: &[Column], first: usi
             (Absent::Cap(cap), false) => *w = T::from_f64(cap),
         }
     }
-    let counted = |x: &[T]| {
-        sum(x.iter().zip(&present).filter(|(_, present)| **present).map(|(x, _)| x.clone()))
-    };
+    let counted =
+        |x: &[T]| sum(x.iter().zip(&present).filter(|(_, present)| **present).map(|(x, _)| x.clone()));
     let scale = match spec.normalise {
         Normalise::None => return w,
         Normalise::MeanOne => {
@@ -170,7 +169,8 @@ mod tests {
 
     #[test]
     fn binary_channels_weigh_their_two_sides() {
-        let text = "kind = 'binary_cross_entropy'\nweights = { source = 'per_sample', scheme = 'complement' }";
+        let text =
+            "kind = 'binary_cross_entropy'\nweights = { source = 'per_sample', scheme = 'complement' }";
         assert_eq!(weights(text, &[0, 0, 0, 1], 1, 1), [[0.25, 0.75]]);
     }
 }
