@@ -24,7 +24,7 @@ use dfdx::prelude::{Cpu, Gradients, HasShape, NoneTape, PutTape, SplitTape, Tape
 use dfdx_conv::{
     Activation, BatchNormMode, Conv2dOptions, Image, Kernel, RunningStatistics, Vector, batch_norm2d,
     concat_channels, conv_transpose2d, conv2d_with, data, data_mut, max_pool2d, parameter_gradient, relu,
-    to_channels_last, upsample_nearest2d,
+    to_channels_last, upsample_conv2d,
 };
 
 use crate::config::{ModelConfig, Norm, Up};
@@ -34,9 +34,6 @@ use crate::real::Real;
 
 /// ε of the batch normalisation.
 const EPSILON: f64 = 1e-5;
-
-/// A convolution that is neither the first nor followed by a ReLU.
-const INNER: Conv2dOptions = Conv2dOptions { input_gradient: true, activation: Activation::Identity };
 
 /// A U-Net whose width, depth, input channels and outputs are chosen at run time.
 ///
@@ -277,14 +274,17 @@ impl<E: Real> UNet<E> {
                     let (weight, bias) = self.weights(step.convolution);
                     conv_transpose2d(x, weight, bias)?
                 }
-                Up::Nearest => self.convolve(upsample_nearest2d(x)?, step.convolution, INNER)?,
+                Up::Nearest => {
+                    let (weight, bias) = self.weights(step.convolution);
+                    upsample_conv2d(x, weight, bias)?
+                }
             };
             // The skip comes first, so it is the one to carry the tape.
             let (up, tape) = x.split_tape();
             x = concat_channels(skip.put_tape(tape), up)?;
             x = self.block(x, &step.block, mode, statistics)?;
         }
-        self.convolve(x, self.head, INNER)
+        self.convolve(x, self.head, Conv2dOptions::default())
     }
 
     fn block<T: Tape<E, Cpu>>(

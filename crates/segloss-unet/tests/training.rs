@@ -178,7 +178,7 @@ fn it_learns_images_of_any_size_and_scores_every_pixel_once() {
         let best = train(&config, &data, &folder, &mut losses).unwrap().unwrap();
         let (first, last) = (losses.0[0], losses.0[losses.0.len() - 1]);
         assert!(last < 0.3 * first, "{norm:?}: {first} to {last}");
-        assert!(best.mean_iou > Some(0.9), "{norm:?}: {best:?}");
+        assert!(best.mean_iou > Some(0.8), "{norm:?}: {best:?}");
 
         let Checkpoint { net, meta, .. } = Checkpoint::load(&folder.checkpoint_path(Which::Best)).unwrap();
         let source = Source::new(meta.config.data.folder.as_deref());
