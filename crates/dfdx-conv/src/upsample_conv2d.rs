@@ -96,9 +96,9 @@ fn folded<E: Element>(sizes: &Sizes, weight: &[E]) -> Vec<E> {
 /// The nine taps 3k + l of the large kernel, each with the tap 2a + b of the small one it falls on.
 fn for_each_pair(position: usize, mut visit: impl FnMut(usize, usize)) {
     let (i, j) = POSITIONS[position];
-    for k in 0..3 {
-        for l in 0..3 {
-            visit(3 * k + l, 2 * FOLD[i][k] + FOLD[j][l]);
+    for (k, a) in FOLD[i].into_iter().enumerate() {
+        for (l, b) in FOLD[j].into_iter().enumerate() {
+            visit(3 * k + l, 2 * a + b);
         }
     }
 }
