@@ -9,7 +9,8 @@
 pub struct Derivative {
     /// The derivative.
     pub value: f64,
-    /// The difference between the best two extrapolations: an estimate of the error.
+    /// An estimate of the error: how far neighbouring extrapolations differ, and no less than what the
+    /// rounding of the values makes of any difference of them.
     pub error: f64,
 }
 
@@ -23,18 +24,28 @@ const ROWS: usize = 10;
 ///
 /// A NaN anywhere gives a NaN with an infinite error, never a number.
 pub fn ridders(mut f: impl FnMut(f64) -> f64, x: f64, step: f64) -> Derivative {
+    // The largest value seen: its rounding, over h, is in every difference.
+    let mut largest = 0.0f64;
+    let mut difference = |h: f64| {
+        let (above, below) = (x + h, x - h);
+        let (high, low) = (f(above), f(below));
+        largest = largest.max(high.abs()).max(low.abs());
+        ((high - low) / (above - below), f64::EPSILON * largest / h)
+    };
     let mut h = step;
-    let mut above = vec![central(&mut f, x, h)];
+    let mut above = vec![difference(h).0];
     let mut best = Derivative { value: f64::NAN, error: f64::INFINITY };
     for _ in 1..ROWS {
         h /= SHRINK;
-        let mut row = vec![central(&mut f, x, h)];
+        let (first, rounding) = difference(h);
+        let mut row = vec![first];
         // Each column removes one more even power of h: Neville's scheme in h².
         let mut factor = SHRINK * SHRINK;
         for order in 0..above.len() {
             let next = (row[order] * factor - above[order]) / (factor - 1.0);
             factor *= SHRINK * SHRINK;
-            let error = (next - row[order]).abs().max((next - above[order]).abs());
+            // Two extrapolations may agree by accident, never below the rounding of their values.
+            let error = (next - row[order]).abs().max((next - above[order]).abs()).max(rounding);
             if error <= best.error {
                 best = Derivative { value: next, error };
             }

@@ -142,6 +142,48 @@ impl<S: Subject> Planted<S> {
         }
         case
     }
+
+    /// What the defective code makes of an answer that is right.
+    fn spoil(&self, case: &Case, out: &mut Outcome) {
+        let scale = |out: &mut Outcome, by: f64| out.gradient.iter_mut().for_each(|g| *g *= by);
+        match self.defect {
+            Defect::FlippedSign => scale(out, -1.0),
+            Defect::DetachedGradient => out.gradient.fill(0.0),
+            Defect::DroppedMean => {
+                let denominator = out.denominator;
+                scale(out, denominator);
+            }
+            Defect::NanGradient => out.gradient[0] = f64::NAN,
+            Defect::ScaledGradient => scale(out, 1.0 + 1e-6),
+            Defect::StaleGradient => {
+                for (n, p, c) in case.grid.entries().filter(|&(n, p, _)| case.is_ignored(n, p)) {
+                    out.gradient[case.at(n, c, p)] = 1e-3;
+                }
+            }
+            Defect::DocumentWeightOne if case.spec.kind == Kind::DocumentCategorical => {
+                let classes = case.grid.classes as f64;
+                scale(out, classes);
+                out.value *= classes;
+                out.numerator *= classes;
+            }
+            Defect::ThreadOrder if rayon::current_num_threads() > 2 => {
+                out.value = f64::from_bits(out.value.to_bits() ^ 1);
+            }
+            Defect::NaiveExponential if case.logits.iter().any(|z| z.abs() > 700.0) => {
+                out.value = f64::NAN;
+                out.gradient.fill(f64::NAN);
+            }
+            Defect::HiddenNan => {
+                for x in out.map.iter_mut().chain(&mut out.gradient).chain([&mut out.value]) {
+                    if !x.is_finite() {
+                        *x = 0.0;
+                    }
+                }
+                out.broken = 0;
+            }
+            _ => {}
+        }
+    }
 }
 
 fn swap_targets(case: &mut Case) {
@@ -189,60 +231,30 @@ impl<S: Subject> Subject for Planted<S> {
     fn evaluate(&self, case: &Case, precision: Precision) -> Result<Outcome, String> {
         let precision = if self.defect == Defect::SinglePrecision { Precision::F32 } else { precision };
         let mut out = self.inner.evaluate(&self.misread(case), precision)?;
-        let scale = |out: &mut Outcome, by: f64| out.gradient.iter_mut().for_each(|g| *g *= by);
-        match self.defect {
-            Defect::FlippedSign => scale(&mut out, -1.0),
-            Defect::DetachedGradient => out.gradient.fill(0.0),
-            Defect::DroppedMean => {
-                let denominator = out.denominator;
-                scale(&mut out, denominator);
-            }
-            Defect::NanGradient => out.gradient[0] = f64::NAN,
-            Defect::ScaledGradient => scale(&mut out, 1.0 + 1e-6),
-            Defect::StaleGradient => {
-                for (n, p, c) in case.grid.entries().filter(|&(n, p, _)| case.is_ignored(n, p)) {
-                    out.gradient[case.at(n, c, p)] = 1e-3;
-                }
-            }
-            Defect::DocumentWeightOne if case.spec.kind == Kind::DocumentCategorical => {
-                let classes = case.grid.classes as f64;
-                scale(&mut out, classes);
-                out.value *= classes;
-                out.numerator *= classes;
-            }
-            Defect::ThreadOrder if rayon::current_num_threads() > 2 => {
-                out.value = f64::from_bits(out.value.to_bits() ^ 1);
-            }
-            Defect::NaiveExponential if case.logits.iter().any(|z| z.abs() > 700.0) => {
-                out.value = f64::NAN;
-                out.gradient.fill(f64::NAN);
-            }
-            Defect::HiddenNan => {
-                for x in out.map.iter_mut().chain(&mut out.gradient).chain([&mut out.value]) {
-                    if !x.is_finite() {
-                        *x = 0.0;
-                    }
-                }
-                out.broken = 0;
-            }
-            _ => {}
-        }
+        self.spoil(case, &mut out);
         Ok(out)
     }
 
     fn evaluate_in_parts(&self, case: &Case, parts: &[Range<usize>]) -> Result<(f64, Vec<f64>), String> {
-        let case = self.misread(case);
-        if self.defect != Defect::WeightsPerPart {
-            return self.inner.evaluate_in_parts(&case, parts);
+        // A defect of the loss itself is in the parts as it is in the whole.
+        let mut out = self.evaluate(case, Precision::F64)?;
+        match self.defect {
+            Defect::SinglePrecision => {}
+            Defect::WeightsPerPart => {
+                (out.value, out.gradient) = (0.0, Vec::new());
+                for part in parts {
+                    // Only the part itself, as if nothing else were in the batch; then the mean over the parts.
+                    let alone = self.inner.evaluate(&case.images(part.clone()), Precision::F64)?;
+                    out.value += alone.value / parts.len() as f64;
+                    out.gradient.extend(alone.gradient.iter().map(|g| g / parts.len() as f64));
+                }
+            }
+            _ => {
+                (out.value, out.gradient) = self.inner.evaluate_in_parts(&self.misread(case), parts)?;
+                self.spoil(case, &mut out);
+            }
         }
-        let (mut value, mut gradient) = (0.0, Vec::new());
-        for part in parts {
-            // Only the part itself, as if nothing else were in the batch; then the mean over the parts.
-            let alone = self.inner.evaluate(&case.images(part.clone()), Precision::F64)?;
-            value += alone.value / parts.len() as f64;
-            gradient.extend(alone.gradient.iter().map(|g| g / parts.len() as f64));
-        }
-        Ok((value, gradient))
+        Ok((out.value, out.gradient))
     }
 
     fn class_prediction(

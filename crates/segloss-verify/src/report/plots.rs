@@ -120,7 +120,7 @@ pub(super) fn training_classes(training: &Training) -> Result<String, Trouble> {
             if (x - group).abs() > 1e-9 || group < 0.0 || group as usize >= groups {
                 return String::new();
             }
-            let what = if group as usize % 2 == 0 { "recall" } else { "IoU" };
+            let what = if (group as usize).is_multiple_of(2) { "recall" } else { "IoU" };
             format!("{}, {what}", training.classes[group as usize / 2])
         };
         chart
