@@ -230,6 +230,9 @@ mod tests {
             }
         }
         assert!(seen.len() > 10, "{seen:?}");
+        for (mirrored, upside_down) in [(false, false), (false, true), (true, false), (true, true)] {
+            assert!(seen.iter().any(|view| (view.2, view.3) == (mirrored, upside_down)), "{seen:?}");
+        }
     }
 
     #[test]
