@@ -119,8 +119,8 @@ impl Fixtures {
     /// # Errors
     /// If a file is missing or malformed.
     pub fn case(&self, folder: &str, spec: &str, target: &str) -> Result<Case, Trouble> {
-        let path = self.root.join(folder).join(spec);
-        let text = fs::read_to_string(&path).map_err(Trouble::file(&path))?;
+        let path = named(&format!("{folder}/{spec}"));
+        let text = fs::read_to_string(self.root.join(folder).join(spec)).map_err(Trouble::file(&path))?;
         let spec = LossSpec::from_toml(&text).map_err(|error| Trouble::malformed(&path, error))?;
         let logits = self.array::<f32>(&format!("{folder}/logits.npy"))?;
         let grid = Grid::from_shape(logits.shape(), spec.layout);
@@ -141,9 +141,9 @@ impl Fixtures {
     /// # Errors
     /// [`Trouble::File`] if it is missing, [`Trouble::Malformed`] if it holds another type.
     pub fn array<T: ReadableElement + Clone>(&self, name: &str) -> Result<ArrayD<T>, Trouble> {
-        let path = self.root.join(name);
-        fs::metadata(&path).map_err(Trouble::file(&path))?;
-        let array: ArrayD<T> = read_npy(&path).map_err(|error| Trouble::malformed(&path, error))?;
+        let (file, path) = (self.root.join(name), named(name));
+        fs::metadata(&file).map_err(Trouble::file(&path))?;
+        let array: ArrayD<T> = read_npy(&file).map_err(|error| Trouble::malformed(&path, error))?;
         Ok(array.as_standard_layout().into_owned())
     }
 
@@ -152,8 +152,9 @@ impl Fixtures {
     /// # Errors
     /// If it is missing or malformed.
     pub fn table<R: DeserializeOwned>(&self, name: &str) -> Result<Vec<R>, Trouble> {
-        let path = self.root.join(name);
-        let mut reader = csv::Reader::from_path(&path).map_err(|error| Trouble::malformed(&path, error))?;
+        let path = named(name);
+        let file = fs::File::open(self.root.join(name)).map_err(Trouble::file(&path))?;
+        let mut reader = csv::Reader::from_reader(file);
         reader.deserialize().collect::<Result<_, _>>().map_err(|error| Trouble::malformed(&path, error))
     }
 
@@ -168,7 +169,7 @@ impl Fixtures {
                 (Precision::F64, self.wide::<f64>(&format!("{folder}/gradient_f64.npy"))?, Some(map))
             }
             other => {
-                return Err(Trouble::malformed(self.root.join(folder), format!("unknown precision {other}")));
+                return Err(Trouble::malformed(named(&folder), format!("unknown precision {other}")));
             }
         };
         Ok(Golden { case, precision, value: row.value, gradient, map })
@@ -177,6 +178,11 @@ impl Fixtures {
     fn wide<T: ReadableElement + Copy + Into<f64>>(&self, name: &str) -> Result<Vec<f64>, Trouble> {
         Ok(self.array::<T>(name)?.iter().map(|&x| x.into()).collect())
     }
+}
+
+/// How a fixture is called in a report: the same on every machine.
+fn named(name: &str) -> PathBuf {
+    Path::new("fixtures").join(name)
 }
 
 fn hex(bytes: &[u8]) -> String {

@@ -39,9 +39,9 @@ pub const EXACT: Tolerance = Tolerance {
 /// Gradients in f64 against finite differences of the textbook.
 pub const GRADIENT_F64: Tolerance = Tolerance {
     name: "gradient_f64",
-    bound: 2e-10,
+    bound: 1e-11,
     reason: "relative to max|g|. Ridders' extrapolation of a function that is itself good to 1e-15 leaves \
-             1e-13 to 1e-11; a factor of 1 + 1e-6 in a gradient is 5000 times this bound",
+             1e-14 to 1e-12; a factor of 1 + 1e-6 in a gradient is 100 000 times this bound",
     slack: 100.0,
 };
 
@@ -127,16 +127,16 @@ pub const OPERATION_F64: Tolerance = Tolerance {
 /// Gradients of the network's operations against finite differences.
 pub const OPERATION_GRADIENT_F64: Tolerance = Tolerance {
     name: "operation_gradient_f64",
-    bound: 1e-9,
+    bound: 2e-10,
     reason: "relative to max|g|, f64. Ridders on functions that are linear or nearly so; batch norm's \
              curvature costs most",
-    slack: 10000.0,
+    slack: 1000.0,
 };
 
 /// The directional derivative of a whole U-Net.
 pub const NETWORK_GRADIENT_F64: Tolerance = Tolerance {
     name: "network_gradient_f64",
-    bound: 1e-8,
+    bound: 2e-9,
     reason: "relative to the derivative, f64. ReLU and pooling have kinks, so that steps must be small, and \
              rounding is divided by them",
     slack: ANY,

@@ -68,7 +68,7 @@ pub(super) fn step_errors(report: &Report) -> Result<String, Trouble> {
             .label("slopes h² and ε/h")
             .legend(move |(x, y)| PathElement::new([(x, y), (x + 18, y)], guide));
         chart.draw_series(LineSeries::new([(1e-11, 1e-4), (1e-6, 1e-9)], guide))?;
-        legend(&mut chart)
+        legend(&mut chart, SeriesLabelPosition::LowerLeft)
     })
 }
 
@@ -101,7 +101,7 @@ pub(super) fn training_loss(training: &Training) -> Result<String, Trouble> {
                 }
             }
         }
-        legend(&mut chart)
+        legend(&mut chart, SeriesLabelPosition::UpperRight)
     })
 }
 
@@ -150,16 +150,17 @@ pub(super) fn training_classes(training: &Training) -> Result<String, Trouble> {
                 dots.map(|at| Circle::new(at, 3, BLACK.filled())).collect::<Vec<_>>()
             }))?;
         }
-        legend(&mut chart)
+        legend(&mut chart, SeriesLabelPosition::UpperRight)
     })
 }
 
 fn legend<'a, X: Ranged<ValueType = f64>, Y: Ranged<ValueType = f64>>(
     chart: &mut ChartContext<'a, SVGBackend<'a>, Cartesian2d<X, Y>>,
+    position: SeriesLabelPosition,
 ) -> Drawn {
     chart
         .configure_series_labels()
-        .position(SeriesLabelPosition::UpperRight)
+        .position(position)
         .background_style(WHITE.mix(0.85))
         .border_style(BLACK.mix(0.3))
         .draw()?;
