@@ -6,7 +6,7 @@
 //! g ← g · min(1, clip / ‖g‖₂)          ‖g‖ over all parameters together; clip = 0: no limit
 //! g ← g + λ·θ                           adam only (L2 regularisation; Kingma & Ba 2015)
 //! m ← β₁·m + (1 − β₁)·g                 v ← β₂·v + (1 − β₂)·g²
-//! θ ← θ − η·λ·θ                         adam_w only (decoupled; Loshchilov & Hutter 2019)
+//! θ ← θ − η·λ·θ                         adamw only (decoupled; Loshchilov & Hutter 2019)
 //! θ ← θ − η · (m / (1 − β₁ᵗ)) / (√(v / (1 − β₂ᵗ)) + ε)
 //! ```
 //!
@@ -22,7 +22,7 @@ use crate::real::Real;
 
 /// Which rule turns gradients into steps.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[serde(rename_all = "lowercase")]
 pub enum OptimizerKind {
     /// Weight decay is part of the gradient.
     Adam,

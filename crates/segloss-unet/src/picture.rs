@@ -56,14 +56,22 @@ fn paint(to: &mut [u8], from: &[u8], label: u8, classes: &Classes) {
 /// If it cannot be encoded or written.
 pub fn write_png(path: &Path, pixels: &Pixels) -> Result<()> {
     let problem = |problem: String| Error::Picture { what: path.display().to_string(), problem };
+    files::write_atomic(path, &encode_png(pixels).map_err(problem)?)
+}
+
+/// A grey or RGB picture as the bytes of a PNG.
+///
+/// # Errors
+/// What the encoder has against it.
+pub fn encode_png(pixels: &Pixels) -> std::result::Result<Vec<u8>, String> {
     let colour = if pixels.channels == 3 { ExtendedColorType::Rgb8 } else { ExtendedColorType::L8 };
-    let side = |n: usize| u32::try_from(n).map_err(|_| problem(format!("{n} pixels is too large")));
+    let side = |n: usize| u32::try_from(n).map_err(|_| format!("{n} pixels is too large"));
     let (width, height) = (side(pixels.width)?, side(pixels.height)?);
     let mut bytes = Vec::new();
     PngEncoder::new(&mut bytes)
         .write_image(&pixels.data, width, height, colour)
-        .map_err(|error| problem(error.to_string()))?;
-    files::write_atomic(path, &bytes)
+        .map_err(|error| error.to_string())?;
+    Ok(bytes)
 }
 
 /// Writes a map of class indices as an 8-bit grey PNG: what a mask is.

@@ -338,7 +338,7 @@ impl<T: Element> Pass<'_, T> {
             let Some(target) = self.target(tile.image, pixel, |rows| gather(rows, &mut y)) else {
                 // Written, not left: the caller's buffer may hold the last step's gradient.
                 gradient_out.put(at, &zeros);
-                map_out.put(at, &zeros);
+                map_out.put(at, if binary { &zeros } else { &zeros[..1] });
                 continue;
             };
             let target = match target {

@@ -52,8 +52,9 @@ pub enum Denominator {
     WeightSum,
     /// The number of pixels that are not ignored.
     ValidPixels,
-    /// Every entry of the loss map, ignored ones too: Keras' `sum_over_batch_size`. A map has one entry a
-    /// pixel, or one per pixel and channel for the binary kinds.
+    /// Every entry of the loss map, ignored ones too: Keras' `sum_over_batch_size` (which, given an
+    /// `ignore_class`, divides by the valid pixels instead). A map has one entry a pixel, or one per pixel
+    /// and channel for the binary kinds.
     Elements,
     /// The number of images N.
     Images,

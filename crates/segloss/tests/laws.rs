@@ -244,6 +244,33 @@ fn gradients_are_derivatives() {
     }
 }
 
+/// The map has one entry a pixel, or one per logit for the binary kinds; ignored pixels hold 0, and its
+/// sum is the numerator.
+#[test]
+fn the_map_holds_every_pixel_s_loss() {
+    let first = Array3::from_shape_fn((2, 3, 4), |(n, c, p)| ((n * 12 + c * 4 + p) as f64 * 0.61).cos());
+    let last = first.view().permuted_axes([0, 2, 1]).as_standard_layout().to_owned();
+    let labels = ndarray::array![[0_u8, 255, 1, 2], [1, 1, 255, 0]];
+    for (layout, logits) in [(Layout::ChannelsFirst, &first), (Layout::ChannelsLast, &last)] {
+        for spec in specs() {
+            let loss = Loss::new(LossSpec { layout, ..spec }).unwrap();
+            let input = Input::new(logits.view(), Target::indices(labels.view())).unwrap();
+            let (result, map) = loss.map(&input).unwrap();
+            assert!(near(map.sum(), result.numerator, 0.0));
+            let per_pixel = map.shape() == [2, 4];
+            assert!(per_pixel || map.shape() == logits.shape());
+            for (n, p) in [(0, 1), (1, 2)] {
+                let ignored: Vec<f64> = match (per_pixel, layout) {
+                    (true, _) => vec![map[[n, p]]],
+                    (false, Layout::ChannelsFirst) => (0..3).map(|c| map[[n, c, p]]).collect(),
+                    (false, Layout::ChannelsLast) => (0..3).map(|c| map[[n, p, c]]).collect(),
+                };
+                assert!(ignored.iter().all(|&l| l == 0.0));
+            }
+        }
+    }
+}
+
 #[test]
 fn threads_change_no_bit() {
     let (n, c, p) = (3, 5, 5000);

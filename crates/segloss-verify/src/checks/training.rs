@@ -5,7 +5,8 @@ use crate::report::{Training, TrainingRun};
 use crate::tally::{Exhibit, Tally};
 use crate::trouble::Trouble;
 use segloss::{LossSpec, Scheme, Source, WeightSpec};
-use segloss_unet::{Config, Dataset, Error, Trainer};
+use segloss_unet::predict::predict;
+use segloss_unet::{Config, Dataset, Error, Trainer, picture};
 
 pub(super) const CHECK: Check = Check {
     name: "training",
@@ -29,7 +30,7 @@ const MARGIN: f64 = 0.4;
 
 fn run(_: &Context<'_>) -> Result<Tally, Trouble> {
     let mut tally = Tally::default();
-    let training = train_all().map_err(|error| error.to_string());
+    let training = train_all();
     let Some(training) = tally.accept(training, "training") else { return Ok(tally) };
     let rare = training.rare;
     let recall = |loss: &'static str| training.mean(loss, |run| run.recall[rare]);
@@ -54,14 +55,25 @@ fn run(_: &Context<'_>) -> Result<Tally, Trouble> {
     Ok(tally)
 }
 
-fn train_all() -> Result<Training, Error> {
+fn train_all() -> Result<Training, String> {
+    let (mut training, maps, data) = train_each_seed().map_err(|error| error.to_string())?;
+    let sample = &data.val[0];
+    let maps: Vec<&[u8]> = [&sample.labels].into_iter().chain(&maps).map(Vec::as_slice).collect();
+    training.picture = picture::encode_png(&picture::panels(&sample.image, &maps, &data.classes))?;
+    Ok(training)
+}
+
+/// The runs, what the first seed's two nets make of the first validation image, and the data.
+fn train_each_seed() -> Result<(Training, Vec<Vec<u8>>, Dataset), Error> {
     let mut config = Config::default();
     (config.model.width, config.model.depth) = (WIDTH, DEPTH);
     (config.train.epochs, config.train.batch_size) = (EPOCHS, BATCH);
     let data = Dataset::load(&config.data)?;
     let weighted =
         WeightSpec { source: Source::PerSample, scheme: Scheme::InverseFrequency, ..WeightSpec::default() };
-    let mut training = Training { classes: Vec::new(), rare: 0, margin: MARGIN, runs: Vec::new() };
+    let (classes, runs, picture) = (Vec::new(), Vec::new(), Vec::new());
+    let mut training = Training { classes, rare: 0, margin: MARGIN, runs, picture };
+    let mut maps = Vec::new();
     for (loss, weights) in [("plain", WeightSpec::default()), ("weighted", weighted)] {
         for seed in SEEDS {
             config.loss = LossSpec { weights: weights.clone(), ..LossSpec::default() };
@@ -79,8 +91,11 @@ fn train_all() -> Result<Training, Error> {
                 let rarest = (0..classes.len()).min_by_key(|&class| classes[class].pixels);
                 training.rare = rarest.unwrap_or(0);
             }
+            if seed == SEEDS[0] {
+                maps.push(predict(&trainer.net, &data.classes, &data.normalisation, &data.val[0].image)?);
+            }
             training.runs.push(run);
         }
     }
-    Ok(training)
+    Ok((training, maps, data))
 }

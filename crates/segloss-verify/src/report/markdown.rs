@@ -101,7 +101,10 @@ fn write_training(page: &mut String, training: &Training) -> std::fmt::Result {
         "\nThe claim: recall of `{}` rises by at least {} in the mean, and each weighted run beats every plain one.\n",
         training.classes[training.rare], training.margin
     )?;
-    writeln!(page, "![training loss](training_loss.svg)\n\n![scores by class](training_classes.svg)")
+    writeln!(
+        page,
+        "![image, truth, plain, weighted](training_images.png)\n\nAn image that was not trained on, its truth, and what the first seed's nets make of it: plain, weighted.\n\n![training loss](training_loss.svg)\n\n![scores by class](training_classes.svg)"
+    )
 }
 
 /// A pipe would end a table's cell, a line break its row.

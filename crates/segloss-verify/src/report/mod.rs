@@ -101,6 +101,10 @@ pub struct Training {
     pub margin: f64,
     /// Every run.
     pub runs: Vec<TrainingRun>,
+    /// A PNG: an image that was not trained on, its truth, and what the first seed's plain and weighted
+    /// nets make of it.
+    #[serde(skip)]
+    pub picture: Vec<u8>,
 }
 
 /// One training run.
@@ -186,10 +190,10 @@ impl Report {
     ///
     /// # Errors
     /// [`Trouble::Report`] if one cannot be put together.
-    pub fn files(&self) -> Result<Vec<(&'static str, String)>, Trouble> {
+    pub fn files(&self) -> Result<Vec<(&'static str, Vec<u8>)>, Trouble> {
         let failed = |part| move |error: serde_json::Error| Trouble::Report { part, what: error.to_string() };
         let json = serde_json::to_string_pretty(self).map_err(failed("JSON"))?;
-        let mut files = vec![
+        let mut texts = vec![
             ("report.json", json + "\n"),
             ("report.md", markdown::page(self)),
             ("checks.csv", csv::checks(self)?),
@@ -197,10 +201,12 @@ impl Report {
             ("gradient_error.svg", plots::step_errors(self)?),
         ];
         if let Some(training) = &self.training {
-            files.push(("training.csv", csv::training(training)?));
-            files.push(("training_loss.svg", plots::training_loss(training)?));
-            files.push(("training_classes.svg", plots::training_classes(training)?));
+            texts.push(("training.csv", csv::training(training)?));
+            texts.push(("training_loss.svg", plots::training_loss(training)?));
+            texts.push(("training_classes.svg", plots::training_classes(training)?));
         }
+        let mut files: Vec<_> = texts.into_iter().map(|(name, text)| (name, text.into_bytes())).collect();
+        files.extend(self.training.iter().map(|training| ("training_images.png", training.picture.clone())));
         Ok(files)
     }
 
@@ -212,7 +218,7 @@ impl Report {
         std::fs::create_dir_all(folder).map_err(Trouble::file(folder))?;
         for (name, contents) in self.files()? {
             let path = folder.join(name);
-            segloss_unet::files::write_atomic(&path, contents.as_bytes())
+            segloss_unet::files::write_atomic(&path, &contents)
                 .map_err(|error| Trouble::file(path)(std::io::Error::other(error)))?;
         }
         Ok(folder.join("report.md"))
@@ -256,6 +262,7 @@ mod tests {
             rare: 1,
             margin: 0.1,
             runs: vec![run("plain"), run("weighted")],
+            picture: vec![1, 2, 3],
         }));
         let mut failed = Tally::default();
         failed.measure(&tolerance::VALUE_F64, f64::NAN, "case | with a pipe");
@@ -271,7 +278,9 @@ mod tests {
     #[test]
     fn json_csv_and_markdown_agree_on_the_counts() {
         let report = Report::new(&sample());
-        let files: std::collections::BTreeMap<_, _> = report.files().unwrap().into_iter().collect();
+        let files = report.files().unwrap().into_iter();
+        let files: std::collections::BTreeMap<_, _> =
+            files.filter_map(|(name, contents)| Some((name, String::from_utf8(contents).ok()?))).collect();
         let json: serde_json::Value = serde_json::from_str(&files["report.json"]).unwrap();
         assert_eq!(
             (json["version"].as_u64(), json["passed"].as_u64(), json["failed"].as_u64()),

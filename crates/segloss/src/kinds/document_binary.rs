@@ -8,10 +8,11 @@
 //! ```
 //!
 //! **This is not a usable loss**, which is why the result says how many entries it broke. Unless th = ½,
-//! u leaves [0, 1] for saturated pixels: with th = 1/3, z = 2 gives u = 1.05, the logarithm of a negative
+//! u leaves (0, 1) for saturated pixels: with th = 1/3, z = 2 gives u = 1.05, the logarithm of a negative
 //! number, and 0·NaN makes NaN of a *positive* pixel as well; with th = 0.7, z = −4 gives u = 0, a loss of
-//! +∞ and a gradient of zero just where the prediction is confidently wrong. The sound form shifts the
-//! logit: [`binary_cross_entropy`](super::binary_cross_entropy) with `threshold.logit_shift = [th]` and
+//! +∞ and a gradient of zero just where the prediction is confidently wrong. At th = ½ the same happens
+//! once σ rounds to 1 (z = 17 in f32, 37 in f64). The gradient stays finite where the value is NaN, with
+//! the wrong sign for a negative: training goes on and nothing shows. The sound form shifts the logit: [`binary_cross_entropy`](super::binary_cross_entropy) with `threshold.logit_shift = [th]` and
 //! `weights.scheme = "complement"`.
 //!
 //! Everything is computed the way the document's TensorFlow code computes it, in its order, without

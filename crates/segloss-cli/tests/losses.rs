@@ -1,0 +1,145 @@
+//! `losses` and `eval` as a user meets them: files, streams, exit codes.
+
+#![allow(clippy::unwrap_used)] // Helpers of tests may panic as tests do.
+
+use ndarray::{Array3, Array4, ArrayD};
+use ndarray_npy::{ReadNpyExt, WriteNpyExt};
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+fn segloss(args: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_segloss")).args(args).output().unwrap()
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8(bytes.to_vec()).unwrap()
+}
+
+fn worked_example(file: &str) -> String {
+    format!("{}/../../fixtures/worked_example/{file}", env!("CARGO_MANIFEST_DIR"))
+}
+
+fn eval(spec: &str, logits: &str, target: &str, more: &[&str]) -> Output {
+    segloss(&[&["eval", "--spec", spec, "--logits", logits, "--target", target], more].concat())
+}
+
+/// `eval` on the worked example, with one file replaced.
+fn worked(replaced: Option<(&str, &Path)>, more: &[&str]) -> Output {
+    let file = |role: &str, name: &str| match replaced {
+        Some((replaced, path)) if replaced == role => path.to_str().unwrap().to_owned(),
+        _ => worked_example(name),
+    };
+    let spec = file("spec", "s3.toml");
+    eval(&spec, &file("logits", "logits.npy"), &file("target", "target.npy"), more)
+}
+
+#[track_caller]
+fn refused(output: &Output, words: &[&str]) {
+    let message = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(2), "{message}");
+    assert!(output.stdout.is_empty());
+    assert!(message.starts_with("error: ") && words.iter().all(|word| message.contains(word)), "{message}");
+}
+
+#[test]
+fn the_worked_example_has_the_document_s_value_and_gradient() {
+    let folder = tempfile::tempdir().unwrap();
+    let gradient = folder.path().join("g.npy");
+    let map = folder.path().join("m.npy");
+    let files = ["--grad", gradient.to_str().unwrap(), "--map", map.to_str().unwrap()];
+    let output = worked(None, &files);
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    assert!(text(&output.stdout).starts_with("value         0.33938637\n"), "{}", text(&output.stdout));
+    assert!(text(&output.stderr).contains("balances nothing"));
+    for (ours, theirs) in [(gradient, "s3_gradient.npy"), (map, "s3_map.npy")] {
+        let read = |path: &Path| ArrayD::<f32>::read_npy(fs::File::open(path).unwrap()).unwrap();
+        let (ours, theirs) = (read(&ours), read(&PathBuf::from(worked_example(theirs))));
+        assert_eq!(ours.shape(), theirs.shape());
+        assert!(ours.iter().zip(&theirs).all(|(a, b)| (a - b).abs() <= 1e-7), "{ours} {theirs}");
+    }
+}
+
+#[test]
+fn a_one_hot_target_and_json_say_the_same() {
+    let one_hot = worked_example("one_hot.npy");
+    let output = worked(Some(("target", Path::new(&one_hot))), &["--json"]);
+    let report: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert!(text(&output.stdout).contains("\"value\": 0.33938637,"));
+    assert_eq!(report["valid_pixels"], 4);
+    assert_eq!(report["effective_weights"][0][2], 1.0 / 3.0);
+    assert!(report["warnings"][0].as_str().unwrap().contains("balances nothing"));
+    // In JSON the warnings are data.
+    assert!(output.stderr.is_empty());
+}
+
+#[test]
+fn arrays_that_cannot_be_used_are_one_clear_line() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("bad.npy");
+    let write = |bytes: &[u8]| fs::write(&path, bytes).unwrap();
+    let good = fs::read(worked_example("logits.npy")).unwrap();
+
+    write(&good[..good.len() - 5]);
+    refused(&worked(Some(("logits", &path)), &[]), &["bad.npy", "truncated: 5 bytes"]);
+    write(&good[..40]);
+    refused(&worked(Some(("logits", &path)), &[]), &["bad.npy"]);
+    write(b"not an array");
+    refused(&worked(Some(("logits", &path)), &[]), &["bad.npy", "NPY"]);
+
+    // A header that promises four terabytes: an error, not an allocation.
+    let huge = text(&good[10..128]).replace("(1, 2, 2, 3), }            ", "(1, 2, 500000000000, 3), } ");
+    assert_eq!(huge.len(), 118, "the replacement must keep the header's length: {huge}");
+    write(&[&good[..10], huge.as_bytes(), &good[128..]].concat());
+    refused(&worked(Some(("logits", &path)), &[]), &["bad.npy", "truncated"]);
+
+    let mut bytes = Vec::new();
+    Array4::<f32>::zeros((2, 2, 2, 3)).write_npy(&mut bytes).unwrap();
+    write(&bytes);
+    refused(&worked(Some(("logits", &path)), &[]), &["target has shape [1, 2, 2]; expected [2, 2, 2]"]);
+
+    bytes.clear();
+    Array3::<u8>::from_elem((1, 2, 2), 7).write_npy(&mut bytes).unwrap();
+    write(&bytes);
+    refused(&worked(Some(("target", &path)), &[]), &["label 7 at [0, 0, 0]", "expected 0..=2"]);
+
+    bytes.clear();
+    Array4::<f32>::from_elem((1, 2, 2, 3), f32::NAN).write_npy(&mut bytes).unwrap();
+    write(&bytes);
+    refused(&worked(Some(("logits", &path)), &[]), &["logit of class 0 at [0, 0, 0] is NaN"]);
+
+    refused(&worked(Some(("logits", &folder.path().join("none.npy"))), &[]), &["cannot read", "none.npy"]);
+    refused(&worked(None, &["--grad", "/nonexistent/folder/g.npy"]), &["cannot write"]);
+}
+
+#[test]
+fn specifications_that_cannot_be_used_name_the_key() {
+    let folder = tempfile::tempdir().unwrap();
+    for (name, content, word) in [
+        ("a.toml", "kind = \"cross_entropy\"\ngamma = 2", "unknown field `gamma`"),
+        ("b.toml", "kind = ", "b.toml"),
+        ("c.json", "{\"kind\": \"dyce\"}", "unknown variant `dyce`"),
+        (
+            "d.toml",
+            "layout = \"channels_last\"\n[weights]\nsource = \"fixed\"\nvalues = [1.0]",
+            "has 1 entries",
+        ),
+        ("e.toml", "kind = \"document_binary\"\nthreshold = { document = 2.0 }", "`threshold.document` is 2"),
+    ] {
+        let path = folder.path().join(name);
+        fs::write(&path, content).unwrap();
+        refused(&worked(Some(("spec", &path)), &[]), &[word]);
+    }
+}
+
+#[test]
+fn the_list_is_the_registry() {
+    let listed = segloss(&["losses"]);
+    let json = segloss(&["losses", "--json"]);
+    let infos: Vec<serde_json::Value> = serde_json::from_slice(&json.stdout).unwrap();
+    assert_eq!(infos.len(), segloss::Kind::ALL.len());
+    for (kind, info) in segloss::Kind::ALL.iter().zip(&infos) {
+        assert_eq!(info["name"], kind.name());
+        assert!(text(&listed.stdout).contains(&format!("{}\n  ", kind.name())));
+    }
+}
