@@ -40,8 +40,10 @@ pub fn draw(log: &[LogRow]) -> Result<String> {
         root.fill(&WHITE).map_err(failed)?;
         let (left, right) = root.split_horizontally(SIZE.0 / 2);
         let epochs = log.last().map_or(1, |row| row.epoch);
-        chart(&left, "loss", epochs, if largest > 0.0 { largest * 1.05 } else { 1.0 }, &losses)?;
-        chart(&right, "validation scores", epochs, 1.0, &scores)?;
+        let top = if largest > 0.0 { largest * 1.05 } else { 1.0 };
+        // Each legend stands where its curves rarely go: losses fall, scores rise.
+        chart(&left, "loss", epochs, top, &losses, SeriesLabelPosition::UpperRight)?;
+        chart(&right, "validation scores", epochs, 1.0, &scores, SeriesLabelPosition::LowerRight)?;
         root.present().map_err(failed)?;
     }
     Ok(svg)
@@ -53,6 +55,7 @@ fn chart(
     epochs: usize,
     top: f64,
     curves: &[Curve],
+    legend: SeriesLabelPosition,
 ) -> Result<()> {
     // A run of one epoch still needs an axis of some length.
     let x = 0.0..(epochs.max(2) as f64);
@@ -85,6 +88,7 @@ fn chart(
     }
     chart
         .configure_series_labels()
+        .position(legend)
         .background_style(WHITE.mix(0.8))
         .border_style(BLACK.mix(0.3))
         .label_font(("sans-serif", 13))
