@@ -40,7 +40,7 @@ pub struct TrainArgs {
     /// A configuration in TOML.
     #[arg(long, value_name = "TOML")]
     config: Option<PathBuf>,
-    /// A loss specification in TOML, in place of the configuration's [loss].
+    /// A loss specification in TOML, in place of the configuration's section `loss`.
     #[arg(long, value_name = "TOML")]
     loss: Option<PathBuf>,
     /// Set one key of the configuration, as in train.epochs=5; may be given many times.
