@@ -26,6 +26,17 @@ fn batches() -> impl Strategy<Value = Batch> {
     })
 }
 
+fn denominators() -> impl Strategy<Value = Denominator> {
+    prop::sample::select(vec![
+        Denominator::WeightSum,
+        Denominator::ValidPixels,
+        Denominator::Elements,
+        Denominator::Images,
+        Denominator::PerPixel,
+        Denominator::Constant(7.5),
+    ])
+}
+
 /// Every kind with every weight source that it takes.
 fn specs() -> Vec<LossSpec> {
     let mut specs = Vec::new();
@@ -137,9 +148,10 @@ proptest! {
     }
 
     #[test]
-    fn parts_combine_to_the_whole(batch in batches(), cut in 0..6_usize) {
+    fn parts_combine_to_the_whole(batch in batches(), cut in 0..6_usize, denominator in denominators()) {
         let (images, classes, pixels) = batch.logits.dim();
         for spec in specs() {
+            let spec = LossSpec { denominator: Some(denominator), ..spec };
             let loss = Loss::new(spec.clone()).unwrap();
             let (whole, gradient) = run(&spec, &input(&batch), batch.logits.len());
             let gradient = Array3::from_shape_vec((images, classes, pixels), gradient).unwrap();
@@ -159,10 +171,17 @@ proptest! {
                 prop_assert_eq!(&piece, &gradient.index_axis(Axis(0), n).iter().copied().collect::<Vec<_>>());
                 sums = Some(match sums { None => part, Some(sums) => sums.combine(&part) });
             }
-            let joined = loss.finish(&plan, sums.unwrap());
+            let sums = sums.unwrap();
+            prop_assert!(near(sums.denominator, whole.denominator, 0.0), "{denominator:?}");
+            let joined = loss.finish(&plan, sums);
             prop_assert!(near(joined.value, whole.value, 0.0), "{} {}", joined.value, whole.value);
             prop_assert_eq!(joined.valid_pixels, whole.valid_pixels);
             prop_assert_eq!(&joined.effective_weights, &whole.effective_weights);
+
+            // A part of a part is a part.
+            if images > 1 {
+                prop_assert_eq!(plan.images(1..images).images(0..1), plan.images(1..2));
+            }
 
             // Tiles: every image cut in two.
             let cut = cut % pixels;
