@@ -135,7 +135,8 @@ fn count<T: Element>(
 ) -> Result<ImageCensus, Error> {
     let (operation, ignore_index) = (spec.kind.name(), spec.ignore_index);
     // A binary problem needs 1 − y as well, which must not be negative.
-    let limit = if spec.kind.is_binary() { 1.0 } else { f64::MAX };
+    let binary = spec.kind.is_binary();
+    let limit = if binary { 1.0 } else { f64::MAX };
     let mut mass = vec![0.0; geometry.classes];
     let mut valid = 0;
     let all = pixels.len() as u64;
@@ -146,18 +147,17 @@ fn count<T: Element>(
             continue;
         }
         match input.target.values {
-            Values::Indices(labels) => {
-                let label = labels.get(flat);
+            Values::Indices(indices) => {
+                let label = indices.get(flat);
                 if Some(label) == ignore_index {
                     continue;
                 }
-                match positive_class(label, geometry.classes) {
+                match positive_class(label, geometry.classes, binary) {
                     Some(Some(class)) => mass[class] += 1.0,
                     Some(None) => {}
                     None => {
                         let index = geometry.locate(image, pixel);
-                        // A single channel tells two labels apart, absent and present.
-                        let classes = geometry.classes.max(2);
+                        let classes = labels(geometry.classes, binary);
                         let problem = Problem::Label { label, classes, ignore_index, index };
                         return Err(Error { operation, problem });
                     }
@@ -184,13 +184,20 @@ fn count<T: Element>(
     Ok(ImageCensus { mass, valid, pixels: all })
 }
 
-/// The channel that a label raises: its own, or with a single channel none for 0 and that one for 1.
-/// Outer `None`: the label names no class.
-pub(crate) fn positive_class(label: i64, classes: usize) -> Option<Option<usize>> {
+/// The channel that a label raises: its own, or for a binary problem of a single channel none for 0 and
+/// that one for 1. Outer `None`: the label names no class.
+pub(crate) fn positive_class(label: i64, classes: usize, binary: bool) -> Option<Option<usize>> {
     let label = usize::try_from(label).ok()?;
-    match classes {
-        1 if label < 2 => Some((label == 1).then_some(0)),
-        1 => None,
-        _ => (label < classes).then_some(Some(label)),
+    if label >= labels(classes, binary) {
+        return None;
     }
+    match classes {
+        1 if binary => Some((label == 1).then_some(0)),
+        _ => Some(Some(label)),
+    }
+}
+
+/// How many labels there are. A single binary channel tells two apart, absent and present.
+fn labels(classes: usize, binary: bool) -> usize {
+    if binary { classes.max(2) } else { classes }
 }

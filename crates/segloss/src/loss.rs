@@ -12,7 +12,7 @@ use crate::kinds::binary_cross_entropy::BinaryCrossEntropy;
 use crate::kinds::cross_entropy::CrossEntropy;
 use crate::kinds::document_binary::DocumentBinary;
 use crate::kinds::document_sigmoid::DocumentSigmoid;
-use crate::kinds::{PixelLoss, PixelTarget, PixelWeights};
+use crate::kinds::{Pixel, PixelLoss, PixelTarget, PixelWeights};
 use crate::layout::Geometry;
 use crate::plan::Plan;
 use crate::spec::{LossSpec, Threshold};
@@ -348,7 +348,7 @@ impl<T: Element> Pass<'_, T> {
             gather(self.input.logits, &mut z);
             z.iter_mut().zip(&shift).for_each(|(z, &s)| *z = *z - s);
 
-            kind.pixel(&z, target, w, &mut loss, &mut gradient);
+            kind.pixel(Pixel { z: &z, y: target, w, loss: &mut loss, gradient: &mut gradient });
             self.check(tile.image, pixel, &z, &loss, &gradient, &mut sums)?;
             gradient_out.put(at, &gradient);
             let total = loss.iter().fold(T::zero(), |sum, &l| sum + l);
@@ -383,7 +383,8 @@ impl<T: Element> Pass<'_, T> {
                     return None;
                 }
                 // The census has refused labels that name no class.
-                Some(Some(positive_class(label, self.geometry.classes).flatten()))
+                let binary = self.loss.spec.kind.is_binary();
+                Some(Some(positive_class(label, self.geometry.classes, binary).flatten()))
             }
             Values::Distribution(rows) => {
                 gather(rows);

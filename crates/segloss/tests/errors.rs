@@ -25,6 +25,20 @@ fn labels_out_of_range_are_located() {
     assert!(error.to_string().contains("label -1 at [0, 1]"), "{error}");
     let error = refusal("kind = 'binary_cross_entropy'", &[0.0; 2], &[1, 1, 2], &[1, 2]);
     assert!(error.to_string().contains("0..=1"), "{error}");
+    // Two labels in one channel are a binary problem, not a softmax over one class.
+    let error = refusal("", &[0.0; 2], &[1, 1, 2], &[0, 1]);
+    assert!(
+        error.to_string().contains("label 1 at [0, 1]") && error.to_string().contains("0..=0"),
+        "{error}"
+    );
+}
+
+#[test]
+fn a_single_class_costs_nothing() {
+    let mut gradient = [f32::NAN; 2];
+    let input = Input::from_slices(&[3.0_f32, -80.0], &[1, 1, 2], &[0_u8, 0]).unwrap();
+    let result = loss("").value_and_gradient(&input, &mut gradient).unwrap();
+    assert_eq!((result.value, gradient), (0.0, [0.0, 0.0]));
 }
 
 #[test]

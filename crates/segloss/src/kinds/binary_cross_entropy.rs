@@ -20,21 +20,14 @@
 //!
 //! Reference: Bishop 2006, *Pattern Recognition and Machine Learning*, eq. 4.90 and 4.91.
 
-use super::{PixelLoss, PixelTarget, PixelWeights};
+use super::{Pixel, PixelLoss};
 use crate::element::Element;
 use crate::stable::Logistic;
 
 pub(crate) struct BinaryCrossEntropy;
 
 impl<T: Element> PixelLoss<T> for BinaryCrossEntropy {
-    fn pixel(
-        &self,
-        z: &[T],
-        y: PixelTarget<'_, T>,
-        w: PixelWeights<'_, T>,
-        loss: &mut [T],
-        gradient: &mut [T],
-    ) {
+    fn pixel(&self, Pixel { z, y, w, loss, gradient }: Pixel<'_, T>) {
         for c in 0..z.len() {
             let at = Logistic::new(z[c]);
             let (positive, negative) = (y.of(c), T::one() - y.of(c));

@@ -12,25 +12,20 @@
 //! - Denominator: [`WeightSum`](crate::Denominator::WeightSum) = Σ w_c·y_c over the valid pixels.
 //! - Confidently wrong pixels: L grows like z_max − z_y, the gradient tends to ±w; never zero.
 //! - Saturated logits: exact for |z| up to 1e4 and beyond; no exponential overflows.
+//! - With one class alone p = 1 whatever its logit is: value and gradient are 0. Two classes in one channel
+//!   are [`binary_cross_entropy`](super::binary_cross_entropy).
 //! - An absent class appears in no y; its weight is not used, whatever the policy makes of it.
 //!
 //! Reference: Bishop 2006, *Pattern Recognition and Machine Learning*, eq. 4.108 and 4.109.
 
-use super::{PixelLoss, PixelTarget, PixelWeights};
+use super::{Pixel, PixelLoss, PixelTarget};
 use crate::element::Element;
 use crate::stable::Softmax;
 
 pub(crate) struct CrossEntropy;
 
 impl<T: Element> PixelLoss<T> for CrossEntropy {
-    fn pixel(
-        &self,
-        z: &[T],
-        y: PixelTarget<'_, T>,
-        w: PixelWeights<'_, T>,
-        loss: &mut [T],
-        gradient: &mut [T],
-    ) {
+    fn pixel(&self, Pixel { z, y, w, loss, gradient }: Pixel<'_, T>) {
         let softmax = Softmax::new(z, gradient);
         match y {
             PixelTarget::Index(Some(class)) => {
@@ -45,7 +40,7 @@ impl<T: Element> PixelLoss<T> for CrossEntropy {
                     };
                 }
             }
-            // One channel alone: softmax gives it probability 1 whatever its logit is.
+            // No label of a categorical target raises nothing; if one did, it would cost nothing.
             PixelTarget::Index(None) => {
                 loss.fill(T::zero());
                 gradient.fill(T::zero());

@@ -24,7 +24,7 @@
 //!
 //! Reference: the source document, S1.
 
-use super::{PixelLoss, PixelTarget, PixelWeights};
+use super::{Pixel, PixelLoss};
 use crate::element::Element;
 use crate::stable::Logistic;
 
@@ -34,14 +34,7 @@ pub(crate) struct DocumentBinary {
 }
 
 impl<T: Element> PixelLoss<T> for DocumentBinary {
-    fn pixel(
-        &self,
-        z: &[T],
-        y: PixelTarget<'_, T>,
-        w: PixelWeights<'_, T>,
-        loss: &mut [T],
-        gradient: &mut [T],
-    ) {
+    fn pixel(&self, Pixel { z, y, w, loss, gradient }: Pixel<'_, T>) {
         let shift = T::of(0.5 - self.threshold);
         for c in 0..z.len() {
             let at = Logistic::new(z[c]);

@@ -17,21 +17,14 @@
 //!
 //! Reference: the source document, S2.
 
-use super::{PixelLoss, PixelTarget, PixelWeights};
+use super::{Pixel, PixelLoss};
 use crate::element::Element;
 use crate::stable::Logistic;
 
 pub(crate) struct DocumentSigmoid;
 
 impl<T: Element> PixelLoss<T> for DocumentSigmoid {
-    fn pixel(
-        &self,
-        z: &[T],
-        y: PixelTarget<'_, T>,
-        w: PixelWeights<'_, T>,
-        loss: &mut [T],
-        gradient: &mut [T],
-    ) {
+    fn pixel(&self, Pixel { z, y, w, loss, gradient }: Pixel<'_, T>) {
         for c in 0..z.len() {
             let at = Logistic::new(z[c]);
             loss[c] = w.loss[2 * c + 1] * y.of(c) * at.softplus_negated;

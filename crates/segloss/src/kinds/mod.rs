@@ -15,7 +15,7 @@ use crate::element::Element;
 /// The target of one pixel.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum PixelTarget<'a, T> {
-    /// The channel that is raised; with a single channel perhaps none.
+    /// The channel that is raised; for a single binary channel perhaps none.
     Index(Option<usize>),
     /// y_c for every class.
     Distribution(&'a [T]),
@@ -41,16 +41,23 @@ pub(crate) struct PixelWeights<'a, T> {
     pub gradient: &'a [T],
 }
 
+/// One pixel: what a kind reads of it, and what it writes. All but the weights have C entries.
+#[derive(Debug)]
+pub(crate) struct Pixel<'a, T> {
+    /// The logits, shifted by the threshold.
+    pub z: &'a [T],
+    /// The target.
+    pub y: PixelTarget<'a, T>,
+    /// The weights of its scope.
+    pub w: PixelWeights<'a, T>,
+    /// Out: each class's share of the loss.
+    pub loss: &'a mut [T],
+    /// Out: d(Σ loss / denominator)/dz. May serve as scratch before.
+    pub gradient: &'a mut [T],
+}
+
 /// A loss of one pixel.
 pub(crate) trait PixelLoss<T: Element>: Sync {
-    /// Writes each class's share of the loss into `loss`, and d(Σ loss / denominator)/dz into `gradient`;
-    /// both have C entries and are overwritten. `gradient` doubles as scratch.
-    fn pixel(
-        &self,
-        z: &[T],
-        y: PixelTarget<'_, T>,
-        w: PixelWeights<'_, T>,
-        loss: &mut [T],
-        gradient: &mut [T],
-    );
+    /// Overwrites the pixel's loss and gradient.
+    fn pixel(&self, pixel: Pixel<'_, T>);
 }
