@@ -5,10 +5,9 @@
 
 use crate::element::Element;
 use crate::error::{Error, Problem};
-use crate::input::Input;
+use crate::input::{Input, PixelLabel};
 use crate::layout::Geometry;
 use crate::spec::LossSpec;
-use crate::target::Values;
 use rayon::prelude::*;
 
 /// Class counts, image by image.
@@ -143,41 +142,30 @@ fn count<T: Element>(
     let (class_stride, _) = geometry.strides();
     for pixel in pixels {
         let flat = image * geometry.pixels + pixel;
-        if input.mask.as_ref().is_some_and(|(_, mask)| !mask[flat]) {
-            continue;
-        }
-        match input.target.values {
-            Values::Indices(indices) => {
-                let label = indices.get(flat);
-                if Some(label) == ignore_index {
-                    continue;
+        match input.label(flat, ignore_index) {
+            PixelLabel::Ignored => continue,
+            PixelLabel::Index(label) => match positive_class(label, geometry.classes, binary) {
+                Some(Some(class)) => mass[class] += 1.0,
+                Some(None) => {}
+                None => {
+                    let index = geometry.locate(image, pixel);
+                    let classes = labels(geometry.classes, binary);
+                    let problem = Problem::Label { label, classes, ignore_index, index };
+                    return Err(Error { operation, problem });
                 }
-                match positive_class(label, geometry.classes, binary) {
-                    Some(Some(class)) => mass[class] += 1.0,
-                    Some(None) => {}
-                    None => {
-                        let index = geometry.locate(image, pixel);
-                        let classes = labels(geometry.classes, binary);
-                        let problem = Problem::Label { label, classes, ignore_index, index };
-                        return Err(Error { operation, problem });
-                    }
-                }
-            }
-            Values::Distribution(rows) => {
+            },
+            PixelLabel::Distribution(rows) => {
                 let offset = geometry.offset(image, pixel);
                 for (class, sum) in mass.iter_mut().enumerate() {
                     let value = rows[offset + class * class_stride].wide();
                     if !(value >= 0.0 && value <= limit) {
                         let index = geometry.locate(image, pixel);
-                        return Err(Error {
-                            operation,
-                            problem: Problem::Distribution { value, class, limit, index },
-                        });
+                        let problem = Problem::Distribution { value, class, limit, index };
+                        return Err(Error { operation, problem });
                     }
                     *sum += value;
                 }
             }
-            Values::NotContiguous => unreachable!("refused when the input was made"),
         }
         valid += 1;
     }

@@ -25,6 +25,16 @@ pub struct Input<'a, T> {
     pub(crate) mask: Option<(Vec<usize>, &'a [bool])>,
 }
 
+/// What the target says of one pixel.
+pub(crate) enum PixelLabel<'a, T> {
+    /// Nothing: the pixel is masked out or has the ignored index.
+    Ignored,
+    /// A class index, not yet checked.
+    Index(i64),
+    /// See the pixel's place in this distribution, laid out like the logits.
+    Distribution(&'a [T]),
+}
+
 const OPERATION: &str = "input";
 
 impl<'a, T: Element> Input<'a, T> {
@@ -67,6 +77,19 @@ impl<'a, T: Element> Input<'a, T> {
         let mask = mask.to_slice().ok_or(Error { operation: OPERATION, problem })?;
         self.mask = Some((shape, mask));
         Ok(self)
+    }
+
+    /// The one place that decides which pixels count. `flat` counts pixels through all images.
+    pub(crate) fn label(&self, flat: usize, ignore_index: Option<i64>) -> PixelLabel<'a, T> {
+        if self.mask.as_ref().is_some_and(|(_, mask)| !mask[flat]) {
+            return PixelLabel::Ignored;
+        }
+        match self.target.values {
+            Values::Indices(labels) if Some(labels.get(flat)) == ignore_index => PixelLabel::Ignored,
+            Values::Indices(labels) => PixelLabel::Index(labels.get(flat)),
+            Values::Distribution(rows) => PixelLabel::Distribution(rows),
+            Values::NotContiguous => unreachable!("refused when the input was made"),
+        }
     }
 
     /// Fits the arrays to each other, once the layout is known.

@@ -6,7 +6,7 @@
 use crate::census::{self, Census, positive_class};
 use crate::element::Element;
 use crate::error::{Error, Problem};
-use crate::input::Input;
+use crate::input::{Input, PixelLabel};
 use crate::kind::Kind;
 use crate::kinds::binary_cross_entropy::BinaryCrossEntropy;
 use crate::kinds::cross_entropy::CrossEntropy;
@@ -17,7 +17,6 @@ use crate::layout::Geometry;
 use crate::plan::Plan;
 use crate::spec::{LossSpec, Threshold};
 use crate::sums::{Broken, ClassSums, Sums};
-use crate::target::Values;
 use crate::tiles::{self, Tile, TileMut};
 use crate::warning::Warning;
 use ndarray::{Array2, ArrayD, IxDyn};
@@ -335,15 +334,22 @@ impl<T: Element> Pass<'_, T> {
             let gather = |from: &[T], to: &mut [T]| {
                 to.iter_mut().enumerate().for_each(|(c, to)| *to = from[offset + c * class_stride]);
             };
-            let Some(target) = self.target(tile.image, pixel, |rows| gather(rows, &mut y)) else {
-                // Written, not left: the caller's buffer may hold the last step's gradient.
-                gradient_out.put(at, &zeros);
-                map_out.put(at, if binary { &zeros } else { &zeros[..1] });
-                continue;
-            };
-            let target = match target {
-                Some(index) => PixelTarget::Index(index),
-                None => PixelTarget::Distribution(&y),
+            let flat = tile.image * self.geometry.pixels + pixel;
+            let target = match self.input.label(flat, self.loss.spec.ignore_index) {
+                PixelLabel::Ignored => {
+                    // Written, not left: the caller's buffer may hold the last step's gradient.
+                    gradient_out.put(at, &zeros);
+                    map_out.put(at, if binary { &zeros } else { &zeros[..1] });
+                    continue;
+                }
+                // The census has refused labels that name no class.
+                PixelLabel::Index(label) => {
+                    PixelTarget::Index(positive_class(label, classes, binary).flatten())
+                }
+                PixelLabel::Distribution(rows) => {
+                    gather(rows, &mut y);
+                    PixelTarget::Distribution(&y)
+                }
             };
             gather(self.input.logits, &mut z);
             z.iter_mut().zip(&shift).for_each(|(z, &s)| *z = *z - s);
@@ -367,31 +373,6 @@ impl<T: Element> Pass<'_, T> {
         let scale = |w: f64| if denominator > 0.0 { w / denominator } else { 0.0 };
         let row = self.plan.row(image);
         (row.iter().map(|&w| T::of(w)).collect(), row.iter().map(|&w| T::of(scale(w))).collect())
-    }
-
-    /// The target of a valid pixel: an index, or `None` after its distribution was gathered. Outer `None`:
-    /// the pixel is ignored.
-    fn target(&self, image: usize, pixel: usize, gather: impl FnOnce(&[T])) -> Option<Option<Option<usize>>> {
-        let flat = image * self.geometry.pixels + pixel;
-        if self.input.mask.as_ref().is_some_and(|(_, mask)| !mask[flat]) {
-            return None;
-        }
-        match self.input.target.values {
-            Values::Indices(labels) => {
-                let label = labels.get(flat);
-                if Some(label) == self.loss.spec.ignore_index {
-                    return None;
-                }
-                // The census has refused labels that name no class.
-                let binary = self.loss.spec.kind.is_binary();
-                Some(Some(positive_class(label, self.geometry.classes, binary).flatten()))
-            }
-            Values::Distribution(rows) => {
-                gather(rows);
-                Some(None)
-            }
-            Values::NotContiguous => unreachable!("refused when the input was made"),
-        }
     }
 
     /// Lets no NaN or ∞ pass in silence: bad logits are an error, S1's own failures are counted.
