@@ -3,11 +3,11 @@
 //! Weights and denominators depend on the labels alone, so this pass comes first, and its results add
 //! up: over the tiles of an image, over the images of a batch, over the batches of a data set.
 
+use crate::counts::ClassCounts;
 use crate::element::Element;
 use crate::error::{Error, Problem};
 use crate::input::{Input, PixelLabel};
 use crate::layout::Geometry;
-use crate::spec::LossSpec;
 use rayon::prelude::*;
 
 /// Class counts, image by image.
@@ -28,6 +28,25 @@ pub(crate) struct ImageCensus {
     pub valid: u64,
     /// All pixels.
     pub pixels: u64,
+    /// Σ m·y_c and Σ m, with the weight m of each pixel: the same as above where no map is given.
+    pub mapped_mass: Vec<f64>,
+    pub mapped_valid: f64,
+}
+
+impl ImageCensus {
+    pub fn empty(classes: usize) -> Self {
+        let zeros = vec![0.0; classes];
+        Self { mass: zeros.clone(), valid: 0, pixels: 0, mapped_mass: zeros, mapped_valid: 0.0 }
+    }
+
+    fn add(&mut self, other: &Self) {
+        let add = |sums: &mut [f64], terms: &[f64]| sums.iter_mut().zip(terms).for_each(|(sum, x)| *sum += x);
+        add(&mut self.mass, &other.mass);
+        add(&mut self.mapped_mass, &other.mapped_mass);
+        self.valid += other.valid;
+        self.pixels += other.pixels;
+        self.mapped_valid += other.mapped_valid;
+    }
 }
 
 impl Census {
@@ -64,6 +83,11 @@ impl Census {
         total
     }
 
+    /// What class weights are made of.
+    pub fn counts(&self) -> ClassCounts {
+        ClassCounts::of(&self.images, self.classes)
+    }
+
     /// Joins another tile of the same images.
     ///
     /// # Panics
@@ -72,9 +96,7 @@ impl Census {
     pub fn join_tiles(mut self, tiles: &Self) -> Self {
         assert_eq!((self.classes, self.len()), (tiles.classes, tiles.len()), "tiles of the same images");
         for (image, tile) in self.images.iter_mut().zip(&tiles.images) {
-            image.mass.iter_mut().zip(&tile.mass).for_each(|(sum, mass)| *sum += mass);
-            image.valid += tile.valid;
-            image.pixels += tile.pixels;
+            image.add(tile);
         }
         self
     }
@@ -94,11 +116,25 @@ impl Census {
 /// Pixels per task. Fixed, so that sums of soft targets do not depend on the number of threads.
 const CHUNK: usize = 1 << 15;
 
+/// What a loss asks of its labels.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Rules {
+    pub operation: &'static str,
+    pub ignore_index: Option<i64>,
+    /// y lies in [0, 1]: some term needs 1 − y as well.
+    pub unit: bool,
+    /// A single channel tells two labels apart: every term takes it for a problem of its own.
+    pub sigmoid: bool,
+    /// A pixel has one whole class (of softmax kinds), or each channel all or nothing of it.
+    pub hard: bool,
+    pub exclusive: bool,
+}
+
 /// Counts and checks the target of `input`.
 pub(crate) fn take<T: Element>(
     input: &Input<'_, T>,
     geometry: &Geometry,
-    spec: &LossSpec,
+    rules: &Rules,
 ) -> Result<Census, Error> {
     let chunks = geometry.pixels.div_ceil(CHUNK);
     let counted: Vec<_> = (0..geometry.images * chunks)
@@ -106,7 +142,7 @@ pub(crate) fn take<T: Element>(
         .map(|task| {
             let (image, start) = (task / chunks, task % chunks * CHUNK);
             let end = geometry.pixels.min(start + CHUNK);
-            count(input, geometry, spec, image, start..end)
+            count(input, geometry, rules, image, start..end)
         })
         .collect();
     // Added up, and errors reported, in the order of the pixels.
@@ -115,11 +151,7 @@ pub(crate) fn take<T: Element>(
         let chunk = chunk?;
         match images.get_mut(task / chunks) {
             None => images.push(chunk),
-            Some(image) => {
-                image.mass.iter_mut().zip(&chunk.mass).for_each(|(sum, mass)| *sum += mass);
-                image.valid += chunk.valid;
-                image.pixels += chunk.pixels;
-            }
+            Some(image) => image.add(&chunk),
         }
     }
     Ok(Census { classes: geometry.classes, images })
@@ -128,64 +160,81 @@ pub(crate) fn take<T: Element>(
 fn count<T: Element>(
     input: &Input<'_, T>,
     geometry: &Geometry,
-    spec: &LossSpec,
+    rules: &Rules,
     image: usize,
     pixels: std::ops::Range<usize>,
 ) -> Result<ImageCensus, Error> {
-    let (operation, ignore_index) = (spec.kind.name(), spec.ignore_index);
-    // A binary problem needs 1 − y as well, which must not be negative.
-    let binary = spec.kind.is_binary();
-    let limit = if binary { 1.0 } else { f64::MAX };
-    let mut mass = vec![0.0; geometry.classes];
-    let mut valid = 0;
-    let all = pixels.len() as u64;
+    let Rules { operation, ignore_index, unit, sigmoid, hard, exclusive } = *rules;
+    let refuse = |problem| Err(Error { operation, problem });
+    let limit = if unit { 1.0 } else { f64::MAX };
+    let mut census = ImageCensus { pixels: pixels.len() as u64, ..ImageCensus::empty(geometry.classes) };
     let (class_stride, _) = geometry.strides();
     for pixel in pixels {
         let flat = image * geometry.pixels + pixel;
-        match input.label(flat, ignore_index) {
-            PixelLabel::Ignored => continue,
-            PixelLabel::Index(label) => match positive_class(label, geometry.classes, binary) {
-                Some(Some(class)) => mass[class] += 1.0,
+        let label = input.label(flat, ignore_index);
+        if matches!(label, PixelLabel::Ignored) {
+            continue;
+        }
+        let m = match input.weight(flat) {
+            None => 1.0,
+            Some(m) if m.wide() >= 0.0 && m.is_finite() => m.wide(),
+            Some(m) => {
+                return refuse(Problem::WeightMap { value: m.wide(), index: geometry.locate(image, pixel) });
+            }
+        };
+        match label {
+            PixelLabel::Ignored => {}
+            PixelLabel::Index(label) => match positive_class(label, geometry.classes, sigmoid) {
+                Some(Some(class)) => {
+                    census.mass[class] += 1.0;
+                    census.mapped_mass[class] += m;
+                }
                 Some(None) => {}
                 None => {
                     let index = geometry.locate(image, pixel);
-                    let classes = labels(geometry.classes, binary);
-                    let problem = Problem::Label { label, classes, ignore_index, index };
-                    return Err(Error { operation, problem });
+                    let classes = labels(geometry.classes, sigmoid);
+                    return refuse(Problem::Label { label, classes, ignore_index, index });
                 }
             },
             PixelLabel::Distribution(rows) => {
                 let offset = geometry.offset(image, pixel);
-                for (class, sum) in mass.iter_mut().enumerate() {
+                let mut raised = 0;
+                for class in 0..geometry.classes {
                     let value = rows[offset + class * class_stride].wide();
                     if !(value >= 0.0 && value <= limit) {
                         let index = geometry.locate(image, pixel);
-                        let problem = Problem::Distribution { value, class, limit, index };
-                        return Err(Error { operation, problem });
+                        return refuse(Problem::Distribution { value, class, limit, index });
                     }
-                    *sum += value;
+                    raised += usize::from(value > 0.0);
+                    if hard && (value != 0.0 && value != 1.0 || raised > 1 && exclusive) {
+                        let index = geometry.locate(image, pixel);
+                        return refuse(Problem::SoftTarget { value, class, index });
+                    }
+                    census.mass[class] += value;
+                    census.mapped_mass[class] += m * value;
                 }
             }
         }
-        valid += 1;
+        census.valid += 1;
+        census.mapped_valid += m;
     }
-    Ok(ImageCensus { mass, valid, pixels: all })
+    Ok(census)
 }
 
-/// The channel that a label raises: its own, or for a binary problem of a single channel none for 0 and
+/// The channel that a label raises: its own, or for a single sigmoid channel none for 0 and
 /// that one for 1. Outer `None`: the label names no class.
-pub(crate) fn positive_class(label: i64, classes: usize, binary: bool) -> Option<Option<usize>> {
+pub(crate) fn positive_class(label: i64, classes: usize, sigmoid: bool) -> Option<Option<usize>> {
     let label = usize::try_from(label).ok()?;
-    if label >= labels(classes, binary) {
+    if label >= labels(classes, sigmoid) {
         return None;
     }
     match classes {
-        1 if binary => Some((label == 1).then_some(0)),
+        1 if sigmoid => Some((label == 1).then_some(0)),
         _ => Some(Some(label)),
     }
 }
 
-/// How many labels there are. A single binary channel tells two apart, absent and present.
-fn labels(classes: usize, binary: bool) -> usize {
-    if binary { classes.max(2) } else { classes }
+/// How many labels there are. A single sigmoid channel tells two apart, absent and present.
+fn labels(classes: usize, sigmoid: bool) -> usize {
+    if sigmoid { classes.max(2) } else { classes }
 }

@@ -94,6 +94,47 @@ pub enum Problem {
         /// Where: (image, spatial…).
         index: Vec<usize>,
     },
+    /// A pixel that is shared by several classes, or in part by one, where the loss needs one class.
+    #[error(
+        "target holds {value} for class {class} at {index:?}; this kind sorts pixels or measures regions, and needs \
+         one whole class a pixel: indices or one-hot rows"
+    )]
+    SoftTarget {
+        /// The value that came.
+        value: f64,
+        /// The class it stands for.
+        class: usize,
+        /// Where: (image, spatial…).
+        index: Vec<usize>,
+    },
+    /// A per-pixel weight that is negative, NaN or infinite.
+    #[error("the weight map holds {value} at {index:?}; expected a finite number ≥ 0")]
+    WeightMap {
+        /// The value that came.
+        value: f64,
+        /// Where: (image, spatial…).
+        index: Vec<usize>,
+    },
+    /// `source = "map"` without a map.
+    #[error("`weights.source` is map, but no weight map came with the input")]
+    NoWeightMap,
+    /// `source = "dataset"` without the counts of a data set.
+    #[error(
+        "`{key}` is dataset, but the specification has no [dataset] counts; `segloss weights --data DIR --toml` \
+         prints them"
+    )]
+    NoDataset {
+        /// The option that asks for them.
+        key: &'static str,
+    },
+    /// There is no loss of a single pixel.
+    #[error("this loss is no sum over pixels, so that it has no map")]
+    NoMap,
+    /// A part's gradient depends on the other parts.
+    #[error(
+        "the gradient of a part needs the sums of all parts: use `Loss::part_gradient` once they are combined"
+    )]
+    NeedsTotals,
     /// A logit of a valid pixel that leaves the loss undefined.
     #[error(
         "logit of class {class} at {index:?} is {value}; ignored pixels may hold anything, valid ones must be finite"

@@ -23,6 +23,8 @@ pub struct Input<'a, T> {
     pub(crate) shape: Vec<usize>,
     pub(crate) target: Target<'a, T>,
     pub(crate) mask: Option<(Vec<usize>, &'a [bool])>,
+    pub(crate) weight_map: Option<(Vec<usize>, &'a [T])>,
+    pub(crate) distances: Option<(Vec<usize>, &'a [T])>,
 }
 
 /// What the target says of one pixel.
@@ -50,7 +52,7 @@ impl<'a, T: Element> Input<'a, T> {
         if matches!(target.values, Values::NotContiguous) {
             return Err(refuse("target"));
         }
-        Ok(Self { logits, shape, target, mask: None })
+        Ok(Self { logits, shape, target, mask: None, weight_map: None, distances: None })
     }
 
     /// The same from plain slices: `logits` in row-major order of `shape`, one label a pixel.
@@ -64,7 +66,7 @@ impl<'a, T: Element> Input<'a, T> {
             return Err(Error { operation: OPERATION, problem });
         }
         let target = Target { shape: None, values: Values::Indices(L::wrap(labels)) };
-        Ok(Self { logits, shape: shape.to_vec(), target, mask: None })
+        Ok(Self { logits, shape: shape.to_vec(), target, mask: None, weight_map: None, distances: None })
     }
 
     /// Leaves out the pixels where `mask` (N, spatial…) is false, besides those with the ignored index.
@@ -77,6 +79,38 @@ impl<'a, T: Element> Input<'a, T> {
         let mask = mask.to_slice().ok_or(Error { operation: OPERATION, problem })?;
         self.mask = Some((shape, mask));
         Ok(self)
+    }
+
+    /// Multiplies the loss of each pixel with a weight of its own (N, spatial…), besides its class's: a
+    /// pixel of weight k counts like k pixels. Class frequencies are counted without it.
+    ///
+    /// # Errors
+    /// [`Problem::NotContiguous`] for a view with gaps or a permuted one.
+    pub fn with_weight_map<D: Dimension>(mut self, map: ArrayView<'a, T, D>) -> Result<Self, Error> {
+        let shape = map.shape().to_vec();
+        let problem = Problem::NotContiguous { operand: "weight map" };
+        let map = map.to_slice().ok_or(Error { operation: OPERATION, problem })?;
+        self.weight_map = Some((shape, map));
+        Ok(self)
+    }
+
+    /// The signed distances of each class, shaped and laid out like the logits, for `boundary`: a tile
+    /// cannot know the distances of its whole image, and a trainer may keep them from epoch to epoch.
+    /// Without them they are computed from the target ([`signed_distances`](crate::signed_distances)).
+    ///
+    /// # Errors
+    /// [`Problem::NotContiguous`] for a view with gaps or a permuted one.
+    pub fn with_distances<D: Dimension>(mut self, distances: ArrayView<'a, T, D>) -> Result<Self, Error> {
+        let shape = distances.shape().to_vec();
+        let problem = Problem::NotContiguous { operand: "distances" };
+        let distances = distances.to_slice().ok_or(Error { operation: OPERATION, problem })?;
+        self.distances = Some((shape, distances));
+        Ok(self)
+    }
+
+    /// The weight of a pixel in the map, if there is one. `flat` counts pixels through all images.
+    pub(crate) fn weight(&self, flat: usize) -> Option<T> {
+        self.weight_map.as_ref().map(|(_, map)| map[flat])
     }
 
     /// The one place that decides which pixels count. `flat` counts pixels through all images.
@@ -115,6 +149,12 @@ impl<'a, T: Element> Input<'a, T> {
         }
         if let Some((shape, _)) = &self.mask {
             fit("mask", geometry.pixel_shape(), shape)?;
+        }
+        if let Some((shape, _)) = &self.weight_map {
+            fit("weight map", geometry.pixel_shape(), shape)?;
+        }
+        if let Some((shape, _)) = &self.distances {
+            fit("distances", geometry.full_shape(), shape)?;
         }
         Ok(geometry)
     }

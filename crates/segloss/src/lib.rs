@@ -36,32 +36,44 @@
 
 mod census;
 mod class_prediction;
+mod counts;
+mod distance;
 mod element;
 mod error;
+mod families;
 mod input;
 mod kind;
 pub mod kinds;
 mod layout;
 mod loss;
+mod outcome;
+mod part;
 mod plan;
 mod spec;
 mod stable;
 mod sums;
 mod target;
 mod tiles;
+mod walk;
 mod warning;
 mod weights;
 
 pub use census::Census;
 pub use class_prediction::class_prediction;
+pub use counts::ClassCounts;
+pub use distance::signed_distances;
 pub use element::Element;
 pub use error::{Error, Problem};
 pub use input::Input;
-pub use kind::{Kind, KindInfo};
+pub use kind::{Kind, KindInfo, OptionInfo};
 pub use layout::Layout;
 pub use loss::{Evaluation, Loss};
+pub use part::Part;
 pub use plan::Plan;
-pub use spec::{Absent, Denominator, LossSpec, Normalise, Scheme, Source, Threshold, WeightSpec};
+pub use spec::{
+    Absent, Activation, Classes, Denominator, LossSpec, Normalise, PriorSpec, Region, Scheme, Source, Term,
+    Threshold, WeightSpec,
+};
 pub use sums::{Broken, ClassSums, Sums};
 pub use target::{Label, Target};
 pub use warning::Warning;

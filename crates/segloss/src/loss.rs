@@ -1,26 +1,21 @@
 //! From logits and labels to value and gradient.
 //!
 //! One way for data: labels → [`Census`] → [`Plan`] (weights, denominator) → with the logits, tile by tile
-//! → [`Sums`] and gradient → [`Evaluation`].
+//! → [`Part`]s → combined → [`Evaluation`], and back over the tiles → gradient.
 
-use crate::census::{self, Census, positive_class};
+use crate::census::{self, Census, Rules};
+use crate::counts::ClassCounts;
 use crate::element::Element;
 use crate::error::{Error, Problem};
-use crate::input::{Input, PixelLabel};
-use crate::kind::Kind;
-use crate::kinds::binary_cross_entropy::BinaryCrossEntropy;
-use crate::kinds::cross_entropy::CrossEntropy;
-use crate::kinds::document_binary::DocumentBinary;
-use crate::kinds::document_sigmoid::DocumentSigmoid;
-use crate::kinds::{Pixel, PixelLoss, PixelTarget, PixelWeights};
-use crate::layout::Geometry;
+use crate::input::Input;
+use crate::kind::{Family, Kind};
+use crate::kinds::unified_focal;
+use crate::part::Part;
 use crate::plan::Plan;
-use crate::spec::{LossSpec, Threshold};
-use crate::sums::{Broken, ClassSums, Sums};
-use crate::tiles::{self, Tile, TileMut};
+use crate::spec::{Denominator, LossSpec, Number, Source, Term};
+use crate::sums::{ClassSums, Sums};
 use crate::warning::Warning;
 use ndarray::{Array2, ArrayD, IxDyn};
-use rayon::prelude::*;
 use serde::Serialize;
 
 /// A loss, ready to be computed: a [`LossSpec`] whose options have been checked.
@@ -49,6 +44,39 @@ use serde::Serialize;
 #[derive(Clone, Debug, PartialEq)]
 pub struct Loss {
     spec: LossSpec,
+    role: Role,
+    /// (factor, loss) of a combined loss.
+    terms: Vec<(f64, Self)>,
+    /// For `source = "ema"`.
+    running: Option<ClassCounts>,
+}
+
+/// Whether a loss is that of its specification, or one of the two terms of unified focal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Role {
+    Whole,
+    UnifiedFocal,
+    UnifiedTversky,
+}
+
+impl Role {
+    /// The class weights of a term that has its own.
+    pub fn weights(self, spec: &LossSpec, classes: usize) -> Result<Array2<f64>, Error> {
+        let background = spec.background.unwrap_or(0);
+        if background >= classes {
+            let problem = Problem::Option {
+                key: "background",
+                expected: format!("one of 0..={}", classes - 1),
+                found: background.to_string(),
+            };
+            return Err(Error { operation: spec.kind.name(), problem });
+        }
+        let weight = |c: usize| match self {
+            Self::UnifiedFocal => unified_focal::focal_weight(spec, c),
+            _ => 1.0,
+        };
+        Ok(Array2::from_shape_fn((1, classes), |(_, c)| weight(c)))
+    }
 }
 
 /// The result of a loss over the whole of its scope.
@@ -65,6 +93,9 @@ pub struct Evaluation {
     pub effective_weights: Array2<f64>,
     /// What the caller should know.
     pub warnings: Vec<Warning>,
+    /// The terms of a combined loss, before their factors.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub terms: Vec<Self>,
 }
 
 fn rows<S: serde::Serializer>(table: &Array2<f64>, serializer: S) -> Result<S::Ok, S::Error> {
@@ -86,12 +117,81 @@ impl Loss {
     /// [`Problem::Option`] with the key, what it may be and what it is.
     pub fn new(spec: LossSpec) -> Result<Self, Error> {
         spec.validate()?;
-        Ok(Self { spec })
+        Ok(Self::of(spec))
+    }
+
+    /// A loss whose specification has been checked, its terms included.
+    fn of(spec: LossSpec) -> Self {
+        let plain = |spec, role| Self { spec, role, terms: Vec::new(), running: None };
+        let terms = match spec.kind {
+            Kind::Combined => {
+                let outer = |loss: &LossSpec| LossSpec {
+                    layout: spec.layout,
+                    ignore_index: spec.ignore_index,
+                    ..loss.clone()
+                };
+                spec.terms.iter().map(|Term { factor, loss }| (*factor, Self::of(outer(loss)))).collect()
+            }
+            Kind::UnifiedFocal => {
+                let mix = spec.number(Number::Mix);
+                vec![
+                    (mix, plain(spec.clone(), Role::UnifiedFocal)),
+                    (1.0 - mix, plain(spec.clone(), Role::UnifiedTversky)),
+                ]
+            }
+            _ => Vec::new(),
+        };
+        Self { terms, ..plain(spec, Role::Whole) }
     }
 
     /// The specification.
     pub fn spec(&self) -> &LossSpec {
         &self.spec
+    }
+
+    /// Adds a batch to the running class counts of `source = "ema"`, for weights and priors: once a training
+    /// step, before its loss. Everything else leaves a loss as it is, so that values can be computed again.
+    pub fn observe(&mut self, batch: &Census) {
+        let counts = batch.counts();
+        self.observe_counts(&counts);
+    }
+
+    fn observe_counts(&mut self, counts: &ClassCounts) {
+        self.terms.iter_mut().for_each(|(_, term)| term.observe_counts(counts));
+        self.running = Some(match &self.running {
+            Some(running) if running.classes() == counts.classes() => {
+                running.decayed(self.spec.weights.decay, counts)
+            }
+            _ => counts.clone(),
+        });
+    }
+
+    /// Whether the loss depends on what it has [observed](Self::observe).
+    pub fn needs_history(&self) -> bool {
+        [self.spec.weights.source, self.spec.prior.source].contains(&Source::Ema)
+            || self.terms.iter().any(|(_, term)| term.needs_history())
+    }
+
+    /// The running counts, innermost terms included, to be kept with a model; [`Loss::restore`] takes them.
+    pub fn history(&self) -> Vec<Option<ClassCounts>> {
+        let terms = self.terms.iter().flat_map(|(_, term)| term.history());
+        std::iter::once(self.running.clone()).chain(terms).collect()
+    }
+
+    /// Goes on from the counts of a loss with the same specification.
+    ///
+    /// # Panics
+    /// If they are of another number of terms.
+    pub fn restore(&mut self, history: &[Option<ClassCounts>]) {
+        let mut left = history.iter();
+        self.restore_from(&mut left);
+        assert!(left.next().is_none(), "the history of the same loss");
+    }
+
+    fn restore_from(&mut self, history: &mut std::slice::Iter<'_, Option<ClassCounts>>) {
+        let Some(mine) = history.next() else { panic!("the history of the same loss") };
+        self.running.clone_from(mine);
+        self.terms.iter_mut().for_each(|(_, term)| term.restore_from(history));
     }
 
     /// The value alone.
@@ -117,14 +217,18 @@ impl Loss {
         self.whole(input, Some(gradient), None)
     }
 
-    /// The value and the map of weighted losses before any sum: (N, spatial…), or the shape of the
-    /// logits for the binary kinds, whose every channel has its own. Ignored pixels hold 0.
+    /// The value and the map of weighted losses before any sum: (N, spatial…), or the shape of the logits
+    /// for the sigmoid kinds, whose every channel has its own. Ignored pixels hold 0.
     ///
     /// # Errors
-    /// As [`Loss::value`].
+    /// As [`Loss::value`]; [`Problem::NoMap`] for a kind that is no sum over pixels
+    /// ([`Kind::is_additive`]).
     pub fn map<T: Element>(&self, input: &Input<'_, T>) -> Result<(Evaluation, ArrayD<T>), Error> {
+        if self.family() != Family::Pixels {
+            return Err(self.error(Problem::NoMap));
+        }
         let geometry = input.geometry(self.operation(), self.spec.layout)?;
-        let shape = self.map_geometry(&geometry).map_or_else(|| geometry.pixel_shape(), |g| g.full_shape());
+        let shape = if self.spec.has_pairs() { geometry.full_shape() } else { geometry.pixel_shape() };
         let mut map = ArrayD::from_elem(IxDyn(&shape), T::zero());
         let evaluation = self.whole(input, None, map.as_slice_mut())?;
         Ok((evaluation, map))
@@ -137,19 +241,20 @@ impl Loss {
     /// As [`Loss::value`], as far as shapes and labels go.
     pub fn census<T: Element>(&self, input: &Input<'_, T>) -> Result<Census, Error> {
         let geometry = input.geometry(self.operation(), self.spec.layout)?;
-        census::take(input, &geometry, &self.spec)
+        census::take(input, &geometry, &self.rules())
     }
 
     /// Makes weights and denominator from the census of the whole scope: the second step.
     ///
     /// # Errors
-    /// [`Problem::PerClass`] for fixed weights of another number of classes.
+    /// [`Problem::PerClass`] for fixed weights of another number of classes, [`Problem::NoDataset`].
     pub fn plan(&self, census: &Census) -> Result<Plan, Error> {
-        Plan::new(&self.spec, census)
+        Plan::new(self, census)
     }
 
-    /// Computes one part, the last step. The gradient is that of the *whole* value: parts need no
-    /// rescaling, and put side by side they have the same bits as if computed at once.
+    /// Computes one part, the last step: its value, and the gradient of a kind that is a sum over pixels.
+    /// That gradient is of the *whole* value: parts need no rescaling, and put side by side they have the
+    /// same bits as if computed at once. For every other kind see [`Loss::part_gradient`].
     ///
     /// ```
     /// # use segloss::{Input, Loss, LossSpec};
@@ -161,55 +266,133 @@ impl Loss {
     /// let first = Input::from_slices(&logits[..6], &[3, 2], &labels[..3])?;
     /// let last = Input::from_slices(&logits[6..], &[1, 2], &labels[3..])?;
     /// let plan = loss.plan(&loss.census(&first)?.join_images(&loss.census(&last)?))?;
-    /// let sums = loss.part(&first, &plan.images(0..3), None)?;
-    /// let sums = sums.combine(&loss.part(&last, &plan.images(3..4), None)?);
-    /// assert!((loss.finish(&plan, sums).value - whole.value).abs() <= 1e-15);
+    /// let part = loss.part(&first, &plan.images(0..3), None)?;
+    /// let all = part.combine(loss.part(&last, &plan.images(3..4), None)?);
+    /// assert!((loss.finish(&plan, &all).value - whole.value).abs() <= 1e-15);
     /// # Ok::<(), segloss::Error>(())
     /// ```
     ///
     /// # Errors
-    /// As [`Loss::value_and_gradient`], and [`Problem::Plan`] if the plan is for other images.
+    /// As [`Loss::value_and_gradient`]; [`Problem::Plan`] if the plan is for other images;
+    /// [`Problem::NeedsTotals`] for the gradient of a kind that is no sum over pixels.
     pub fn part<T: Element>(
         &self,
         input: &Input<'_, T>,
         plan: &Plan,
         gradient: Option<&mut [T]>,
-    ) -> Result<Sums, Error> {
+    ) -> Result<Part, Error> {
+        if gradient.is_some() && self.family() != Family::Pixels {
+            return Err(self.error(Problem::NeedsTotals));
+        }
         let geometry = input.geometry(self.operation(), self.spec.layout)?;
-        let census = census::take(input, &geometry, &self.spec)?;
-        self.sums(input, &geometry, &census, plan, gradient, None)
+        let census = census::take(input, &geometry, &self.rules())?;
+        self.forward(input, &geometry, &census, plan, gradient, None)
+    }
+
+    /// The gradient of one part, once all parts are combined: of every kind. The pixels are read a second
+    /// time, because an overlap, or the place of an error in a sort, is known only at the end.
+    ///
+    /// ```
+    /// # use segloss::{Input, Loss, LossSpec};
+    /// let loss = Loss::new(LossSpec::from_toml("kind = 'dice'")?)?;
+    /// let logits = [1.0_f64, -0.5, 0.25, 2.0, 0.0, 1.0, -3.0, 0.5]; // (N, C) = (4, 2)
+    /// let labels = [0_u8, 1, 1, 0];
+    /// let first = Input::from_slices(&logits[..6], &[3, 2], &labels[..3])?;
+    /// let last = Input::from_slices(&logits[6..], &[1, 2], &labels[3..])?;
+    /// let plan = loss.plan(&loss.census(&first)?.join_images(&loss.census(&last)?))?;
+    /// let all = loss.part(&first, &plan.images(0..3), None)?;
+    /// let all = all.combine(loss.part(&last, &plan.images(3..4), None)?);
+    ///
+    /// let mut gradient = [0.0; 6];
+    /// loss.part_gradient(&first, &plan.images(0..3), &all, &mut gradient)?;
+    /// # Ok::<(), segloss::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`Loss::part`].
+    pub fn part_gradient<T: Element>(
+        &self,
+        input: &Input<'_, T>,
+        plan: &Plan,
+        all: &Part,
+        gradient: &mut [T],
+    ) -> Result<(), Error> {
+        let geometry = input.geometry(self.operation(), self.spec.layout)?;
+        // Refuses labels that the walk would trip over.
+        census::take(input, &geometry, &self.rules())?;
+        let outcome = self.resolve(plan, all);
+        self.backward(input, &geometry, plan, &outcome, gradient)
     }
 
     /// The value of all parts together.
-    pub fn finish(&self, plan: &Plan, sums: Sums) -> Evaluation {
-        let denominator = plan.denominator();
-        // 0/0 is not an error: a batch of ignored pixels has no loss, and says so.
-        let value = if denominator > 0.0 { sums.numerator / denominator } else { 0.0 };
-        let effective_weights = plan.effective_weights();
-        let mut warnings = Vec::new();
-        if sums.valid_pixels == 0 {
-            warnings.push(Warning::AllIgnored);
-        } else if sums.per_class.iter().all(|class| class.weight == 0.0) {
-            warnings.push(Warning::NoWeight);
-        }
-        if let Some(broken) = &sums.broken {
-            warnings.push(Warning::Broken(broken.clone()));
-        }
-        let classes = sums.per_class.len();
-        if self.spec.kind == Kind::DocumentCategorical && sums.valid_pixels > 0 {
-            warnings.push(Warning::ConstantWeight { weight: effective_weights[[0, 0]], classes });
-        }
-        let sums = Sums { denominator, ..sums };
-        Evaluation { value, sums, effective_weights, warnings }
+    pub fn finish(&self, plan: &Plan, all: &Part) -> Evaluation {
+        self.evaluation(plan, self.resolve(plan, all))
     }
 
-    fn operation(&self) -> &'static str {
+    pub(crate) fn operation(&self) -> &'static str {
         self.spec.kind.name()
     }
 
-    /// The geometry of the loss map where it has a channel axis.
-    fn map_geometry(&self, geometry: &Geometry) -> Option<Geometry> {
-        self.spec.kind.is_binary().then(|| geometry.clone())
+    pub(crate) fn role(&self) -> Role {
+        self.role
+    }
+
+    pub(crate) fn terms(&self) -> &[(f64, Self)] {
+        &self.terms
+    }
+
+    pub(crate) fn running(&self) -> Option<&ClassCounts> {
+        self.running.as_ref()
+    }
+
+    pub(crate) fn family(&self) -> Family {
+        match self.role {
+            Role::Whole => self.spec.kind.family(),
+            Role::UnifiedFocal => Family::Pixels,
+            Role::UnifiedTversky => Family::Overlap,
+        }
+    }
+
+    /// The denominator in force.
+    pub(crate) fn denominator(&self) -> Denominator {
+        match self.role {
+            Role::Whole => self.spec.denominator(),
+            _ => Denominator::WeightSum,
+        }
+    }
+
+    /// Whether all classes of a region make one ratio.
+    pub(crate) fn is_pooled(&self) -> bool {
+        self.spec.kind == Kind::GeneralizedDice
+    }
+
+    pub(crate) fn error(&self, problem: Problem) -> Error {
+        Error { operation: self.operation(), problem }
+    }
+
+    fn rules(&self) -> Rules {
+        let own = self.spec.is_sigmoid();
+        let hard = self.spec.kind.needs_hard_labels();
+        let mut rules = Rules {
+            operation: self.operation(),
+            ignore_index: self.spec.ignore_index,
+            unit: own,
+            sigmoid: own,
+            hard,
+            exclusive: hard && !own,
+        };
+        if self.spec.kind == Kind::Combined {
+            // A label must suit every term.
+            rules.sigmoid = true;
+            for (_, term) in &self.terms {
+                let term = term.rules();
+                rules.unit |= term.unit;
+                rules.sigmoid &= term.sigmoid;
+                rules.hard |= term.hard;
+                rules.exclusive |= term.exclusive;
+            }
+        }
+        rules
     }
 
     fn whole<T: Element>(
@@ -219,188 +402,18 @@ impl Loss {
         map: Option<&mut [T]>,
     ) -> Result<Evaluation, Error> {
         let geometry = input.geometry(self.operation(), self.spec.layout)?;
-        let census = census::take(input, &geometry, &self.spec)?;
+        let census = census::take(input, &geometry, &self.rules())?;
         let plan = self.plan(&census)?;
-        let sums = self.sums(input, &geometry, &census, &plan, gradient, map)?;
-        Ok(self.finish(&plan, sums))
-    }
-
-    fn sums<T: Element>(
-        &self,
-        input: &Input<'_, T>,
-        geometry: &Geometry,
-        census: &Census,
-        plan: &Plan,
-        gradient: Option<&mut [T]>,
-        map: Option<&mut [T]>,
-    ) -> Result<Sums, Error> {
-        plan.fit(self.operation(), geometry.images, geometry.classes)?;
-        if let Some(gradient) = &gradient
-            && gradient.len() != input.logits.len()
-        {
-            let (expected, found) = (input.logits.len(), gradient.len());
-            let problem = Problem::Length { operand: "gradient", expected, found };
-            return Err(Error { operation: self.operation(), problem });
+        if self.family() == Family::Pixels {
+            let part = self.forward(input, &geometry, &census, &plan, gradient, map)?;
+            return Ok(self.finish(&plan, &part));
         }
-        let shift = self.shift(geometry.classes)?;
-        let pass = Pass { loss: self, input, geometry, plan, shift };
-        let single = Geometry { classes: 1, ..geometry.clone() };
-        let map = tiles::split(map, self.map_geometry(geometry).as_ref().unwrap_or(&single));
-        let gradient = tiles::split(gradient, geometry);
-        let work: Vec<_> = tiles::tiles(geometry).into_iter().zip(gradient).zip(map).collect();
-        let parts: Vec<_> = match self.spec.kind {
-            Kind::CrossEntropy | Kind::DocumentCategorical => pass.run(&CrossEntropy, work),
-            Kind::BinaryCrossEntropy => pass.run(&BinaryCrossEntropy, work),
-            Kind::DocumentBinary => {
-                let threshold = match self.spec.threshold {
-                    Some(Threshold::Document(th)) => th,
-                    // The document: "default 1/nClasses"; a single channel tells two classes apart.
-                    _ => 1.0 / geometry.classes.max(2) as f64,
-                };
-                pass.run(&DocumentBinary { threshold }, work)
-            }
-            Kind::DocumentSigmoid => pass.run(&DocumentSigmoid, work),
-        };
-        let mut sums = Sums::zero(geometry.classes, self.spec.denominator());
-        for part in parts {
-            sums = sums.combine(&part?);
+        let part = self.forward(input, &geometry, &census, &plan, None, None)?;
+        let outcome = self.resolve(&plan, &part);
+        if let Some(gradient) = gradient {
+            self.backward(input, &geometry, &plan, &outcome, gradient)?;
         }
-        sums.denominator = plan.share(&self.spec, census);
-        sums.valid_pixels = census.valid_pixels();
-        let weights = plan.class_weights(&self.spec, census);
-        for (class, (mass, weight)) in census.mass().into_iter().zip(weights).enumerate() {
-            (sums.per_class[class].pixels, sums.per_class[class].weight) = (mass, weight);
-        }
-        Ok(sums)
-    }
-
-    /// What is taken from every logit of a class: ln τ_c, or ln(th/(1 − th)).
-    fn shift(&self, classes: usize) -> Result<Option<Vec<f64>>, Error> {
-        let Some(Threshold::LogitShift(thresholds)) = &self.spec.threshold else { return Ok(None) };
-        if thresholds.len() != classes {
-            let problem = Problem::PerClass {
-                key: "threshold.logit_shift",
-                expected: classes,
-                found: thresholds.len(),
-            };
-            return Err(Error { operation: self.operation(), problem });
-        }
-        let shift = |&t: &f64| match self.spec.kind.is_binary() {
-            // ln(th/(1 − th)) as a difference: 1 − th is exact near th = 1, and ln1p keeps small th.
-            true => t.ln() - (-t).ln_1p(),
-            false => t.ln(),
-        };
-        Ok(Some(thresholds.iter().map(shift).collect()))
-    }
-}
-
-/// One walk over the pixels.
-struct Pass<'a, T> {
-    loss: &'a Loss,
-    input: &'a Input<'a, T>,
-    geometry: &'a Geometry,
-    plan: &'a Plan,
-    shift: Option<Vec<f64>>,
-}
-
-type Work<'a, T> = ((Tile, TileMut<'a, T>), TileMut<'a, T>);
-
-impl<T: Element> Pass<'_, T> {
-    /// Computes every tile; the results come in the order of the tiles, whoever computed them.
-    fn run(&self, kind: &impl PixelLoss<T>, work: Vec<Work<'_, T>>) -> Vec<Result<Sums, Error>> {
-        work.into_par_iter().map(|((tile, gradient), map)| self.tile(kind, &tile, gradient, map)).collect()
-    }
-
-    fn tile(
-        &self,
-        kind: &impl PixelLoss<T>,
-        tile: &Tile,
-        mut gradient_out: TileMut<'_, T>,
-        mut map_out: TileMut<'_, T>,
-    ) -> Result<Sums, Error> {
-        let classes = self.geometry.classes;
-        let binary = self.loss.spec.kind.is_binary();
-        let (class_stride, _) = self.geometry.strides();
-        let (weights, scaled) = self.weights(tile.image);
-        let w = PixelWeights { loss: &weights, gradient: &scaled };
-        let shift: Vec<T> = self.shift.iter().flatten().map(|&s| T::of(s)).collect();
-
-        let mut sums = Sums::zero(classes, self.loss.spec.denominator());
-        let zeros = vec![T::zero(); classes];
-        let (mut z, mut y) = (zeros.clone(), zeros.clone());
-        let (mut loss, mut gradient) = (zeros.clone(), zeros.clone());
-        for (at, pixel) in tile.pixels.clone().enumerate() {
-            let offset = self.geometry.offset(tile.image, pixel);
-            let gather = |from: &[T], to: &mut [T]| {
-                to.iter_mut().enumerate().for_each(|(c, to)| *to = from[offset + c * class_stride]);
-            };
-            let flat = tile.image * self.geometry.pixels + pixel;
-            let target = match self.input.label(flat, self.loss.spec.ignore_index) {
-                PixelLabel::Ignored => {
-                    // Written, not left: the caller's buffer may hold the last step's gradient.
-                    gradient_out.put(at, &zeros);
-                    map_out.put(at, if binary { &zeros } else { &zeros[..1] });
-                    continue;
-                }
-                // The census has refused labels that name no class.
-                PixelLabel::Index(label) => {
-                    PixelTarget::Index(positive_class(label, classes, binary).flatten())
-                }
-                PixelLabel::Distribution(rows) => {
-                    gather(rows, &mut y);
-                    PixelTarget::Distribution(&y)
-                }
-            };
-            gather(self.input.logits, &mut z);
-            z.iter_mut().zip(&shift).for_each(|(z, &s)| *z = *z - s);
-
-            kind.pixel(Pixel { z: &z, y: target, w, loss: &mut loss, gradient: &mut gradient });
-            self.check(tile.image, pixel, &z, &loss, &gradient, &mut sums)?;
-            gradient_out.put(at, &gradient);
-            let total = loss.iter().fold(T::zero(), |sum, &l| sum + l);
-            map_out.put(at, if binary { &loss } else { std::slice::from_ref(&total) });
-            for (sum, &l) in sums.per_class.iter_mut().zip(&loss) {
-                sum.loss += l.wide();
-                sums.numerator += l.wide();
-            }
-        }
-        Ok(sums)
-    }
-
-    /// The weight row of an image in the loss's number type, and divided by the denominator.
-    fn weights(&self, image: usize) -> (Vec<T>, Vec<T>) {
-        let denominator = self.plan.denominator();
-        let scale = |w: f64| if denominator > 0.0 { w / denominator } else { 0.0 };
-        let row = self.plan.row(image);
-        (row.iter().map(|&w| T::of(w)).collect(), row.iter().map(|&w| T::of(scale(w))).collect())
-    }
-
-    /// Lets no NaN or ∞ pass in silence: bad logits are an error, S1's own failures are counted.
-    fn check(
-        &self,
-        image: usize,
-        pixel: usize,
-        z: &[T],
-        loss: &[T],
-        gradient: &[T],
-        sums: &mut Sums,
-    ) -> Result<(), Error> {
-        let bad = loss.iter().zip(gradient).filter(|(l, g)| !(l.is_finite() && g.is_finite())).count();
-        if bad == 0 {
-            return Ok(());
-        }
-        let operation = self.loss.operation();
-        let index = self.geometry.locate(image, pixel);
-        if let Some(class) = z.iter().position(|z| !z.is_finite()) {
-            let problem = Problem::Logit { value: z[class].wide(), class, index };
-            return Err(Error { operation, problem });
-        }
-        if self.loss.spec.kind != Kind::DocumentBinary {
-            return Err(Error { operation, problem: Problem::Overflow { element: T::NAME, index } });
-        }
-        let broken = sums.broken.get_or_insert(Broken { count: 0, first: index });
-        broken.count += bad as u64;
-        Ok(())
+        Ok(self.evaluation(&plan, outcome))
     }
 }
 

@@ -1,8 +1,11 @@
-//! What the labels decide before a logit is read: weights and denominator of a whole scope.
+//! What the labels decide before a logit is read: weights, shifts, regions and denominator of a whole scope.
 
 use crate::census::{Census, ImageCensus};
+use crate::counts::{ClassCounts, share};
 use crate::error::{Error, Problem};
-use crate::spec::{Denominator, LossSpec};
+use crate::kind::{Family, Kind};
+use crate::loss::{Loss, Role};
+use crate::spec::{Absent, Classes, Denominator, Number, Region, Source, Threshold};
 use crate::weights;
 use ndarray::{Array2, ArrayView1};
 use std::ops::Range;
@@ -13,19 +16,50 @@ use std::ops::Range;
 /// make one value; the parts are then computed in any order, on any machine, and combined.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Plan {
-    /// One row for the batch, or one per image.
-    weights: Array2<f64>,
     classes: usize,
     /// The images that this plan's rows stand for.
     images: Range<usize>,
+    /// One row for the batch, or one per image.
+    weights: Array2<f64>,
+    /// What is taken from the logits of each class, likewise.
+    shift: Option<Array2<f64>>,
+    /// What a kind makes of the class priors: LDAM's margins, seesaw's ln π.
+    parameters: Option<Array2<f64>>,
+    /// For each region the weight of each class that counts there, 0 for the others.
+    counted: Array2<f64>,
+    /// For each region its number of valid pixels.
+    region_pixels: Vec<u64>,
     denominator: f64,
+    /// Of a combined loss: the plan of each term.
+    terms: Vec<Plan>,
 }
 
 impl Plan {
-    pub(crate) fn new(spec: &LossSpec, census: &Census) -> Result<Self, Error> {
-        let weights = weights::estimate(spec, census)?;
-        let mut plan = Self { weights, classes: census.classes(), images: 0..census.len(), denominator: 0.0 };
-        plan.denominator = plan.share(spec, census);
+    pub(crate) fn new(loss: &Loss, census: &Census) -> Result<Self, Error> {
+        let spec = loss.spec();
+        let running = loss.running();
+        let mut plan = Self {
+            classes: census.classes(),
+            images: 0..census.len(),
+            weights: Array2::ones((1, census.classes())),
+            shift: None,
+            parameters: None,
+            counted: Array2::zeros((0, 0)),
+            region_pixels: Vec::new(),
+            denominator: 1.0,
+            terms: loss.terms().iter().map(|(_, term)| Self::new(term, census)).collect::<Result<_, _>>()?,
+        };
+        if loss.family() == Family::Terms {
+            return Ok(plan);
+        }
+        plan.weights = match loss.role() {
+            Role::Whole => weights::estimate(spec, census, running)?,
+            role => role.weights(spec, census.classes())?,
+        };
+        plan.shift = shift(loss, census, running)?;
+        plan.parameters = parameters(loss, census, running)?;
+        (plan.counted, plan.region_pixels) = regions(loss, census, &plan.weights);
+        plan.denominator = plan.share(loss, census);
         Ok(plan)
     }
 
@@ -36,36 +70,92 @@ impl Plan {
     #[must_use]
     pub fn images(&self, range: Range<usize>) -> Self {
         assert!(range.start <= range.end && range.end <= self.images.len(), "images of the plan");
+        let terms = self.terms.iter().map(|term| term.images(range.clone())).collect();
         let images = self.images.start + range.start..self.images.start + range.end;
-        Self { images, ..self.clone() }
+        Self { images, terms, ..self.clone() }
     }
 
-    /// What the sum over the whole scope is divided by.
+    /// What the sum over the whole scope is divided by, as far as the labels decide it: of top-k
+    /// cross-entropy only the sums of all parts tell which pixels' weights count.
     pub fn denominator(&self) -> f64 {
         self.denominator
     }
 
     /// The weights in force: one row for the batch or one per image; a column per class, or per channel a
-    /// pair (negative, positive) for the binary kinds.
+    /// pair (negative, positive) for the sigmoid kinds that are sums over pixels. None for a combined loss.
     pub fn effective_weights(&self) -> Array2<f64> {
+        if !self.terms.is_empty() {
+            return Array2::zeros((0, self.classes));
+        }
         if self.weights.nrows() == 1 {
             return self.weights.clone();
         }
         self.weights.slice(ndarray::s![self.images.clone(), ..]).to_owned()
     }
 
+    pub(crate) fn terms(&self) -> &[Self] {
+        &self.terms
+    }
+
+    pub(crate) fn classes(&self) -> usize {
+        self.classes
+    }
+
+    /// Which row of a table belongs to one of this part's images.
+    fn row_of<'a>(&self, table: &'a Array2<f64>, image: usize) -> ArrayView1<'a, f64> {
+        table.row(if table.nrows() == 1 { 0 } else { self.images.start + image })
+    }
+
     pub(crate) fn row(&self, image: usize) -> ArrayView1<'_, f64> {
-        self.weights.row(if self.weights.nrows() == 1 { 0 } else { self.images.start + image })
+        self.row_of(&self.weights, image)
+    }
+
+    pub(crate) fn shift(&self, image: usize) -> Option<ArrayView1<'_, f64>> {
+        self.shift.as_ref().map(|table| self.row_of(table, image))
+    }
+
+    pub(crate) fn parameters(&self, image: usize) -> Option<ArrayView1<'_, f64>> {
+        self.parameters.as_ref().map(|table| self.row_of(table, image))
+    }
+
+    /// The region that one of this part's images belongs to.
+    pub(crate) fn region(&self, image: usize) -> usize {
+        if self.counted.nrows() == 1 { 0 } else { self.images.start + image }
+    }
+
+    /// For each region the weight of each class, 0 where it does not count.
+    pub(crate) fn counted(&self) -> &Array2<f64> {
+        &self.counted
+    }
+
+    /// The valid pixels of each region.
+    pub(crate) fn region_pixels(&self) -> &[u64] {
+        &self.region_pixels
     }
 
     /// How much of the denominator some of the scope's pixels carry.
-    pub(crate) fn share(&self, spec: &LossSpec, census: &Census) -> f64 {
+    pub(crate) fn share(&self, loss: &Loss, census: &Census) -> f64 {
+        let (spec, classes) = (loss.spec(), self.classes as f64);
         let pixels = |count: fn(&ImageCensus) -> u64| census.images().iter().map(count).sum::<u64>() as f64;
-        match spec.denominator() {
-            Denominator::WeightSum => self.class_weights(spec, census).iter().sum(),
+        if loss.role() == Role::UnifiedFocal {
+            // A pixel of weight k counts like k pixels.
+            return census.images().iter().map(|image| image.mapped_valid).sum();
+        }
+        match loss.denominator() {
+            Denominator::WeightSum => match spec.kind {
+                _ if loss.family() == Family::Overlap || loss.family() == Family::Lovasz => {
+                    self.regions_weight(loss, census)
+                }
+                // Every class has its share in the loss of every pixel.
+                Kind::Boundary => {
+                    let images = census.images().iter().enumerate();
+                    images.map(|(n, image)| image.mapped_valid * self.row(n).sum()).sum()
+                }
+                _ => self.class_weights(loss, census).iter().sum(),
+            },
             Denominator::ValidPixels => pixels(|image| image.valid),
             Denominator::Elements => {
-                pixels(|image| image.pixels) * if spec.kind.is_binary() { self.classes as f64 } else { 1.0 }
+                pixels(|image| image.pixels) * if spec.has_pairs() { classes } else { 1.0 }
             }
             Denominator::Images => census.len() as f64,
             // Not shared out: every part carries the whole constant, and `Sums::combine` keeps it.
@@ -74,16 +164,30 @@ impl Plan {
         }
     }
 
-    /// Σ of the weights that meet the target, per class; for the binary kinds per channel, negatives
-    /// included.
-    pub(crate) fn class_weights(&self, spec: &LossSpec, census: &Census) -> Vec<f64> {
+    /// Σ over the regions of a part of the weights of the classes that count in them.
+    fn regions_weight(&self, loss: &Loss, census: &Census) -> f64 {
+        let regions: std::collections::BTreeSet<usize> = (0..census.len()).map(|n| self.region(n)).collect();
+        let weight = |region: usize| match loss.is_pooled() {
+            // One ratio for all classes: the region is one loss.
+            true => f64::from(u8::from(self.counted.row(region).iter().any(|&w| w > 0.0))),
+            false => self.counted.row(region).sum(),
+        };
+        regions.into_iter().map(weight).sum()
+    }
+
+    /// Σ of the weights that meet the target, per class; for pairs per channel, negatives included.
+    pub(crate) fn class_weights(&self, loss: &Loss, census: &Census) -> Vec<f64> {
+        if loss.family() == Family::Overlap || loss.family() == Family::Lovasz {
+            return self.counted.columns().into_iter().map(|column| column.sum()).collect();
+        }
         let mut sums = vec![0.0; self.classes];
         for (number, image) in census.images().iter().enumerate() {
             let row = self.row(number);
             for (class, sum) in sums.iter_mut().enumerate() {
-                let mass = image.mass[class];
-                *sum += match spec.kind.is_binary() {
-                    true => row[2 * class] * (image.valid as f64 - mass) + row[2 * class + 1] * mass,
+                let mass = image.mapped_mass[class];
+                *sum += match loss.spec().has_pairs() {
+                    true => row[2 * class] * (image.mapped_valid - mass) + row[2 * class + 1] * mass,
+                    false if loss.spec().kind == Kind::Boundary => row[class] * image.mapped_valid,
                     false => row[class] * mass,
                 };
             }
@@ -103,4 +207,102 @@ impl Plan {
         };
         Err(Error { operation, problem })
     }
+}
+
+/// What is taken from every logit of a class, a row per scope: ln τ_c, ln(th/(1 − th)), or −t·ln π_c.
+fn shift(loss: &Loss, census: &Census, running: Option<&ClassCounts>) -> Result<Option<Array2<f64>>, Error> {
+    let (spec, classes) = (loss.spec(), census.classes());
+    // ln(th/(1 − th)) as a difference: 1 − th is exact near th = 1, and ln1p keeps small th.
+    let logit = |t: f64| if spec.is_sigmoid() { t.ln() - (-t).ln_1p() } else { t.ln() };
+    match &spec.threshold {
+        None | Some(Threshold::Document(_)) => Ok(None),
+        Some(Threshold::LogitShift(thresholds)) if thresholds.len() != classes => {
+            let found = thresholds.len();
+            let problem = Problem::PerClass { key: "threshold.logit_shift", expected: classes, found };
+            Err(Error { operation: spec.kind.name(), problem })
+        }
+        Some(Threshold::LogitShift(thresholds)) => {
+            Ok(Some(Array2::from_shape_fn((1, classes), |(_, c)| logit(thresholds[c]))))
+        }
+        Some(Threshold::LogitAdjustment(t)) => {
+            let prior = weights::prior(spec, census, running)?;
+            Ok(Some(prior.mapv(|pi| -t * logit(pi))))
+        }
+    }
+}
+
+/// What LDAM and seesaw make of the class priors.
+fn parameters(
+    loss: &Loss,
+    census: &Census,
+    running: Option<&ClassCounts>,
+) -> Result<Option<Array2<f64>>, Error> {
+    let spec = loss.spec();
+    match spec.kind {
+        Kind::Seesaw => Ok(Some(weights::prior(spec, census, running)?.mapv(f64::ln))),
+        Kind::Ldam => {
+            let mut margins = weights::prior(spec, census, running)?;
+            let counts = match spec.prior.source {
+                Source::Fixed => vec![],
+                source => weights::scopes(source, "prior.source", spec, census, running)?,
+            };
+            for (scope, mut row) in margins.rows_mut().into_iter().enumerate() {
+                let seen = |c: usize| counts.get(scope).is_none_or(|counts| counts.pixels[c] > 0.0);
+                let rarest =
+                    (0..row.len()).filter(|&c| seen(c)).map(|c| row[c]).fold(f64::INFINITY, f64::min);
+                for c in 0..row.len() {
+                    // What the scope has not seen is rarer than all it has.
+                    let ratio = if seen(c) { rarest / row[c] } else { 1.0 };
+                    row[c] = spec.number(Number::Margin) * ratio.sqrt().sqrt();
+                }
+            }
+            Ok(Some(margins))
+        }
+        _ => Ok(None),
+    }
+}
+
+/// The weights by region of the classes that count there, and the regions' numbers of valid pixels.
+fn regions(loss: &Loss, census: &Census, weights: &Array2<f64>) -> (Array2<f64>, Vec<u64>) {
+    let spec = loss.spec();
+    let scopes: Vec<&[ImageCensus]> = match spec.region() {
+        Region::Batch => vec![census.images()],
+        Region::Image => census.images().chunks(1).collect(),
+    };
+    let present_only = spec.classes.unwrap_or(spec.kind.default_classes()) == Classes::Present;
+    let mut counted = Array2::zeros((scopes.len(), weights.ncols()));
+    let mut pixels = vec![0; scopes.len()];
+    for (region, scope) in scopes.iter().enumerate() {
+        pixels[region] = scope.iter().map(|image| image.valid).sum();
+        let mapped: f64 = scope.iter().map(|image| image.mapped_valid).sum();
+        if mapped <= 0.0 || loss.family() == Family::Pixels {
+            continue;
+        }
+        let mass = |c: usize| scope.iter().map(|image| image.mapped_mass[c]).sum::<f64>();
+        let masses: Vec<f64> = (0..weights.ncols()).map(mass).collect();
+        let row = weights.row(if weights.nrows() == 1 { 0 } else { region });
+        let own = (loss.is_pooled() && spec.weights.source == Source::None)
+            .then(|| sudre(spec.weights.absent, &masses));
+        for (c, &mass) in masses.iter().enumerate() {
+            counted[[region, c]] = match &own {
+                Some(weights) => weights[c],
+                None if present_only && mass <= 0.0 => 0.0,
+                None => row[c],
+            };
+        }
+    }
+    (counted, pixels)
+}
+
+/// Generalised Dice's own weights 1/(Σy)², which know no absent class: the policy settles it.
+fn sudre(absent: Absent, masses: &[f64]) -> Vec<f64> {
+    let weight = |mass: f64| share(1.0, mass * mass);
+    let largest = masses.iter().map(|&mass| weight(mass)).fold(0.0, f64::max);
+    let settle = |&mass: &f64| match absent {
+        Absent::Cap(cap) if mass <= 0.0 || weight(mass) > cap => cap,
+        _ if mass > 0.0 => weight(mass),
+        Absent::LargestPresent => largest,
+        _ => 0.0,
+    };
+    masses.iter().map(settle).collect()
 }

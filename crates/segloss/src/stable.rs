@@ -68,6 +68,11 @@ impl<T: Element> Softmax<T> {
         Self { max, top, others, log_sum: others.ln_1p() }
     }
 
+    /// The first class with the largest logit.
+    pub fn top(&self) -> usize {
+        self.top
+    }
+
     /// −ln p_c, for the class with logit `z`.
     pub fn surprise(&self, z: T) -> T {
         (self.max - z) + self.log_sum

@@ -1,44 +1,127 @@
-//! Class weights from class frequencies.
+//! Class weights and priors from class frequencies.
 //!
-//! With f_c the share of class c among the valid pixels of a scope (an image or the batch), a scheme
-//! makes w_c of it, a policy settles the classes without pixels, and a normalisation sets the scale.
-//! Weights are constants for the gradient: they depend on the labels alone.
+//! With f_c the share of class c among the valid pixels of a scope (an image, the batch, a data set), a
+//! scheme makes w_c of it, a policy settles the classes without pixels, and a normalisation sets the scale.
+//! Weights and priors are constants for the gradient: they depend on the labels alone.
 
-use crate::census::{Census, ImageCensus};
+use crate::census::Census;
+use crate::counts::{ClassCounts, share};
 use crate::error::{Error, Problem};
 use crate::kind::Kind;
 use crate::spec::{Absent, LossSpec, Normalise, Scheme, Source, WeightSpec};
 use ndarray::Array2;
 
+/// The counts that a source refers to: one for all images, or one per image.
+pub(crate) fn scopes(
+    source: Source,
+    key: &'static str,
+    spec: &LossSpec,
+    census: &Census,
+    running: Option<&ClassCounts>,
+) -> Result<Vec<ClassCounts>, Error> {
+    let classes = census.classes();
+    let fit = |counts: &ClassCounts| match counts.classes() == classes {
+        true => Ok(vec![counts.clone()]),
+        false => {
+            let problem = Problem::PerClass { key: "dataset", expected: classes, found: counts.classes() };
+            Err(Error { operation: spec.kind.name(), problem })
+        }
+    };
+    match (source, &spec.dataset, running) {
+        (Source::PerSample, ..) => Ok(census
+            .images()
+            .iter()
+            .map(|image| ClassCounts::of(std::slice::from_ref(image), classes))
+            .collect()),
+        (Source::Dataset, Some(counts), _) => fit(counts),
+        (Source::Dataset, None, _) => {
+            Err(Error { operation: spec.kind.name(), problem: Problem::NoDataset { key } })
+        }
+        (Source::Ema, _, Some(counts)) => fit(counts),
+        // A running average that has seen nothing yet begins with this batch.
+        _ => Ok(vec![census.counts()]),
+    }
+}
+
 /// One row of weights per scope: a single row for the whole batch, or one per image.
 ///
-/// Categorical kinds have a column per class. Binary kinds have a pair of columns per channel, the
+/// A column per class; for the sigmoid kinds that are sums over pixels a pair of columns per channel, the
 /// weight of the negatives and that of the positives.
-pub(crate) fn estimate(spec: &LossSpec, census: &Census) -> Result<Array2<f64>, Error> {
-    let groups = Groups { binary: spec.kind.is_binary() };
-    let columns = census.classes() * if groups.binary { 2 } else { 1 };
-    let scopes: Vec<&[ImageCensus]> = match spec.weights.source {
-        Source::PerSample => census.images().chunks(1).collect(),
-        _ => vec![census.images()],
+pub(crate) fn estimate(
+    spec: &LossSpec,
+    census: &Census,
+    running: Option<&ClassCounts>,
+) -> Result<Array2<f64>, Error> {
+    let pairs = spec.has_pairs();
+    let columns = census.classes() * if pairs { 2 } else { 1 };
+    if spec.weights.source == Source::Fixed && spec.weights.values.len() != columns {
+        let found = spec.weights.values.len();
+        let problem = Problem::PerClass { key: "weights.values", expected: columns, found };
+        return Err(Error { operation: spec.kind.name(), problem });
+    }
+    let scopes = scopes(spec.weights.source, "weights.source", spec, census, running)?;
+    let prior = match spec.weights.absent {
+        Absent::Prior => Some(prior(spec, census, running)?),
+        _ => None,
     };
     let mut table = Array2::ones((scopes.len(), columns));
-    for (mut row, scope) in table.rows_mut().into_iter().zip(scopes) {
-        let weights = if spec.kind.owns_its_weight() {
-            document(spec.kind, scope, columns)
-        } else {
-            scheme(&spec.weights, spec.kind, &groups, scope, columns)?
+    for (n, (mut row, scope)) in table.rows_mut().into_iter().zip(&scopes).enumerate() {
+        // A prior of another scope than the weights has one row, or one for each image of theirs.
+        let prior = prior.as_ref().map(|rows| rows.row(if rows.nrows() == 1 { 0 } else { n }).to_vec());
+        let weights = match spec.kind.owns_its_weight() {
+            true => document(spec.kind, scope, columns),
+            false => of_counts(&spec.weights, scope, prior.as_deref(), pairs),
         };
         row.assign(&ndarray::aview1(&weights));
     }
     Ok(table)
 }
 
+/// π, a row per scope and a column per class: see [`PriorSpec`](crate::PriorSpec).
+pub(crate) fn prior(
+    spec: &LossSpec,
+    census: &Census,
+    running: Option<&ClassCounts>,
+) -> Result<Array2<f64>, Error> {
+    let classes = census.classes();
+    let rows = match spec.prior.source {
+        Source::Fixed if spec.prior.values.len() != classes => {
+            let found = spec.prior.values.len();
+            let problem = Problem::PerClass { key: "prior.values", expected: classes, found };
+            return Err(Error { operation: spec.kind.name(), problem });
+        }
+        Source::Fixed => vec![spec.prior.values.clone()],
+        source => {
+            let scopes = scopes(source, "prior.source", spec, census, running)?;
+            let prior = if spec.is_sigmoid() { ClassCounts::prior_of_channels } else { ClassCounts::prior };
+            scopes.iter().map(prior).collect()
+        }
+    };
+    let mut table = Array2::zeros((rows.len(), classes));
+    table.rows_mut().into_iter().zip(&rows).for_each(|(mut to, row)| to.assign(&ndarray::aview1(row)));
+    Ok(table)
+}
+
+impl WeightSpec {
+    /// The weights that these counts lead to, a column per class: `source` is taken as answered.
+    ///
+    /// ```
+    /// use segloss::{ClassCounts, WeightSpec};
+    ///
+    /// let counts = ClassCounts { valid: 8.0, pixels: vec![6.0, 2.0], present_in: vec![8.0; 2], ..Default::default() };
+    /// assert_eq!(WeightSpec::default().of_counts(&counts), [1.0 / 1.5, 2.0]); // 1/(C·f)
+    /// ```
+    pub fn of_counts(&self, counts: &ClassCounts) -> Vec<f64> {
+        let prior = (self.absent == Absent::Prior).then(|| counts.prior());
+        of_counts(&Self { source: Source::Dataset, ..self.clone() }, counts, prior.as_deref(), false)
+    }
+}
+
 /// The weight that the document's own formulas compute: w = Σy/size(y).
-fn document(kind: Kind, scope: &[ImageCensus], columns: usize) -> Vec<f64> {
-    let mass: f64 = scope.iter().flat_map(|image| &image.mass).sum();
-    let size: f64 = scope.iter().map(|image| image.valid as f64 * image.mass.len() as f64).sum();
+fn document(kind: Kind, scope: &ClassCounts, columns: usize) -> Vec<f64> {
+    let mass: f64 = scope.pixels.iter().sum();
     // Of no pixels at all any weight is right; 0 keeps 0/0 out.
-    let w = if size > 0.0 { mass / size } else { 0.0 };
+    let w = share(mass, scope.valid * scope.classes() as f64);
     match kind {
         // S1 weighs negatives by w, positives by 1 − w.
         Kind::DocumentBinary => {
@@ -49,107 +132,113 @@ fn document(kind: Kind, scope: &[ImageCensus], columns: usize) -> Vec<f64> {
     }
 }
 
-/// Which columns compete with each other for the pixels: all of them, or the two of each channel.
-struct Groups {
-    binary: bool,
+/// The weights of a scope. All classes compete with each other for its pixels; of pairs, the two of each
+/// channel.
+fn of_counts(spec: &WeightSpec, scope: &ClassCounts, prior: Option<&[f64]>, pairs: bool) -> Vec<f64> {
+    if !pairs {
+        let present_in = scope.present_in.clone();
+        return of_group(
+            spec,
+            &spec.values,
+            Group::new(scope.valid, scope.pixels.clone(), present_in),
+            prior,
+        );
+    }
+    (0..scope.classes())
+        .flat_map(|c| {
+            let (positive, valid) = (scope.pixels[c], scope.valid);
+            let others_in = scope.others_in.get(c).copied().unwrap_or(valid);
+            let group = Group::new(
+                valid,
+                vec![(valid - positive).max(0.0), positive],
+                vec![others_in, scope.present_in[c]],
+            );
+            let prior = prior.map(|prior| [1.0 - prior[c], prior[c]]);
+            let values = spec.values.get(2 * c..2 * c + 2).unwrap_or_default();
+            of_group(spec, values, group, prior.as_ref().map(<[f64; 2]>::as_slice))
+        })
+        .collect()
 }
 
-impl Groups {
-    /// The class masses of an image, in column order.
-    fn masses(&self, image: &ImageCensus) -> Vec<f64> {
-        if !self.binary {
-            return image.mass.clone();
-        }
-        image.mass.iter().flat_map(|&positive| [(image.valid as f64 - positive).max(0.0), positive]).collect()
-    }
-
-    fn size(&self, columns: usize) -> usize {
-        if self.binary { 2 } else { columns }
-    }
-}
-
-fn scheme(
-    spec: &WeightSpec,
-    kind: Kind,
-    groups: &Groups,
-    scope: &[ImageCensus],
-    columns: usize,
-) -> Result<Vec<f64>, Error> {
-    if spec.source == Source::None {
-        return Ok(vec![1.0; columns]);
-    }
-    if spec.source == Source::Fixed && spec.values.len() != columns {
-        let problem =
-            Problem::PerClass { key: "weights.values", expected: columns, found: spec.values.len() };
-        return Err(Error { operation: kind.name(), problem });
-    }
-    let frequencies = Frequencies::count(groups, scope, columns);
-    let mut weights = Vec::with_capacity(columns);
-    for start in (0..columns).step_by(groups.size(columns)) {
-        let group = start..start + groups.size(columns);
-        let overall = &frequencies.overall[group.clone()];
-        weights.extend(match spec.source {
-            // Fixed weights know of no absence: each stands as it was given.
-            Source::Fixed => {
-                let values = spec.values[group].to_vec();
-                normalise(spec.normalise, values, overall, |_| true)
-            }
-            _ => {
-                let mut values = raw(spec.scheme, overall, &frequencies.where_present[group]);
-                settle_absent(spec.absent, &mut values, overall);
-                normalise(spec.normalise, values, overall, |f| f > 0.0)
-            }
-        });
-    }
-    Ok(weights)
-}
-
-/// Class frequencies of a scope, by column.
-struct Frequencies {
+/// Columns that share the pixels of a scope.
+struct Group {
+    /// n_c.
+    pixels: Vec<f64>,
     /// Pixels of the class / valid pixels.
     overall: Vec<f64>,
     /// Pixels of the class / valid pixels of the images that contain it.
     where_present: Vec<f64>,
 }
 
-impl Frequencies {
-    fn count(groups: &Groups, scope: &[ImageCensus], columns: usize) -> Self {
-        let mut mass = vec![0.0; columns];
-        let mut present_in = vec![0.0; columns];
-        let mut valid = 0.0;
-        for image in scope {
-            valid += image.valid as f64;
-            for (column, &here) in groups.masses(image).iter().enumerate() {
-                mass[column] += here;
-                if here > 0.0 {
-                    present_in[column] += image.valid as f64;
-                }
+impl Group {
+    fn new(valid: f64, pixels: Vec<f64>, present_in: Vec<f64>) -> Self {
+        let overall = pixels.iter().map(|&pixels| share(pixels, valid)).collect();
+        let where_present = pixels.iter().zip(&present_in).map(|(&pixels, &of)| share(pixels, of)).collect();
+        Self { pixels, overall, where_present }
+    }
+}
+
+fn of_group(spec: &WeightSpec, values: &[f64], group: Group, prior: Option<&[f64]>) -> Vec<f64> {
+    match spec.source {
+        Source::None | Source::Map => vec![1.0; group.pixels.len()],
+        // Fixed weights know of no absence: each stands as it was given.
+        Source::Fixed => normalise(spec.normalise, values.to_vec(), &group.overall, |_| true),
+        _ => {
+            let mut weights = raw(spec.scheme, &group);
+            if let Some(prior) = prior {
+                // The scheme at the prior's frequencies; only the absent classes take it.
+                let valid: f64 = group.pixels.iter().sum();
+                let pixels = prior.iter().map(|f| f * valid).collect();
+                let expected = Group { pixels, overall: prior.to_vec(), where_present: prior.to_vec() };
+                let fallback = match spec.scheme {
+                    // The median stays that of the scope.
+                    Scheme::MedianFrequency => {
+                        prior.iter().map(|f| median(&group.where_present) / f).collect()
+                    }
+                    scheme => raw(scheme, &expected),
+                };
+                let absent = (0..weights.len()).filter(|&c| group.overall[c] <= 0.0);
+                absent.for_each(|c| weights[c] = fallback[c]);
             }
-        }
-        let share = |mass: f64, of: f64| if of > 0.0 { mass / of } else { 0.0 };
-        Self {
-            overall: mass.iter().map(|&m| share(m, valid)).collect(),
-            where_present: mass.iter().zip(&present_in).map(|(&m, &of)| share(m, of)).collect(),
+            settle_absent(spec.absent, &mut weights, &group.overall);
+            normalise(spec.normalise, weights, &group.overall, |f| f > 0.0)
         }
     }
 }
 
 /// The scheme's formula; what it gives for a class without pixels is settled afterwards.
-fn raw(scheme: Scheme, overall: &[f64], where_present: &[f64]) -> Vec<f64> {
-    let classes = overall.len() as f64;
+fn raw(scheme: Scheme, group: &Group) -> Vec<f64> {
+    let classes = group.overall.len() as f64;
+    let each = |weight: &dyn Fn(f64) -> f64| group.overall.iter().map(|&f| weight(f)).collect();
     match scheme {
-        Scheme::Complement => overall.iter().map(|f| 1.0 - f).collect(),
-        Scheme::InverseFrequency => overall.iter().map(|f| 1.0 / (classes * f)).collect(),
+        Scheme::Complement => each(&|f| 1.0 - f),
+        Scheme::InverseFrequency => each(&|f| 1.0 / (classes * f)),
+        Scheme::InverseSqrt => each(&|f| 1.0 / (classes * f).sqrt()),
+        Scheme::Power(gamma) => each(&|f| (classes * f).powf(-gamma)),
         Scheme::MedianFrequency => {
-            let mut present: Vec<f64> = where_present.iter().copied().filter(|&f| f > 0.0).collect();
-            present.sort_by(f64::total_cmp);
-            // Of an even number the median is the mean of the middle two.
-            let median = match present.len() {
-                0 => 0.0,
-                n => (present[(n - 1) / 2] + present[n / 2]) / 2.0,
-            };
-            where_present.iter().map(|f| median / f).collect()
+            let median = median(&group.where_present);
+            group.where_present.iter().map(|f| median / f).collect()
         }
+        Scheme::Enet => each(&|f| 1.0 / (1.02 + f).ln()),
+        Scheme::EffectiveNumber(beta) => {
+            // 1 − βⁿ = −(e^(n·ln β) − 1): for β near 1 and small n the difference would lose its digits.
+            let effective = |n: f64| if beta > 0.0 { -(n * beta.ln()).exp_m1() } else { 1.0 };
+            group.pixels.iter().map(|&n| (1.0 - beta) / effective(n)).collect()
+        }
+        Scheme::DocumentScalar => {
+            let scalar = group.overall.iter().sum::<f64>() / classes;
+            each(&|_| scalar)
+        }
+    }
+}
+
+/// The middle of the frequencies of the classes that occur; of an even number the mean of the middle two.
+fn median(where_present: &[f64]) -> f64 {
+    let mut present: Vec<f64> = where_present.iter().copied().filter(|&f| f > 0.0).collect();
+    present.sort_by(f64::total_cmp);
+    match present.len() {
+        0 => 0.0,
+        n => (present[(n - 1) / 2] + present[n / 2]) / 2.0,
     }
 }
 
@@ -160,7 +249,8 @@ fn settle_absent(policy: Absent, weights: &mut [f64], overall: &[f64]) {
         *weight = match (policy, present(column)) {
             (Absent::Cap(cap), true) => weight.min(cap),
             (Absent::Cap(cap), false) => cap,
-            (_, true) => *weight,
+            // What the scheme made of the prior.
+            (_, true) | (Absent::Prior, false) => *weight,
             (Absent::Zero, false) => 0.0,
             (Absent::LargestPresent, false) => largest,
         };
@@ -198,19 +288,51 @@ mod tests {
 
     const F: [f64; 4] = [0.5, 0.3, 0.2, 0.0];
 
+    fn group(f: &[f64]) -> Group {
+        Group::new(100.0, f.iter().map(|f| 100.0 * f).collect(), vec![100.0; f.len()])
+    }
+
+    fn raw(scheme: Scheme, f: &[f64]) -> Vec<f64> {
+        super::raw(scheme, &group(f))
+    }
+
     #[test]
     fn schemes_are_their_formulas() {
-        assert_eq!(raw(Scheme::Complement, &F, &F)[..3], [0.5, 0.7, 0.8]);
-        assert_eq!(raw(Scheme::InverseFrequency, &F, &F)[..2], [0.5, 1.0 / (4.0 * 0.3)]);
+        assert_eq!(raw(Scheme::Complement, &F)[..3], [0.5, 0.7, 0.8]);
+        assert_eq!(raw(Scheme::InverseFrequency, &F)[..2], [0.5, 1.0 / (4.0 * 0.3)]);
         // Three classes are present: the median is the middle one; of two, the mean.
-        assert_eq!(raw(Scheme::MedianFrequency, &F, &F)[..3], [0.3 / 0.5, 1.0, 0.3 / 0.2]);
-        assert_eq!(raw(Scheme::MedianFrequency, &[0.25, 0.75], &[0.25, 0.75])[0], 2.0);
+        assert_eq!(raw(Scheme::MedianFrequency, &F)[..3], [0.3 / 0.5, 1.0, 0.3 / 0.2]);
+        assert_eq!(raw(Scheme::MedianFrequency, &[0.25, 0.75])[0], 2.0);
+    }
+
+    #[test]
+    fn the_powers_are_a_family() {
+        let near = |a: &[f64], b: &[f64]| a.iter().zip(b).take(3).all(|(a, b)| (a - b).abs() <= 1e-15 * b);
+        assert!(near(&raw(Scheme::Power(1.0), &F), &raw(Scheme::InverseFrequency, &F)));
+        assert!(near(&raw(Scheme::Power(0.5), &F), &raw(Scheme::InverseSqrt, &F)));
+        assert_eq!(raw(Scheme::Power(0.0), &F), [1.0; 4]);
+    }
+
+    #[test]
+    fn the_effective_number_lies_between_no_weight_and_the_inverse() {
+        assert_eq!(raw(Scheme::EffectiveNumber(0.0), &F)[..3], [1.0; 3]);
+        let near_one = raw(Scheme::EffectiveNumber(1.0 - 1e-9), &F);
+        assert!((near_one[0] * 50.0 - 1.0).abs() <= 1e-7, "1/n as β → 1: {near_one:?}");
+        assert_eq!(raw(Scheme::DocumentScalar, &F), [0.25; 4]);
+        assert_eq!(raw(Scheme::Enet, &F)[3], 1.0 / 1.02_f64.ln());
+    }
+
+    #[test]
+    fn an_absent_class_may_follow_the_prior() {
+        let spec = WeightSpec { source: Source::PerBatch, absent: Absent::Prior, ..WeightSpec::default() };
+        let weights = of_group(&spec, &[], group(&F), Some(&[0.4, 0.3, 0.2, 0.1]));
+        assert_eq!(weights, [0.5, 1.0 / (4.0 * 0.3), 1.0 / (4.0 * 0.2), 1.0 / (4.0 * 0.1)]);
     }
 
     #[test]
     fn absent_classes_follow_the_policy() {
         let settled = |policy| {
-            let mut weights = raw(Scheme::InverseFrequency, &F, &F);
+            let mut weights = raw(Scheme::InverseFrequency, &F);
             settle_absent(policy, &mut weights, &F);
             weights
         };

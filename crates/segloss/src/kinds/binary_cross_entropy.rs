@@ -5,6 +5,14 @@
 //! gradient  ∂L/∂z_c = w⁻_c·(1 − y_c)·σ(z_c) − w⁺_c·y_c·σ(−z_c)
 //! ```
 //!
+//! With `label_smoothing` s every entry gives s of its mass to both sides alike and keeps its own weight
+//! ω = w⁺·y + w⁻·(1 − y):
+//!
+//! ```text
+//! value     (1 − s)·L + s/2·ω·(softplus(−z) + softplus(z))
+//! gradient  (1 − s)·∂L/∂z + s/2·ω·(σ(z) − σ(−z))
+//! ```
+//!
 //! softplus(−z) = −ln σ(z) and softplus(z) = −ln(1 − σ(z)), without the overflow of either logarithm.
 //!
 //! - Shapes: logits (N, C, spatial…) or (N, spatial…, C). With C = 1 index targets are 0 and 1; with
@@ -24,10 +32,14 @@ use super::{Pixel, PixelLoss};
 use crate::element::Element;
 use crate::stable::Logistic;
 
-pub(crate) struct BinaryCrossEntropy;
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct BinaryCrossEntropy {
+    /// s.
+    pub smoothing: f64,
+}
 
 impl<T: Element> PixelLoss<T> for BinaryCrossEntropy {
-    fn pixel(&self, Pixel { z, y, w, loss, gradient }: Pixel<'_, T>) {
+    fn pixel(&self, Pixel { z, y, w, loss, gradient, .. }: Pixel<'_, T>) {
         for c in 0..z.len() {
             let at = Logistic::new(z[c]);
             let (positive, negative) = (y.of(c), T::one() - y.of(c));
@@ -36,6 +48,15 @@ impl<T: Element> PixelLoss<T> for BinaryCrossEntropy {
 
             let (w_negative, w_positive) = (w.gradient[2 * c], w.gradient[2 * c + 1]);
             gradient[c] = w_negative * negative * at.sigmoid - w_positive * positive * at.sigmoid_negated;
+
+            if self.smoothing > 0.0 {
+                let (kept, half) = (T::of(1.0 - self.smoothing), T::of(self.smoothing / 2.0));
+                let both = at.softplus + at.softplus_negated;
+                let of = |w: &[T]| w[2 * c] * negative + w[2 * c + 1] * positive;
+                loss[c] = kept * loss[c] + half * of(w.loss) * both;
+                let slope = at.sigmoid - at.sigmoid_negated;
+                gradient[c] = kept * gradient[c] + half * of(w.gradient) * slope;
+            }
         }
     }
 }

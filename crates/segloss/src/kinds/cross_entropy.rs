@@ -8,6 +8,18 @@
 //! The gradient is the textbook's p_k·Σ_c w_c·y_c − w_k·y_k with the class k taken out of the sum: the
 //! two terms of the textbook cancel where p_k → 1, these do not.
 //!
+//! With `label_smoothing` s every label gives s of its mass to all classes alike, and **the pixel keeps the
+//! weight of its own label**:
+//!
+//! ```text
+//! value     L = (1 − s)·Σ_c w_c·y_c·(−ln p_c) + s/C·W·Σ_c −ln p_c,    W = Σ_c w_c·y_c
+//! gradient  … + s·W·(p_k − 1/C)
+//! ```
+//!
+//! PyTorch's `F.cross_entropy(weight=, label_smoothing=)` weighs the smoothing term class by class, so that a
+//! rare class's large weight pulls at every pixel; that loss is had by passing the smoothed distribution
+//! as a soft target. Without weights the two are the same.
+//!
 //! - Shapes: logits (N, C, spatial…) or (N, spatial…, C); targets are indices or distributions.
 //! - Denominator: [`WeightSum`](crate::Denominator::WeightSum) = Σ w_c·y_c over the valid pixels.
 //! - Confidently wrong pixels: L grows like z_max − z_y, the gradient tends to ±w; never zero.
@@ -18,14 +30,18 @@
 //!
 //! Reference: Bishop 2006, *Pattern Recognition and Machine Learning*, eq. 4.108 and 4.109.
 
-use super::{Pixel, PixelLoss, PixelTarget};
+use super::{Pixel, PixelLoss, PixelTarget, PixelWeights};
 use crate::element::Element;
 use crate::stable::Softmax;
 
-pub(crate) struct CrossEntropy;
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct CrossEntropy {
+    /// s.
+    pub smoothing: f64,
+}
 
 impl<T: Element> PixelLoss<T> for CrossEntropy {
-    fn pixel(&self, Pixel { z, y, w, loss, gradient }: Pixel<'_, T>) {
+    fn pixel(&self, Pixel { z, y, w, loss, gradient, .. }: Pixel<'_, T>) {
         let softmax = Softmax::new(z, gradient);
         match y {
             PixelTarget::Index(Some(class)) => {
@@ -63,6 +79,36 @@ impl<T: Element> PixelLoss<T> for CrossEntropy {
                     *g = softmax.probability(*g) * elsewhere - pull(k) * softmax.complement(k, *g);
                 }
             }
+        }
+        if self.smoothing > 0.0 {
+            self.smooth(z, y, w, loss, gradient);
+        }
+    }
+}
+
+impl CrossEntropy {
+    /// Moves s of the loss above to all classes alike.
+    fn smooth<T: Element>(
+        &self,
+        z: &[T],
+        y: PixelTarget<'_, T>,
+        w: PixelWeights<'_, T>,
+        loss: &mut [T],
+        gradient: &mut [T],
+    ) {
+        let (kept, share) = (T::of(1.0 - self.smoothing), T::of(self.smoothing));
+        let each = share / T::of(z.len() as f64);
+        let mut e = vec![T::zero(); z.len()];
+        let softmax = Softmax::new(z, &mut e);
+        let surprises = z.iter().fold(T::zero(), |sum, &z| sum + softmax.surprise(z));
+        let mut total = T::zero();
+        for c in 0..z.len() {
+            // A class's share of the smoothing term is that of its pixels.
+            loss[c] = kept * loss[c] + each * surprises * (w.loss[c] * y.of(c));
+            total = total + w.gradient[c] * y.of(c);
+        }
+        for (g, &e) in gradient.iter_mut().zip(&e) {
+            *g = kept * *g + total * (share * softmax.probability(e) - each);
         }
     }
 }

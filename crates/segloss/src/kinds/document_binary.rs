@@ -34,7 +34,7 @@ pub(crate) struct DocumentBinary {
 }
 
 impl<T: Element> PixelLoss<T> for DocumentBinary {
-    fn pixel(&self, Pixel { z, y, w, loss, gradient }: Pixel<'_, T>) {
+    fn pixel(&self, Pixel { z, y, w, loss, gradient, .. }: Pixel<'_, T>) {
         let shift = T::of(0.5 - self.threshold);
         for c in 0..z.len() {
             let at = Logistic::new(z[c]);

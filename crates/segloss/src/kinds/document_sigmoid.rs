@@ -24,7 +24,7 @@ use crate::stable::Logistic;
 pub(crate) struct DocumentSigmoid;
 
 impl<T: Element> PixelLoss<T> for DocumentSigmoid {
-    fn pixel(&self, Pixel { z, y, w, loss, gradient }: Pixel<'_, T>) {
+    fn pixel(&self, Pixel { z, y, w, loss, gradient, .. }: Pixel<'_, T>) {
         for c in 0..z.len() {
             let at = Logistic::new(z[c]);
             loss[c] = w.loss[2 * c + 1] * y.of(c) * at.softplus_negated;

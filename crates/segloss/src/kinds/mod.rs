@@ -1,14 +1,34 @@
-//! The losses, a file each: formula, value and gradient side by side.
+//! The losses, a page each: formula, source, and value and gradient side by side.
 //!
-//! Symbols, here and in every file: z logits, z' shifted logits, p softmax, σ sigmoid, y target, w
-//! weight, C classes; c and k run over classes. Each function computes one pixel; the sum over
-//! pixels and its denominator are the same for all kinds and live in [`Loss`](crate::Loss).
+//! Symbols, here and on every page: z logits, after any shift by `threshold`; p softmax, σ sigmoid; y target,
+//! m the weight of a pixel in the map, w the weight of a class; s smoothing, C classes; c and k run over
+//! classes. Sums are over the valid pixels.
+//!
+//! A kind that is a sum over pixels computes one pixel here; the walk over pixels, the sums and their
+//! denominator are the same for all. The others state here what they are in their family, which computes
+//! them: overlap (Dice and its kin), Lovász, the hardest pixels, recall, sums of losses.
 
 pub mod binary_cross_entropy;
+pub mod boundary;
+pub mod combined;
 pub mod cross_entropy;
+pub mod dice;
 pub mod document_binary;
 pub mod document_categorical;
 pub mod document_sigmoid;
+pub mod focal;
+pub mod focal_tversky;
+pub mod generalized_dice;
+pub mod jaccard;
+pub mod ldam;
+pub mod lovasz_hinge;
+pub mod lovasz_softmax;
+pub mod poly1_cross_entropy;
+pub mod recall_cross_entropy;
+pub mod seesaw;
+pub mod top_k_cross_entropy;
+pub mod tversky;
+pub mod unified_focal;
 
 use crate::element::Element;
 
@@ -23,7 +43,7 @@ pub(crate) enum PixelTarget<'a, T> {
 
 impl<T: Element> PixelTarget<'_, T> {
     /// y_c.
-    fn of(&self, class: usize) -> T {
+    pub fn of(&self, class: usize) -> T {
         match self {
             Self::Index(raised) if *raised == Some(class) => T::one(),
             Self::Index(_) => T::zero(),
@@ -41,7 +61,7 @@ pub(crate) struct PixelWeights<'a, T> {
     pub gradient: &'a [T],
 }
 
-/// One pixel: what a kind reads of it, and what it writes. All but the weights have C entries.
+/// One pixel: what a kind reads of it, and what it writes.
 #[derive(Debug)]
 pub(crate) struct Pixel<'a, T> {
     /// The logits, shifted by the threshold.
@@ -50,10 +70,14 @@ pub(crate) struct Pixel<'a, T> {
     pub y: PixelTarget<'a, T>,
     /// The weights of its scope.
     pub w: PixelWeights<'a, T>,
+    /// What the kind makes of the class priors; empty if it needs none.
+    pub parameters: &'a [T],
     /// Out: each class's share of the loss.
     pub loss: &'a mut [T],
     /// Out: d(Σ loss / denominator)/dz. May serve as scratch before.
     pub gradient: &'a mut [T],
+    /// Room for 2·C numbers.
+    pub scratch: &'a mut [T],
 }
 
 /// A loss of one pixel.

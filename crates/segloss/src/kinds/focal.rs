@@ -1,0 +1,90 @@
+//! Focal loss: cross-entropy that fades where the prediction is right already.
+//!
+//! With the focusing exponent γ ≥ 0 (2), and q = 1 − p summed from the other classes, never subtracted:
+//!
+//! ```text
+//! softmax   L = Σ_c w_c·y_c·q_c^γ·(−ln p_c)
+//!           ∂L/∂z_k = p_k·Σ_{c≠k} a_c − a_k·q_k,        a_c = w_c·y_c·q_c^γ·(1 + γ·p_c·(−ln p_c)/q_c)
+//! sigmoid   L = Σ_c w⁺·y·σ(−z)^γ·softplus(−z) + w⁻·(1 − y)·σ(z)^γ·softplus(z)
+//!           ∂L/∂z = w⁻·(1 − y)·b(z) − w⁺·y·b(−z),      b(x) = σ(x)^γ·(σ(x) + γ·σ(−x)·softplus(x))
+//! ```
+//!
+//! The factor is of the probability itself. Implementations that raise 1 − exp(−weighted cross-entropy) to γ
+//! compute something else: a class weight then changes p.
+//!
+//! - `activation = "softmax"` (default) or `"sigmoid"`; shapes and targets as for
+//!   [`cross_entropy`](super::cross_entropy) and [`binary_cross_entropy`](super::binary_cross_entropy). The
+//!   paper's α is a pair of weights: `weights = { source = "fixed", values = [1 − α, α] }`.
+//! - Denominator: [`WeightSum`](crate::Denominator::WeightSum), without the focusing factor. The paper divides
+//!   by the number of positive anchors: a [`Constant`](crate::Denominator::Constant) can.
+//! - γ = 0 is cross-entropy. For 0 < γ < 1 the slope by p is infinite at p = 1, but not the one by z, which is
+//!   0 there: −ln p/q tends to 1, and is taken as 1 where q is 0.
+//! - Confidently wrong: q → 1, so that value and gradient are those of cross-entropy; never zero. Confidently
+//!   right: both vanish like q^(γ+1).
+//! - An absent class meets no pixel. All ignored: 0.
+//!
+//! Reference: Lin, Goyal, Girshick, He & Dollár 2017, "Focal loss for dense object detection", eq. 5.
+
+use super::{Pixel, PixelLoss};
+use crate::element::Element;
+use crate::stable::{Logistic, Softmax};
+
+/// Softmax focal loss.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Focal {
+    /// γ of the class `background`, and of the others; the same but for unified focal.
+    pub gamma: f64,
+    pub gamma_of_others: f64,
+    pub background: usize,
+}
+
+/// Sigmoid focal loss.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct BinaryFocal {
+    /// γ.
+    pub gamma: f64,
+}
+
+impl<T: Element> PixelLoss<T> for Focal {
+    fn pixel(&self, Pixel { z, y, w, loss, gradient, scratch, .. }: Pixel<'_, T>) {
+        let softmax = Softmax::new(z, gradient);
+        let pulls = &mut scratch[..z.len()];
+        for c in 0..z.len() {
+            let share = y.of(c);
+            if !(share > T::zero()) {
+                (loss[c], pulls[c]) = (T::zero(), T::zero());
+                continue;
+            }
+            let gamma = T::of(if c == self.background { self.gamma } else { self.gamma_of_others });
+            let (p, q) = (softmax.probability(gradient[c]), softmax.complement(c, gradient[c]));
+            let surprise = softmax.surprise(z[c]);
+            // At q = 0 the limits: q^γ is 0, or 1 for γ = 0, and −ln p/q is 1.
+            let faded = q.powf(gamma);
+            let ratio = if q > T::zero() { surprise / q } else { T::one() };
+            loss[c] = w.loss[c] * share * (faded * surprise);
+            pulls[c] = w.gradient[c] * share * (faded * (T::one() + gamma * p * ratio));
+        }
+        let total = pulls.iter().fold(T::zero(), |sum, &pull| sum + pull);
+        for (k, g) in gradient.iter_mut().enumerate() {
+            *g = softmax.probability(*g) * (total - pulls[k]) - pulls[k] * softmax.complement(k, *g);
+        }
+    }
+}
+
+impl<T: Element> PixelLoss<T> for BinaryFocal {
+    fn pixel(&self, Pixel { z, y, w, loss, gradient, .. }: Pixel<'_, T>) {
+        let gamma = T::of(self.gamma);
+        for c in 0..z.len() {
+            let at = Logistic::new(z[c]);
+            let (positive, negative) = (y.of(c), T::one() - y.of(c));
+            let faded_negative = at.sigmoid.powf(gamma);
+            let faded_positive = at.sigmoid_negated.powf(gamma);
+            loss[c] = w.loss[2 * c + 1] * positive * (faded_positive * at.softplus_negated)
+                + w.loss[2 * c] * negative * (faded_negative * at.softplus);
+
+            let up = faded_negative * (at.sigmoid + gamma * at.sigmoid_negated * at.softplus);
+            let down = faded_positive * (at.sigmoid_negated + gamma * at.sigmoid * at.softplus_negated);
+            gradient[c] = w.gradient[2 * c] * negative * up - w.gradient[2 * c + 1] * positive * down;
+        }
+    }
+}

@@ -1,0 +1,24 @@
+//! Focal Tversky: the Tversky loss of each class to the power 1/γ.
+//!
+//! ```text
+//! value     L_c = (1 − TI_c)^(1/γ),    TI_c = (TP + s)/(TP + α·FP + β·FN + s)
+//!           L = Σ_regions Σ_c w_c·L_c / Σ_regions Σ_c w_c
+//! ```
+//!
+//! γ > 0 (4/3); γ = 1 is [`tversky`](super::tversky). For γ > 1 the power lifts what classes cost that are nearly
+//! right, and its slope at TI = 1 is infinite: there, and only there, the sub-gradient 0 is taken.
+//!
+//! The paper sums over the classes; `denominator = "per_pixel"` does, the default is the mean. All else as for
+//! [`tversky`](super::tversky).
+//!
+//! Reference: Abraham & Khan 2019, "A novel focal Tversky loss function with improved attention U-Net for lesion
+//! segmentation", eq. 4.
+
+use super::tversky;
+use crate::families::overlap::Overlap;
+use crate::spec::{LossSpec, Number};
+
+pub(crate) fn overlap(spec: &LossSpec, classes: usize) -> Overlap {
+    let exponent = 1.0 / spec.number(Number::Gamma);
+    Overlap { exponents: vec![exponent; classes], ..tversky::overlap(spec, classes) }
+}

@@ -1,0 +1,49 @@
+//! LDAM: cross-entropy of scaled logits in which the true class must win by a margin, a wider one the rarer
+//! it is.
+//!
+//! ```text
+//! value     L = Σ_c w_c·y_c·(−ln softmax_c(t)),    t_c = s·(z_c − y_c·Δ_c),    Δ_c = Δ·(n_min/n_c)^(1/4)
+//! gradient  ∂L/∂z = s·∂L/∂t
+//! ```
+//!
+//! - Shapes, targets, weights: as for [`cross_entropy`](super::cross_entropy). n: the counts of the
+//!   [prior](crate::LossSpec::prior), n_min the smallest that is not 0; the paper's are the training set's,
+//!   `prior.source = "dataset"`. A class that the prior has not seen has the whole margin Δ.
+//! - Δ > 0 (0.5) is the margin of the rarest class, s > 0 (30) the scale. The paper applies them to cosines of
+//!   normalised features, which lie in ±1; for the logits of a plain net s = 1 is cross-entropy with margins.
+//! - Denominator: [`WeightSum`](crate::Denominator::WeightSum).
+//! - Confidently wrong: the gradient tends to ±s·w; never zero.
+//! - An absent class meets no pixel. All ignored: 0.
+//!
+//! Reference: Cao, Wei, Gaidon, Arechiga & Ma 2019, "Learning imbalanced datasets with label-distribution-aware
+//! margin loss", eqs. 12 and 13.
+
+use super::cross_entropy::CrossEntropy;
+use super::{Pixel, PixelLoss};
+use crate::element::Element;
+
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Ldam {
+    /// s.
+    pub scale: f64,
+}
+
+impl<T: Element> PixelLoss<T> for Ldam {
+    fn pixel(&self, Pixel { z, y, w, parameters, loss, gradient, scratch }: Pixel<'_, T>) {
+        let (scale, margins) = (T::of(self.scale), parameters);
+        let (t, scratch) = scratch.split_at_mut(z.len());
+        for (c, t) in t.iter_mut().enumerate() {
+            *t = scale * (z[c] - y.of(c) * margins[c]);
+        }
+        CrossEntropy::default().pixel(Pixel {
+            z: t,
+            y,
+            w,
+            parameters: &[],
+            loss,
+            gradient: &mut *gradient,
+            scratch,
+        });
+        gradient.iter_mut().for_each(|g| *g = *g * scale);
+    }
+}

@@ -1,0 +1,428 @@
+//! The one description of a loss, as it stands in configuration files, on the command line and in reports.
+
+mod validate;
+mod weights;
+
+pub use weights::{Absent, Normalise, PriorSpec, Scheme, Source, WeightSpec};
+
+use crate::counts::ClassCounts;
+use crate::error::{Error, Problem};
+use crate::kind::Kind;
+use crate::layout::Layout;
+use serde::{Deserialize, Serialize};
+
+const OPERATION: &str = "loss specification";
+
+/// A loss with all its options. Every key has a default; an unknown key is an error, and so is a key that
+/// the kind does not take ([`Kind::info`] lists those it does).
+///
+/// ```
+/// use segloss::{LossSpec, Source};
+///
+/// let spec = LossSpec::from_toml(r#"
+///     kind = "cross_entropy"
+///     ignore_index = 255
+///     [weights]
+///     source = "per_sample"
+///     scheme = "inverse_frequency"
+/// "#)?;
+/// assert_eq!(spec.weights.source, Source::PerSample);
+/// assert_eq!(LossSpec::from_json(&spec.to_json())?, spec);
+/// # Ok::<(), segloss::Error>(())
+/// ```
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct LossSpec {
+    /// Which loss.
+    pub kind: Kind,
+    /// Where the class axis of the logits lies.
+    pub layout: Layout,
+    /// The label of pixels that take no part. Absent: every pixel is valid.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ignore_index: Option<i64>,
+    /// s in [0, 1): every label gives s of its mass to all classes alike. The pixel keeps the weight of its
+    /// own label; see [`kinds::cross_entropy`](crate::kinds::cross_entropy).
+    pub label_smoothing: f64,
+    /// What the sum over pixels is divided by. Absent: [`Kind::default_denominator`].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub denominator: Option<Denominator>,
+    /// The activation threshold, or a shift of the logits that acts as one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub threshold: Option<Threshold>,
+    /// What makes probabilities of logits, where a kind has the choice.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub activation: Option<Activation>,
+    /// Over which pixels a kind sums or sorts before it divides.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub region: Option<Region>,
+    /// Which classes of a region count.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub classes: Option<Classes>,
+    /// The focusing exponent γ of focal, focal Tversky and unified focal.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub gamma: Option<f64>,
+    /// Tversky: the weight α of false positives.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub alpha: Option<f64>,
+    /// Tversky: the weight β of false negatives.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub beta: Option<f64>,
+    /// s, added to numerator and denominator of an overlap ratio.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub smooth: Option<f64>,
+    /// Top-k: the share of the valid pixels that is kept, the hardest ones.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub keep: Option<f64>,
+    /// Top-k: pixels with a smaller p_y than this are kept as well (OHEM).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub confidence: Option<f64>,
+    /// Poly-1: the weight ε of 1 − p_y.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub epsilon: Option<f64>,
+    /// LDAM: the margin Δ of the rarest class.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub margin: Option<f64>,
+    /// LDAM: the factor s of logits and margins.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub scale: Option<f64>,
+    /// Seesaw: the exponent of the mitigation factor (the paper's p).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mitigation: Option<f64>,
+    /// Seesaw: the exponent of the compensation factor (the paper's q).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub compensation: Option<f64>,
+    /// Unified focal: the share λ of the focal term.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mix: Option<f64>,
+    /// Unified focal: the weight δ of the rare classes and of false negatives.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub delta: Option<f64>,
+    /// Whether the sums of an overlap ratio are of squares (Milletari 2016) instead of p and y themselves.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub squared: Option<bool>,
+    /// Whether unified focal enhances the rare classes only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub asymmetric: Option<bool>,
+    /// Unified focal: the class that is not rare.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub background: Option<usize>,
+    /// The weight of each class.
+    pub weights: WeightSpec,
+    /// The class priors π of logit adjustment, seesaw, LDAM and `weights.absent = "prior"`.
+    #[serde(skip_serializing_if = "PriorSpec::is_default")]
+    pub prior: PriorSpec,
+    /// The pixel counts of a data set, for `source = "dataset"`: what `segloss weights --toml` prints.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub dataset: Option<ClassCounts>,
+    /// The parts of a combined loss.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub terms: Vec<Term>,
+}
+
+/// A part of a combined loss.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Term {
+    /// What its value and gradient are multiplied with.
+    #[serde(default = "one")]
+    pub factor: f64,
+    /// The loss. Layout and ignored index are those of the combined loss.
+    pub loss: LossSpec,
+}
+
+fn one() -> f64 {
+    1.0
+}
+
+/// What makes probabilities of logits.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Activation {
+    /// p = softmax(z): each pixel has one class.
+    #[default]
+    Softmax,
+    /// p = σ(z): every channel is a problem of its own, and classes may overlap.
+    Sigmoid,
+}
+
+/// Over which pixels a kind sums, or sorts, before it divides.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Region {
+    /// Over all images together.
+    #[default]
+    Batch,
+    /// Over each image by itself; images without a valid pixel are left out, the others averaged.
+    Image,
+}
+
+/// Which classes of a region count.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Classes {
+    /// All of them; what is predicted of an absent class is its false positives.
+    All,
+    /// Those with a target in the region.
+    Present,
+}
+
+/// What the sum over pixels is divided by.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Denominator {
+    /// Σ of the weights that multiply the pixels' targets: the weighted mean, as PyTorch's
+    /// `reduction="mean"` for class indices. (For soft targets PyTorch divides by the pixels.)
+    WeightSum,
+    /// The number of pixels that are not ignored.
+    ValidPixels,
+    /// Every entry of the loss map, ignored ones too: Keras' `sum_over_batch_size` (which, given an
+    /// `ignore_class`, divides by the valid pixels instead). A map has one entry a pixel, or one per pixel
+    /// and channel for the binary kinds.
+    Elements,
+    /// The number of images N.
+    Images,
+    /// Nothing: the value is the sum, the gradient that of each pixel's own loss.
+    PerPixel,
+    /// A number that stays the same for every batch.
+    Constant(f64),
+}
+
+/// The threshold of the source document (S1), or its sound form in logit space.
+///
+/// Every shift stands wherever a formula says z.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Threshold {
+    /// S1 to the letter: u = max(0, σ(z) + 0.5 − th). Not a loss once u ≥ 1; only for `document_binary`.
+    Document(f64),
+    /// z'_c = z_c − ln τ_c, so that arg max z' = arg max p/τ. For sigmoid channels each has a threshold th in
+    /// (0, 1) and z' = z − ln(th/(1 − th)), so that z' > 0 is σ(z) > th exactly.
+    LogitShift(Vec<f64>),
+    /// z'_c = z_c + t·ln π_c with the priors π of [`LossSpec::prior`]: trains towards the balanced error
+    /// (Menon et al. 2021, "Long-tail learning via logit adjustment", eq. 10). t = 1 is balanced softmax (Ren
+    /// et al. 2020, eq. 4). For sigmoid channels z' = z + t·ln(π/(1 − π)).
+    LogitAdjustment(f64),
+}
+
+impl LossSpec {
+    /// Reads a specification in TOML. Options are checked by [`Loss::new`](crate::Loss::new).
+    ///
+    /// # Errors
+    /// [`Problem::Syntax`] with the line and the keys that are known there.
+    pub fn from_toml(text: &str) -> Result<Self, Error> {
+        toml::from_str(text).map_err(|error| syntax(error.to_string()))
+    }
+
+    /// Reads a specification in JSON.
+    ///
+    /// # Errors
+    /// [`Problem::Syntax`] with line and column.
+    pub fn from_json(text: &str) -> Result<Self, Error> {
+        serde_json::from_str(text).map_err(|error| syntax(error.to_string()))
+    }
+
+    /// The specification as TOML, defaults written out.
+    pub fn to_toml(&self) -> String {
+        // Only maps with non-string keys or failing writers make these serialisers fail; a
+        // specification has neither.
+        toml::to_string(self).expect("a specification is plain data")
+    }
+
+    /// The specification as JSON, defaults written out.
+    pub fn to_json(&self) -> String {
+        serde_json::to_string(self).expect("a specification is plain data")
+    }
+
+    /// The denominator in force.
+    pub fn denominator(&self) -> Denominator {
+        self.denominator.unwrap_or(self.kind.default_denominator())
+    }
+
+    /// The activation in force.
+    pub fn activation(&self) -> Activation {
+        match self.kind.activation() {
+            Some(fixed) => fixed,
+            None => self.activation.unwrap_or_default(),
+        }
+    }
+
+    /// The region in force.
+    pub fn region(&self) -> Region {
+        self.region.unwrap_or_default()
+    }
+
+    /// Whether every channel is a binary problem of its own.
+    pub(crate) fn is_sigmoid(&self) -> bool {
+        self.activation() == Activation::Sigmoid
+    }
+
+    /// Whether weights come in (negative, positive) pairs, and the loss map has an entry per channel: the
+    /// sigmoid kinds that are sums over pixels.
+    pub(crate) fn has_pairs(&self) -> bool {
+        self.is_sigmoid() && self.kind.is_additive()
+    }
+
+    /// An option's value, or the default that the registry states.
+    pub(crate) fn number(&self, option: Number) -> f64 {
+        option.of(self).unwrap_or_else(|| self.kind.default_number(option))
+    }
+}
+
+/// The options that are plain numbers, by key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Number {
+    Gamma,
+    Alpha,
+    Beta,
+    Smooth,
+    Keep,
+    Confidence,
+    Epsilon,
+    Margin,
+    Scale,
+    Mitigation,
+    Compensation,
+    Mix,
+    Delta,
+}
+
+impl Number {
+    pub const ALL: [Self; 13] = [
+        Self::Gamma,
+        Self::Alpha,
+        Self::Beta,
+        Self::Smooth,
+        Self::Keep,
+        Self::Confidence,
+        Self::Epsilon,
+        Self::Margin,
+        Self::Scale,
+        Self::Mitigation,
+        Self::Compensation,
+        Self::Mix,
+        Self::Delta,
+    ];
+
+    /// The key in specifications.
+    pub fn key(self) -> &'static str {
+        match self {
+            Self::Gamma => "gamma",
+            Self::Alpha => "alpha",
+            Self::Beta => "beta",
+            Self::Smooth => "smooth",
+            Self::Keep => "keep",
+            Self::Confidence => "confidence",
+            Self::Epsilon => "epsilon",
+            Self::Margin => "margin",
+            Self::Scale => "scale",
+            Self::Mitigation => "mitigation",
+            Self::Compensation => "compensation",
+            Self::Mix => "mix",
+            Self::Delta => "delta",
+        }
+    }
+
+    pub fn of(self, spec: &LossSpec) -> Option<f64> {
+        match self {
+            Self::Gamma => spec.gamma,
+            Self::Alpha => spec.alpha,
+            Self::Beta => spec.beta,
+            Self::Smooth => spec.smooth,
+            Self::Keep => spec.keep,
+            Self::Confidence => spec.confidence,
+            Self::Epsilon => spec.epsilon,
+            Self::Margin => spec.margin,
+            Self::Scale => spec.scale,
+            Self::Mitigation => spec.mitigation,
+            Self::Compensation => spec.compensation,
+            Self::Mix => spec.mix,
+            Self::Delta => spec.delta,
+        }
+    }
+}
+
+fn syntax(message: String) -> Error {
+    Error { operation: OPERATION, problem: Problem::Syntax { message: message.trim_end().to_owned() } }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refused(text: &str) -> String {
+        LossSpec::from_toml(text).and_then(|spec| spec.validate()).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn every_key_has_a_default() {
+        assert_eq!(LossSpec::from_toml("").unwrap(), LossSpec::default());
+        assert_eq!(LossSpec::from_json("{}").unwrap(), LossSpec::default());
+        assert_eq!(LossSpec::default().kind, Kind::CrossEntropy);
+    }
+
+    #[test]
+    fn the_design_s_example_is_read() {
+        let spec = LossSpec::from_toml(
+            "kind = \"cross_entropy\"\nlayout = \"channels_last\"\nignore_index = 255\nlabel_smoothing = 0.0\n\
+             denominator = { constant = 1000.0 }\nthreshold = { logit_shift = [0.2, 0.3, 0.5] }\n\
+             [weights]\nsource = \"fixed\"\nvalues = [1.0, 2.0, 3.0]\nabsent = \"zero\"\nnormalise = \"mean_one\"",
+        )
+        .unwrap();
+        spec.validate().unwrap();
+        assert_eq!(spec.denominator(), Denominator::Constant(1000.0));
+        assert_eq!(LossSpec::from_toml(&spec.to_toml()).unwrap(), spec);
+        assert_eq!(LossSpec::from_json(&spec.to_json()).unwrap(), spec);
+    }
+
+    #[test]
+    fn unknown_keys_and_values_are_named() {
+        assert!(refused("gama = 2.0").contains("unknown field `gama`"));
+        assert!(refused("kind = \"cross_entropie\"").contains("cross_entropie"));
+        assert!(refused("[weights]\nsource = \"fixd\"").contains("fixd"));
+    }
+
+    #[test]
+    fn options_that_a_kind_cannot_use_are_refused() {
+        for (text, key) in [
+            ("threshold = { document = 0.5 }", "threshold.document"),
+            ("kind = \"document_binary\"\nthreshold = { document = 1.0 }", "threshold.document"),
+            ("kind = \"document_binary\"\nthreshold = { document = nan }", "threshold.document"),
+            ("kind = \"document_categorical\"\nthreshold = { logit_shift = [0.5] }", "threshold"),
+            ("kind = \"document_binary\"\nthreshold = { logit_shift = [0.5] }", "threshold.logit_shift"),
+            ("gamma = 2.0", "gamma"),
+            ("kind = \"focal\"\ngamma = -1.0", "gamma"),
+            ("kind = \"focal\"\ngamma = nan", "gamma"),
+            ("kind = \"unified_focal\"\ngamma = 1.0", "gamma"),
+            ("kind = \"top_k_cross_entropy\"\nkeep = 0.0", "keep"),
+            ("kind = \"tversky\"\nalpha = 0.0\nbeta = 0.0", "alpha"),
+            ("kind = \"dice\"\ndenominator = \"valid_pixels\"", "denominator"),
+            ("kind = \"dice\"\n[weights]\nsource = \"per_sample\"", "weights.source"),
+            ("kind = \"dice\"\nlabel_smoothing = 0.1", "label_smoothing"),
+            ("label_smoothing = 1.0", "label_smoothing"),
+            ("kind = \"combined\"", "terms"),
+            ("kind = \"combined\"\n[[terms]]\nloss = { kind = \"dice\", ignore_index = 3 }", "terms.loss"),
+            ("kind = \"combined\"\n[[terms]]\nloss = { kind = \"dice\", gamma = 3.0 }", "gamma"),
+            ("[prior]\nsource = \"map\"", "prior.source"),
+            ("[prior]\nsource = \"fixed\"\nvalues = [0.0, 1.0]", "prior.values"),
+            ("[weights]\nsource = \"ema\"\ndecay = 1.0", "weights.decay"),
+            (
+                "[weights]\nsource = \"per_batch\"\nscheme = { effective_number = 1.0 }",
+                "weights.scheme.effective_number",
+            ),
+            ("[dataset]\nvalid = 4.0\npixels = [5.0]\npresent_in = [4.0]", "dataset"),
+            ("kind = \"binary_cross_entropy\"\nthreshold = { logit_shift = [1.5] }", "threshold.logit_shift"),
+            ("threshold = { logit_shift = [0.0, 1.0] }", "threshold.logit_shift"),
+            ("denominator = { constant = 0.0 }", "denominator.constant"),
+            ("denominator = { constant = nan }", "denominator.constant"),
+            ("[weights]\nsource = \"fixed\"", "weights.values"),
+            ("[weights]\nsource = \"fixed\"\nvalues = [1.0, -1.0]", "weights.values"),
+            ("[weights]\nsource = \"fixed\"\nvalues = [1.0, inf]", "weights.values"),
+            ("[weights]\nvalues = [1.0, 1.0]", "weights.values"),
+            ("[weights]\nsource = \"per_batch\"\nabsent = { cap = 0.0 }", "weights.absent.cap"),
+            ("kind = \"document_categorical\"\n[weights]\nscheme = \"complement\"", "weights"),
+            ("kind = \"document_sigmoid\"\n[weights]\nsource = \"per_sample\"", "weights"),
+        ] {
+            assert!(refused(text).contains(&format!("`{key}`")), "{text}: {}", refused(text));
+        }
+    }
+}
