@@ -36,6 +36,7 @@
 
 mod census;
 mod class_prediction;
+mod distance;
 mod element;
 mod error;
 mod input;
@@ -54,6 +55,7 @@ mod weights;
 
 pub use census::Census;
 pub use class_prediction::class_prediction;
+pub use distance::signed_distances;
 pub use element::Element;
 pub use error::{Error, Problem};
 pub use input::Input;
