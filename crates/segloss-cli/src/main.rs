@@ -2,6 +2,7 @@
 //!
 //! Standard output is data; messages and progress go to standard error.
 
+mod border_map;
 mod eval;
 mod evaluate;
 mod exit;
@@ -44,6 +45,7 @@ enum Command {
     Train(train::TrainArgs),
     Evaluate(evaluate::EvaluateArgs),
     Predict(predict::PredictArgs),
+    BorderMap(border_map::BorderMapArgs),
 }
 
 fn main() -> ExitCode {
@@ -57,6 +59,7 @@ fn run(command: &Command) -> Result<(), Box<dyn Error>> {
         Command::Train(args) => args.run()?,
         Command::Evaluate(args) => args.run()?,
         Command::Predict(args) => args.run()?,
+        Command::BorderMap(args) => args.run()?,
     }
     Ok(())
 }

@@ -1,14 +1,14 @@
-//! What a training run shows on standard error.
+//! What long work shows on standard error.
 
 use std::io::{self, IsTerminal, Write};
 use std::ops::ControlFlow;
 
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use segloss_unet::run::LogRow;
 use segloss_unet::table::percent;
 use segloss_unet::train::{EpochReport, Progress, Start, StepReport};
 
-/// A bar where there is a terminal, else one line per epoch; nothing when quiet.
+/// Training: a bar where there is a terminal, else one line per epoch; nothing when quiet.
 pub struct Display {
     quiet: bool,
     /// Each epoch as a line of JSON on standard output.
@@ -20,13 +20,7 @@ pub struct Display {
 
 impl Display {
     pub fn new(quiet: bool, json: bool) -> Self {
-        let bar = if quiet || !io::stderr().is_terminal() {
-            ProgressBar::hidden()
-        } else {
-            // The template is a constant; a test draws with it.
-            ProgressBar::no_length().with_style(style().unwrap_or_else(|_| ProgressStyle::default_bar()))
-        };
-        Self { quiet, json, bar, failure: None }
+        Self { quiet, json, bar: bar(quiet, None), failure: None }
     }
 
     fn line(&self, text: &str) {
@@ -39,6 +33,16 @@ impl Display {
             self.bar.println(text);
         }
     }
+}
+
+/// A bar where there is a terminal, hidden elsewhere and when quiet.
+pub fn bar(quiet: bool, length: Option<u64>) -> ProgressBar {
+    if quiet || !io::stderr().is_terminal() {
+        return ProgressBar::hidden();
+    }
+    // The template is a constant; a test draws with it.
+    let style = style().unwrap_or_else(|_| ProgressStyle::default_bar());
+    ProgressBar::with_draw_target(length, ProgressDrawTarget::stderr()).with_style(style)
 }
 
 fn style() -> Result<ProgressStyle, indicatif::style::TemplateError> {

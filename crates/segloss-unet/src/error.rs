@@ -142,6 +142,15 @@ pub enum DataProblem {
         /// The colour type that came.
         colour: String,
     },
+    /// A picture of cells that is not an index picture.
+    #[error(
+        "a picture of cells must be a grey or palette PNG whose value is the number of its cell, \
+         this one is {colour}"
+    )]
+    NotACellPicture {
+        /// The colour type that came.
+        colour: String,
+    },
     /// Image and mask differ in size.
     #[error("is {mask_width}x{mask_height} pixels, its image {image_width}x{image_height}")]
     SizeMismatch {

@@ -10,9 +10,9 @@ use crate::error::{DataProblem, Error, Result};
 /// The largest image that is read, in pixels: 8192 × 8192. A hostile header cannot ask for more memory.
 pub const MAX_PIXELS: u64 = 8192 * 8192;
 
-/// An 8-bit picture, rows from the top, channels last.
+/// A picture of 8 bits or another number type, rows from the top, channels last.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Pixels {
+pub struct Pixels<T = u8> {
     /// Number of rows.
     pub height: usize,
     /// Number of columns.
@@ -20,7 +20,7 @@ pub struct Pixels {
     /// 1 (grey or class indices) or 3 (RGB).
     pub channels: usize,
     /// `height · width · channels` values.
-    pub data: Vec<u8>,
+    pub data: Vec<T>,
 }
 
 impl Pixels {
@@ -116,40 +116,85 @@ pub fn decode_image(bytes: &[u8], path: &Path) -> Result<Pixels> {
 /// [`Error::Data`] naming `path` if it is not a whole PNG, has colours instead of indices, or is larger
 /// than [`MAX_PIXELS`].
 pub fn decode_mask(bytes: &[u8], path: &Path) -> Result<Pixels> {
-    let broken =
-        |error: png::DecodingError| Error::data(path, DataProblem::Decode(one_line(&error.to_string())));
-    // The decoder is left to its default: no expansion of palettes, no scaling of few-bit greys.
-    let mut decoder = png::Decoder::new(Cursor::new(bytes));
-    let header = decoder.read_header_info().map_err(broken)?;
-    let (width, height) = (header.width, header.height);
-    let (colour, depth) = (header.color_type, header.bit_depth);
-    check_size(width, height, path)?;
-    let indexed = matches!(colour, png::ColorType::Grayscale | png::ColorType::Indexed);
-    if !indexed || depth == png::BitDepth::Sixteen {
-        let colour = format!("{}-bit {colour:?}", depth as u8);
-        return Err(Error::data(path, DataProblem::NotAnIndexPicture { colour }));
+    let not_a_mask = |colour| DataProblem::NotAnIndexPicture { colour };
+    let packed = Packed::decode(bytes, path, png::BitDepth::Eight, not_a_mask)?;
+    let (height, width) = (packed.height, packed.width);
+    Ok(Pixels { height, width, channels: 1, data: packed.unpack() })
+}
+
+/// Decodes a picture of cells: a PNG whose grey value (up to 16 bits) or palette index is the number of
+/// the cell that a pixel belongs to, verbatim.
+///
+/// # Errors
+/// Those of [`decode_mask`].
+pub fn decode_cells(bytes: &[u8], path: &Path) -> Result<Pixels<u16>> {
+    let not_cells = |colour| DataProblem::NotACellPicture { colour };
+    let packed = Packed::decode(bytes, path, png::BitDepth::Sixteen, not_cells)?;
+    let (height, width) = (packed.height, packed.width);
+    let data = match packed.depth {
+        png::BitDepth::Sixteen => {
+            packed.bytes.chunks_exact(2).map(|pair| u16::from_be_bytes([pair[0], pair[1]])).collect()
+        }
+        _ => packed.unpack().into_iter().map(u16::from).collect(),
+    };
+    Ok(Pixels { height, width, channels: 1, data })
+}
+
+/// The grey values or palette indices of a PNG as they are stored.
+struct Packed {
+    height: usize,
+    width: usize,
+    depth: png::BitDepth,
+    /// Bytes per row.
+    line: usize,
+    bytes: Vec<u8>,
+}
+
+impl Packed {
+    fn decode(
+        bytes: &[u8],
+        path: &Path,
+        deepest: png::BitDepth,
+        refusal: impl FnOnce(String) -> DataProblem,
+    ) -> Result<Self> {
+        let broken =
+            |error: png::DecodingError| Error::data(path, DataProblem::Decode(one_line(&error.to_string())));
+        // The decoder is left to its default: no expansion of palettes, no scaling of few-bit greys.
+        let mut decoder = png::Decoder::new(Cursor::new(bytes));
+        let header = decoder.read_header_info().map_err(broken)?;
+        let (width, height) = (header.width, header.height);
+        let (colour, depth) = (header.color_type, header.bit_depth);
+        check_size(width, height, path)?;
+        let indexed = matches!(colour, png::ColorType::Grayscale | png::ColorType::Indexed);
+        if !indexed || depth as u8 > deepest as u8 {
+            return Err(Error::data(path, refusal(format!("{}-bit {colour:?}", depth as u8))));
+        }
+        let mut reader = decoder.read_info().map_err(broken)?;
+        let line = reader.output_line_size(width).unwrap_or(width as usize);
+        let (width, height) = (width as usize, height as usize);
+        let mut bytes = vec![0; line * height];
+        reader.next_frame(&mut bytes).map_err(broken)?;
+        reader.finish().map_err(broken)?;
+        Ok(Self { height, width, depth, line, bytes })
     }
-    let mut reader = decoder.read_info().map_err(broken)?;
-    let (width, height) = (width as usize, height as usize);
-    let line = reader.output_line_size(width as u32).unwrap_or(width);
-    let mut packed = vec![0; line * height];
-    reader.next_frame(&mut packed).map_err(broken)?;
-    reader.finish().map_err(broken)?;
-    let bits = depth as usize;
-    let data = if bits == 8 {
-        packed
-    } else {
+
+    /// One value per byte, of up to 8 bits.
+    fn unpack(self) -> Vec<u8> {
+        let Self { width, depth, line, bytes, .. } = self;
+        let bits = depth as usize;
+        if bits >= 8 {
+            return bytes;
+        }
         // Several pixels per byte, the first in the high bits; every row begins a new byte.
         let mask = (1_u8 << bits) - 1;
         let per_byte = 8 / bits;
-        packed
+        bytes
             .chunks_exact(line)
             .flat_map(|row| {
                 (0..width).map(move |x| row[x / per_byte] >> (8 - bits - x % per_byte * bits) & mask)
             })
             .collect()
-    };
-    Ok(Pixels { height, width, channels: 1, data })
+    }
 }
 
 fn check_size(width: u32, height: u32, path: &Path) -> Result<()> {
@@ -186,7 +231,7 @@ mod tests {
         bytes
     }
 
-    fn problem(result: Result<Pixels>) -> String {
+    fn problem<T: std::fmt::Debug>(result: Result<T>) -> String {
         result.unwrap_err().to_string()
     }
 
@@ -218,6 +263,22 @@ mod tests {
         let text = problem(decode_mask(&rgb, Path::new("d/m.png")));
         assert!(text.starts_with("d/m.png: a mask must be an 8-bit grey or palette PNG"), "{text}");
         assert!(text.contains("8-bit Rgb") && text.contains("convert it"), "{text}");
+    }
+
+    #[test]
+    fn numbers_of_cells_have_up_to_16_bits() {
+        let path = Path::new("d/c.png");
+        let deep =
+            png_bytes(3, 1, png::ColorType::Grayscale, png::BitDepth::Sixteen, &[0, 7, 1, 0, 255, 255]);
+        assert_eq!(decode_cells(&deep, path).unwrap().data, [7, 256, 65_535]);
+        assert!(
+            problem(decode_mask(&deep, path)).contains("8-bit grey or palette PNG whose value is the class")
+        );
+        let bits = png_bytes(3, 1, png::ColorType::Grayscale, png::BitDepth::Four, &[0x3f, 0x10]);
+        assert_eq!(decode_cells(&bits, path).unwrap().data, [3, 15, 1]);
+        let rgb = png_bytes(1, 1, png::ColorType::Rgb, png::BitDepth::Eight, &[1, 2, 3]);
+        let text = problem(decode_cells(&rgb, path));
+        assert!(text.contains("value is the number of its cell, this one is 8-bit Rgb"), "{text}");
     }
 
     #[test]

@@ -34,6 +34,7 @@
 //! - Results are bit-identical for any number of threads.
 //! - A bad label, shape, weight or logit is an [`Error`] that names what was expected, what came and where.
 
+pub mod border;
 mod census;
 mod class_prediction;
 mod counts;
