@@ -591,12 +591,13 @@ fn the_running_average_is_observed_not_guessed() {
     let odd = Input::from_slices(&logits, &[2, 2], &odd).unwrap();
     assert!(loss.needs_history() && !per_batch.needs_history());
     assert_eq!(loss.value(&odd).unwrap(), per_batch.value(&odd).unwrap());
-    loss.observe(&loss.census(&even).unwrap());
-    loss.observe(&loss.census(&odd).unwrap());
+    loss.observe(&loss.census(&even).unwrap().counts());
+    loss.observe(&loss.census(&odd).unwrap().counts());
     // f = (0.75, 0.25).
     assert_eq!(loss.value(&odd).unwrap().effective_weights, ndarray::array![[1.0 / 1.5, 2.0]]);
     let mut restored = Loss::new(loss.spec().clone()).unwrap();
-    restored.restore(&loss.history());
+    assert!(restored.restore(&loss.history()));
+    assert!(!restored.clone().restore(&[loss.history(), loss.history()].concat()));
     assert_eq!(restored, loss);
 }
 
@@ -609,4 +610,13 @@ fn a_shift_of_all_classes_alike_is_none() {
         Loss::new(LossSpec { threshold, ..LossSpec::default() }).unwrap().value(&input).unwrap().value
     };
     assert!(near(value(Some(Threshold::LogitShift(vec![0.3; 2]))), value(None), 0.0));
+}
+
+/// A specification written out, defaults and all, is the same one.
+#[test]
+fn specifications_survive_their_files() {
+    for spec in specs() {
+        assert_eq!(LossSpec::from_toml(&spec.to_toml()).unwrap(), spec, "{}", spec.to_toml());
+        assert_eq!(LossSpec::from_json(&spec.to_json()).unwrap(), spec);
+    }
 }
