@@ -63,12 +63,8 @@ impl LossesArgs {
         let mut out = io::stdout().lock();
         if self.json {
             writeln!(out, "{}", serde_json::to_string_pretty(&infos).map_err(io::Error::from)?)?;
-        } else if self.kinds.is_empty() {
+        } else if self.short {
             infos.iter().try_for_each(|info| writeln!(out, "{:<22} {}", info.name, info.summary))?;
-            writeln!(
-                out,
-                "\nsegloss losses KIND… tells all about some of them: formula, options, reference."
-            )?;
         } else {
             infos.iter().try_for_each(|info| describe(&mut out, info))?;
         }
