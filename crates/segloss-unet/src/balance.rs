@@ -128,8 +128,9 @@ impl Balance {
         String::from_utf8(bytes).map_err(|error| failed(error.to_string()))
     }
 
-    /// Draws the shares of the classes, and the schemes' weights over them, as SVG. Both axes are logarithmic:
-    /// a scheme that is a power of the frequency is a straight line.
+    /// Draws the shares of the classes, and the schemes' weights over them, as SVG. Each scheme is scaled to
+    /// Σ f·w = 1, so that schemes of any size can be compared. Both axes are logarithmic: a scheme that is a
+    /// power of the frequency is a straight line.
     ///
     /// # Errors
     /// If the drawing fails.
@@ -190,13 +191,18 @@ impl Balance {
         floor: f64,
     ) -> Result<()> {
         let usable = |w: &f64| *w > 0.0 && w.is_finite();
-        let weights = || self.schemes.iter().flat_map(|scheme| &scheme.weights).copied().filter(usable);
+        let scaled = |scheme: &Weights| -> Vec<f64> {
+            let expected: f64 = scheme.weights.iter().zip(shares).map(|(w, f)| w * f).sum();
+            scheme.weights.iter().map(|w| w / expected).collect()
+        };
+        let weights = || self.schemes.iter().flat_map(scaled).filter(usable);
         let (low, high) = (weights().fold(f64::INFINITY, f64::min), weights().fold(0.0, f64::max));
         // Schemes of one weight for all still need an axis of some length.
         let (low, high) = if low < high { (low * 0.8, high * 1.25) } else { (0.1, 10.0) };
         let mut chart = ChartBuilder::on(area)
-            .caption("weight against share", ("sans-serif", 18))
+            .caption("weight against share, each scheme scaled to Σ f·w = 1", ("sans-serif", 18))
             .margin(12)
+            .margin_right(30)
             .x_label_area_size(36)
             .y_label_area_size(60)
             .build_cartesian_2d((floor..1.0).log_scale(), (low..high).log_scale())
@@ -211,8 +217,7 @@ impl Balance {
             .map_err(failed)?;
         for (number, scheme) in self.schemes.iter().enumerate() {
             let colour = Palette99::pick(number).to_rgba();
-            let mut points: Vec<(f64, f64)> =
-                shares.iter().copied().zip(scheme.weights.iter().copied()).collect();
+            let mut points: Vec<(f64, f64)> = shares.iter().copied().zip(scaled(scheme)).collect();
             points.retain(|(f, w)| *f > 0.0 && usable(w));
             points.sort_by(|a, b| a.0.total_cmp(&b.0));
             chart
@@ -223,7 +228,7 @@ impl Balance {
         }
         chart
             .configure_series_labels()
-            .position(SeriesLabelPosition::UpperRight)
+            .position(SeriesLabelPosition::LowerLeft)
             .background_style(WHITE.mix(0.8))
             .border_style(BLACK.mix(0.3))
             .label_font(("sans-serif", 13))
