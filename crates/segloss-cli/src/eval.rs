@@ -132,8 +132,9 @@ fn print<T: Number>(out: &mut impl Write, evaluation: &Evaluation) -> io::Result
         writeln!(out, "{class:>5} {:>11} {:>13.6} {:>13.6} {mean:>11}", sums.pixels, sums.weight, sums.loss)?;
     }
     for (number, term) in evaluation.terms.iter().enumerate() {
-        write!(out, "\nterm {} {:>16}", number + 1, T::of(term.value))?;
-        writeln!(out, "  = {} / {}", term.numerator, term.denominator)?;
+        let (n, value) = (number + 1, T::of(term.value));
+        let gap = if number == 0 { "\n" } else { "" };
+        writeln!(out, "{gap}term {n}  {value} = {} / {}", term.numerator, term.denominator)?;
     }
     if evaluation.effective_weights.is_empty() {
         return Ok(());

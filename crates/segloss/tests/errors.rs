@@ -194,6 +194,20 @@ fn what_a_kind_cannot_give_is_said() {
 }
 
 #[test]
+fn an_absent_class_that_counts_is_warned_of() {
+    let logits = [0.0_f64, 1.0, 0.5, 2.0, 0.0, -1.0];
+    let input = Input::from_slices(&logits, &[2, 3], &[0_u8, 1]).unwrap();
+    let warned = |text: &str| loss(text).value(&input).unwrap().warnings;
+    assert_eq!(warned("kind = 'dice'"), [segloss::Warning::AbsentCounted { classes: vec![2] }]);
+    assert!(warned("kind = 'dice'")[0].to_string().contains("no pixel of the batch is of class 2"));
+    for quiet in
+        ["kind = 'dice'\nclasses = 'present'", "kind = 'dice'\nsmooth = 1.0", "kind = 'generalized_dice'"]
+    {
+        assert_eq!(warned(quiet), [], "{quiet}");
+    }
+}
+
+#[test]
 fn sorted_kinds_see_a_bad_logit() {
     for kind in
         ["dice", "lovasz_softmax", "lovasz_hinge", "top_k_cross_entropy", "recall_cross_entropy", "boundary"]
