@@ -2,7 +2,7 @@
 
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
-use segloss::{Layout, LossSpec};
+use segloss::{Layout, LossSpec, Source};
 use std::ops::Range;
 
 /// A loss and an input for it.
@@ -18,6 +18,8 @@ pub struct Case {
     pub logits: Vec<f64>,
     /// What the pixels should be.
     pub target: Labels,
+    /// m, what each pixel counts for, (N, spatial…); 1 everywhere if there is none.
+    pub weight_map: Option<Vec<f64>>,
 }
 
 /// The target of a case.
@@ -137,6 +139,20 @@ impl Case {
         }
     }
 
+    /// m, what a pixel counts for.
+    pub fn mass(&self, n: usize, p: usize) -> f64 {
+        self.weight_map.as_ref().map_or(1.0, |map| map[n * self.grid.pixels() + p])
+    }
+
+    /// The same case, each pixel with a weight of its own: quarters from 0 to 2, one in nine of them 0.
+    #[must_use]
+    pub fn with_drawn_map(mut self, seed: u64) -> Self {
+        let mut rng = generator(seed, &format!("map of {}", self.name));
+        let pixels = self.grid.images * self.grid.pixels();
+        self.weight_map = Some((0..pixels).map(|_| 0.25 * f64::from(rng.random_range(0..=8u8))).collect());
+        self
+    }
+
     /// The same case with its arrays in another layout.
     pub fn relaid(&self, to: Layout) -> Self {
         let from = self.spec.layout;
@@ -160,6 +176,7 @@ impl Case {
             Labels::Indices(labels) => Labels::Indices(labels[of(pixels)].to_vec()),
             Labels::Distribution(y) => Labels::Distribution(y[of(pixels * classes)].to_vec()),
         };
+        part.weight_map = self.weight_map.as_ref().map(|map| map[of(pixels)].to_vec());
         part
     }
 }
@@ -210,7 +227,8 @@ pub fn draw(seed: u64, name: &str, spec: LossSpec, grid: Grid, form: TargetForm,
     let mut rng = generator(seed, name);
     let logits =
         (0..grid.len()).map(|_| f64::from((rng.random::<f64>() * 2.0 * spread - spread) as f32)).collect();
-    let mut case = Case { name: name.to_owned(), spec, logits, target: Labels::Indices(Vec::new()), grid };
+    let target = Labels::Indices(Vec::new());
+    let mut case = Case { name: name.to_owned(), spec, logits, target, grid, weight_map: None };
     let classes = case.grid.classes;
     let labels: Vec<i64> = (0..case.grid.images * case.grid.pixels())
         .map(|pixel| {
@@ -230,7 +248,12 @@ pub fn draw(seed: u64, name: &str, spec: LossSpec, grid: Grid, form: TargetForm,
         TargetForm::OneHot => case.target = Labels::Distribution(distribution(&case)),
         TargetForm::Soft => case.target = Labels::Distribution(softened(&case, &mut rng)),
     }
-    case
+    if needs_map(&case.spec) { case.with_drawn_map(seed) } else { case }
+}
+
+/// Whether the specification, or a term of it, cannot do without a weight for each pixel.
+fn needs_map(spec: &LossSpec) -> bool {
+    spec.weights.source == Source::Map || spec.terms.iter().any(|term| needs_map(&term.loss))
 }
 
 /// The target of a case as a distribution, laid out like its logits; all zero where it is ignored.

@@ -15,7 +15,13 @@ pub fn relative_to_max(got: &[f64], want: &[f64]) -> f64 {
 
 /// |got − want| / |want|; two zeros agree.
 pub fn relative(got: f64, want: f64) -> f64 {
-    relative_to_max(&[got], &[want])
+    relative_to(got, want, want.abs())
+}
+
+/// |got − want| / scale; two equal numbers agree at any scale.
+pub fn relative_to(got: f64, want: f64, scale: f64) -> f64 {
+    let apart = (got - want).abs();
+    if apart == 0.0 { 0.0 } else { apart / scale }
 }
 
 /// As [`relative_to_max`] over the finite entries of `want`; NaN and infinities must be met by their like.

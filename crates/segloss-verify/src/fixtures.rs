@@ -17,8 +17,8 @@ pub fn default_root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures")
 }
 
-/// The frameworks that fixtures come from, by folder.
-pub const FRAMEWORKS: [&str; 2] = ["tensorflow", "torch"];
+/// Where fixtures come from, by folder: frameworks, and the code that papers' authors published.
+pub const FRAMEWORKS: [&str; 6] = ["tensorflow", "torch", "monai", "optax", "keras", "papers"];
 
 /// The fixtures of a checkout.
 #[derive(Clone, Debug)]
@@ -37,7 +37,7 @@ pub struct Golden {
     pub value: f64,
     /// Its gradient, laid out like the logits.
     pub gradient: Vec<f64>,
-    /// Its loss map; with f64 only.
+    /// Its loss map, where there is one; with f64 only.
     pub map: Option<Vec<f64>>,
 }
 
@@ -133,7 +133,8 @@ impl Fixtures {
             Err(other) => return Err(other),
         };
         let logits = logits.iter().map(|&z| f64::from(z)).collect();
-        Ok(Case { name: folder.to_owned(), spec, grid, logits, target: labels })
+        let weight_map = self.wide_if_there::<f32>(&format!("{folder}/weight_map.npy"))?;
+        Ok(Case { name: folder.to_owned(), spec, grid, logits, target: labels, weight_map })
     }
 
     /// An array, widened to `f64` by the caller.
@@ -165,8 +166,8 @@ impl Fixtures {
             "f32" => (Precision::F32, self.wide::<f32>(&format!("{folder}/gradient_f32.npy"))?, None),
             "f64" => {
                 // Softmax kinds: the frameworks drop the class axis from the map, as segloss does.
-                let map = self.wide::<f64>(&format!("{folder}/map_f64.npy"))?;
-                (Precision::F64, self.wide::<f64>(&format!("{folder}/gradient_f64.npy"))?, Some(map))
+                let map = self.wide_if_there::<f64>(&format!("{folder}/map_f64.npy"))?;
+                (Precision::F64, self.wide::<f64>(&format!("{folder}/gradient_f64.npy"))?, map)
             }
             other => {
                 return Err(Trouble::malformed(named(&folder), format!("unknown precision {other}")));
@@ -177,6 +178,14 @@ impl Fixtures {
 
     fn wide<T: ReadableElement + Copy + Into<f64>>(&self, name: &str) -> Result<Vec<f64>, Trouble> {
         Ok(self.array::<T>(name)?.iter().map(|&x| x.into()).collect())
+    }
+
+    /// The same of a file that not every case has. `SHA256SUMS` knows whether it should be there.
+    fn wide_if_there<T: ReadableElement + Copy + Into<f64>>(
+        &self,
+        name: &str,
+    ) -> Result<Option<Vec<f64>>, Trouble> {
+        if self.root.join(name).exists() { self.wide::<T>(name).map(Some) } else { Ok(None) }
     }
 }
 

@@ -1,12 +1,18 @@
-//! The cases that every kind goes through: source × scheme × layout × form of target in full, the other
-//! options drawn for each from the run's seed.
+//! The cases that every kind goes through.
+//!
+//! The options of a kind have far more combinations than there is time for. Each option is dealt from a deck
+//! of its values of its own, shuffled again whenever it runs out: every value comes up equally often, beside
+//! ever other values of the others. Source and scheme of the weights are one deck of pairs.
 
-use crate::case::{Case, Grid, TargetForm, draw, generator};
-use crate::textbook::is_binary;
+use crate::case::{Case, Grid, Labels, TargetForm, draw, generator};
+use crate::textbook::{has_pairs, is_sigmoid};
 use rand::RngExt;
+use rand_chacha::ChaCha8Rng;
 use segloss::{
-    Absent, Denominator, Kind, Layout, LossSpec, Normalise, Scheme, Source, Threshold, WeightSpec,
+    Absent, Activation, ClassCounts, Classes, Denominator, Kind, Layout, LossSpec, Normalise, PriorSpec,
+    Region, Scheme, Source, Term, Threshold, WeightSpec,
 };
+use std::collections::BTreeMap;
 
 /// How much to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -24,29 +30,33 @@ pub const LAYOUTS: [Layout; 2] = [Layout::ChannelsFirst, Layout::ChannelsLast];
 pub const IGNORED: i64 = 255;
 
 /// Logits of drawn cases lie in ± this. The document's S1 gets less: there a larger logit breaks it.
-pub fn spread(kind: Kind) -> f64 {
-    if kind == Kind::DocumentBinary { 1.2 } else { 4.0 }
+pub fn spread(spec: &LossSpec) -> f64 {
+    if has_term(spec, |kind| kind == Kind::DocumentBinary) { 1.2 } else { 4.0 }
 }
 
-/// Source and scheme of the weights, as far as a kind takes them.
-pub fn weightings(kind: Kind) -> Vec<(Source, Scheme)> {
-    use Scheme::{Complement, InverseFrequency, MedianFrequency};
-    let plain = (Source::None, Scheme::default());
-    let scoped = [Source::PerBatch, Source::PerSample];
-    match kind {
-        Kind::CrossEntropy | Kind::BinaryCrossEntropy => [plain, (Source::Fixed, Scheme::default())]
-            .into_iter()
-            .chain(scoped.into_iter().flat_map(|source| {
-                [Complement, InverseFrequency, MedianFrequency].map(|scheme| (source, scheme))
-            }))
-            .collect(),
-        Kind::DocumentBinary | Kind::DocumentCategorical => {
-            [Source::None, Source::PerBatch, Source::PerSample]
-                .map(|source| (source, Scheme::default()))
-                .to_vec()
-        }
-        Kind::DocumentSigmoid => vec![plain],
-    }
+/// Whether the loss, or a term of it, is of such a kind.
+pub fn has_term(spec: &LossSpec, is: impl Fn(Kind) -> bool + Copy) -> bool {
+    is(spec.kind) || spec.terms.iter().any(|term| has_term(&term.loss, is))
+}
+
+/// Whether a pixel must be of one class.
+pub fn is_hard(kind: Kind) -> bool {
+    use Kind::{Boundary, LovaszHinge, LovaszSoftmax, TopKCrossEntropy};
+    matches!(kind, Boundary | LovaszHinge | LovaszSoftmax | TopKCrossEntropy)
+}
+
+/// Whether the loss is a ratio, or a sort, for each class of a region, and no sum over pixels.
+pub fn is_of_regions(kind: Kind) -> bool {
+    use Kind::{Dice, FocalTversky, GeneralizedDice, Jaccard, LovaszHinge, LovaszSoftmax, Tversky};
+    matches!(
+        kind,
+        Dice | Jaccard | GeneralizedDice | Tversky | FocalTversky | LovaszSoftmax | LovaszHinge
+    )
+}
+
+/// The forms of target that a loss takes.
+pub fn forms(spec: &LossSpec) -> &'static [TargetForm] {
+    if has_term(spec, is_hard) { &[TargetForm::Indices, TargetForm::OneHot] } else { &TargetForm::ALL }
 }
 
 /// Every kind's cases, kind by kind.
@@ -56,87 +66,351 @@ pub fn cases(seed: u64, effort: Effort) -> impl Iterator<Item = Case> {
 
 /// The cases of one kind.
 pub fn of_kind(seed: u64, effort: Effort, kind: Kind) -> Vec<Case> {
-    let rounds = if effort == Effort::Quick { 1 } else { 6 };
-    let mut cases = Vec::new();
-    for (source, scheme) in weightings(kind) {
-        for layout in LAYOUTS {
-            for form in TargetForm::ALL {
-                for round in 0..rounds {
-                    cases.push(one(seed, kind, source, scheme, layout, form, round));
-                }
+    let count = match (effort, kind.info().options.len()) {
+        (Effort::Quick, ..4) => 8,
+        (Effort::Quick, _) => 20,
+        (Effort::Default, ..4) => 48,
+        (Effort::Default, _) => 120,
+    };
+    let mut deal = Deal::new(seed, kind.name());
+    (0..count).map(|i| one(&mut deal, seed, kind, i)).collect()
+}
+
+/// Specifications of a kind for some number of classes, dealt for a purpose of its own.
+pub fn specs(seed: u64, purpose: &str, kind: Kind, classes: usize, count: usize) -> Vec<LossSpec> {
+    let mut deal = Deal::new(seed, &format!("{} for {purpose}", kind.name()));
+    let mut one = || {
+        let layout = deal.of("layout", &LAYOUTS);
+        let activation = deal.of("activation", &[None, Some(Activation::Sigmoid)]);
+        let activation = activation.filter(|_| kind.info().takes("activation"));
+        let spec = match kind {
+            Kind::Combined => combined(&mut deal, classes),
+            _ => options(&mut deal, kind, activation, classes),
+        };
+        LossSpec { layout, ignore_index: Some(IGNORED), ..spec }
+    };
+    (0..count).map(|_| one()).collect()
+}
+
+fn one(deal: &mut Deal, seed: u64, kind: Kind, i: usize) -> Case {
+    let layout = deal.of("layout", &LAYOUTS);
+    let ignore_index = deal.of("ignore_index", &[None, Some(IGNORED)]);
+    let activation = deal.of("activation", &[None, Some(Activation::Softmax), Some(Activation::Sigmoid)]);
+    let activation = activation.filter(|_| kind.info().takes("activation"));
+    let sigmoid = is_sigmoid(&LossSpec { kind, activation, ..LossSpec::default() });
+    let (images, classes, spatial) = match sigmoid {
+        true => deal.of::<Sizes>(
+            "channels",
+            &[(2, 1, &[3, 2]), (2, 3, &[3, 2]), (1, 2, &[7]), (2, 2, &[2, 1, 3])],
+        ),
+        false => deal.of::<Sizes>(
+            "classes",
+            &[(2, 3, &[3, 2]), (1, 2, &[7]), (3, 4, &[2, 2]), (2, 3, &[2, 1, 3])],
+        ),
+    };
+    let spec = match kind {
+        Kind::Combined => combined(deal, classes),
+        _ => options(deal, kind, activation, classes),
+    };
+    let spec = LossSpec { layout, ignore_index, ..spec };
+    let form = match forms(&spec) {
+        hard @ [_, _] => deal.of("hard form", hard),
+        all => deal.of("form", all),
+    };
+    let name = format!("{}/{i}/{layout:?}/{form:?}", kind.name()).to_lowercase();
+    let spread = spread(&spec);
+    let mut case = draw(seed, &name, spec, Grid::new(images, classes, spatial), form, spread);
+    if case.weight_map.is_none() && deal.of("map", &[false, false, true]) {
+        case = case.with_drawn_map(seed);
+    }
+    match deal.of("labels", &[Oddity::None, Oddity::None, Oddity::AbsentClass, Oddity::Twins, Oddity::Void]) {
+        Oddity::None => {}
+        Oddity::AbsentClass => case.absent(),
+        Oddity::Twins => case.twins(),
+        Oddity::Void => case.void(),
+    }
+    case
+}
+
+/// (images, classes, spatial).
+type Sizes = (usize, usize, &'static [usize]);
+
+/// What rarely comes of drawing labels pixel by pixel.
+#[derive(Clone, Copy)]
+enum Oddity {
+    None,
+    AbsentClass,
+    Twins,
+    Void,
+}
+
+impl Case {
+    /// Hands the last class's pixels to the first, where a pixel has one class.
+    fn absent(&mut self) {
+        if let Labels::Indices(labels) = &mut self.target {
+            let last = self.grid.classes.max(2) as i64 - 1;
+            labels.iter_mut().filter(|label| **label == last).for_each(|label| *label = 0);
+        }
+    }
+
+    /// Makes pixels equal, two by two, logits and label: ties for whatever sorts.
+    fn twins(&mut self) {
+        let pixels = self.grid.pixels();
+        for (n, p, c) in self.grid.entries().filter(|&(_, p, _)| p % 2 == 1) {
+            let (to, from) = (self.at(n, c, p), self.at(n, c, p - 1));
+            self.logits[to] = self.logits[from];
+            match &mut self.target {
+                Labels::Indices(labels) => labels[n * pixels + p] = labels[n * pixels + p - 1],
+                Labels::Distribution(y) => y[to] = y[from],
             }
         }
     }
-    cases
+
+    /// Ignores the last image, where there is another and labels can say so.
+    fn void(&mut self) {
+        let pixels = self.grid.pixels();
+        if let (Labels::Indices(labels), Some(ignored), 2..) =
+            (&mut self.target, self.spec.ignore_index, self.grid.images)
+        {
+            let last = labels.len() - pixels;
+            labels[last..].fill(ignored);
+        }
+    }
 }
 
-fn one(
-    seed: u64,
-    kind: Kind,
-    source: Source,
-    scheme: Scheme,
-    layout: Layout,
-    form: TargetForm,
-    round: usize,
-) -> Case {
-    let name = format!("{}/{source:?}/{scheme:?}/{layout:?}/{form:?}/{round}", kind.name()).to_lowercase();
-    let mut rng = generator(seed, &format!("options of {name}"));
-    let mut pick = |n: usize| rng.random_range(0..n);
-    let grids: &[(usize, usize, &[usize])] = match is_binary(kind) {
-        true => &[(2, 1, &[3, 2]), (2, 3, &[3, 2]), (1, 2, &[7]), (2, 2, &[2, 1, 3])],
-        false => &[(2, 3, &[3, 2]), (1, 2, &[7]), (3, 4, &[2, 2]), (2, 3, &[2, 1, 3])],
+/// A sum of two or three losses, one of them nested now and then.
+fn combined(deal: &mut Deal, classes: usize) -> LossSpec {
+    // S1 is defined for small logits only, which would leave the others little to do.
+    let others: Vec<Kind> = Kind::ALL
+        .into_iter()
+        .filter(|kind| ![Kind::Combined, Kind::DocumentBinary].contains(kind))
+        .collect();
+    let count = deal.of("terms", &[2, 2, 3]);
+    let terms = (0..count)
+        .map(|_| {
+            let kind = deal.of("term", &others);
+            let activation = deal.of("activation", &[None, Some(Activation::Sigmoid)]);
+            let activation = activation.filter(|_| kind.info().takes("activation"));
+            let loss = options(deal, kind, activation, classes);
+            let nested = LossSpec {
+                kind: Kind::Combined,
+                terms: vec![Term { factor: 0.75, loss: loss.clone() }],
+                ..LossSpec::default()
+            };
+            let loss = if deal.of("nested", &[false, false, false, true]) { nested } else { loss };
+            Term { factor: deal.of("factor", &[1.0, 0.25, 2.0]), loss }
+        })
+        .collect();
+    LossSpec { kind: Kind::Combined, terms, ..LossSpec::default() }
+}
+
+/// A specification of this kind with all its options dealt.
+fn options(deal: &mut Deal, kind: Kind, activation: Option<Activation>, classes: usize) -> LossSpec {
+    let info = kind.info();
+    let takes = |key: &str| info.takes(key);
+    let mut spec = LossSpec { kind, activation, ..LossSpec::default() };
+    spec.region = deal.maybe(takes("region"), "region", &[Region::Batch, Region::Image]);
+    spec.classes = deal.maybe(takes("classes"), "present", &[Classes::All, Classes::Present]);
+    spec.squared = deal.maybe(takes("squared"), "squared", &[false, true]);
+    spec.asymmetric = deal.maybe(takes("asymmetric"), "asymmetric", &[false, true]);
+    let any_class: Vec<usize> = (0..classes).collect();
+    spec.background = deal.maybe(takes("background"), "background", &any_class);
+    let gammas: &[f64] = match kind {
+        Kind::UnifiedFocal => &[0.0, 0.3, 0.8],
+        Kind::FocalTversky => &[0.5, 1.0, 2.0],
+        _ => &[0.0, 0.5, 1.0, 3.5],
     };
-    let (images, classes, spatial) = grids[pick(grids.len())];
-    let takes_weights = matches!(kind, Kind::CrossEntropy | Kind::BinaryCrossEntropy);
-    let columns = if is_binary(kind) { 2 * classes } else { classes };
-    let weights = match takes_weights {
-        false => WeightSpec { source, ..WeightSpec::default() },
-        true => WeightSpec {
-            source,
-            scheme,
-            values: match source {
-                Source::Fixed => (0..columns).map(|_| 0.25 * (1 + pick(12)) as f64).collect(),
-                _ => Vec::new(),
-            },
-            absent: [Absent::Zero, Absent::LargestPresent, Absent::Cap(1.5)][pick(3)],
-            normalise: [Normalise::None, Normalise::MeanOne, Normalise::ExpectedOne, Normalise::SumOne]
-                [pick(4)],
-        },
-    };
-    let threshold = match (kind, pick(2)) {
-        (Kind::CrossEntropy, 1) => {
-            Some(Threshold::LogitShift((0..classes).map(|_| 0.1 * (1 + pick(9)) as f64).collect()))
+    spec.gamma = deal.maybe(takes("gamma"), "gamma", gammas);
+    spec.smooth = deal.maybe(takes("smooth"), "smooth", &[0.0, 0.1, 1.0]);
+    spec.keep = deal.maybe(takes("keep"), "keep", &[0.25, 0.5, 0.8, 1.0]);
+    spec.epsilon = deal.maybe(takes("epsilon"), "epsilon", &[-1.0, 0.0, 2.5]);
+    spec.margin = deal.maybe(takes("margin"), "margin", &[0.1, 1.0]);
+    spec.scale = deal.maybe(takes("scale"), "scale", &[1.0, 5.0]);
+    spec.mitigation = deal.maybe(takes("mitigation"), "mitigation", &[0.0, 1.3]);
+    spec.compensation = deal.maybe(takes("compensation"), "compensation", &[0.0, 0.5]);
+    spec.mix = deal.maybe(takes("mix"), "mix", &[0.0, 0.3, 1.0]);
+    spec.delta = deal.maybe(takes("delta"), "delta", &[0.0, 0.3, 1.0]);
+    if takes("alpha") {
+        let prices = [None, Some((0.5, 0.5)), Some((1.0, 0.0)), Some((0.0, 1.0)), Some((2.0, 0.25))];
+        let prices = deal.of("prices", &prices);
+        (spec.alpha, spec.beta) = (prices.map(|(alpha, _)| alpha), prices.map(|(_, beta)| beta));
+    }
+    if takes("label_smoothing") {
+        spec.label_smoothing = deal.of("label_smoothing", &[0.0, 0.0, 0.1, 0.4]);
+    }
+    if takes("confidence") && spec.label_smoothing == 0.0 {
+        spec.confidence = deal.maybe(true, "confidence", &[0.3, 0.6]);
+    }
+    spec.denominator = takes("denominator").then(|| denominator(deal, kind)).flatten();
+    spec.threshold = takes("threshold").then(|| threshold(deal, &spec, classes)).flatten();
+    if takes("prior") {
+        spec.prior = prior(deal, classes);
+    }
+    if takes("weights") {
+        spec.weights = weights(deal, &spec, classes);
+    }
+    let sources = [spec.weights.source, spec.prior.source];
+    spec.dataset = sources.contains(&Source::Dataset).then(|| dataset(deal, &spec, classes));
+    spec
+}
+
+fn denominator(deal: &mut Deal, kind: Kind) -> Option<Denominator> {
+    use Denominator::{Constant, Elements, Images, PerPixel, ValidPixels, WeightSum};
+    match is_of_regions(kind) {
+        true => deal.maybe(true, "denominator of regions", &[WeightSum, Images, PerPixel, Constant(1.5)]),
+        false => {
+            let all = [WeightSum, ValidPixels, Elements, Images, PerPixel, Constant(37.5)];
+            deal.maybe(true, "denominator", &all)
         }
-        (Kind::BinaryCrossEntropy, 1) => {
-            Some(Threshold::LogitShift((0..classes).map(|_| 0.1 * (1 + pick(9)) as f64).collect()))
+    }
+}
+
+fn threshold(deal: &mut Deal, spec: &LossSpec, classes: usize) -> Option<Threshold> {
+    if spec.kind == Kind::DocumentBinary {
+        return deal.maybe(true, "document threshold", &[0.45, 0.5, 0.6]).map(Threshold::Document);
+    }
+    match deal.of("threshold", &["none", "shift", "adjustment"]) {
+        "shift" => {
+            let tenths = || deal.any(1..10) as f64 / 10.0;
+            Some(Threshold::LogitShift(std::iter::repeat_with(tenths).take(classes).collect()))
         }
-        (Kind::DocumentBinary, 1) => Some(Threshold::Document([0.45, 0.5, 0.6][pick(3)])),
+        "adjustment" => Some(Threshold::LogitAdjustment(deal.of("adjustment", &[1.0, 0.5, -0.25]))),
         _ => None,
+    }
+}
+
+fn prior(deal: &mut Deal, classes: usize) -> PriorSpec {
+    use Source::{Dataset, Ema, Fixed, PerBatch, PerSample};
+    let source = deal.of("prior", &[PerBatch, PerSample, Dataset, Fixed, Ema]);
+    let values = match source {
+        Fixed => (0..classes).map(|_| deal.any(1..10) as f64 / 10.0).collect(),
+        _ => Vec::new(),
     };
-    let denominator = [
-        None,
-        Some(Denominator::WeightSum),
-        Some(Denominator::ValidPixels),
-        Some(Denominator::Elements),
-        Some(Denominator::Images),
-        Some(Denominator::PerPixel),
-        Some(Denominator::Constant(37.5)),
-    ][pick(7)];
-    let ignore_index = (pick(2) == 0).then_some(IGNORED);
-    let spec = LossSpec { kind, layout, ignore_index, denominator, threshold, weights };
-    draw(seed, &name, spec, Grid::new(images, classes, spatial), form, spread(kind))
+    PriorSpec { source, values }
+}
+
+/// Source and scheme of the weights, as far as a kind takes them.
+pub fn weightings(kind: Kind) -> Vec<(Source, Scheme)> {
+    let plain = |source| (source, Scheme::default());
+    match kind {
+        Kind::DocumentBinary | Kind::DocumentCategorical => {
+            [Source::None, Source::PerBatch, Source::PerSample].map(plain).to_vec()
+        }
+        _ if !kind.info().takes("weights") => vec![plain(Source::None)],
+        _ => {
+            let counted = [Source::Dataset, Source::PerBatch, Source::PerSample, Source::Ema];
+            let pairs = counted.into_iter().flat_map(|source| SCHEMES.map(|scheme| (source, scheme)));
+            [Source::None, Source::Fixed, Source::Map].map(plain).into_iter().chain(pairs).collect()
+        }
+    }
+}
+
+/// Every scheme.
+pub const SCHEMES: [Scheme; 8] = [
+    Scheme::InverseFrequency,
+    Scheme::Complement,
+    Scheme::InverseSqrt,
+    Scheme::Power(1.5),
+    Scheme::MedianFrequency,
+    Scheme::Enet,
+    Scheme::EffectiveNumber(0.9),
+    Scheme::DocumentScalar,
+];
+
+fn weights(deal: &mut Deal, spec: &LossSpec, classes: usize) -> WeightSpec {
+    let (mut source, scheme) = deal.of("weights", &weightings(spec.kind));
+    if !spec.kind.info().takes("prior") {
+        return WeightSpec { source, ..WeightSpec::default() };
+    }
+    if source == Source::PerSample && is_of_regions(spec.kind) && spec.region != Some(Region::Image) {
+        // One region over the batch takes one row of weights.
+        source = Source::PerBatch;
+    }
+    let columns = if has_pairs(spec) { 2 * classes } else { classes };
+    let values = match source {
+        Source::Fixed => (0..columns).map(|_| deal.any(1..13) as f64 / 4.0).collect(),
+        _ => Vec::new(),
+    };
+    let own = spec.kind == Kind::GeneralizedDice && source == Source::None;
+    let mut absent =
+        deal.of("absent", &[Absent::Zero, Absent::LargestPresent, Absent::Cap(1.5), Absent::Prior]);
+    // A prior of each image is none of the batch, and Sudre's own weight knows of no prior at all.
+    let one_for_all = spec.prior.source == Source::PerSample && source != Source::PerSample;
+    if absent == Absent::Prior && (own || one_for_all) {
+        absent = Absent::LargestPresent;
+    }
+    let rules = [Normalise::None, Normalise::MeanOne, Normalise::ExpectedOne, Normalise::SumOne];
+    let normalise = deal.of("normalise", &rules);
+    WeightSpec { source, scheme, values, absent, normalise, ..WeightSpec::default() }
+}
+
+/// Counts as of a data set: some hundred pixels, now and then none of the last class.
+fn dataset(deal: &mut Deal, spec: &LossSpec, classes: usize) -> ClassCounts {
+    let mut pixels: Vec<f64> = (0..classes).map(|_| deal.any(1..200) as f64).collect();
+    if classes > 1 && deal.of("dataset", &[false, true]) {
+        pixels[classes - 1] = 0.0;
+    }
+    let valid = match is_sigmoid(spec) {
+        true => 400.0,
+        false => pixels.iter().sum(),
+    };
+    // Between all pixels of the class and all there are.
+    let among = |pixels: f64| if pixels > 0.0 { (pixels + valid) / 2.0 } else { 0.0 };
+    ClassCounts {
+        valid,
+        present_in: pixels.iter().map(|&pixels| among(pixels)).collect(),
+        others_in: pixels.iter().map(|&pixels| among(valid - pixels)).collect(),
+        pixels,
+    }
+}
+
+/// Deals the values of options.
+struct Deal {
+    rng: ChaCha8Rng,
+    /// For each option the places of the values that are left of its deck.
+    decks: BTreeMap<&'static str, Vec<usize>>,
+}
+
+impl Deal {
+    fn new(seed: u64, kind: &str) -> Self {
+        Self { rng: generator(seed, &format!("options of {kind}")), decks: BTreeMap::new() }
+    }
+
+    /// The next value of an option.
+    fn of<T: Clone>(&mut self, option: &'static str, values: &[T]) -> T {
+        let deck = self.decks.entry(option).or_default();
+        // A deck may serve lists of several lengths: a term has other choices than the next.
+        deck.retain(|&place| place < values.len());
+        if deck.is_empty() {
+            deck.extend(0..values.len());
+            for i in (1..deck.len()).rev() {
+                deck.swap(i, self.rng.random_range(0..=i));
+            }
+        }
+        values[deck.pop().unwrap_or(0)].clone()
+    }
+
+    /// Absent, or one of the values; absent where the option is not taken.
+    fn maybe<T: Clone>(&mut self, takes: bool, option: &'static str, values: &[T]) -> Option<T> {
+        let choices: Vec<Option<T>> = std::iter::once(None).chain(values.iter().cloned().map(Some)).collect();
+        if takes { self.of(option, &choices) } else { None }
+    }
+
+    /// Any number of a range.
+    fn any(&mut self, range: std::ops::Range<usize>) -> usize {
+        self.rng.random_range(range)
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::collections::BTreeSet;
 
     #[test]
     fn every_kind_has_cases_that_its_specification_allows() {
         for kind in Kind::ALL {
-            let cases = of_kind(1, Effort::Quick, kind);
-            assert!(!cases.is_empty(), "{kind:?}");
-            for case in cases {
+            for case in of_kind(1, Effort::Default, kind) {
                 segloss::Loss::new(case.spec.clone())
                     .unwrap_or_else(|error| panic!("{}: {error}", case.name));
             }
@@ -146,7 +420,48 @@ mod tests {
     #[test]
     fn names_are_unique() {
         let names: Vec<String> = cases(1, Effort::Default).map(|case| case.name).collect();
-        let unique: std::collections::BTreeSet<&String> = names.iter().collect();
+        let unique: BTreeSet<&String> = names.iter().collect();
         assert_eq!(unique.len(), names.len());
+    }
+
+    /// The name of an enum's variant.
+    fn variant(value: impl std::fmt::Debug) -> String {
+        let text = format!("{value:?}");
+        text.split(['(', ' ']).next().unwrap_or_default().to_owned()
+    }
+
+    /// Whatever the seed: a value that no case has is a value that nobody checks.
+    #[test]
+    fn every_value_of_every_option_occurs() {
+        for seed in [1, 2] {
+            for kind in Kind::ALL.into_iter().filter(|kind| kind.info().takes("prior")) {
+                let cases = of_kind(seed, Effort::Default, kind);
+                let seen = |of: &dyn Fn(&LossSpec) -> String| -> BTreeSet<String> {
+                    cases.iter().map(|case| of(&case.spec)).collect()
+                };
+                let takes = |key: &str| usize::from(kind.info().takes(key));
+                for (option, wanted, found) in [
+                    ("weights.source", 7, seen(&|spec| variant(spec.weights.source))),
+                    ("weights.scheme", 8, seen(&|spec| variant(spec.weights.scheme))),
+                    ("weights.absent", 4, seen(&|spec| variant(spec.weights.absent))),
+                    ("weights.normalise", 4, seen(&|spec| variant(spec.weights.normalise))),
+                    ("prior.source", 5, seen(&|spec| variant(spec.prior.source))),
+                    ("threshold", 3, seen(&|spec| spec.threshold.as_ref().map_or(String::new(), variant))),
+                    ("activation", 1 + 2 * takes("activation"), seen(&|spec| format!("{:?}", spec.activation))),
+                    ("region", 1 + 2 * takes("region"), seen(&|spec| format!("{:?}", spec.region))),
+                    ("classes", 1 + 2 * takes("classes"), seen(&|spec| format!("{:?}", spec.classes))),
+                    (
+                        "denominator",
+                        1 + takes("denominator") * if is_of_regions(kind) { 4 } else { 6 },
+                        seen(&|spec| format!("{:?}", spec.denominator)),
+                    ),
+                ] {
+                    let wanted = if option.starts_with("weights") { takes("weights") * (wanted - 1) + 1 } else { wanted };
+                    assert_eq!(found.len(), wanted, "{} {option} with seed {seed}: {found:?}", kind.name());
+                }
+                let maps = cases.iter().filter(|case| case.weight_map.is_some()).count();
+                assert!(maps * 5 > cases.len(), "{}: {maps} maps", kind.name());
+            }
+        }
     }
 }

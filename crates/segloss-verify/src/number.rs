@@ -53,6 +53,36 @@ impl Number for f64 {
     }
 }
 
+/// x^exponent for x ≥ 0, as e^(exponent·ln x), with 0⁰ = 1. Of other powers of 0 the definitions say that they
+/// vanish, and their slope with them.
+pub(crate) fn power<T: Number>(x: T, exponent: T) -> T {
+    match (exponent == T::zero(), x == T::zero()) {
+        (true, _) => T::one(),
+        (_, true) => T::zero(),
+        _ => (exponent * x.ln()).exp(),
+    }
+}
+
+/// The larger of two numbers.
+pub(crate) fn larger<T: Number>(a: T, b: T) -> T {
+    if b > a { b } else { a }
+}
+
+/// The smaller of two numbers.
+pub(crate) fn smaller<T: Number>(a: T, b: T) -> T {
+    if b < a { b } else { a }
+}
+
+/// Whichever way the number points.
+pub(crate) fn absolute<T: Number>(x: T) -> T {
+    if x < T::zero() { -x } else { x }
+}
+
+/// a/b; nothing of nothing is nothing.
+pub(crate) fn ratio<T: Number>(a: T, b: T) -> T {
+    if b == T::zero() { T::zero() } else { a / b }
+}
+
 /// Σ of the terms, in order.
 pub(crate) fn sum<T: Number>(terms: impl IntoIterator<Item = T>) -> T {
     terms.into_iter().fold(T::zero(), |total, term| total + term)

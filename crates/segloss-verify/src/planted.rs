@@ -3,7 +3,7 @@
 //! Each wraps a subject that is right and makes one mistake that has been made before.
 
 use crate::case::{Case, Labels, distribution};
-use crate::subject::{Outcome, Precision, Subject};
+use crate::subject::{InParts, Outcome, Precision, Subject};
 use segloss::{Kind, Layout, Source, WeightSpec};
 use std::ops::Range;
 
@@ -174,7 +174,7 @@ impl<S: Subject> Planted<S> {
                 out.gradient.fill(f64::NAN);
             }
             Defect::HiddenNan => {
-                for x in out.map.iter_mut().chain(&mut out.gradient).chain([&mut out.value]) {
+                for x in out.map.iter_mut().flatten().chain(&mut out.gradient).chain([&mut out.value]) {
                     if !x.is_finite() {
                         *x = 0.0;
                     }
@@ -235,7 +235,7 @@ impl<S: Subject> Subject for Planted<S> {
         Ok(out)
     }
 
-    fn evaluate_in_parts(&self, case: &Case, parts: &[Range<usize>]) -> Result<(f64, Vec<f64>), String> {
+    fn evaluate_in_parts(&self, case: &Case, parts: &[Range<usize>]) -> Result<InParts, String> {
         // A defect of the loss itself is in the parts as it is in the whole.
         let mut out = self.evaluate(case, Precision::F64)?;
         match self.defect {
@@ -250,11 +250,13 @@ impl<S: Subject> Subject for Planted<S> {
                 }
             }
             _ => {
-                (out.value, out.gradient) = self.inner.evaluate_in_parts(&self.misread(case), parts)?;
+                let in_parts = self.inner.evaluate_in_parts(&self.misread(case), parts)?;
+                (out.value, out.gradient) = (in_parts.value, in_parts.gradient);
                 self.spoil(case, &mut out);
             }
         }
-        Ok((out.value, out.gradient))
+        let at_once = case.spec.kind.is_additive().then(|| out.gradient.clone());
+        Ok(InParts { value: out.value, gradient: out.gradient, at_once })
     }
 
     fn class_prediction(

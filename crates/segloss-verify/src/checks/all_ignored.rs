@@ -3,12 +3,12 @@
 use super::{Check, Context, Judges};
 use crate::case::{Grid, Labels, TargetForm, draw};
 use crate::compare::bitwise;
-use crate::matrix::{IGNORED, LAYOUTS, weightings};
+use crate::matrix::{self, IGNORED};
 use crate::subject::Precision;
 use crate::tally::Tally;
 use crate::tolerance::EXACT;
 use crate::trouble::Trouble;
-use segloss::{Kind, LossSpec, Source, WeightSpec};
+use segloss::Kind;
 
 pub(super) const CHECK: Check = Check {
     name: "all_ignored",
@@ -20,29 +20,18 @@ pub(super) const CHECK: Check = Check {
 fn run(context: &Context<'_>) -> Result<Tally, Trouble> {
     let mut tally = Tally::default();
     for kind in Kind::ALL {
-        for layout in LAYOUTS {
-            for (source, scheme) in
-                weightings(kind).into_iter().filter(|(source, _)| *source != Source::Fixed)
-            {
-                let spec = LossSpec {
-                    kind,
-                    layout,
-                    ignore_index: Some(IGNORED),
-                    weights: WeightSpec { source, scheme, ..WeightSpec::default() },
-                    ..LossSpec::default()
-                };
-                let name = format!("{}/{layout:?}/{source:?}/{scheme:?}", kind.name());
-                let grid = Grid::new(2, 3, &[4]);
-                let mut case = draw(context.seed, &name, spec, grid, TargetForm::Indices, 1.0);
-                case.target = Labels::Indices(vec![IGNORED; 8]);
-                for precision in Precision::ALL {
-                    let Some(found) = tally.evaluate(context.subject, &case, precision) else { continue };
-                    tally.measure(&EXACT, bitwise(&[found.value], &[0.0]), &name);
-                    tally.measure(&EXACT, bitwise(&found.gradient, &[0.0; 24]), &name);
-                    tally.require(found.valid_pixels == 0 && found.says_all_ignored, &name, || {
-                        format!("{} valid pixels, and no word that all are ignored", found.valid_pixels)
-                    });
-                }
+        for (i, spec) in matrix::specs(context.seed, "all_ignored", kind, 3, 40).into_iter().enumerate() {
+            let name = format!("{}/{i}", kind.name());
+            let grid = Grid::new(2, 3, &[4]);
+            let mut case = draw(context.seed, &name, spec, grid, TargetForm::Indices, 1.0);
+            case.target = Labels::Indices(vec![IGNORED; 8]);
+            for precision in Precision::ALL {
+                let Some(found) = tally.evaluate(context.subject, &case, precision) else { continue };
+                tally.measure(&EXACT, bitwise(&[found.value], &[0.0]), &name);
+                tally.measure(&EXACT, bitwise(&found.gradient, &[0.0; 24]), &name);
+                tally.require(found.valid_pixels == 0 && found.says_all_ignored, &name, || {
+                    format!("{} valid pixels, and no word that all are ignored", found.valid_pixels)
+                });
             }
         }
     }

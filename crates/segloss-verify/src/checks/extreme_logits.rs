@@ -1,18 +1,19 @@
 //! Logits up to ±1e4, where every exponential overflows or vanishes, against closed forms.
 
 use super::{Check, Context, Judges};
-use crate::case::{Case, Grid, Labels};
-use crate::compare::{relative, relative_to_max};
-use crate::matrix::LAYOUTS;
+use crate::case::{Case, Grid, Labels, TargetForm, draw};
+use crate::compare::{relative, relative_to, relative_to_max};
+use crate::matrix::{self, Effort, LAYOUTS};
 use crate::subject::Precision;
 use crate::tally::Tally;
-use crate::tolerance::EXTREME;
+use crate::textbook;
+use crate::tolerance::{EXTREME, VALUE_F32};
 use crate::trouble::Trouble;
-use segloss::{Denominator, Kind, Layout, LossSpec};
+use segloss::{Activation, Denominator, Kind, Layout, LossSpec, PriorSpec, Source};
 
 pub(super) const CHECK: Check = Check {
     name: "extreme_logits",
-    claim: "|z| = 1e4 gives the closed form's value, and a gradient of full size where confidently wrong",
+    claim: "|z| = 1e4 gives the closed form's value and gradient where there is one, and never NaN or infinity",
     judges: Judges::Losses,
     run,
 };
@@ -29,60 +30,231 @@ const PIXELS: [([f64; 3], usize); 6] = [
     ([-1e3, 0.0, 1e3], 0),
 ];
 
+/// Logits and targets of two channels that are problems of their own: softplus(±1e4) is 1e4 or 0, and
+/// exp(−750) is no longer a number.
+const CHANNELS: ([f64; 6], [f64; 6]) =
+    ([FAR, -FAR, FAR, -FAR, 750.0, -750.0], [0.0, 1.0, 1.0, 0.0, 0.0, 1.0]);
+
 fn run(context: &Context<'_>) -> Result<Tally, Trouble> {
     let mut tally = Tally::default();
     for layout in LAYOUTS {
-        for kind in [Kind::CrossEntropy, Kind::DocumentCategorical] {
-            let scale = if kind == Kind::DocumentCategorical { 1.0 / 3.0 } else { 1.0 };
-            let (mut value, mut gradient) = (0.0, Vec::new());
-            for (z, label) in PIXELS {
-                let top = z.iter().copied().fold(f64::MIN, f64::max);
-                let tied = z.iter().filter(|&&z| z == top).count() as f64;
-                value += scale * (top - z[label] + tied.ln());
-                gradient.extend((0..3).map(|c| {
-                    let p = if z[c] == top { 1.0 / tied } else { 0.0 };
-                    scale * (p - f64::from(u8::from(c == label)))
-                }));
-            }
-            let labels = PIXELS.iter().map(|(_, label)| *label as i64).collect();
-            let case = case(kind, PIXELS.iter().flat_map(|(z, _)| *z).collect(), 3, Labels::Indices(labels));
-            hold(context, &mut tally, &case, value, &gradient, layout);
+        for kind in SOFTMAX {
+            softmax(context, &mut tally, kind, layout);
         }
-
-        // Each channel for itself: softplus(±1e4) is 1e4 or 0, and exp(−90) is still a number.
-        let z = [FAR, -FAR, FAR, -FAR, 750.0, -750.0];
-        let y = [0.0, 1.0, 1.0, 0.0, 0.0, 1.0];
-        let wrong = |i: usize| (z[i] > 0.0) != (y[i] > 0.0);
-        let value = (0..6).filter(|&i| wrong(i)).map(|i| z[i].abs()).sum();
-        let gradient: Vec<f64> = (0..6).map(|i| if wrong(i) { f64::signum(z[i]) } else { 0.0 }).collect();
-        let binary = case(Kind::BinaryCrossEntropy, z.to_vec(), 2, Labels::Distribution(y.to_vec()));
-        hold(context, &mut tally, &binary, value, &gradient, layout);
-
-        // S2 knows no negatives: only y = 1 counts.
-        let value = (0..6).filter(|&i| wrong(i) && y[i] > 0.0).map(|i| z[i].abs()).sum();
-        let gradient: Vec<f64> = (0..6).map(|i| if wrong(i) && y[i] > 0.0 { -1.0 } else { 0.0 }).collect();
-        let sigmoid = case(Kind::DocumentSigmoid, z.to_vec(), 2, Labels::Distribution(y.to_vec()));
-        hold(context, &mut tally, &sigmoid, value, &gradient, layout);
+        for (kind, activation) in SIGMOID {
+            sigmoid(context, &mut tally, kind, activation, layout);
+        }
+        for kind in OF_PROBABILITIES {
+            let activations: &[_] = match kind.info().takes("activation") {
+                true => &[Activation::Softmax, Activation::Sigmoid],
+                false => &[Activation::Softmax],
+            };
+            for &activation in activations {
+                of_probabilities(context, &mut tally, kind, activation, layout);
+            }
+        }
+        let hinge = spec(Kind::LovaszHinge);
+        let hinge = case(LossSpec { denominator: None, ..hinge });
+        // No exponential: the definition holds at any logit.
+        let value = textbook::evaluate::<f64>(&hinge).value;
+        hold(context, &mut tally, &hinge, value, None, layout);
     }
+    finite(context, &mut tally);
     Ok(tally)
 }
 
-/// A single image in channels-last order, summed.
-fn case(kind: Kind, logits: Vec<f64>, classes: usize, target: Labels) -> Case {
-    let layout = Layout::ChannelsLast;
-    let grid = Grid::new(1, classes, &[logits.len() / classes]);
-    let spec = LossSpec { kind, layout, denominator: Some(Denominator::PerPixel), ..LossSpec::default() };
-    Case { name: format!("{} at 1e4", kind.name()), spec, grid, logits, target }
+/// Softmax kinds that are sums over pixels, or nearly.
+const SOFTMAX: [Kind; 9] = [
+    Kind::CrossEntropy,
+    Kind::DocumentCategorical,
+    Kind::Focal,
+    Kind::Poly1CrossEntropy,
+    Kind::Seesaw,
+    Kind::Ldam,
+    Kind::RecallCrossEntropy,
+    Kind::TopKCrossEntropy,
+    Kind::UnifiedFocal,
+];
+
+/// Each pixel's loss by what its logits come to: p, and u = −ln p_y.
+fn softmax(context: &Context<'_>, tally: &mut Tally, kind: Kind, layout: Layout) {
+    let (mut value, mut gradient) = (0.0, Vec::new());
+    for (z, y) in PIXELS {
+        let z = match kind {
+            // S = (p_j/p_y)² where j wins: held, and another softmax then.
+            Kind::Seesaw => z.map(|other| other + 2.0 * f64::max(0.0, other - z[y])),
+            // s = 2, and half a logit of margin.
+            Kind::Ldam => std::array::from_fn(|c| 2.0 * z[c] - if c == y { 1.0 } else { 0.0 }),
+            _ => z,
+        };
+        let (p, u) = log_sum_exp(z, y);
+        let q = 1.0 - p[y];
+        // Cross-entropy times a factor; beside it the slope of the rest by p_y, times p_y.
+        let (loss, factor, slope) = match kind {
+            Kind::DocumentCategorical => (u / 3.0, 1.0 / 3.0, 0.0),
+            Kind::Focal => (q * q * u, q * q, -2.0 * q * p[y] * u),
+            Kind::Poly1CrossEntropy => (u + q, 1.0, -p[y]),
+            // Two of the three pixels of class 0 are found, and none of the others.
+            Kind::RecallCrossEntropy => {
+                let missed = [1.0 / 3.0, 1.0, 1.0][y];
+                (missed * u, missed, 0.0)
+            }
+            // The largest, the second, and two that tie for the third place.
+            Kind::TopKCrossEntropy => {
+                let share = if u > 2.0 { 1.0 } else { f64::from(u8::from(u > 1.0)) / 2.0 };
+                (share * u, share, 0.0)
+            }
+            // The mean of 0.6·u for the rare and of 0.4·q^½·u for the background.
+            Kind::UnifiedFocal if y > 0 => (0.1 * u, 0.1, 0.0),
+            Kind::UnifiedFocal if q == 0.0 => (0.0, 0.0, 0.0),
+            Kind::UnifiedFocal => {
+                let share = 0.4 / 6.0;
+                (share * q.sqrt() * u, share * q.sqrt(), -share * 0.5 * p[y] / q.sqrt() * u)
+            }
+            Kind::Ldam => (u, 2.0, 0.0),
+            _ => (u, 1.0, 0.0),
+        };
+        value += loss;
+        // ∂u/∂z_k = p_k − y_k, and ∂p_y/∂z_k = −p_y·(p_k − y_k).
+        gradient.extend((0..3).map(|k| {
+            let towards = if k == y { -q } else { p[k] };
+            (factor - slope) * towards
+        }));
+    }
+    let options = match kind {
+        Kind::Ldam => LossSpec { margin: Some(0.5), scale: Some(2.0), ..spec(kind) },
+        Kind::TopKCrossEntropy => LossSpec { keep: Some(0.5), ..spec(kind) },
+        Kind::UnifiedFocal => LossSpec { mix: Some(1.0), denominator: None, ..spec(kind) },
+        _ => spec(kind),
+    };
+    let prior = match kind {
+        Kind::Ldam | Kind::Seesaw => PriorSpec { source: Source::Fixed, values: vec![0.25; 3] },
+        _ => PriorSpec::default(),
+    };
+    hold(context, tally, &case(LossSpec { prior, ..options }), value, Some(&gradient), layout);
 }
 
-fn hold(context: &Context<'_>, tally: &mut Tally, case: &Case, value: f64, gradient: &[f64], layout: Layout) {
+/// p, and −ln p_y, of logits that are tied, a margin or 1e3 and more apart.
+fn log_sum_exp(z: [f64; 3], y: usize) -> ([f64; 3], f64) {
+    let top = z.into_iter().fold(f64::MIN, f64::max);
+    let total: f64 = z.iter().map(|z| (z - top).exp()).sum();
+    (z.map(|z| (z - top).exp() / total), top - z[y] + total.ln())
+}
+
+/// Sigmoid kinds that are sums over entries.
+const SIGMOID: [(Kind, Option<Activation>); 3] = [
+    (Kind::BinaryCrossEntropy, None),
+    (Kind::DocumentSigmoid, None),
+    (Kind::Focal, Some(Activation::Sigmoid)),
+];
+
+fn sigmoid(
+    context: &Context<'_>,
+    tally: &mut Tally,
+    kind: Kind,
+    activation: Option<Activation>,
+    layout: Layout,
+) {
+    let (z, y) = CHANNELS;
+    // S2 knows no negatives: only y = 1 counts. Where all is wrong, focal's factor is 1.
+    let counts = |i: usize| (z[i] > 0.0) != (y[i] > 0.0) && (kind != Kind::DocumentSigmoid || y[i] > 0.0);
+    let value = (0..6).filter(|&i| counts(i)).map(|i| z[i].abs()).sum();
+    let gradient: Vec<f64> = (0..6).map(|i| if counts(i) { f64::signum(z[i]) } else { 0.0 }).collect();
+    let mut case = case(LossSpec { activation, ..spec(kind) });
+    case.grid = Grid::new(1, 2, &[3]);
+    (case.logits, case.target) = (z.to_vec(), Labels::Distribution(y.to_vec()));
+    hold(context, tally, &case, value, Some(&gradient), layout);
+}
+
+/// Kinds that see the logits through p alone.
+const OF_PROBABILITIES: [Kind; 8] = [
+    Kind::Dice,
+    Kind::Jaccard,
+    Kind::Tversky,
+    Kind::FocalTversky,
+    Kind::GeneralizedDice,
+    Kind::LovaszSoftmax,
+    Kind::Boundary,
+    Kind::UnifiedFocal,
+];
+
+/// At ±300 every p is what it is at ±1e4, 0, 1 or a tie's share, and the book's exponentials do not overflow.
+fn of_probabilities(
+    context: &Context<'_>,
+    tally: &mut Tally,
+    kind: Kind,
+    activation: Activation,
+    layout: Layout,
+) {
+    let activation = kind.info().takes("activation").then_some(activation);
+    // Unified focal without its focal term.
+    let mix = (kind == Kind::UnifiedFocal).then_some(0.0);
+    let far = case(LossSpec { activation, mix, denominator: None, ..spec(kind) });
+    let mut near = far.clone();
+    near.logits.iter_mut().for_each(|z| *z = z.clamp(-300.0, 300.0));
+    let Some(there) = tally.evaluate(context.subject, &near, Precision::F64) else { return };
+    let want = textbook::evaluate::<f64>(&near);
+    tally.measure(&EXTREME, relative_to(there.value, want.value, want.magnitude), &near.name);
+    hold(context, tally, &far, want.value, Some(&there.gradient), layout);
+}
+
+/// Whatever the options.
+fn finite(context: &Context<'_>, tally: &mut Tally) {
+    let count = if context.effort == Effort::Quick { 6 } else { 40 };
+    for kind in Kind::ALL {
+        for (i, spec) in matrix::specs(context.seed, "extreme", kind, 3, count).into_iter().enumerate() {
+            if matrix::has_term(&spec, |kind| kind == Kind::DocumentBinary) {
+                continue;
+            }
+            let name = format!("{}/{i} at 1e4", kind.name());
+            let case = draw(context.seed, &name, spec, Grid::new(2, 3, &[5]), TargetForm::Indices, FAR);
+            for precision in Precision::ALL {
+                let Some(found) = tally.evaluate(context.subject, &case, precision) else { continue };
+                let finite = found.value.is_finite() && found.gradient.iter().all(|g| g.is_finite());
+                tally.require(finite, &name, || format!("{} and {:?}", found.value, found.gradient));
+            }
+        }
+    }
+}
+
+/// Summed, as far as the kind can be.
+fn spec(kind: Kind) -> LossSpec {
+    let denominator = Some(Denominator::PerPixel);
+    LossSpec { kind, layout: Layout::ChannelsLast, denominator, ..LossSpec::default() }
+}
+
+/// The pixels of [`PIXELS`] in channels-last order.
+fn case(spec: LossSpec) -> Case {
+    Case {
+        name: format!("{} at 1e4", spec.kind.name()),
+        spec,
+        grid: Grid::new(1, 3, &[PIXELS.len()]),
+        logits: PIXELS.iter().flat_map(|(z, _)| *z).collect(),
+        target: Labels::Indices(PIXELS.iter().map(|(_, label)| *label as i64).collect()),
+        weight_map: None,
+    }
+}
+
+fn hold(
+    context: &Context<'_>,
+    tally: &mut Tally,
+    case: &Case,
+    value: f64,
+    gradient: Option<&[f64]>,
+    layout: Layout,
+) {
     let relaid = case.relaid(layout);
-    let gradient = case.grid.relaid(gradient, case.spec.layout, layout);
     for precision in Precision::ALL {
         let Some(found) = tally.evaluate(context.subject, &relaid, precision) else { continue };
-        let bound = if precision == Precision::F64 { &EXTREME } else { &crate::tolerance::VALUE_F32 };
-        let name = format!("{}, {layout:?}, {}", case.name, precision.name());
+        let bound = if precision == Precision::F64 { &EXTREME } else { &VALUE_F32 };
+        let name = format!("{}, {:?}, {layout:?}, {}", case.name, case.spec.activation, precision.name());
         tally.measure(bound, relative(found.value, value), &name);
-        tally.measure(bound, relative_to_max(&found.gradient, &gradient), &format!("{name}, gradient"));
+        if let Some(gradient) = gradient {
+            let gradient = case.grid.relaid(gradient, case.spec.layout, layout);
+            let off = relative_to_max(&found.gradient, &gradient);
+            tally.measure(bound, off, &format!("{name}, gradient"));
+        }
+        let finite = found.gradient.iter().all(|g| g.is_finite());
+        tally.require(finite, &name, || "a gradient is not finite".to_owned());
     }
 }

@@ -1,4 +1,4 @@
-//! The golden numbers of TensorFlow, Keras and PyTorch.
+//! The golden numbers: of frameworks, and of the code that papers' authors published.
 
 use super::{Check, Context, Judges};
 use crate::compare::{relative_to_max, relative_where_finite};
@@ -27,6 +27,34 @@ pub(super) const TORCH: Check = Check {
     claim: "values and gradients agree with PyTorch's",
     judges: Judges::Losses,
     run: |context| golden(context, FRAMEWORKS[1]),
+};
+
+pub(super) const MONAI: Check = Check {
+    name: "fixtures_monai",
+    claim: "values and gradients agree with MONAI's and torchvision's",
+    judges: Judges::Losses,
+    run: |context| golden(context, FRAMEWORKS[2]),
+};
+
+pub(super) const OPTAX: Check = Check {
+    name: "fixtures_optax",
+    claim: "values and gradients agree with Optax'",
+    judges: Judges::Losses,
+    run: |context| golden(context, FRAMEWORKS[3]),
+};
+
+pub(super) const KERAS: Check = Check {
+    name: "fixtures_keras",
+    claim: "values and gradients agree with Keras' newer losses",
+    judges: Judges::Losses,
+    run: |context| golden(context, FRAMEWORKS[4]),
+};
+
+pub(super) const PAPERS: Check = Check {
+    name: "fixtures_papers",
+    claim: "values and gradients agree with the code that the papers' authors published",
+    judges: Judges::Losses,
+    run: |context| golden(context, FRAMEWORKS[5]),
 };
 
 pub(super) const KNOWN_WRONG: Check = Check {
@@ -59,8 +87,12 @@ fn golden(context: &Context<'_>, framework: &str) -> Result<Tally, Trouble> {
         let name = |part: &str| format!("{} {} {part}", golden.case.name, golden.precision.name());
         tally.measure(bound, relative_where_finite(&[found.value], &[golden.value]), &name("value"));
         tally.measure(bound, relative_where_finite(&found.gradient, &golden.gradient), &name("gradient"));
-        if let Some(map) = &golden.map {
-            tally.measure(bound, relative_where_finite(&found.map, map), &name("map"));
+        match (&golden.map, &found.map) {
+            (Some(golden), Some(found)) => {
+                tally.measure(bound, relative_where_finite(found, golden), &name("map"));
+            }
+            (Some(_), None) => tally.require(false, &name("map"), || "none came".to_owned()),
+            (None, _) => {}
         }
     }
     Ok(tally)

@@ -8,10 +8,10 @@ use crate::matrix;
 use crate::report::StepError;
 use crate::subject::Precision;
 use crate::tally::{Exhibit, Tally};
-use crate::textbook;
+use crate::textbook::Textbook;
 use crate::tolerance::GRADIENT_F64;
 use crate::trouble::Trouble;
-use segloss::Kind;
+use segloss::{Kind, LossSpec};
 
 pub(super) const CHECK: Check = Check {
     name: "gradients",
@@ -20,9 +20,14 @@ pub(super) const CHECK: Check = Check {
     run,
 };
 
-/// Half-width of the largest step; S1 must stay where it is defined.
-fn step(kind: Kind) -> f64 {
-    if kind == Kind::DocumentBinary { 0.2 } else { 0.5 }
+/// Half-width of the largest step. S1 must stay where it is defined; LDAM looks at the logits through its scale.
+fn step(spec: &LossSpec) -> f64 {
+    let own = match spec.kind {
+        Kind::DocumentBinary => 0.2,
+        Kind::Ldam => 0.5 / spec.scale.unwrap_or(30.0),
+        _ => 0.5,
+    };
+    spec.terms.iter().map(|term| step(&term.loss)).fold(own, f64::min)
 }
 
 fn run(context: &Context<'_>) -> Result<Tally, Trouble> {
@@ -47,16 +52,16 @@ fn run(context: &Context<'_>) -> Result<Tally, Trouble> {
 
 /// ∂value/∂z for every logit.
 fn differentiate(case: &Case) -> Vec<Derivative> {
-    let weights = textbook::weights::rows::<f64>(case);
+    let textbook = Textbook::of(case);
     let mut z = case.logits.clone();
     (0..z.len())
         .map(|i| {
             let at = z[i];
             let value = |x: f64| {
                 z[i] = x;
-                textbook::evaluate_with(case, &z, weights.clone()).value
+                textbook.at(&z).value
             };
-            let derivative = ridders(value, at, step(case.spec.kind));
+            let derivative = ridders(value, at, step(&case.spec));
             z[i] = at;
             derivative
         })
@@ -72,7 +77,7 @@ fn step_errors(context: &Context<'_>, tally: &mut Tally) -> Vec<StepError> {
             continue;
         };
         let Some(found) = tally.evaluate(context.subject, &case, Precision::F64) else { continue };
-        let weights = textbook::weights::rows::<f64>(&case);
+        let textbook = Textbook::of(&case);
         for exponent in 0..=32 {
             let h = 10f64.powf(-f64::from(exponent) / 3.0) * 0.2;
             let mut z = case.logits.clone();
@@ -81,7 +86,7 @@ fn step_errors(context: &Context<'_>, tally: &mut Tally) -> Vec<StepError> {
                     let at = z[i];
                     let value = |x: f64| {
                         z[i] = x;
-                        textbook::evaluate_with(&case, &z, weights.clone()).value
+                        textbook.at(&z).value
                     };
                     let slope = central(value, at, h);
                     z[i] = at;

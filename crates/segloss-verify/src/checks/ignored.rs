@@ -3,12 +3,12 @@
 use super::{Check, Context, Judges};
 use crate::case::{Case, Grid, Labels, TargetForm, draw};
 use crate::compare::{bitwise, relative, relative_to_max};
-use crate::matrix::{IGNORED, LAYOUTS, spread, weightings};
+use crate::matrix::{self, Effort, IGNORED, has_term, spread};
 use crate::subject::Precision;
 use crate::tally::Tally;
 use crate::tolerance::{EXACT, LAW_F64};
 use crate::trouble::Trouble;
-use segloss::{Denominator, Kind, LossSpec, WeightSpec};
+use segloss::{Denominator, Kind, LossSpec};
 
 pub(super) const CHECK: Check = Check {
     name: "ignored",
@@ -24,38 +24,30 @@ const PIXELS: usize = 10;
 fn run(context: &Context<'_>) -> Result<Tally, Trouble> {
     let mut tally = Tally::default();
     for kind in Kind::ALL {
-        for layout in LAYOUTS {
-            for (source, scheme) in weightings(kind) {
-                for denominator in [Denominator::WeightSum, Denominator::ValidPixels, Denominator::Images] {
-                    let values = match source {
-                        segloss::Source::Fixed if kind == Kind::BinaryCrossEntropy => {
-                            vec![1.0, 2.0, 0.5, 3.0, 1.0, 4.0]
-                        }
-                        segloss::Source::Fixed => vec![0.5, 2.0, 3.0],
-                        _ => Vec::new(),
-                    };
-                    let spec = LossSpec {
-                        kind,
-                        layout,
-                        ignore_index: Some(IGNORED),
-                        denominator: Some(denominator),
-                        threshold: None,
-                        weights: WeightSpec { source, scheme, values, ..WeightSpec::default() },
-                    };
-                    let name = format!("{}/{layout:?}/{source:?}/{scheme:?}/{denominator:?}", kind.name());
-                    one(context, &mut tally, &name, spec);
-                }
-            }
+        let count = if context.effort == Effort::Quick { 10 } else { 60 };
+        for (i, spec) in matrix::specs(context.seed, "ignored", kind, 3, count).into_iter().enumerate() {
+            one(context, &mut tally, &format!("{}/{i}", kind.name()), by_what_counts(spec));
         }
     }
     Ok(tally)
 }
 
+/// The specification with another denominator than the number of elements, which ignored pixels are of.
+fn by_what_counts(mut spec: LossSpec) -> LossSpec {
+    if spec.denominator() == Denominator::Elements {
+        spec.denominator = Some(Denominator::ValidPixels);
+    }
+    for term in &mut spec.terms {
+        term.loss = by_what_counts(term.loss.clone());
+    }
+    spec
+}
+
 fn one(context: &Context<'_>, tally: &mut Tally, name: &str, spec: LossSpec) {
-    let kind = spec.kind;
     let none_ignored = LossSpec { ignore_index: None, ..spec.clone() };
     let grid = Grid::new(2, 3, &[PIXELS]);
-    let mut case = draw(context.seed, name, none_ignored, grid, TargetForm::Indices, spread(kind));
+    let spread = spread(&spec);
+    let mut case = draw(context.seed, name, none_ignored, grid, TargetForm::Indices, spread);
     case.spec = spec;
     let removed = remove(&case);
     if let Labels::Indices(labels) = &mut case.target {
@@ -65,16 +57,19 @@ fn one(context: &Context<'_>, tally: &mut Tally, name: &str, spec: LossSpec) {
     }
     let subject = context.subject;
     let Some(ignored) = tally.evaluate(subject, &case, Precision::F64) else { return };
-    let Some(without) = tally.evaluate(subject, &removed, Precision::F64) else { return };
-    tally.measure(&LAW_F64, relative(ignored.value, without.value), name);
-    tally.require(ignored.valid_pixels == without.valid_pixels, name, || {
-        format!("{} valid pixels, expected {}", ignored.valid_pixels, without.valid_pixels)
-    });
-    let mut want = vec![0.0; case.logits.len()];
-    for (n, p, c) in removed.grid.entries() {
-        want[case.at(n, c, kept()[p])] = without.gradient[removed.at(n, c, p)];
+    // A pixel that is taken out of an image moves the others closer together.
+    if !has_term(&case.spec, |kind| kind == Kind::Boundary) {
+        let Some(without) = tally.evaluate(subject, &removed, Precision::F64) else { return };
+        tally.measure(&LAW_F64, relative(ignored.value, without.value), name);
+        tally.require(ignored.valid_pixels == without.valid_pixels, name, || {
+            format!("{} valid pixels, expected {}", ignored.valid_pixels, without.valid_pixels)
+        });
+        let mut want = vec![0.0; case.logits.len()];
+        for (n, p, c) in removed.grid.entries() {
+            want[case.at(n, c, kept()[p])] = without.gradient[removed.at(n, c, p)];
+        }
+        tally.measure(&LAW_F64, relative_to_max(&ignored.gradient, &want), name);
     }
-    tally.measure(&LAW_F64, relative_to_max(&ignored.gradient, &want), name);
 
     for rubbish in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY, 1e300] {
         let mut spoilt = case.clone();
@@ -111,6 +106,10 @@ fn remove(case: &Case) -> Case {
     if let Labels::Indices(labels) = &case.target {
         let at = |n: usize| kept.iter().map(move |p| labels[n * PIXELS + p]);
         out.target = Labels::Indices((0..2).flat_map(at).collect());
+    }
+    if let Some(map) = &case.weight_map {
+        let at = |n: usize| kept.iter().map(move |p| map[n * PIXELS + p]);
+        out.weight_map = Some((0..2).flat_map(at).collect());
     }
     out
 }

@@ -1,11 +1,11 @@
 //! Channels-first and channels-last are two ways to write one input.
 
-use super::{Check, Context, Judges};
-use crate::compare::{bitwise, relative, relative_to_max};
+use super::{Check, Context, Judges, scale};
+use crate::compare::{relative, relative_to, relative_to_max};
 use crate::matrix;
 use crate::subject::Precision;
 use crate::tally::Tally;
-use crate::tolerance::{EXACT, LAW_F64};
+use crate::tolerance::LAW_F64;
 use crate::trouble::Trouble;
 use segloss::Layout;
 
@@ -28,10 +28,13 @@ fn run(context: &Context<'_>) -> Result<Tally, Trouble> {
             continue;
         };
         let back = case.grid.relaid(&there.gradient, last, first);
-        tally.measure(&LAW_F64, relative(there.value, here.value), &case.name);
+        let scale = scale(&case, here.value);
+        tally.measure(&LAW_F64, relative_to(there.value, here.value, scale), &case.name);
         tally.measure(&LAW_F64, relative_to_max(&back, &here.gradient), &case.name);
         tally.measure(&LAW_F64, relative(there.denominator, here.denominator), &case.name);
-        tally.measure(&EXACT, bitwise(&there.weights.concat(), &here.weights.concat()), &case.name);
+        tally.require(there.weights == here.weights, &case.name, || {
+            format!("weights are {:?} and {:?}", there.weights, here.weights)
+        });
     }
     Ok(tally)
 }

@@ -2,6 +2,7 @@
 
 mod all_ignored;
 mod class_prediction;
+mod confidently_wrong;
 mod coverage;
 mod document_breakdown;
 mod document_weight;
@@ -10,6 +11,7 @@ mod fixtures;
 mod gradients;
 mod ignored;
 mod layouts;
+mod limits;
 mod network;
 mod one_hot;
 mod operations;
@@ -21,12 +23,15 @@ mod training;
 mod values;
 mod worked_example;
 
+use crate::case::Case;
 use crate::fixtures::Fixtures;
-use crate::matrix::Effort;
+use crate::matrix::{Effort, has_term};
 use crate::run::CheckResult;
 use crate::subject::Subject;
 use crate::tally::Tally;
+use crate::textbook;
 use crate::trouble::Trouble;
+use segloss::Kind;
 
 /// What a check may use.
 #[derive(Clone, Copy)]
@@ -67,12 +72,24 @@ pub struct Check {
     pub run: fn(&Context<'_>) -> Result<Tally, Trouble>,
 }
 
+/// What the rounding of a case's value is relative to: the value, unless its terms may cancel.
+fn scale(case: &Case, value: f64) -> f64 {
+    match has_term(&case.spec, |kind| kind == Kind::Boundary) {
+        true => textbook::evaluate::<f64>(case).magnitude,
+        false => value.abs(),
+    }
+}
+
 /// Every check, in the order in which they run.
-pub const ALL: [Check; 23] = [
+pub const ALL: [Check; 29] = [
     fixtures::FILES,
     worked_example::CHECK,
     fixtures::TENSORFLOW,
     fixtures::TORCH,
+    fixtures::MONAI,
+    fixtures::OPTAX,
+    fixtures::KERAS,
+    fixtures::PAPERS,
     fixtures::KNOWN_WRONG,
     document_breakdown::CHECK,
     document_weight::CHECK,
@@ -81,6 +98,8 @@ pub const ALL: [Check; 23] = [
     values::F32,
     gradients::CHECK,
     extreme_logits::CHECK,
+    confidently_wrong::CHECK,
+    limits::CHECK,
     layouts::CHECK,
     one_hot::CHECK,
     symmetry::CHECK,

@@ -1,12 +1,12 @@
 //! A label and its one-hot vector are the same target.
 
-use super::{Check, Context, Judges};
+use super::{Check, Context, Judges, scale};
 use crate::case::{Labels, distribution};
-use crate::compare::{bitwise, relative, relative_to_max};
+use crate::compare::{relative_to, relative_to_max};
 use crate::matrix;
 use crate::subject::Precision;
 use crate::tally::Tally;
-use crate::tolerance::{EXACT, LAW_F64};
+use crate::tolerance::LAW_F64;
 use crate::trouble::Trouble;
 
 pub(super) const CHECK: Check = Check {
@@ -30,9 +30,12 @@ fn run(context: &Context<'_>) -> Result<Tally, Trouble> {
         written_out.target = Labels::Distribution(distribution(&case));
         let Some(indices) = tally.evaluate(context.subject, &case, Precision::F64) else { continue };
         let Some(one_hot) = tally.evaluate(context.subject, &written_out, Precision::F64) else { continue };
-        tally.measure(&LAW_F64, relative(one_hot.value, indices.value), &case.name);
+        let scale = scale(&case, indices.value);
+        tally.measure(&LAW_F64, relative_to(one_hot.value, indices.value, scale), &case.name);
         tally.measure(&LAW_F64, relative_to_max(&one_hot.gradient, &indices.gradient), &case.name);
-        tally.measure(&EXACT, bitwise(&one_hot.weights.concat(), &indices.weights.concat()), &case.name);
+        tally.require(one_hot.weights == indices.weights, &case.name, || {
+            format!("weights are {:?} and {:?}", one_hot.weights, indices.weights)
+        });
     }
     Ok(tally)
 }

@@ -1,19 +1,19 @@
 //! A batch in parts is the batch: the reduction is a monoid.
 
-use super::{Check, Context, Judges};
-use crate::case::{Case, Grid, TargetForm, draw};
-use crate::compare::{bitwise, relative};
-use crate::matrix::{IGNORED, LAYOUTS, spread, weightings};
+use super::{Check, Context, Judges, scale};
+use crate::case::{Case, Grid, draw};
+use crate::compare::{bitwise, relative_to, relative_to_max};
+use crate::matrix::{self, Effort, spread};
 use crate::subject::Precision;
 use crate::tally::Tally;
 use crate::tolerance::{EXACT, LAW_F64};
 use crate::trouble::Trouble;
-use segloss::{Denominator, Kind, LossSpec, Source, WeightSpec};
+use segloss::Kind;
 use std::ops::Range;
 
 pub(super) const CHECK: Check = Check {
     name: "partition",
-    claim: "a batch computed in parts has the value of the whole, and its gradient bit for bit",
+    claim: "a batch computed in parts has the value and gradient of the whole; bit for bit the gradient of a sum over pixels",
     judges: Judges::Losses,
     run,
 };
@@ -24,46 +24,39 @@ const CUTS: [&[Range<usize>]; 3] = [&[0..3, 3..4], &[0..1, 1..4], &[0..1, 1..2, 
 fn run(context: &Context<'_>) -> Result<Tally, Trouble> {
     let mut tally = Tally::default();
     for kind in Kind::ALL {
-        for layout in LAYOUTS {
-            for (source, scheme) in
-                weightings(kind).into_iter().filter(|(source, _)| *source != Source::Fixed)
-            {
-                for denominator in DENOMINATORS {
-                    let spec = LossSpec {
-                        kind,
-                        layout,
-                        ignore_index: Some(IGNORED),
-                        denominator: Some(denominator),
-                        threshold: None,
-                        weights: WeightSpec { source, scheme, ..WeightSpec::default() },
-                    };
-                    let name = format!("{}/{layout:?}/{source:?}/{scheme:?}/{denominator:?}", kind.name());
-                    let grid = Grid::new(4, 3, &[5, 2]);
-                    let case = draw(context.seed, &name, spec, grid, TargetForm::Indices, spread(kind));
-                    one(context, &mut tally, &case);
-                }
+        let count = if context.effort == Effort::Quick { 12 } else { 70 };
+        for (i, spec) in matrix::specs(context.seed, "partition", kind, 3, count).into_iter().enumerate() {
+            let forms = matrix::forms(&spec);
+            let (form, spread) = (forms[i % forms.len()], spread(&spec));
+            let name = format!("{}/{i}/{form:?}", kind.name()).to_lowercase();
+            let mut case = draw(context.seed, &name, spec, Grid::new(4, 3, &[5, 2]), form, spread);
+            if i % 3 == 0 {
+                case = case.with_drawn_map(context.seed);
             }
+            one(context, &mut tally, &case);
         }
     }
     Ok(tally)
 }
-
-const DENOMINATORS: [Denominator; 6] = [
-    Denominator::WeightSum,
-    Denominator::ValidPixels,
-    Denominator::Elements,
-    Denominator::Images,
-    Denominator::PerPixel,
-    Denominator::Constant(12.0),
-];
 
 fn one(context: &Context<'_>, tally: &mut Tally, case: &Case) {
     let Some(whole) = tally.evaluate(context.subject, case, Precision::F64) else { return };
     for cut in CUTS {
         let name = format!("{} in {} parts", case.name, cut.len());
         let parts = context.subject.evaluate_in_parts(case, cut);
-        let Some((value, gradient)) = tally.accept(parts, &name) else { continue };
-        tally.measure(&LAW_F64, relative(value, whole.value), &name);
-        tally.measure(&EXACT, bitwise(&gradient, &whole.gradient), &name);
+        let Some(parts) = tally.accept(parts, &name) else { continue };
+        tally.measure(&LAW_F64, relative_to(parts.value, whole.value, scale(case, whole.value)), &name);
+        match case.spec.kind.is_additive() {
+            // What a pixel's gradient needs of the others, their labels say.
+            true => tally.measure(&EXACT, bitwise(&parts.gradient, &whole.gradient), &name),
+            // Sums over a region come together in another order.
+            false => tally.measure(&LAW_F64, relative_to_max(&parts.gradient, &whole.gradient), &name),
+        }
+        tally.require(parts.at_once.is_some() == case.spec.kind.is_additive(), &name, || {
+            "a gradient before all parts are known, or none where it needs no other part".to_owned()
+        });
+        if let Some(at_once) = &parts.at_once {
+            tally.measure(&EXACT, bitwise(at_once, &parts.gradient), &name);
+        }
     }
 }

@@ -1,15 +1,15 @@
 //! What the mathematics does not see: the order of pixels and of classes, and softmax a constant.
 
-use super::{Check, Context, Judges};
+use super::{Check, Context, Judges, scale};
 use crate::case::{Case, Labels};
-use crate::compare::{relative, relative_to_max};
+use crate::compare::{relative_to, relative_to_max};
 use crate::matrix;
 use crate::subject::{Outcome, Precision};
 use crate::tally::Tally;
-use crate::textbook::is_binary;
+use crate::textbook::{has_pairs, is_sigmoid};
 use crate::tolerance::{EXACT, LAW_F64, Tolerance};
 use crate::trouble::Trouble;
-use segloss::Threshold;
+use segloss::{Kind, LossSpec, PriorSpec, Source, Threshold};
 
 pub(super) const CHECK: Check = Check {
     name: "symmetry",
@@ -42,12 +42,12 @@ fn run(context: &Context<'_>) -> Result<Tally, Trouble> {
             let turned = reordered(&case, |p| p, turn);
             hold(context, &mut tally, &case, &plain, &turned, |p| p, turn, &LAW_F64, "classes turned");
         }
-        if !is_binary(case.spec.kind) {
+        if !has_sigmoid(&case.spec) {
             // On a coarse grid, so that adding the constant rounds nothing: the differences between logits,
             // which are all that softmax sees, stay the same bits.
             let mut coarse = case.clone();
             coarse.logits.iter_mut().for_each(|z| *z = (*z * 256.0).round() / 256.0);
-            coarse.spec.threshold = None;
+            coarse.spec = coarsened(&case.spec, classes);
             let Some(before) = tally.evaluate(context.subject, &coarse, Precision::F64) else { continue };
             let mut shifted = coarse.clone();
             shifted.logits.iter_mut().for_each(|z| *z += 1024.0);
@@ -82,16 +82,55 @@ fn reordered(case: &Case, pixel: impl Fn(usize) -> usize, class: impl Fn(usize) 
         }
         _ => unreachable!("a clone has the same form of target"),
     }
-    let width = if is_binary(case.spec.kind) { 2 } else { 1 };
-    for (c, values) in case.spec.weights.values.chunks(width).enumerate() {
-        out.spec.weights.values[class(c) * width..][..width].copy_from_slice(values);
+    if let (Some(from), Some(to)) = (&case.weight_map, &mut out.weight_map) {
+        for (n, p) in (0..case.grid.images).flat_map(|n| (0..pixels).map(move |p| (n, p))) {
+            to[n * pixels + pixel(p)] = from[n * pixels + p];
+        }
     }
-    if let (Some(Threshold::LogitShift(from)), Some(Threshold::LogitShift(to))) =
-        (&case.spec.threshold, &mut out.spec.threshold)
-    {
-        from.iter().enumerate().for_each(|(c, &threshold)| to[class(c)] = threshold);
-    }
+    turn_options(&mut out.spec, &class);
     out
+}
+
+/// Moves every option of class c to `class(c)`.
+fn turn_options(spec: &mut LossSpec, class: &impl Fn(usize) -> usize) {
+    let width = if has_pairs(spec) { 2 } else { 1 };
+    let turn = |values: &mut Vec<f64>, width: usize| {
+        let from = values.clone();
+        for (c, values_of_class) in from.chunks(width).enumerate() {
+            values[class(c) * width..][..width].copy_from_slice(values_of_class);
+        }
+    };
+    turn(&mut spec.weights.values, width);
+    turn(&mut spec.prior.values, 1);
+    if let Some(Threshold::LogitShift(thresholds)) = &mut spec.threshold {
+        turn(thresholds, 1);
+    }
+    if let Some(counts) = &mut spec.dataset {
+        turn(&mut counts.pixels, 1);
+        turn(&mut counts.present_in, 1);
+        turn(&mut counts.others_in, 1);
+    }
+    if spec.kind == Kind::UnifiedFocal {
+        spec.background = Some(class(spec.background.unwrap_or(0)));
+    }
+    spec.terms.iter_mut().for_each(|term| turn_options(&mut term.loss, class));
+}
+
+fn has_sigmoid(spec: &LossSpec) -> bool {
+    is_sigmoid(spec) || spec.terms.iter().any(|term| has_sigmoid(&term.loss))
+}
+
+/// The loss without what would shift the logits off their grid: thresholds, and margins that are no halves.
+fn coarsened(spec: &LossSpec, classes: usize) -> LossSpec {
+    let mut coarse = LossSpec { threshold: None, ..spec.clone() };
+    if coarse.kind == Kind::Ldam {
+        coarse.margin = None;
+        coarse.prior = PriorSpec { source: Source::Fixed, values: vec![0.5; classes] };
+    }
+    for term in &mut coarse.terms {
+        term.loss = coarsened(&term.loss, classes);
+    }
+    coarse
 }
 
 #[expect(clippy::too_many_arguments, reason = "one statement of a law, with all that it speaks of")]
@@ -112,6 +151,6 @@ fn hold(
         back[case.at(n, c, p)] = found.gradient[case.at(n, class(c), pixel(p))];
     }
     let name = format!("{}, {law}", case.name);
-    tally.measure(bound, relative(found.value, plain.value), &name);
+    tally.measure(bound, relative_to(found.value, plain.value, scale(case, plain.value)), &name);
     tally.measure(bound, relative_to_max(&back, &plain.gradient), &name);
 }

@@ -3,12 +3,12 @@
 use super::{Check, Context, Judges};
 use crate::case::{Grid, TargetForm, draw};
 use crate::compare::bitwise;
-use crate::matrix::{Effort, IGNORED, LAYOUTS, spread};
-use crate::subject::Precision;
+use crate::matrix::{self, Effort, spread};
+use crate::subject::{Outcome, Precision};
 use crate::tally::Tally;
 use crate::tolerance::EXACT;
 use crate::trouble::Trouble;
-use segloss::{Kind, LossSpec, Scheme, Source, WeightSpec};
+use segloss::Kind;
 
 pub(super) const CHECK: Check = Check {
     name: "threads",
@@ -35,43 +35,35 @@ fn run(context: &Context<'_>) -> Result<Tally, Trouble> {
         Effort::Default => (SIDES, &[TargetForm::Indices, TargetForm::Soft]),
     };
     for kind in Kind::ALL {
-        for layout in LAYOUTS {
-            for &form in forms {
-                let weights = match kind {
-                    Kind::CrossEntropy | Kind::BinaryCrossEntropy => WeightSpec {
-                        source: Source::PerSample,
-                        scheme: Scheme::InverseFrequency,
-                        ..WeightSpec::default()
-                    },
-                    _ => WeightSpec::default(),
-                };
-                let spec =
-                    LossSpec { kind, layout, ignore_index: Some(IGNORED), weights, ..LossSpec::default() };
-                let name = format!("{}/{layout:?}/{form:?}", kind.name());
-                let case = draw(context.seed, &name, spec, Grid::new(2, 3, &sides), form, spread(kind));
-                for precision in Precision::ALL {
-                    let name = format!("{name}/{}", precision.name());
-                    let mut answers = Vec::new();
-                    for pool in &pools {
-                        answers.extend(pool.install(|| tally.evaluate(context.subject, &case, precision)));
+        let specs = matrix::specs(context.seed, "threads", kind, 3, forms.len());
+        for (i, spec) in specs.into_iter().enumerate() {
+            let taken = matrix::forms(&spec);
+            let form = if taken.contains(&forms[i]) { forms[i] } else { taken[0] };
+            let name = format!("{}/{i}/{form:?}", kind.name()).to_lowercase();
+            let spread = spread(&spec);
+            let case = draw(context.seed, &name, spec, Grid::new(2, 3, &sides), form, spread);
+            let case = case.with_drawn_map(context.seed);
+            for precision in Precision::ALL {
+                let name = format!("{name}/{}", precision.name());
+                let mut answers = Vec::new();
+                for pool in &pools {
+                    answers.extend(pool.install(|| tally.evaluate(context.subject, &case, precision)));
+                }
+                let Some((one, others)) = answers.split_first() else { continue };
+                for other in others {
+                    let sums = |o: &Outcome| [o.value, o.numerator, o.denominator];
+                    tally.measure(&EXACT, bitwise(&sums(other), &sums(one)), &format!("{name} value"));
+                    tally.measure(
+                        &EXACT,
+                        bitwise(&other.gradient, &one.gradient),
+                        &format!("{name} gradient"),
+                    );
+                    if let (Some(other), Some(one)) = (&other.map, &one.map) {
+                        tally.measure(&EXACT, bitwise(other, one), &format!("{name} map"));
                     }
-                    let Some((one, others)) = answers.split_first() else { continue };
-                    for other in others {
-                        let sums = |o: &crate::subject::Outcome| [o.value, o.numerator, o.denominator];
-                        tally.measure(&EXACT, bitwise(&sums(other), &sums(one)), &format!("{name} value"));
-                        tally.measure(
-                            &EXACT,
-                            bitwise(&other.gradient, &one.gradient),
-                            &format!("{name} gradient"),
-                        );
-                        tally.measure(&EXACT, bitwise(&other.map, &one.map), &format!("{name} map"));
-                        let weights = |o: &crate::subject::Outcome| o.weights.concat();
-                        tally.measure(
-                            &EXACT,
-                            bitwise(&weights(other), &weights(one)),
-                            &format!("{name} weights"),
-                        );
-                    }
+                    tally.require(other.weights == one.weights, &format!("{name} weights"), || {
+                        format!("{:?} and {:?}", other.weights, one.weights)
+                    });
                 }
             }
         }

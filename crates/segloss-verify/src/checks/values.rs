@@ -1,7 +1,7 @@
 //! Values, maps, sums and weights against the textbook.
 
 use super::{Check, Context, Judges};
-use crate::compare::{relative, relative_to_max};
+use crate::compare::{relative_to, relative_to_max};
 use crate::matrix;
 use crate::subject::Precision;
 use crate::tally::Tally;
@@ -26,16 +26,23 @@ pub(super) const F32: Check = Check {
 fn f64_(context: &Context<'_>) -> Result<Tally, Trouble> {
     let mut tally = Tally::default();
     for case in matrix::cases(context.seed, context.effort) {
-        let want = textbook::evaluate(&case, &case.logits);
+        let want = textbook::evaluate::<f64>(&case);
         let Some(found) = tally.evaluate(context.subject, &case, Precision::F64) else { continue };
-        for (part, found, want) in [
-            ("value", found.value, want.value),
-            ("numerator", found.numerator, want.numerator),
-            ("denominator", found.denominator, want.denominator),
+        for (part, found, want, scale) in [
+            ("value", found.value, want.value, want.magnitude),
+            ("numerator", found.numerator, want.numerator, want.magnitude * want.denominator),
+            ("denominator", found.denominator, want.denominator, want.denominator),
         ] {
-            tally.measure(&VALUE_F64, relative(found, want), &format!("{} {part}", case.name));
+            tally.measure(&VALUE_F64, relative_to(found, want, scale), &format!("{} {part}", case.name));
         }
-        tally.measure(&MAP_F64, relative_to_max(&found.map, &want.map), &format!("{} map", case.name));
+        match (&found.map, &want.map) {
+            (Some(found), Some(want)) => {
+                tally.measure(&MAP_F64, relative_to_max(found, want), &format!("{} map", case.name));
+            }
+            (found, want) => tally.require(found.is_none() && want.is_none(), &case.name, || {
+                "a map where the loss is no sum over pixels, or none where it is".to_owned()
+            }),
+        }
         // One row stands for every image of a scope that is the batch.
         for (n, want) in want.weights.iter().enumerate() {
             let row = found.weights.get(n.min(found.weights.len().saturating_sub(1)));
@@ -49,10 +56,10 @@ fn f64_(context: &Context<'_>) -> Result<Tally, Trouble> {
 fn f32_(context: &Context<'_>) -> Result<Tally, Trouble> {
     let mut tally = Tally::default();
     for case in matrix::cases(context.seed, context.effort) {
-        let want = textbook::evaluate(&case, &case.logits);
+        let want = textbook::evaluate::<f64>(&case);
         let Some(wide) = tally.evaluate(context.subject, &case, Precision::F64) else { continue };
         let Some(found) = tally.evaluate(context.subject, &case, Precision::F32) else { continue };
-        tally.measure(&VALUE_F32, relative(found.value, want.value), &case.name);
+        tally.measure(&VALUE_F32, relative_to(found.value, want.value, want.magnitude), &case.name);
         tally.measure(&GRADIENT_F32, relative_to_max(&found.gradient, &wide.gradient), &case.name);
     }
     Ok(tally)

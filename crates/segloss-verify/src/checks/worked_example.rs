@@ -30,8 +30,9 @@ fn run(context: &Context<'_>) -> Result<Tally, Trouble> {
         let case = context.fixtures.case(FOLDER, "s3.toml", target)?;
         let Some(found) = tally.evaluate(context.subject, &case, Precision::F32) else { continue };
         tally.measure(&FIXTURE_F32, relative(found.value, MEAN), &format!("mean, {target}"));
-        tally.measure(&FIXTURE_F32, relative_to_max(&found.map, &MAP), &format!("printed map, {target}"));
-        tally.measure(&FIXTURE_F32, relative_to_max(&found.map, &map), &format!("map, {target}"));
+        let own = found.map.unwrap_or_default();
+        tally.measure(&FIXTURE_F32, relative_to_max(&own, &MAP), &format!("printed map, {target}"));
+        tally.measure(&FIXTURE_F32, relative_to_max(&own, &map), &format!("map, {target}"));
         tally.measure(
             &FIXTURE_F32,
             relative_to_max(&found.gradient, &gradient),

@@ -1,12 +1,19 @@
 //! Sigmoid cross-entropy: w⁺·y·(−ln σ(z)) + w⁻·(1 − y)·(−ln(1 − σ(z))).
 
-use super::sigmoid;
+use super::reduce::entry as of;
+use super::{Pixel, sigmoid};
 use crate::number::Number;
 
-/// The loss of one channel of one pixel.
-pub fn entry<T: Number>(z: T, y: T, negative: T, positive: T) -> T {
+/// The loss of one channel of one pixel. With smoothing s both sides get s/2, and the entry keeps its
+/// weight ω = w⁺·y + w⁻·(1 − y): (1 − s)·L + s/2·ω·(−ln σ(z) − ln(1 − σ(z))).
+pub fn entry<T: Number>(x: &Pixel<T>, c: usize, smoothing: f64) -> T {
+    let (negative, positive, y) = of(x, c);
+    let z = x.z[c].clone();
     // 1 − σ(z) = σ(−z), without the cancellation.
-    let for_positives = positive * y.clone() * -sigmoid(z.clone()).ln();
-    let for_negatives = negative * (T::one() - y) * -sigmoid(-z).ln();
-    for_positives + for_negatives
+    let (of_positive, of_negative) = (-sigmoid(z.clone()).ln(), -sigmoid(-z).ln());
+    let (positive, negative) = (positive * y.clone(), negative * (T::one() - y));
+    let own = positive.clone() * of_positive.clone() + negative.clone() * of_negative.clone();
+    let spread = (positive + negative) * (of_positive + of_negative);
+    let s = T::from_f64(smoothing);
+    (T::one() - s.clone()) * own + s / T::from_f64(2.0) * spread
 }

@@ -1,12 +1,22 @@
 //! Softmax cross-entropy: Σ_c w_c·y_c·(−ln p_c), p_c = e^(z_c)/Σ_j e^(z_j).
 
+use super::{Pixel, softmax};
 use crate::number::{Number, sum};
 
-/// The loss of one pixel.
-pub fn pixel<T: Number>(z: &[T], y: &[T], w: &[T]) -> T {
-    let total = sum(z.iter().map(T::exp));
-    sum((0..z.len()).map(|c| {
-        let p = z[c].exp() / total.clone();
-        w[c].clone() * y[c].clone() * -p.ln()
-    }))
+/// The loss of one pixel. With smoothing s, which gives s of every label to all classes alike and leaves the
+/// pixel the weight of its label: (1 − s)·Σ_c w_c·y_c·(−ln p_c) + s/C·(Σ_c w_c·y_c)·Σ_c −ln p_c.
+pub fn pixel<T: Number>(x: &Pixel<T>, smoothing: f64) -> T {
+    of(&x.z, &x.y, &x.w, smoothing)
+}
+
+/// The same, of any logits and weights.
+pub fn of<T: Number>(z: &[T], y: &[T], w: &[T], smoothing: f64) -> T {
+    let p = softmax(z);
+    let cost = |c: usize| -p[c].ln();
+    let classes = 0..z.len();
+    let labelled = |c: usize| w[c].clone() * y[c].clone();
+    let own = sum(classes.clone().map(|c| labelled(c) * cost(c)));
+    let spread = sum(classes.clone().map(labelled)) * sum(classes.map(cost));
+    let s = T::from_f64(smoothing);
+    (T::one() - s.clone()) * own + s / T::from_f64(z.len() as f64) * spread
 }

@@ -1,15 +1,16 @@
 //! The document's S1, to the letter:
 //! (1 − w)·y·−ln(max(0, σ(z) + 0.5 − th)) + (1 − y)·w·−ln(1 − max(0, σ(z) + 0.5 − th)).
 
-use super::sigmoid;
+use super::reduce::entry as of;
+use super::{Pixel, sigmoid};
 use crate::case::Case;
-use crate::number::Number;
+use crate::number::{Number, larger};
 use segloss::Threshold;
 
-/// The loss of one entry; NaN and ∞ where the formula gives them.
-pub fn entry<T: Number>(z: T, y: T, w: T, one_minus_w: T, threshold: f64) -> T {
-    let shifted = sigmoid(z) + T::from_f64(0.5 - threshold);
-    let u = if shifted > T::zero() { shifted } else { T::zero() };
+/// The loss of one channel of one pixel; NaN and ∞ where the formula gives them.
+pub fn entry<T: Number>(x: &Pixel<T>, c: usize, threshold: f64) -> T {
+    let (w, one_minus_w, y) = of(x, c);
+    let u = larger(T::zero(), sigmoid(x.z[c].clone()) + T::from_f64(0.5 - threshold));
     one_minus_w * y.clone() * -u.ln() + (T::one() - y) * w * -(T::one() - u).ln()
 }
 

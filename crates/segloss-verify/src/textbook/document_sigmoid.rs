@@ -1,9 +1,9 @@
 //! The document's S2: −y·ln σ(z).
 
-use super::sigmoid;
+use super::{Pixel, sigmoid};
 use crate::number::Number;
 
 /// The loss of one channel of one pixel.
-pub fn entry<T: Number>(z: T, y: T) -> T {
-    -(y * sigmoid(z).ln())
+pub fn entry<T: Number>(x: &Pixel<T>, c: usize) -> T {
+    -(x.y[c].clone() * sigmoid(x.z[c].clone()).ln())
 }

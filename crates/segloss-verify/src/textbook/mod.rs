@@ -1,119 +1,272 @@
 //! One definition per loss, slow and obvious: what the fast code is judged by.
 //!
 //! Written from the papers and the source document alone: no code is shared with `segloss`, only the
-//! specification's types. Each file has the name that its kind has in `segloss` and defines one pixel;
-//! the loop over pixels, the weights and the denominator are here and in [`weights`].
+//! specification's types. Each file that has the name of a kind of `segloss` says what that kind is, of a
+//! pixel, an entry or a region; `reduce` adds up, [`weights`] and `shift` are what the labels say
+//! beforehand.
 //!
 //! The definitions take logarithms of probabilities as they stand in the books, so that they hold for
 //! moderate logits (|z| < 30 in `f64`); larger ones have closed forms of their own in the checks.
+//!
+//! # Held
+//!
+//! Some definitions hold a part constant: seesaw's factors by decree (its gradient is none of its value);
+//! the order of a sort, the choice of the hardest pixels and the misses of a class because they are steps,
+//! flat wherever they have a slope. A [`Textbook`] therefore works these parts out once, at the logits of
+//! its case, and holds them while the logits that it is asked about vary. At the case's own logits its value is
+//! the loss; around them it is a smooth function with the loss's gradient, whatever the width of a finite
+//! difference. At a tie what is held is what the definition says of ties, so that a difference across the
+//! tie sees it, too.
 
 pub mod binary_cross_entropy;
+pub mod boundary;
 pub mod class_prediction;
+pub mod combined;
+pub mod counts;
 pub mod cross_entropy;
+pub mod dice;
 pub mod document_binary;
 pub mod document_categorical;
 pub mod document_sigmoid;
+pub mod focal;
+pub mod focal_tversky;
+pub mod generalized_dice;
+pub mod jaccard;
+pub mod ldam;
+pub mod lovasz;
+pub mod lovasz_hinge;
+pub mod lovasz_softmax;
+pub mod overlap;
+pub mod poly1_cross_entropy;
+pub mod recall_cross_entropy;
+mod reduce;
+pub mod seesaw;
+mod shift;
+pub mod top_k_cross_entropy;
+pub mod tversky;
+pub mod unified_focal;
 pub mod weights;
 
 use crate::case::Case;
 use crate::number::{Number, sum};
-use segloss::{Denominator, Kind, Threshold};
+use segloss::{Activation, Kind, LossSpec};
 
 /// A loss by its definition.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Answer<T> {
-    /// numerator / denominator, or 0 where no pixel counts.
+    /// numerator / denominator, or 0 where nothing counts.
     pub value: T,
-    /// Σ of the loss map.
+    /// Σ of the weighted losses.
     pub numerator: T,
     /// What it is divided by.
     pub denominator: T,
-    /// The weighted loss of each pixel, (N, P), or of each pixel and class, laid out like the logits.
-    pub map: Vec<T>,
-    /// The weights, a row for each image.
+    /// The value if no two terms of the sum had cancelled: what its rounding is relative to. It differs from
+    /// the value only where a loss may be negative.
+    pub magnitude: T,
+    /// The weighted loss of each pixel, (N, P), or of each pixel and class, laid out like the logits. None of
+    /// a loss that is no sum over pixels.
+    pub map: Option<Vec<T>>,
+    /// The weights, a row for each image. None of a sum of losses.
     pub weights: Vec<Vec<T>>,
 }
 
-/// Whether every channel is a problem of its own: the map has an entry for each, and weights come in
-/// (negative, positive) pairs.
-pub fn is_binary(kind: Kind) -> bool {
-    match kind {
-        Kind::BinaryCrossEntropy | Kind::DocumentBinary | Kind::DocumentSigmoid => true,
-        Kind::CrossEntropy | Kind::DocumentCategorical => false,
+/// A pixel that is not ignored, with all that a definition may want of it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Pixel<T> {
+    /// Its image.
+    pub n: usize,
+    /// Its place there.
+    pub p: usize,
+    /// m, what it counts for.
+    pub m: T,
+    /// z, after any shift.
+    pub z: Vec<T>,
+    /// What it should be.
+    pub y: Vec<T>,
+    /// A weight for each class, or a (negative, positive) pair for each channel.
+    pub w: Vec<T>,
+}
+
+/// From all pixels to the sums, with what the definition holds.
+type Definition<T> = Box<dyn Fn(&[Pixel<T>]) -> reduce::Sums<T>>;
+
+/// The definition of a case's loss, with what it holds at the logits of the case.
+pub struct Textbook<T> {
+    case: Case,
+    weights: Vec<Vec<T>>,
+    shifts: Vec<Vec<T>>,
+    definition: Definition<T>,
+}
+
+/// The loss of `case` by its definition.
+pub fn evaluate<T: Number + 'static>(case: &Case) -> Answer<T> {
+    Textbook::of(case).at(&case.logits.iter().map(|&z| T::from_f64(z)).collect::<Vec<_>>())
+}
+
+impl<T: Number + 'static> Textbook<T> {
+    /// Looks the case's loss up.
+    pub fn of(case: &Case) -> Self {
+        let (weights, shifts) = (weights::rows(case), shift::rows(case));
+        let logits: Vec<T> = case.logits.iter().map(|&z| T::from_f64(z)).collect();
+        let here = pixels(case, &weights, &shifts, &logits);
+        let definition = define(case, &here);
+        Self { case: case.clone(), weights, shifts, definition }
     }
-}
 
-/// The loss of `case` at `logits`, which lie as the case's own do.
-pub fn evaluate<T: Number>(case: &Case, logits: &[T]) -> Answer<T> {
-    evaluate_with(case, logits, weights::rows(case))
-}
-
-/// The same with weights that were computed before: they do not depend on the logits.
-pub fn evaluate_with<T: Number>(case: &Case, logits: &[T], weights: Vec<Vec<T>>) -> Answer<T> {
-    let (grid, kind) = (&case.grid, case.spec.kind);
-    let binary = is_binary(kind);
-    let size = if binary { grid.len() } else { grid.images * grid.pixels() };
-    let mut map = vec![T::zero(); size];
-    let mut weight_sum = T::zero();
-    let mut valid_pixels = 0;
-    for n in 0..grid.images {
-        for p in 0..grid.pixels() {
-            if case.is_ignored(n, p) {
-                continue;
-            }
-            valid_pixels += 1;
-            let w = &weights[n];
-            let z: Vec<T> =
-                (0..grid.classes).map(|c| shifted(case, c, logits[case.at(n, c, p)].clone())).collect();
-            let y: Vec<T> = (0..grid.classes).map(|c| T::from_f64(case.target(n, p, c))).collect();
-            if !binary {
-                map[n * grid.pixels() + p] = match kind {
-                    Kind::DocumentCategorical => document_categorical::pixel(&z, &y, w),
-                    _ => cross_entropy::pixel(&z, &y, w),
-                };
-                weight_sum = weight_sum + sum((0..grid.classes).map(|c| w[c].clone() * y[c].clone()));
-                continue;
-            }
-            for c in 0..grid.classes {
-                let (negative, positive) = (w[2 * c].clone(), w[2 * c + 1].clone());
-                let (z, y) = (z[c].clone(), y[c].clone());
-                weight_sum =
-                    weight_sum + positive.clone() * y.clone() + negative.clone() * (T::one() - y.clone());
-                map[case.at(n, c, p)] = match kind {
-                    Kind::DocumentBinary => {
-                        document_binary::entry(z, y, negative, positive, document_binary::threshold(case))
-                    }
-                    Kind::DocumentSigmoid => document_sigmoid::entry(z, y),
-                    _ => binary_cross_entropy::entry(z, y, negative, positive),
-                };
-            }
+    /// The loss at `logits`, which lie as the case's own do.
+    pub fn at(&self, logits: &[T]) -> Answer<T> {
+        let sums = (self.definition)(&pixels(&self.case, &self.weights, &self.shifts, logits));
+        let per = |x: T| if sums.denominator > T::zero() { x / sums.denominator.clone() } else { T::zero() };
+        Answer {
+            value: per(sums.numerator.clone()),
+            magnitude: per(sums.magnitude),
+            numerator: sums.numerator,
+            denominator: sums.denominator,
+            map: sums.map,
+            weights: match self.case.spec.kind {
+                Kind::Combined | Kind::UnifiedFocal => Vec::new(),
+                _ => self.weights.clone(),
+            },
         }
     }
-    let numerator = sum(map.iter().cloned());
-    let count = |n: usize| T::from_f64(n as f64);
-    let denominator = match case.spec.denominator() {
-        Denominator::WeightSum => weight_sum,
-        Denominator::ValidPixels => count(valid_pixels),
-        Denominator::Elements => count(size),
-        Denominator::Images => count(grid.images),
-        Denominator::PerPixel => T::one(),
-        Denominator::Constant(x) => T::from_f64(x),
-    };
-    let value = match denominator > T::zero() {
-        true => numerator.clone() / denominator.clone(),
-        false => T::zero(),
-    };
-    Answer { value, numerator, denominator, map, weights }
 }
 
-/// z' = z − ln τ_c, or z − ln(th/(1 − th)) for a channel that is a problem of its own.
-fn shifted<T: Number>(case: &Case, class: usize, z: T) -> T {
-    let Some(Threshold::LogitShift(thresholds)) = &case.spec.threshold else { return z };
-    let threshold = T::from_f64(thresholds[class]);
-    match is_binary(case.spec.kind) {
-        true => z - (threshold.clone() / (T::one() - threshold)).ln(),
-        false => z - threshold.ln(),
+/// The pixels that are not ignored, in order.
+fn pixels<T: Number>(case: &Case, weights: &[Vec<T>], shifts: &[Vec<T>], logits: &[T]) -> Vec<Pixel<T>> {
+    let classes = 0..case.grid.classes;
+    let all = (0..case.grid.images).flat_map(|n| (0..case.grid.pixels()).map(move |p| (n, p)));
+    all.filter(|&(n, p)| !case.is_ignored(n, p))
+        .map(|(n, p)| Pixel {
+            n,
+            p,
+            m: T::from_f64(case.mass(n, p)),
+            z: classes.clone().map(|c| logits[case.at(n, c, p)].clone() - shifts[n][c].clone()).collect(),
+            y: classes.clone().map(|c| T::from_f64(case.target(n, p, c))).collect(),
+            w: weights.get(n).cloned().unwrap_or_default(),
+        })
+        .collect()
+}
+
+/// What the kind is, with what it holds of the pixels as they are `here`.
+fn define<T: Number + 'static>(case: &Case, here: &[Pixel<T>]) -> Definition<T> {
+    let spec = case.spec.clone();
+    let owned = case.clone();
+    match spec.kind {
+        Kind::CrossEntropy => {
+            Box::new(move |all| reduce::pixels(&owned, all, |_, x| cross_entropy::pixel(x, spec.label_smoothing)))
+        }
+        Kind::BinaryCrossEntropy => Box::new(move |all| {
+            reduce::entries(&owned, all, |x, c| binary_cross_entropy::entry(x, c, spec.label_smoothing))
+        }),
+        Kind::DocumentBinary => {
+            let threshold = document_binary::threshold(case);
+            Box::new(move |all| reduce::entries(&owned, all, |x, c| document_binary::entry(x, c, threshold)))
+        }
+        Kind::DocumentSigmoid => {
+            Box::new(move |all| reduce::entries(&owned, all, document_sigmoid::entry))
+        }
+        Kind::DocumentCategorical => {
+            Box::new(move |all| reduce::pixels(&owned, all, |_, x| document_categorical::pixel(x)))
+        }
+        Kind::Focal if is_sigmoid(&spec) => {
+            Box::new(move |all| reduce::entries(&owned, all, |x, c| focal::entry(x, c, &spec)))
+        }
+        Kind::Focal => Box::new(move |all| reduce::pixels(&owned, all, |_, x| focal::pixel(x, &spec))),
+        Kind::Poly1CrossEntropy => {
+            Box::new(move |all| reduce::pixels(&owned, all, |_, x| poly1_cross_entropy::pixel(x, &spec)))
+        }
+        Kind::Seesaw => {
+            let held = seesaw::factors(case, here);
+            Box::new(move |all| reduce::pixels(&owned, all, |i, x| seesaw::pixel(x, &held[i])))
+        }
+        Kind::Ldam => {
+            let margins = ldam::margins(case);
+            Box::new(move |all| reduce::pixels(&owned, all, |_, x| ldam::pixel(x, &margins[x.n], &spec)))
+        }
+        Kind::Boundary => {
+            let distances = boundary::distances(case);
+            Box::new(move |all| boundary::sums(&owned, all, &distances))
+        }
+        Kind::RecallCrossEntropy => {
+            let misses = recall_cross_entropy::misses(case, here);
+            Box::new(move |all| {
+                reduce::without_map(reduce::pixels(&owned, all, |i, x| {
+                    recall_cross_entropy::pixel(x, &misses[i], spec.label_smoothing)
+                }))
+            })
+        }
+        Kind::TopKCrossEntropy => {
+            let shares = top_k_cross_entropy::shares(case, here);
+            Box::new(move |all| top_k_cross_entropy::sums(&owned, all, &shares))
+        }
+        Kind::Dice => Box::new(move |all| reduce::classes(&owned, all, |_, x, c| dice::class(x, c, &spec))),
+        Kind::Jaccard => {
+            Box::new(move |all| reduce::classes(&owned, all, |_, x, c| jaccard::class(x, c, &spec)))
+        }
+        Kind::Tversky => {
+            Box::new(move |all| reduce::classes(&owned, all, |_, x, c| tversky::class(x, c, &spec)))
+        }
+        Kind::FocalTversky => {
+            Box::new(move |all| reduce::classes(&owned, all, |_, x, c| focal_tversky::class(x, c, &spec)))
+        }
+        Kind::GeneralizedDice => Box::new(move |all| generalized_dice::sums(&owned, all)),
+        Kind::LovaszSoftmax => {
+            let slopes = lovasz::slopes(case, here, lovasz_softmax::error);
+            Box::new(move |all| {
+                reduce::classes(&owned, all, |r, x, c| lovasz_softmax::class(x, c, &slopes[r][c]))
+            })
+        }
+        Kind::LovaszHinge => {
+            let slopes = lovasz::slopes(case, here, lovasz_hinge::error);
+            let active = lovasz_hinge::active(case, here);
+            Box::new(move |all| {
+                reduce::classes(&owned, all, |r, x, c| {
+                    lovasz_hinge::class(x, c, &slopes[r][c], &active[r][c])
+                })
+            })
+        }
+        Kind::UnifiedFocal => Box::new(move |all| unified_focal::sums(&owned, all)),
+        Kind::Combined => {
+            // The terms shift and weigh for themselves: they go back to the logits as they came.
+            let terms = combined::terms(case);
+            Box::new(move |all| combined::sums(&owned, all, &terms))
+        }
     }
+}
+
+/// Whether every channel is a problem of its own.
+pub fn is_sigmoid(spec: &LossSpec) -> bool {
+    match spec.kind {
+        Kind::BinaryCrossEntropy | Kind::DocumentBinary | Kind::DocumentSigmoid | Kind::LovaszHinge => true,
+        Kind::Focal
+        | Kind::Dice
+        | Kind::Jaccard
+        | Kind::GeneralizedDice
+        | Kind::Tversky
+        | Kind::FocalTversky => spec.activation == Some(Activation::Sigmoid),
+        _ => false,
+    }
+}
+
+/// Whether weights come in (negative, positive) pairs and the map has an entry for each channel: where
+/// channels are problems of their own, and their losses a sum over pixels.
+pub fn has_pairs(spec: &LossSpec) -> bool {
+    let sums = matches!(
+        spec.kind,
+        Kind::BinaryCrossEntropy | Kind::DocumentBinary | Kind::DocumentSigmoid | Kind::Focal
+    );
+    sums && is_sigmoid(spec)
+}
+
+/// p_c = e^(z_c)/Σ_j e^(z_j).
+pub(crate) fn softmax<T: Number>(z: &[T]) -> Vec<T> {
+    let total = sum(z.iter().map(T::exp));
+    z.iter().map(|z| z.exp() / total.clone()).collect()
+}
+
+/// 1 − p_c = Σ_{j≠c} p_j, without the cancellation.
+pub(crate) fn others<T: Number>(p: &[T], c: usize) -> T {
+    sum((0..p.len()).filter(|&j| j != c).map(|j| p[j].clone()))
 }
 
 /// σ(z) = 1/(1 + e^(−z)).

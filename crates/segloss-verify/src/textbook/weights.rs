@@ -1,29 +1,31 @@
 //! Class weights: source × scheme × absent-class policy × normalisation.
 //!
-//! A column for each class; for binary kinds a pair for each channel, (negative, positive), which
-//! compete with each other and with no other channel.
+//! A column for each class; for the binary kinds that are sums over pixels a pair for each channel,
+//! (negative, positive), which compete with each other and with no other channel.
 
+use super::counts::{self, Counts};
+use super::has_pairs;
 use crate::case::Case;
-use crate::number::{Number, sum};
+use crate::number::{Number, larger, power, ratio, smaller, sum};
 use segloss::{Absent, Kind, Normalise, Scheme, Source};
 
 /// A row of weights for each image. Images of one scope have equal rows.
 pub fn rows<T: Number>(case: &Case) -> Vec<Vec<T>> {
-    let images: Vec<usize> = (0..case.grid.images).collect();
-    match case.spec.weights.source {
-        Source::PerSample => images.iter().map(|&n| row(case, &[n])).collect(),
-        _ => vec![row(case, &images); images.len()],
-    }
+    let scopes = counts::of::<T>(case, case.spec.weights.source);
+    let priors = match case.spec.weights.absent {
+        Absent::Prior => counts::priors::<T>(case).into_iter().map(Some).collect(),
+        _ => vec![None; case.grid.images],
+    };
+    scopes.iter().zip(priors).map(|(scope, prior)| row(case, scope, prior)).collect()
 }
 
-/// The weights of a scope: of these images together.
-fn row<T: Number>(case: &Case, scope: &[usize]) -> Vec<T> {
+/// The weights of a scope.
+fn row<T: Number>(case: &Case, scope: &Counts<T>, prior: Option<Vec<T>>) -> Vec<T> {
     let classes = case.grid.classes;
     let of_document = || {
         // w = sum(y) / size(y) over the entries that count.
-        let mass = sum((0..classes).flat_map(|c| scope.iter().map(move |&n| mass::<T>(case, n, c))));
-        let size: f64 = scope.iter().map(|&n| valid(case, n) * classes as f64).sum();
-        if size > 0.0 { mass / T::from_f64(size) } else { T::zero() }
+        let size = scope.valid.clone() * T::from_f64(classes as f64);
+        ratio(sum(scope.pixels.iter().cloned()), size)
     };
     match case.spec.kind {
         Kind::DocumentBinary => {
@@ -32,95 +34,141 @@ fn row<T: Number>(case: &Case, scope: &[usize]) -> Vec<T> {
         }
         Kind::DocumentCategorical => vec![of_document(); classes],
         Kind::DocumentSigmoid => vec![T::one(); 2 * classes],
-        Kind::CrossEntropy => group(case, scope, &(0..classes).map(Column::Class).collect::<Vec<_>>(), 0),
-        Kind::BinaryCrossEntropy => (0..classes)
-            .flat_map(|c| group(case, scope, &[Column::Others(c), Column::Class(c)], 2 * c))
+        _ if has_pairs(&case.spec) => (0..classes)
+            .flat_map(|c| {
+                let column = |pixels: T, present_in: &[T], prior: Option<T>| Column {
+                    fixed: None,
+                    pixels,
+                    present_in: present_in[c].clone(),
+                    prior,
+                };
+                let pi = prior.as_ref().map(|prior| prior[c].clone());
+                let n_c = scope.pixels[c].clone();
+                let negative = column(
+                    scope.valid.clone() - n_c.clone(),
+                    &scope.others_in,
+                    pi.clone().map(|pi| T::one() - pi),
+                );
+                let positive = column(n_c, &scope.present_in, pi);
+                group(case, scope, vec![negative, positive], 2 * c)
+            })
             .collect(),
+        _ => {
+            let columns = (0..classes).map(|c| Column {
+                fixed: None,
+                pixels: scope.pixels[c].clone(),
+                present_in: scope.present_in[c].clone(),
+                prior: prior.as_ref().map(|prior| prior[c].clone()),
+            });
+            group(case, scope, columns.collect(), 0)
+        }
     }
 }
 
-/// What a column counts.
-#[derive(Clone, Copy)]
-enum Column {
-    /// The pixels of a class.
-    Class(usize),
-    /// The valid pixels that are not of it.
-    Others(usize),
+/// One of those that share the pixels of a scope among themselves.
+struct Column<T> {
+    /// Its weight, where that is given.
+    fixed: Option<T>,
+    /// n_c.
+    pixels: T,
+    /// The valid pixels of the images in which it occurs.
+    present_in: T,
+    /// π_c, where an absent class follows it.
+    prior: Option<T>,
 }
 
-/// The weights of columns that share the scope's pixels among themselves. `first`: where their fixed
-/// values begin.
-fn group<T: Number>(case: &Case, scope: &[usize], columns: &[Column], first: usize) -> Vec<T> {
+impl<T: Number> Column<T> {
+    fn is_present(&self) -> bool {
+        self.fixed.is_some() || self.pixels > T::zero()
+    }
+
+    /// f', the frequency over those images only in which the class occurs.
+    fn where_present(&self) -> T {
+        ratio(self.pixels.clone(), self.present_in.clone())
+    }
+}
+
+/// The weights of columns that compete. `first`: where their fixed values begin.
+fn group<T: Number>(case: &Case, scope: &Counts<T>, mut columns: Vec<Column<T>>, first: usize) -> Vec<T> {
     let spec = &case.spec.weights;
-    if spec.source == Source::None {
-        return vec![T::one(); columns.len()];
+    match spec.source {
+        Source::None | Source::Map => return vec![T::one(); columns.len()],
+        Source::Fixed => {
+            let given = spec.values[first..].iter().map(|&x| Some(T::from_f64(x)));
+            columns.iter_mut().zip(given).for_each(|(column, given)| column.fixed = given);
+        }
+        _ => {}
     }
-    let of = |n: usize, column: Column| match column {
-        Column::Class(c) => mass::<T>(case, n, c),
-        Column::Others(c) => T::from_f64(valid(case, n)) - mass::<T>(case, n, c),
+    let frequency = |column: &Column<T>| ratio(column.pixels.clone(), scope.valid.clone());
+    let scheme = Shares {
+        scheme: spec.scheme,
+        columns: T::from_f64(columns.len() as f64),
+        total: sum(columns.iter().map(frequency)),
+        median: median(
+            columns.iter().filter(|column| column.pixels > T::zero()).map(Column::where_present).collect(),
+        ),
     };
-    let in_scope = |column: Column| sum(scope.iter().map(|&n| of(n, column)));
-    let share = |part: T, whole: f64| if whole > 0.0 { part / T::from_f64(whole) } else { T::zero() };
-
-    // f_c, and f_c over those images only in which the class occurs.
-    let all: f64 = scope.iter().map(|&n| valid(case, n)).sum();
-    let f: Vec<T> = columns.iter().map(|&column| share(in_scope(column), all)).collect();
-    let f_where_present: Vec<T> = columns
-        .iter()
-        .map(|&column| {
-            let with = scope.iter().filter(|&&n| of(n, column) > T::zero());
-            share(in_scope(column), with.map(|&n| valid(case, n)).sum())
-        })
-        .collect();
-    let fixed = spec.source == Source::Fixed;
-    let present: Vec<bool> = f.iter().map(|f| fixed || *f > T::zero()).collect();
-
-    let mut w: Vec<T> = match (fixed, spec.scheme) {
-        (true, _) => spec.values[first..first + columns.len()].iter().map(|&x| T::from_f64(x)).collect(),
-        (_, Scheme::Complement) => f.iter().map(|f| T::one() - f.clone()).collect(),
-        (_, Scheme::InverseFrequency) => {
-            f.iter().map(|f| T::one() / (T::from_f64(columns.len() as f64) * f.clone())).collect()
-        }
-        (_, Scheme::MedianFrequency) => {
-            let median = median(f_where_present.iter().filter(|f| **f > T::zero()).cloned().collect());
-            f_where_present.iter().map(|f| median.clone() / f.clone()).collect()
-        }
+    let of_present = |column: &Column<T>| match &column.fixed {
+        Some(given) => given.clone(),
+        None => scheme.weight(frequency(column), column.pixels.clone(), column.where_present()),
     };
-    let largest = w.iter().zip(&present).filter(|(_, present)| **present).map(|(w, _)| w.clone());
-    let largest = largest.fold(T::zero(), |most, w| if w > most { w } else { most });
-    for (w, &present) in w.iter_mut().zip(&present) {
-        match (spec.absent, present) {
-            _ if fixed => {}
-            (Absent::Cap(cap), true) if *w > T::from_f64(cap) => *w = T::from_f64(cap),
-            (_, true) => {}
-            (Absent::Zero, false) => *w = T::zero(),
-            (Absent::LargestPresent, false) => *w = largest.clone(),
-            (Absent::Cap(cap), false) => *w = T::from_f64(cap),
+    let present = || columns.iter().filter(|column| column.is_present());
+    let largest = present().map(of_present).fold(T::zero(), larger);
+    let settled = |column: &Column<T>| match (spec.absent, column.is_present(), &column.prior) {
+        _ if column.fixed.is_some() => of_present(column),
+        (Absent::Cap(cap), true, _) => smaller(of_present(column), T::from_f64(cap)),
+        (_, true, _) => of_present(column),
+        (Absent::Cap(cap), false, _) => T::from_f64(cap),
+        (Absent::LargestPresent, false, _) => largest.clone(),
+        (Absent::Prior, false, Some(pi)) => {
+            scheme.weight(pi.clone(), pi.clone() * scope.valid.clone(), pi.clone())
         }
-    }
-    let counted =
-        |x: &[T]| sum(x.iter().zip(&present).filter(|(_, present)| **present).map(|(x, _)| x.clone()));
+        (Absent::Zero | Absent::Prior, false, _) => T::zero(),
+    };
+    let w: Vec<T> = columns.iter().map(settled).collect();
     let scale = match spec.normalise {
         Normalise::None => return w,
         Normalise::MeanOne => {
-            let number = present.iter().filter(|present| **present).count();
-            share(counted(&w), number as f64)
+            let counted = columns.iter().zip(&w).filter(|(column, _)| column.is_present());
+            let (number, total) =
+                counted.fold((0, T::zero()), |(number, total), (_, w)| (number + 1, total + w.clone()));
+            ratio(total, T::from_f64(f64::from(number)))
         }
-        Normalise::ExpectedOne => sum(w.iter().zip(&f).map(|(w, f)| w.clone() * f.clone())),
+        Normalise::ExpectedOne => sum(columns.iter().zip(&w).map(|(column, w)| w.clone() * frequency(column))),
         Normalise::SumOne => sum(w.iter().cloned()),
     };
     if scale > T::zero() { w.into_iter().map(|w| w / scale.clone()).collect() } else { w }
 }
 
-/// Σ y_c over the valid pixels of an image.
-fn mass<T: Number>(case: &Case, n: usize, c: usize) -> T {
-    let pixels = (0..case.grid.pixels()).filter(|&p| !case.is_ignored(n, p));
-    sum(pixels.map(|p| T::from_f64(case.target(n, p, c))))
+/// A scheme, with what it takes from all columns together.
+struct Shares<T> {
+    scheme: Scheme,
+    /// C.
+    columns: T,
+    /// Σ f_c.
+    total: T,
+    /// Of f', over the columns that occur.
+    median: T,
 }
 
-/// The valid pixels of an image.
-fn valid(case: &Case, n: usize) -> f64 {
-    (0..case.grid.pixels()).filter(|&p| !case.is_ignored(n, p)).count() as f64
+impl<T: Number> Shares<T> {
+    /// The weight at a frequency f, n pixels and a frequency f' where present.
+    fn weight(&self, f: T, n: T, where_present: T) -> T {
+        let one = T::one();
+        match self.scheme {
+            Scheme::InverseFrequency => one / (self.columns.clone() * f),
+            Scheme::Complement => one - f,
+            Scheme::InverseSqrt => one / power(self.columns.clone() * f, T::from_f64(0.5)),
+            Scheme::Power(gamma) => power(self.columns.clone() * f, T::from_f64(-gamma)),
+            Scheme::MedianFrequency => self.median.clone() / where_present,
+            Scheme::Enet => one / (T::from_f64(1.02) + f).ln(),
+            Scheme::EffectiveNumber(beta) => {
+                let beta = T::from_f64(beta);
+                (one.clone() - beta.clone()) / (one - power(beta, n))
+            }
+            Scheme::DocumentScalar => self.total.clone() / self.columns.clone(),
+        }
+    }
 }
 
 /// The middle of the sorted numbers; of an even number of them the mean of the middle two.
@@ -147,6 +195,7 @@ mod tests {
             logits: vec![0.0; grid.len()],
             grid,
             target: Labels::Indices(labels.to_vec()),
+            weight_map: None,
         })
     }
 

@@ -1,0 +1,144 @@
+//! A pixel that is sure and wrong is what training is for: its gradient must not vanish.
+
+use super::{Check, Context, Judges};
+use crate::case::{Case, Grid, Labels};
+use crate::matrix::LAYOUTS;
+use crate::subject::Precision;
+use crate::tally::Tally;
+use crate::trouble::Trouble;
+use segloss::{Activation, Denominator, Kind, Layout, LossSpec, Term, Threshold};
+
+pub(super) const CHECK: Check = Check {
+    name: "confidently_wrong",
+    claim: "a pixel that is sure of the wrong class pulls its own class up and the wrong one down, at |z| = 8 and at 40, unless the definition itself says otherwise",
+    judges: Judges::Losses,
+    run,
+};
+
+/// How sure the pixels are: logits of ± this, so that σ is 3·10⁻⁴ and 4·10⁻¹⁸, and softmax less.
+const SURE: [f64; 2] = [8.0, 40.0];
+/// Two pixels of each class; the first of class 1 takes itself for class 0.
+const LABELS: [usize; 6] = [1, 0, 0, 1, 2, 2];
+
+/// How far the gradient of the wrong pixel must reach, as a share of its loss's own weight, w = 1.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Reach {
+    /// At least this much, at any confidence.
+    Always(f64),
+    /// Some, where it is not all lost in p·(1 − p); never the wrong way.
+    WithSlope,
+    /// S1 is not defined there.
+    Undefined,
+}
+
+/// What each kind promises on its page.
+fn reach(kind: Kind) -> Reach {
+    match kind {
+        Kind::CrossEntropy
+        | Kind::BinaryCrossEntropy
+        | Kind::DocumentSigmoid
+        | Kind::Focal
+        | Kind::Poly1CrossEntropy
+        | Kind::Seesaw
+        | Kind::TopKCrossEntropy => Reach::Always(0.9),
+        Kind::Ldam => Reach::Always(0.9 * 30.0),
+        Kind::DocumentCategorical => Reach::Always(0.9 / 3.0),
+        // One of the two pixels of the class is missed.
+        Kind::RecallCrossEntropy => Reach::Always(0.9 / 2.0),
+        // λ·δ/P of the focal term.
+        Kind::UnifiedFocal => Reach::Always(0.9 * 0.5 * 0.6 / 6.0),
+        // The step in J of one mistake among the two pixels of a class, over the classes.
+        Kind::LovaszHinge => Reach::Always(0.9 / 2.0 / 3.0),
+        // Dice and cross-entropy, the latter a mean over the pixels.
+        Kind::Combined => Reach::Always(0.9 / 6.0),
+        Kind::Dice
+        | Kind::Jaccard
+        | Kind::GeneralizedDice
+        | Kind::Tversky
+        | Kind::FocalTversky
+        | Kind::LovaszSoftmax
+        | Kind::Boundary => Reach::WithSlope,
+        Kind::DocumentBinary => Reach::Undefined,
+    }
+}
+
+fn run(context: &Context<'_>) -> Result<Tally, Trouble> {
+    let mut tally = Tally::default();
+    for kind in Kind::ALL {
+        for layout in LAYOUTS {
+            for spec in specs(kind) {
+                for sure in SURE {
+                    for precision in Precision::ALL {
+                        one(context, &mut tally, &case(&spec, sure).relaid(layout), sure, precision);
+                    }
+                }
+            }
+        }
+    }
+    Ok(tally)
+}
+
+/// The kind as it is by default, in each activation.
+fn specs(kind: Kind) -> Vec<LossSpec> {
+    let layout = Layout::ChannelsLast;
+    let plain = LossSpec { kind, layout, ..LossSpec::default() };
+    match kind {
+        Kind::Combined => {
+            let terms = [Kind::Dice, Kind::CrossEntropy]
+                .map(|kind| Term { factor: 1.0, loss: LossSpec { kind, ..LossSpec::default() } });
+            vec![LossSpec { terms: terms.to_vec(), ..plain }]
+        }
+        Kind::DocumentBinary => vec![LossSpec { threshold: Some(Threshold::Document(0.5)), ..plain }],
+        // Of a mean over pixels each gradient is a share; the sum shows it whole.
+        _ if kind.info().takes("denominator") && reach(kind) != Reach::WithSlope => {
+            let denominator = match kind {
+                Kind::LovaszHinge => None,
+                _ => Some(Denominator::PerPixel),
+            };
+            activations(LossSpec { denominator, ..plain })
+        }
+        _ => activations(plain),
+    }
+}
+
+fn activations(plain: LossSpec) -> Vec<LossSpec> {
+    let with = |activation| LossSpec { activation, ..plain.clone() };
+    match plain.kind.info().takes("activation") {
+        true => vec![with(Some(Activation::Softmax)), with(Some(Activation::Sigmoid))],
+        false => vec![with(None)],
+    }
+}
+
+/// Every pixel sure of its class but the first, which is as sure of class 0.
+fn case(spec: &LossSpec, sure: f64) -> Case {
+    let grid = Grid::new(1, 3, &[LABELS.len()]);
+    let mut logits = vec![-sure; grid.len()];
+    for (p, &label) in LABELS.iter().enumerate() {
+        logits[grid.at(spec.layout, 0, if p == 0 { 0 } else { label }, p)] = sure;
+    }
+    let (name, target) =
+        (format!("{} at {sure}", spec.kind.name()), LABELS.iter().map(|&label| label as i64).collect());
+    Case { name, spec: spec.clone(), grid, logits, target: Labels::Indices(target), weight_map: None }
+}
+
+fn one(context: &Context<'_>, tally: &mut Tally, case: &Case, sure: f64, precision: Precision) {
+    let Some(found) = tally.evaluate(context.subject, case, precision) else { return };
+    let (own, wrong) = (found.gradient[case.at(0, 1, 0)], found.gradient[case.at(0, 0, 0)]);
+    let name = format!("{}, {:?}, {}", case.name, case.spec.activation, precision.name());
+    match reach(case.spec.kind) {
+        Reach::Always(least) => {
+            tally.require(-own >= least, &name, || format!("the class's own gradient is {own}, not −{least}"));
+            // S2 knows no negatives.
+            let pushed = case.spec.kind == Kind::DocumentSigmoid || wrong >= 0.1 * least;
+            tally.require(pushed, &name, || format!("the wrong class's gradient is {wrong}"));
+        }
+        Reach::WithSlope => {
+            // Where 1 − p is lost in f32 there may be no slope left; in f64 it is small, and still there.
+            let some = sure < 10.0 || precision == Precision::F64;
+            let right = own < 0.0 && wrong > 0.0 || !some && own <= 0.0 && wrong >= 0.0;
+            tally.require(right, &name, || format!("gradients {own} of its class and {wrong} of the wrong one"));
+        }
+        Reach::Undefined => {}
+    }
+    tally.require(found.gradient.iter().all(|g| g.is_finite()), &name, || "a gradient is not finite".to_owned());
+}

@@ -1,0 +1,47 @@
+//! Generalised Dice (Sudre et al. 2017, section 2.1): one ratio for all classes of a region,
+//! Σ_c w_c·(FP_c + FN_c) / (Σ_c w_c·(2·TP_c + FP_c + FN_c) + s), w_c = 1/(Σ m·y_c)².
+
+use super::reduce::{self, Sums};
+use super::{Pixel, overlap};
+use crate::case::Case;
+use crate::number::{Number, larger, ratio, smaller, sum};
+use segloss::{Absent, Source};
+
+/// The sums of a batch: a ratio for each region.
+pub(super) fn sums<T: Number>(case: &Case, all: &[Pixel<T>]) -> Sums<T> {
+    let regions = reduce::regions(case, all);
+    let numerator = sum(regions.iter().map(|region| loss(case, region)));
+    reduce::of_regions(case, numerator, T::from_f64(regions.len() as f64))
+}
+
+fn loss<T: Number>(case: &Case, region: &[&Pixel<T>]) -> T {
+    let w = match case.spec.weights.source {
+        Source::None => of_sizes(case, region),
+        _ => region[0].w.clone(),
+    };
+    let (mut error, mut all) = (T::zero(), overlap::smooth(&case.spec, 0.0));
+    for (c, w) in w.into_iter().enumerate() {
+        let sums = overlap::of(region, c, &case.spec);
+        let wrong = sums.false_alarms + sums.misses;
+        error = error + w.clone() * wrong.clone();
+        all = all + w * (sums.hits.clone() + sums.hits + wrong);
+    }
+    ratio(error, all)
+}
+
+/// 1/(Σ m·y_c)². A class without a pixel has no such weight: the policy gives it one.
+fn of_sizes<T: Number>(case: &Case, region: &[&Pixel<T>]) -> Vec<T> {
+    let size = |c: usize| sum(region.iter().map(|x| x.m.clone() * x.y[c].clone()));
+    let weights: Vec<Option<T>> = (0..case.grid.classes)
+        .map(size)
+        .map(|size| (size > T::zero()).then(|| T::one() / (size.clone() * size)))
+        .collect();
+    let largest = weights.iter().flatten().cloned().fold(T::zero(), larger);
+    let settled = |w: Option<T>| match (case.spec.weights.absent, w) {
+        (Absent::Cap(cap), w) => w.map_or(T::from_f64(cap), |w| smaller(w, T::from_f64(cap))),
+        (_, Some(w)) => w,
+        (Absent::LargestPresent, None) => largest.clone(),
+        (_, None) => T::zero(),
+    };
+    weights.into_iter().map(settled).collect()
+}

@@ -1,0 +1,15 @@
+//! Lovász-softmax (Berman et al. 2018, eqs. 8 and 9): errors 1 − p where the class is, p elsewhere.
+
+use super::{Pixel, others, softmax};
+use crate::number::{Number, sum};
+
+/// How wrong a pixel is about a class.
+pub fn error<T: Number>(x: &Pixel<T>, c: usize) -> T {
+    let p = softmax(&x.z);
+    if x.y[c] > T::zero() { others(&p, c) } else { p[c].clone() }
+}
+
+/// The loss of a class in a region.
+pub fn class<T: Number>(region: &[&Pixel<T>], c: usize, slopes: &[T]) -> T {
+    sum(region.iter().zip(slopes).map(|(x, slope)| slope.clone() * error(x, c)))
+}

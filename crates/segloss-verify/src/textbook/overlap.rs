@@ -1,0 +1,43 @@
+//! What the overlap losses are ratios of: TP = Σ m·p·y, FP = Σ m·p·(1 − y), FN = Σ m·(1 − p)·y.
+
+use super::{Pixel, is_sigmoid, sigmoid, softmax};
+use crate::number::{Number, sum};
+use segloss::LossSpec;
+
+/// The sums of a class over a region.
+pub struct Overlap<T> {
+    /// TP.
+    pub hits: T,
+    /// FP.
+    pub false_alarms: T,
+    /// FN.
+    pub misses: T,
+    /// Σ m·(p − y)².
+    pub squared_error: T,
+    /// Σ m·p² + Σ m·y².
+    pub squares: T,
+}
+
+/// p of a class.
+fn probability<T: Number>(x: &Pixel<T>, c: usize, spec: &LossSpec) -> T {
+    if is_sigmoid(spec) { sigmoid(x.z[c].clone()) } else { softmax(&x.z)[c].clone() }
+}
+
+/// The overlap of a class with what is predicted of it.
+pub fn of<T: Number>(region: &[&Pixel<T>], c: usize, spec: &LossSpec) -> Overlap<T> {
+    let total = |term: fn(T, T) -> T| {
+        sum(region.iter().map(|x| x.m.clone() * term(probability(x, c, spec), x.y[c].clone())))
+    };
+    Overlap {
+        hits: total(|p, y| p * y),
+        false_alarms: total(|p, y| p * (T::one() - y)),
+        misses: total(|p, y| (T::one() - p) * y),
+        squared_error: total(|p, y| (p.clone() - y.clone()) * (p - y)),
+        squares: total(|p, y| p.clone() * p + y.clone() * y),
+    }
+}
+
+/// s, which keeps a ratio of nothing and nothing from being one.
+pub fn smooth<T: Number>(spec: &LossSpec, by_default: f64) -> T {
+    T::from_f64(spec.smooth.unwrap_or(by_default))
+}

@@ -1,0 +1,35 @@
+//! Seesaw loss (Wang et al. 2021, eqs. 3 to 6): Σ_i w_i·y_i·(ln Σ_j S_ij·e^(z_j) − z_i).
+
+use super::{Pixel, counts, softmax};
+use crate::case::Case;
+use crate::number::{Number, larger, power, smaller, sum};
+
+/// S of each pixel, held: S_ij = min(1, (π_j/π_i)^p)·max(1, (p_j/p_i)^q), S_ii = 1.
+pub fn factors<T: Number>(case: &Case, here: &[Pixel<T>]) -> Vec<Vec<Vec<T>>> {
+    let mitigation = T::from_f64(case.spec.mitigation.unwrap_or(0.8));
+    let compensation = T::from_f64(case.spec.compensation.unwrap_or(2.0));
+    let priors = counts::priors::<T>(case);
+    let of_pixel = |x: &Pixel<T>| -> Vec<Vec<T>> {
+        let (p, prior) = (softmax(&x.z), &priors[x.n]);
+        let factor = |i: usize, j: usize| {
+            if i == j {
+                return T::one();
+            }
+            let rarer = power(prior[j].clone() / prior[i].clone(), mitigation.clone());
+            let winning = power(p[j].clone() / p[i].clone(), compensation.clone());
+            smaller(T::one(), rarer) * larger(T::one(), winning)
+        };
+        (0..p.len()).map(|i| (0..p.len()).map(|j| factor(i, j)).collect()).collect()
+    };
+    here.iter().map(of_pixel).collect()
+}
+
+/// The loss of one pixel.
+pub fn pixel<T: Number>(x: &Pixel<T>, s: &[Vec<T>]) -> T {
+    let classes = 0..x.z.len();
+    let cost = |i: usize| {
+        let weighed = sum(classes.clone().map(|j| s[i][j].clone() * x.z[j].exp()));
+        weighed.ln() - x.z[i].clone()
+    };
+    sum(classes.clone().map(|i| x.w[i].clone() * x.y[i].clone() * cost(i)))
+}

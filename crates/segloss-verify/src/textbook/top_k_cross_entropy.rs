@@ -1,0 +1,54 @@
+//! Top-k cross-entropy (Wu et al. 2016, section 2.3; Shrivastava et al. 2016): only the hardest pixels count.
+
+use super::reduce::{self, Sums};
+use super::{Pixel, cross_entropy, softmax};
+use crate::case::Case;
+use crate::number::{Number, sum};
+
+/// How much of each pixel is kept, held: all of the ⌈keep·P⌉ hardest of a region by their unweighted loss, none of
+/// the others; pixels that tie for the last places share them. With a confidence q also all with p_y < q.
+pub fn shares<T: Number>(case: &Case, here: &[Pixel<T>]) -> Vec<T> {
+    let hardness = |x: &Pixel<T>| {
+        let ones = vec![T::one(); x.z.len()];
+        cross_entropy::of(&x.z, &x.y, &ones, case.spec.label_smoothing)
+    };
+    let share = |x: &Pixel<T>| {
+        let u = hardness(x);
+        let regions = reduce::regions(case, here);
+        let Some(region) = regions.iter().find(|region| region.iter().any(|y| (y.n, y.p) == (x.n, x.p)))
+        else {
+            return T::zero();
+        };
+        let keep = (case.spec.keep.unwrap_or(0.1) * region.len() as f64).ceil();
+        let harder = region.iter().filter(|y| hardness(y) > u).count() as f64;
+        let tied = region.iter().filter(|y| hardness(y) == u).count() as f64;
+        let unsure = match case.spec.confidence {
+            None => false,
+            Some(confidence) => {
+                let p = softmax(&x.z);
+                sum((0..p.len()).map(|c| p[c].clone() * x.y[c].clone())) < T::from_f64(confidence)
+            }
+        };
+        match keep {
+            _ if unsure => T::one(),
+            keep if keep <= harder => T::zero(),
+            keep if keep >= harder + tied => T::one(),
+            keep => T::from_f64(keep - harder) / T::from_f64(tied),
+        }
+    };
+    here.iter().map(share).collect()
+}
+
+/// The sums of a batch: of the kept pixels, and divided by what is kept.
+pub(super) fn sums<T: Number>(case: &Case, all: &[Pixel<T>], shares: &[T]) -> Sums<T> {
+    let kept: Vec<Pixel<T>> = all
+        .iter()
+        .zip(shares)
+        .map(|(x, share)| Pixel { m: x.m.clone() * share.clone(), ..x.clone() })
+        .collect();
+    let sums = reduce::pixels(case, &kept, |_, x| cross_entropy::pixel(x, case.spec.label_smoothing));
+    let weight = |x: &Pixel<T>| sum((0..x.y.len()).map(|c| x.w[c].clone() * x.y[c].clone()));
+    let weight_sum = sum(kept.iter().map(|x| x.m.clone() * weight(x)));
+    let denominator = reduce::denominator(case, weight_sum, sum(shares.iter().cloned()));
+    reduce::without_map(Sums { denominator, ..sums })
+}
