@@ -127,7 +127,8 @@ fn one(context: &Context<'_>, tally: &mut Tally, case: &Case, sure: f64, precisi
     let name = format!("{}, {:?}, {}", case.name, case.spec.activation, precision.name());
     match reach(case.spec.kind) {
         Reach::Always(least) => {
-            tally.require(-own >= least, &name, || format!("the class's own gradient is {own}, not −{least}"));
+            tally
+                .require(-own >= least, &name, || format!("the class's own gradient is {own}, not −{least}"));
             // S2 knows no negatives.
             let pushed = case.spec.kind == Kind::DocumentSigmoid || wrong >= 0.1 * least;
             tally.require(pushed, &name, || format!("the wrong class's gradient is {wrong}"));
@@ -136,9 +137,13 @@ fn one(context: &Context<'_>, tally: &mut Tally, case: &Case, sure: f64, precisi
             // Where 1 − p is lost in f32 there may be no slope left; in f64 it is small, and still there.
             let some = sure < 10.0 || precision == Precision::F64;
             let right = own < 0.0 && wrong > 0.0 || !some && own <= 0.0 && wrong >= 0.0;
-            tally.require(right, &name, || format!("gradients {own} of its class and {wrong} of the wrong one"));
+            tally.require(right, &name, || {
+                format!("gradients {own} of its class and {wrong} of the wrong one")
+            });
         }
         Reach::Undefined => {}
     }
-    tally.require(found.gradient.iter().all(|g| g.is_finite()), &name, || "a gradient is not finite".to_owned());
+    tally.require(found.gradient.iter().all(|g| g.is_finite()), &name, || {
+        "a gradient is not finite".to_owned()
+    });
 }
