@@ -54,6 +54,24 @@ pub const GRADIENT_EXACT: Tolerance = Tolerance {
     slack: 1000.0,
 };
 
+/// Entries of maps and gradients, in units of the last place.
+pub const ULPS: Tolerance = Tolerance {
+    name: "ulps",
+    bound: 4.0,
+    reason: "units in the last place of the correctly rounded number. An exponential and a logarithm, within 1 \
+             each, a sum, a quotient and a product, within ½ each",
+    slack: 4.0,
+};
+
+/// The same where a power is taken.
+pub const ULPS_POWER: Tolerance = Tolerance {
+    name: "ulps_power",
+    bound: 16.0,
+    reason: "units in the last place of the correctly rounded number. A power multiplies the relative error of its \
+             base by its exponent, and each of its two factors comes with that of the logarithm beside it",
+    slack: 4.0,
+};
+
 /// The textbook's own rounding.
 pub const ORACLE_F64: Tolerance = Tolerance {
     name: "oracle_f64",
@@ -161,11 +179,13 @@ pub const NETWORK_GRADIENT_F64: Tolerance = Tolerance {
 };
 
 /// The whole table, as reports print it.
-pub const ALL: [&Tolerance; 15] = [
+pub const ALL: [&Tolerance; 17] = [
     &EXACT,
     &GRADIENT_F64,
     &GRADIENT_EXACT,
     &ORACLE_F64,
+    &ULPS,
+    &ULPS_POWER,
     &VALUE_F64,
     &MAP_F64,
     &VALUE_F32,

@@ -3,6 +3,7 @@
 use super::{Check, Context, Judges};
 use crate::compare::relative_to_max;
 use crate::matrix;
+use crate::number::Number;
 use crate::number::big::Big;
 use crate::subject::Precision;
 use crate::tally::Tally;
@@ -20,7 +21,8 @@ pub(super) const CHECK: Check = Check {
 
 fn run(context: &Context<'_>) -> Result<Tally, Trouble> {
     let cases: Vec<_> = matrix::cases(context.seed, context.effort).collect();
-    let exact: Vec<Vec<f64>> = cases.par_iter().map(textbook::gradient::<Big>).collect();
+    let exact = |case| textbook::gradient::<Big>(case).iter().map(Big::to_f64).collect();
+    let exact: Vec<Vec<f64>> = cases.par_iter().map(exact).collect();
     let mut tally = Tally::default();
     for (case, exact) in cases.iter().zip(&exact) {
         let Some(found) = tally.evaluate(context.subject, case, Precision::F64) else { continue };

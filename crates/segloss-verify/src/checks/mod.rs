@@ -22,6 +22,7 @@ mod symmetry;
 mod threads;
 mod tightness;
 mod training;
+mod ulps;
 mod values;
 mod worked_example;
 
@@ -83,7 +84,7 @@ fn scale(case: &Case, value: f64) -> f64 {
 }
 
 /// Every check, in the order in which they run.
-pub const ALL: [Check; 31] = [
+pub const ALL: [Check; 32] = [
     oracles::CHECK,
     fixtures::FILES,
     worked_example::CHECK,
@@ -101,6 +102,7 @@ pub const ALL: [Check; 31] = [
     values::F32,
     gradients::CHECK,
     exact_gradients::CHECK,
+    ulps::CHECK,
     extreme_logits::CHECK,
     confidently_wrong::CHECK,
     limits::CHECK,

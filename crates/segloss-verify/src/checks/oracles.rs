@@ -34,7 +34,7 @@ fn run(context: &Context<'_>) -> Result<Tally, Trouble> {
             let off = relative_to(by_f64.value, by_big.value.to_f64(), scale);
             tally.measure(&ORACLE_F64, off, &format!("{} value in f64", case.name));
 
-            let exact = textbook::gradient::<Big>(case);
+            let exact: Vec<f64> = textbook::gradient::<Big>(case).iter().map(Big::to_f64).collect();
             let duals = relative_to_max(&textbook::gradient::<f64>(case), &exact);
             tally.measure(&ORACLE_F64, duals, &format!("{} duals of f64", case.name));
             let differences: Vec<f64> = differentiate(case).iter().map(|found| found.value).collect();

@@ -106,11 +106,11 @@ pub fn evaluate<T: Number + 'static>(case: &Case) -> Answer<T> {
 
 /// ∂value/∂z for every logit, by dual numbers over `T`: without steps, and of [`Big`](crate::number::big::Big)
 /// without rounding.
-pub fn gradient<T: Number + 'static>(case: &Case) -> Vec<f64> {
+pub fn gradient<T: Number + 'static>(case: &Case) -> Vec<T> {
     let variable = |(i, &z)| Dual::variable(i, T::from_f64(z));
     let z: Vec<Dual<T>> = case.logits.iter().enumerate().map(variable).collect();
     let value = Textbook::of(case).at(&z).value;
-    (0..z.len()).map(|i| value.slope(i).to_f64()).collect()
+    (0..z.len()).map(|i| value.slope(i)).collect()
 }
 
 impl<T: Number + 'static> Textbook<T> {
