@@ -30,13 +30,18 @@ pub struct EvalArgs {
     /// Valid pixels, bool, (N, spatial…); besides the specification's `ignore_index`.
     #[arg(long, value_name = "NPY")]
     mask: Option<PathBuf>,
+    /// A weight for each pixel, float32 or float64, (N, spatial…), that multiplies its loss.
+    #[arg(long, value_name = "NPY")]
+    weight_map: Option<PathBuf>,
     /// Write the gradient here, with the logits' shape and type.
     #[arg(long, value_name = "NPY")]
     grad: Option<PathBuf>,
-    /// Write the map of weighted losses here: one entry a pixel, or per pixel and channel for binary kinds.
+    /// Write the map of weighted losses here: one entry a pixel, or per pixel and channel for sigmoid kinds.
+    /// Kinds that are no sum over pixels have none.
     #[arg(long, value_name = "NPY")]
     map: Option<PathBuf>,
-    /// Print JSON: {value, numerator, denominator, valid_pixels, per_class, effective_weights, warnings}.
+    /// Print JSON: {value, numerator, denominator, valid_pixels, per_class, effective_weights, warnings,
+    /// terms (of a combined loss)}.
     #[arg(long)]
     json: bool,
 }
@@ -85,30 +90,32 @@ impl EvalArgs {
         if let Some(mask) = &mask {
             input = input.with_mask(mask.view())?;
         }
+        let map = self.weight_map.as_deref().map(read_weights::<T>).transpose()?;
+        if let Some(map) = &map {
+            input = input.with_weight_map(map.view())?;
+        }
         let mut gradient = vec![T::zero(); logits.len()];
         let evaluation = loss.value_and_gradient(&input, &mut gradient)?;
+        // All is computed before anything is written.
+        let loss_map = self.map.as_ref().map(|_| loss.map(&input)).transpose()?;
         if let Some(path) = &self.grad {
             // The gradient has as many elements as the logits, so that their shape always fits.
             let gradient = ArrayD::from_shape_vec(IxDyn(logits.shape()), gradient)
                 .unwrap_or_else(|_| unreachable!("as long as the logits"));
             npy::write(path, &gradient)?;
         }
-        if let Some(path) = &self.map {
-            npy::write(path, &loss.map(&input)?.1)?;
+        if let (Some(path), Some((_, map))) = (&self.map, &loss_map) {
+            npy::write(path, map)?;
         }
         let mut out = io::stdout().lock();
         if self.json {
-            let rows = evaluation.effective_weights.rows();
-            let report = Report {
-                value: T::of(evaluation.value).shown(),
-                sums: &evaluation.sums,
-                effective_weights: rows.into_iter().map(|row| row.to_vec()).collect(),
-                warnings: &evaluation.warnings,
-            };
+            let report = Report::new::<T>(&evaluation);
             writeln!(out, "{}", serde_json::to_string_pretty(&report).map_err(io::Error::from)?)?;
         } else {
             print::<T>(&mut out, &evaluation)?;
-            evaluation.warnings.iter().for_each(|warning| eprintln!("warning: {warning}"));
+            for warning in evaluation.terms.iter().chain([&evaluation]).flat_map(|of| &of.warnings) {
+                eprintln!("warning: {warning}");
+            }
         }
         Ok(())
     }
@@ -123,6 +130,14 @@ fn print<T: Number>(out: &mut impl Write, evaluation: &Evaluation) -> io::Result
     for (class, (sums, mean)) in evaluation.per_class.iter().zip(evaluation.class_means()).enumerate() {
         let mean = mean.map_or_else(|| "–".to_owned(), |mean| format!("{mean:.6}"));
         writeln!(out, "{class:>5} {:>11} {:>13.6} {:>13.6} {mean:>11}", sums.pixels, sums.weight, sums.loss)?;
+    }
+    for (number, term) in evaluation.terms.iter().enumerate() {
+        let (n, value) = (number + 1, T::of(term.value));
+        let gap = if number == 0 { "\n" } else { "" };
+        writeln!(out, "{gap}term {n}  {value} = {} / {}", term.numerator, term.denominator)?;
+    }
+    if evaluation.effective_weights.is_empty() {
+        return Ok(());
     }
     let scope = if evaluation.effective_weights.nrows() == 1 { "batch" } else { "image" };
     writeln!(out, "\neffective weights, a row per {scope}")?;
@@ -141,6 +156,25 @@ struct Report<'a> {
     sums: &'a Sums,
     effective_weights: Vec<Vec<f64>>,
     warnings: &'a [Warning],
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    terms: Vec<Self>,
+}
+
+impl<'a> Report<'a> {
+    fn new<T: Number>(evaluation: &'a Evaluation) -> Self {
+        Self {
+            value: T::of(evaluation.value).shown(),
+            sums: &evaluation.sums,
+            effective_weights: evaluation
+                .effective_weights
+                .rows()
+                .into_iter()
+                .map(|row| row.to_vec())
+                .collect(),
+            warnings: &evaluation.warnings,
+            terms: evaluation.terms.iter().map(Self::new::<T>).collect(),
+        }
+    }
 }
 
 /// A number that prints with the digits of its type: 0.33938637, not 0.3393863737583160.
@@ -221,4 +255,16 @@ impl<T: Number> TargetArray<T> {
 fn read_mask(path: &Path) -> Result<ArrayD<bool>, NpyError> {
     let file = NpyFile::open(path)?;
     file.array::<bool>()?.ok_or_else(|| file.unexpected_type("bool"))
+}
+
+/// Weights are often saved in another precision than the logits.
+fn read_weights<T: Number>(path: &Path) -> Result<ArrayD<T>, NpyError> {
+    let file = NpyFile::open(path)?;
+    if let Some(map) = file.array::<f32>()? {
+        return Ok(map.mapv(|w| T::of(w.wide())));
+    }
+    if let Some(map) = file.array::<f64>()? {
+        return Ok(map.mapv(T::of));
+    }
+    Err(file.unexpected_type("float32 or float64"))
 }

@@ -58,7 +58,8 @@ impl EvaluateArgs {
         let source = Source::new(self.data.as_deref().or(meta.config.data.folder.as_deref()));
         let split = Split::from(self.split);
         let samples = load_split(&source, split, &meta.classes, meta.channels)?;
-        let objective = Objective::new(&meta.config.loss, &meta.classes)?;
+        let mut objective = Objective::new(&meta.config.loss, &meta.classes, None)?;
+        objective.restore(&meta.loss_history)?;
         let batch_size = meta.config.train.batch_size;
         let assessment = evaluate(
             &net,

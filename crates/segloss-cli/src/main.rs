@@ -12,6 +12,7 @@ mod options;
 mod predict;
 mod progress;
 mod train;
+mod weights;
 
 use std::error::Error;
 use std::process::ExitCode;
@@ -45,6 +46,7 @@ enum Command {
     Train(train::TrainArgs),
     Evaluate(evaluate::EvaluateArgs),
     Predict(predict::PredictArgs),
+    Weights(weights::WeightsArgs),
     BorderMap(border_map::BorderMapArgs),
 }
 
@@ -59,6 +61,7 @@ fn run(command: &Command) -> Result<(), Box<dyn Error>> {
         Command::Train(args) => args.run()?,
         Command::Evaluate(args) => args.run()?,
         Command::Predict(args) => args.run()?,
+        Command::Weights(args) => args.run()?,
         Command::BorderMap(args) => args.run()?,
     }
     Ok(())

@@ -116,8 +116,13 @@ fn arrays_that_cannot_be_used_are_one_clear_line() {
 fn specifications_that_cannot_be_used_name_the_key() {
     let folder = tempfile::tempdir().unwrap();
     for (name, content, word) in [
-        ("a.toml", "kind = \"cross_entropy\"\ngamma = 2", "unknown field `gamma`"),
+        (
+            "a.toml",
+            "kind = \"cross_entropy\"\ngamma = 2",
+            "`gamma` is set; expected absent: cross_entropy takes",
+        ),
         ("b.toml", "kind = ", "b.toml"),
+        ("u.toml", "gama = 2", "unknown field `gama`"),
         ("c.json", "{\"kind\": \"dyce\"}", "unknown variant `dyce`"),
         (
             "d.toml",
@@ -141,5 +146,69 @@ fn the_list_is_the_registry() {
     for (kind, info) in segloss::Kind::ALL.iter().zip(&infos) {
         assert_eq!(info["name"], kind.name());
         assert!(text(&listed.stdout).contains(&format!("{}\n  ", kind.name())));
+        for part in [&info["formula"], &info["reference"], &info["options"][0]["meaning"]] {
+            assert!(text(&listed.stdout).contains(part.as_str().unwrap()), "{part}");
+        }
     }
+    let short = segloss(&["losses", "--short"]);
+    assert_eq!(text(&short.stdout).lines().count(), infos.len());
+    let one = segloss(&["losses", "dice"]);
+    assert!(text(&one.stdout).starts_with("dice\n") && !text(&one.stdout).contains("jaccard\n"));
+    refused(&segloss(&["losses", "dyce"]), &["no kind of loss is called `dyce`", "dice"]);
+}
+
+/// Every kind from a specification file, in both layouts, with a weight for each pixel.
+#[test]
+fn every_kind_is_evaluated_in_both_layouts_with_equal_results() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let first = Array4::from_shape_fn((2, 3, 4, 5), |(n, c, h, w)| {
+        ((n * 60 + c * 20 + h * 5 + w) as f64 * 0.73).sin() * if c == 0 { 1.0 } else { 1.2 }
+    });
+    let last = first.view().permuted_axes([0, 2, 3, 1]).as_standard_layout().to_owned();
+    let labels = Array3::from_shape_fn((2, 4, 5), |(n, h, w)| [0_u8, 1, 2, 1, 255][(n + 3 * h + w * w) % 5]);
+    let map = Array3::from_shape_fn((2, 4, 5), |(n, h, w)| 0.5 + (n + h + w) as f32 * 0.25);
+    first.write_npy(fs::File::create(path("first.npy")).unwrap()).unwrap();
+    last.write_npy(fs::File::create(path("last.npy")).unwrap()).unwrap();
+    labels.write_npy(fs::File::create(path("y.npy")).unwrap()).unwrap();
+    map.write_npy(fs::File::create(path("m.npy")).unwrap()).unwrap();
+    for kind in segloss::Kind::ALL {
+        let terms = match kind {
+            segloss::Kind::Combined => {
+                "[[terms]]\nloss = { kind = \"dice\" }\n[[terms]]\nfactor = 0.5\nloss = { kind = \"boundary\" }\n"
+            }
+            _ => "",
+        };
+        let results = ["first", "last"].map(|layout| {
+            let spec = format!(
+                "kind = \"{}\"\nlayout = \"channels_{layout}\"\nignore_index = 255\n{terms}",
+                kind.name()
+            );
+            fs::write(path("spec.toml"), spec).unwrap();
+            let (logits, gradient) = (path(&format!("{layout}.npy")), path("g.npy"));
+            let more = ["--weight-map", &path("m.npy"), "--grad", &gradient, "--json"];
+            let output = eval(&path("spec.toml"), &logits, &path("y.npy"), &more);
+            assert!(output.status.success(), "{kind:?}: {}", text(&output.stderr));
+            let gradient = Array4::<f64>::read_npy(fs::File::open(&gradient).unwrap()).unwrap();
+            (text(&output.stdout), gradient)
+        });
+        let [(one, gradient), (other, relaid)] = results;
+        assert_eq!(one, other, "{kind:?}");
+        assert_eq!(gradient, relaid.permuted_axes([0, 3, 1, 2]), "{kind:?}");
+        assert!(gradient.iter().any(|&g| g != 0.0), "{kind:?}");
+    }
+}
+
+#[test]
+fn a_kind_without_a_map_says_so_and_writes_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let (spec, map) = (folder.path().join("dice.toml"), folder.path().join("map.npy"));
+    fs::write(&spec, "kind = \"dice\"\nlayout = \"channels_last\"").unwrap();
+    let gradient = folder.path().join("g.npy");
+    let files = ["--map", map.to_str().unwrap(), "--grad", gradient.to_str().unwrap()];
+    refused(
+        &worked(Some(("spec", &spec)), &files),
+        &["dice: this loss is no sum over pixels, so that it has no map"],
+    );
+    assert!(!map.exists() && !gradient.exists());
 }

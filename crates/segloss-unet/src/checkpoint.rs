@@ -13,6 +13,7 @@ use std::collections::HashMap;
 use std::path::Path;
 
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
+use segloss::ClassCounts;
 use serde::{Deserialize, Serialize};
 
 use crate::classes::Classes;
@@ -58,6 +59,9 @@ pub struct Meta {
     pub normalisation: Normalisation,
     /// Of the outputs.
     pub classes: Classes,
+    /// What a loss with running class counts remembers.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub loss_history: Vec<ClassCounts>,
     /// The whole configuration of the run.
     pub config: Config,
 }

@@ -1,6 +1,7 @@
 //! Samples in memory with what they share: classes, channels and the normalisation.
 
 use rayon::prelude::*;
+use segloss::ClassCounts;
 use serde::{Deserialize, Serialize};
 
 use crate::classes::Classes;
@@ -18,6 +19,8 @@ pub struct Dataset {
     pub channels: usize,
     /// Mean and deviation of the training images.
     pub normalisation: Normalisation,
+    /// How often each class occurs in the training masks.
+    pub counts: ClassCounts,
     /// To learn from.
     pub train: Vec<Sample>,
     /// To choose the best epoch by.
@@ -43,8 +46,23 @@ impl Dataset {
         let train = prepare(train, &classes, channels)?;
         let val = load_split(&source, Split::Val, &classes, channels)?;
         let normalisation = Normalisation::of(&train, channels);
-        Ok(Self { classes, channels, normalisation, train, val })
+        let labels = train.iter().map(|sample| sample.labels.as_slice());
+        let counts = count(labels, &classes);
+        Ok(Self { classes, channels, normalisation, counts, train, val })
     }
+}
+
+/// Counts the classes of some masks, image by image; ignored pixels count for nothing.
+pub fn count<'a>(masks: impl IntoIterator<Item = &'a [u8]>, classes: &Classes) -> ClassCounts {
+    let mut counts = ClassCounts::new(classes.count());
+    for labels in masks {
+        let mut pixels = [0.0; 256];
+        labels.iter().for_each(|&label| pixels[usize::from(label)] += 1.0);
+        // The label of padding is ignored even where no label of the data is.
+        pixels[usize::from(classes.padding_label())] = 0.0;
+        counts.add_image(pixels.iter().sum(), &pixels[..classes.count()]);
+    }
+    counts
 }
 
 /// Loads one split for a net whose classes and channels are known.

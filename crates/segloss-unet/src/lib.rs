@@ -6,7 +6,7 @@
 //! → [`optimizer`] → [`schedule`] → [`evaluate`](mod@evaluate) → [`metrics`] → [`picture`].
 //!
 //! [`train`](mod@train) is the loop around it, [`run`] what it leaves on disk, [`checkpoint`] how it goes on,
-//! [`predict`](mod@predict) what it is for; [`config`] holds every choice, [`random`] every random one.
+//! [`predict`](mod@predict) what it is for; [`balance`] weighs the classes of a data set; [`config`] holds every choice, [`random`] every random one.
 //!
 //! **Invariants.** The library prints nothing and ends no process. One seed decides a run: with the same
 //! data, configuration and machine, every number is the same bit for bit, for any number of threads, and
@@ -25,6 +25,7 @@
 //! # Ok::<(), segloss_unet::Error>(())
 //! ```
 
+pub mod balance;
 pub mod batch;
 pub mod checkpoint;
 pub mod classes;

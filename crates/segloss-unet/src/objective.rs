@@ -2,9 +2,10 @@
 
 use dfdx::prelude::{Cpu, HasShape, Tape, Tensor};
 use dfdx_conv::{Image, external_loss};
-use segloss::{Evaluation, Input, Layout, Loss, LossSpec};
+use segloss::{ClassCounts, Evaluation, Input, Layout, Loss, LossSpec};
 
 use crate::classes::Classes;
+use crate::dataset::count;
 use crate::error::{ConfigProblem, Error, Result};
 use crate::real::Real;
 
@@ -15,12 +16,18 @@ pub struct Objective {
 }
 
 impl Objective {
-    /// Fits a loss to the data: channels-last logits, and the ignored label of the data (or the one
-    /// that padding gets).
+    /// Fits a loss to the data: channels-last logits, the ignored label of the data (or the one that padding
+    /// gets), and the data's own class counts where the loss asks for those of a data set and has none.
     ///
     /// # Errors
-    /// [`ConfigProblem::Contradiction`] if the loss names another ignored label than the data.
-    pub fn new(spec: &LossSpec, classes: &Classes) -> Result<Self> {
+    /// [`ConfigProblem::Contradiction`] if the loss names another ignored label than the data, or needs a
+    /// weight for each pixel.
+    pub fn new(spec: &LossSpec, classes: &Classes, counts: Option<&ClassCounts>) -> Result<Self> {
+        if spec.needs_weight_map() {
+            let text = "loss.weights.source is map, but a data folder holds no weight maps; \
+                        `per_sample` weighs by each image's own labels";
+            return Err(ConfigProblem::Contradiction(text.to_owned()).into());
+        }
         let padding = i64::from(classes.padding_label());
         if let Some(ignored) = spec.ignore_index.filter(|&ignored| ignored != padding) {
             let data = match classes.ignore_index {
@@ -30,13 +37,40 @@ impl Objective {
             let text = format!("loss.ignore_index is {ignored}, but {data}");
             return Err(ConfigProblem::Contradiction(text).into());
         }
-        let spec = LossSpec { layout: Layout::ChannelsLast, ignore_index: Some(padding), ..spec.clone() };
+        let mut spec = LossSpec { layout: Layout::ChannelsLast, ignore_index: Some(padding), ..spec.clone() };
+        if let Some(counts) = counts {
+            spec.fill_dataset(counts);
+        }
         Ok(Self { loss: Loss::new(spec)? })
     }
 
     /// The loss as it is computed.
     pub fn spec(&self) -> &LossSpec {
         self.loss.spec()
+    }
+
+    /// Adds a batch's labels to the running counts of a loss that keeps them (`source = "ema"`).
+    pub fn observe(&mut self, labels: &[u8], pixels: usize, classes: &Classes) {
+        if self.loss.needs_history() {
+            self.loss.observe(&count(labels.chunks(pixels), classes));
+        }
+    }
+
+    /// What the loss remembers of the batches so far, for a checkpoint; empty for one that needs no memory.
+    pub fn history(&self) -> Vec<ClassCounts> {
+        if self.loss.needs_history() { self.loss.history() } else { Vec::new() }
+    }
+
+    /// Goes on from a checkpoint's memory.
+    ///
+    /// # Errors
+    /// [`ConfigProblem::Contradiction`] if it is that of another loss.
+    pub fn restore(&mut self, history: &[ClassCounts]) -> Result<()> {
+        if self.loss.restore(history) {
+            return Ok(());
+        }
+        let text = "the checkpoint's class counts are not those of its loss".to_owned();
+        Err(ConfigProblem::Contradiction(text).into())
     }
 
     /// The loss of logits (N, H, W, C) for labels (N, H, W), as a scalar on the logits' tape, and all that

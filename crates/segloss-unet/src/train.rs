@@ -4,6 +4,7 @@ use std::ops::ControlFlow;
 use std::time::Instant;
 
 use dfdx::prelude::{Backward, Gradients, Trace};
+use segloss::ClassCounts;
 
 use crate::batch::{Batch, Batcher, View, training_views};
 use crate::checkpoint::{self, Best, Checkpoint, FORMAT, Meta};
@@ -118,7 +119,7 @@ impl<'a> Trainer<'a> {
         let net = UNet::new(&config.model, data.channels, data.classes.count(), config.train.seed)?;
         let sizes = net.parameters.iter().map(|parameter| parameter.shape().iter().product());
         let optimizer = Optimizer::new(&config.optimizer, sizes);
-        Self::with(config, data, net, optimizer, 0, None)
+        Self::with(config, data, net, optimizer, 0, None, &[])
     }
 
     /// A trainer at the end of the checkpoint's epoch: from here on it does what the trainer that wrote
@@ -142,7 +143,7 @@ impl<'a> Trainer<'a> {
             let text = format!("the checkpoint and the data do not fit: {problem}");
             return Err(ConfigProblem::Contradiction(text).into());
         }
-        Self::with(&meta.config, data, net, optimizer, meta.epoch, Some(meta.best))
+        Self::with(&meta.config, data, net, optimizer, meta.epoch, Some(meta.best), &meta.loss_history)
     }
 
     fn with(
@@ -152,8 +153,10 @@ impl<'a> Trainer<'a> {
         optimizer: Optimizer<f32>,
         epoch: usize,
         best: Option<Best>,
+        history: &[ClassCounts],
     ) -> Result<Self> {
-        let objective = Objective::new(&config.loss, &data.classes)?;
+        let mut objective = Objective::new(&config.loss, &data.classes, Some(&data.counts))?;
+        objective.restore(history)?;
         let steps_per_epoch = data.train.len().div_ceil(config.train.batch_size);
         let peak = config.optimizer.learning_rate;
         let schedule = Schedule::new(&config.schedule, peak, config.train.epochs, steps_per_epoch);
@@ -234,6 +237,7 @@ impl<'a> Trainer<'a> {
             multiple: self.net.multiple(),
         };
         let Batch { shape, images, labels, .. } = batcher.build(views);
+        self.objective.observe(&labels, shape.1 * shape.2, &self.data.classes);
         let images = self.net.tensor(images, shape)?.traced(Gradients::leaky());
         let logits = self.net.forward(images)?;
         let (scalar, evaluation) = self.objective.apply(logits, &labels)?;
@@ -281,6 +285,7 @@ impl<'a> Trainer<'a> {
             best: self.best?,
             normalisation: self.data.normalisation.clone(),
             classes: self.data.classes.clone(),
+            loss_history: self.objective.history(),
             config: self.config.clone(),
         })
     }

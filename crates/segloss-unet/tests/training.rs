@@ -9,6 +9,7 @@ use std::ops::ControlFlow;
 use std::path::Path;
 
 use common::{small, write_pair, write_set};
+use segloss::{Kind, LossSpec};
 use segloss_unet::config::{Flips, Norm, Up};
 use segloss_unet::dataset::load_split;
 use segloss_unet::evaluate::evaluate;
@@ -97,6 +98,12 @@ fn a_resumed_run_is_the_uninterrupted_run() {
     for up in [Up::Transposed, Up::Nearest] {
         let mut config = varied();
         config.model.up = up;
+        // Weights that remember the batches before, in a term of a loss.
+        config.loss = LossSpec::from_toml(
+            "kind = 'combined'\n[[terms]]\nloss = { weights = { source = 'ema', decay = 0.5 } }\n\
+             [[terms]]\nfactor = 0.5\nloss = { kind = 'dice', classes = 'present' }",
+        )
+        .unwrap();
         let data = Dataset::load(&config.data).unwrap();
         let whole = folder(root.path(), &format!("{up:?}-whole"));
         train(&config, &data, &whole, &mut ()).unwrap();
@@ -183,7 +190,7 @@ fn it_learns_images_of_any_size_and_scores_every_pixel_once() {
         let Checkpoint { net, meta, .. } = Checkpoint::load(&folder.checkpoint_path(Which::Best)).unwrap();
         let source = Source::new(meta.config.data.folder.as_deref());
         let test = load_split(&source, Split::Test, &meta.classes, meta.channels).unwrap();
-        let objective = Objective::new(&meta.config.loss, &meta.classes).unwrap();
+        let objective = Objective::new(&meta.config.loss, &meta.classes, None).unwrap();
         let score = |batch_size| {
             evaluate(&net, &objective, &meta.classes, &meta.normalisation, &test, batch_size, &mut |_| ())
                 .unwrap()
@@ -221,6 +228,63 @@ fn a_loss_that_ignores_another_label_is_refused() {
     let data = Dataset::load(&config.data).unwrap();
     let error = segloss_unet::Trainer::new(&config, &data).unwrap_err().to_string();
     assert_eq!(error, "loss.ignore_index is 7, but the data ignores none (set data.ignore_index)");
+}
+
+/// The library's own test holds every kind to its gradient; here each reaches the weights of a net.
+#[test]
+fn every_kind_trains() {
+    let root = tempfile::tempdir().unwrap();
+    for kind in Kind::ALL {
+        let mut config = small(None);
+        config.train.epochs = 1;
+        config.loss = match kind {
+            Kind::Combined => LossSpec::from_toml(
+                "kind = 'combined'\nterms = [{ loss = { kind = 'dice' } }, { loss = { kind = 'boundary' } }]",
+            )
+            .unwrap(),
+            kind => LossSpec { kind, ..LossSpec::default() },
+        };
+        let data = Dataset::load(&config.data).unwrap();
+        let folder = folder(root.path(), kind.name());
+        let mut losses = Losses::default();
+        match train(&config, &data, &folder, &mut losses) {
+            Ok(_) => {}
+            // S1 is NaN or infinite as soon as a pixel saturates, and the trainer says so.
+            Err(error) if kind == Kind::DocumentBinary && error.to_string().contains("the loss is") => {
+                continue;
+            }
+            Err(error) => panic!("{kind:?}: {error}"),
+        }
+        assert!(losses.0.iter().all(|loss| loss.is_finite()), "{kind:?}");
+        assert_ne!(losses.0.first(), losses.0.last(), "{kind:?} changes nothing");
+    }
+}
+
+#[test]
+fn the_data_s_own_counts_are_kept_with_the_run() {
+    let root = tempfile::tempdir().unwrap();
+    let mut config = small(None);
+    config.train.epochs = 1;
+    config.loss.weights.source = segloss::Source::Dataset;
+    let data = Dataset::load(&config.data).unwrap();
+    assert_eq!(data.counts.valid, 8.0 * 128.0 * 128.0);
+    let folder = folder(root.path(), "run");
+    train(&config, &data, &folder, &mut ()).unwrap();
+    assert_eq!(folder.config().unwrap().loss.dataset.as_ref(), Some(&data.counts));
+    let meta = Checkpoint::load(&folder.checkpoint_path(Which::Last)).unwrap().meta;
+    assert_eq!(meta.config.loss.dataset, Some(data.counts));
+}
+
+#[test]
+fn a_loss_that_needs_weight_maps_is_refused() {
+    let mut config = small(None);
+    config.loss.weights.source = segloss::Source::Map;
+    let data = Dataset::load(&config.data).unwrap();
+    let error = segloss_unet::Trainer::new(&config, &data).unwrap_err().to_string();
+    assert!(
+        error.starts_with("loss.weights.source is map, but a data folder holds no weight maps"),
+        "{error}"
+    );
 }
 
 #[test]

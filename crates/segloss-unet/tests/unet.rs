@@ -97,7 +97,7 @@ fn the_gradient_is_the_derivative() {
         colours: vec![[0; 3]; 3],
         ignore_index: None,
     };
-    let objective = Objective::new(&segloss::LossSpec::default(), &classes).unwrap();
+    let objective = Objective::new(&segloss::LossSpec::default(), &classes, None).unwrap();
     let shape = (2, 8, 8, 2);
     let labels: Vec<u8> = (0..128).map(|i| (i * 5 % 7 % 3) as u8).collect();
     for config in shapes() {

@@ -23,22 +23,36 @@ pub struct ClassCounts {
 }
 
 impl ClassCounts {
-    pub(crate) fn of(images: &[ImageCensus], classes: usize) -> Self {
-        let mut counts = Self {
-            valid: 0.0,
-            pixels: vec![0.0; classes],
-            present_in: vec![0.0; classes],
-            others_in: vec![0.0; classes],
-        };
-        for image in images {
-            let valid = image.valid as f64;
-            counts.valid += valid;
-            for (class, &mass) in image.mass.iter().enumerate() {
-                counts.pixels[class] += mass;
-                counts.present_in[class] += if mass > 0.0 { valid } else { 0.0 };
-                counts.others_in[class] += if valid - mass > 0.0 { valid } else { 0.0 };
-            }
+    /// Of no image yet.
+    pub fn new(classes: usize) -> Self {
+        let zeros = || vec![0.0; classes];
+        Self { valid: 0.0, pixels: zeros(), present_in: zeros(), others_in: zeros() }
+    }
+
+    /// Adds an image with this many pixels of each class, Σ y_c, among its valid ones.
+    ///
+    /// ```
+    /// let mut counts = segloss::ClassCounts::new(2);
+    /// counts.add_image(4.0, &[4.0, 0.0]);
+    /// counts.add_image(4.0, &[3.0, 1.0]);
+    /// assert_eq!((counts.pixels, counts.present_in), (vec![7.0, 1.0], vec![8.0, 4.0]));
+    /// ```
+    ///
+    /// # Panics
+    /// If the image counts other classes.
+    pub fn add_image(&mut self, valid: f64, pixels: &[f64]) {
+        assert_eq!(pixels.len(), self.classes(), "counts of the same classes");
+        self.valid += valid;
+        for (class, &here) in pixels.iter().enumerate() {
+            self.pixels[class] += here;
+            self.present_in[class] += if here > 0.0 { valid } else { 0.0 };
+            self.others_in[class] += if valid - here > 0.0 { valid } else { 0.0 };
         }
+    }
+
+    pub(crate) fn of(images: &[ImageCensus], classes: usize) -> Self {
+        let mut counts = Self::new(classes);
+        images.iter().for_each(|image| counts.add_image(image.valid as f64, &image.mass));
         counts
     }
 

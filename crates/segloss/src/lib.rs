@@ -21,18 +21,36 @@
 //!
 //! # Symbols
 //!
-//! N images, C classes, P pixels; z logits, p softmax, σ sigmoid; y target, w weight; f_c the share of
-//! class c among the valid pixels. [`Layout`] says where the class axis lies; both give the same values.
+//! N images, C classes, P pixels; z logits, p softmax, σ sigmoid; y target, w weight, m the weight of a
+//! pixel in a map; f_c the share of class c among the valid pixels, π_c its prior. [`Layout`] says where the
+//! class axis lies; both give the same values. Spatial axes may be any number.
+//!
+//! # Which loss
+//!
+//! [`kinds`] has a page for each; `segloss losses` prints the registry behind it, [`Kind::ALL`].
+//!
+//! | | |
+//! |---|---|
+//! | sums over pixels | [cross-entropy](kinds::cross_entropy), [sigmoid](kinds::binary_cross_entropy), [focal](kinds::focal), [Poly-1](kinds::poly1_cross_entropy), [seesaw](kinds::seesaw), [LDAM](kinds::ldam), [boundary](kinds::boundary), the document's [S1](kinds::document_binary), [S2](kinds::document_sigmoid), [S3](kinds::document_categorical) |
+//! | weights from predictions | [recall](kinds::recall_cross_entropy), [top-k](kinds::top_k_cross_entropy) |
+//! | overlaps | [Dice](kinds::dice), [Jaccard](kinds::jaccard), [generalised Dice](kinds::generalized_dice), [Tversky](kinds::tversky), [focal Tversky](kinds::focal_tversky) |
+//! | sorted errors | [Lovász-softmax](kinds::lovasz_softmax), [Lovász hinge](kinds::lovasz_hinge) |
+//! | sums of losses | [unified focal](kinds::unified_focal), [combined](kinds::combined) |
 //!
 //! # What holds for every kind
 //!
-//! - The value is numerator / [`Denominator`], both sums over the pixels that are not ignored; parts
-//!   of a batch combine to the whole ([`Loss::part`]), value and gradient.
-//! - Ignored pixels contribute nothing, even where their logits are NaN or ±∞. With every pixel ignored
-//!   the value is 0, the gradient is 0, and [`Warning::AllIgnored`] says so.
-//! - [Weights](WeightSpec) come from the labels alone and are constants for the gradient.
+//! - The value is numerator / [`Denominator`], named and never implied. Parts of a batch, tiles or images,
+//!   combine to the whole ([`Loss::part`], [`Part::combine`], [`Loss::part_gradient`]), value and gradient.
+//! - Ignored pixels contribute nothing, even where their logits are NaN or ±∞: they are left out before
+//!   anything is summed or sorted. With every pixel ignored the value is 0, the gradient is 0, and
+//!   [`Warning::AllIgnored`] says so.
+//! - [Weights](WeightSpec) and [priors](PriorSpec) come from the labels alone and are constants for the
+//!   gradient.
 //! - Results are bit-identical for any number of threads.
 //! - A bad label, shape, weight or logit is an [`Error`] that names what was expected, what came and where.
+//!
+//! Beside the losses: [`border`] makes the U-Net's weight maps, [`signed_distances`] the level sets of the boundary
+//! loss, [`class_prediction`] the document's S4.
 
 pub mod border;
 mod census;

@@ -151,18 +151,21 @@ impl Loss {
 
     /// Adds a batch to the running class counts of `source = "ema"`, for weights and priors: once a training
     /// step, before its loss. Everything else leaves a loss as it is, so that values can be computed again.
-    pub fn observe(&mut self, batch: &Census) {
-        let counts = batch.counts();
-        self.observe_counts(&counts);
-    }
-
-    fn observe_counts(&mut self, counts: &ClassCounts) {
-        self.terms.iter_mut().for_each(|(_, term)| term.observe_counts(counts));
+    ///
+    /// ```
+    /// # use segloss::{Input, Loss, LossSpec};
+    /// let mut loss = Loss::new(LossSpec::from_toml("weights = { source = 'ema' }")?)?;
+    /// let input = Input::from_slices(&[0.0_f32, 1.0, 0.5, 0.0], &[2, 2], &[0_u8, 1])?;
+    /// loss.observe(&loss.census(&input)?.counts());
+    /// # Ok::<(), segloss::Error>(())
+    /// ```
+    pub fn observe(&mut self, batch: &ClassCounts) {
+        self.terms.iter_mut().for_each(|(_, term)| term.observe(batch));
         self.running = Some(match &self.running {
-            Some(running) if running.classes() == counts.classes() => {
-                running.decayed(self.spec.weights.decay, counts)
+            Some(running) if running.classes() == batch.classes() => {
+                running.decayed(self.spec.weights.decay, batch)
             }
-            _ => counts.clone(),
+            _ => batch.clone(),
         });
     }
 
@@ -172,26 +175,23 @@ impl Loss {
             || self.terms.iter().any(|(_, term)| term.needs_history())
     }
 
-    /// The running counts, innermost terms included, to be kept with a model; [`Loss::restore`] takes them.
-    pub fn history(&self) -> Vec<Option<ClassCounts>> {
+    /// The running counts, those of terms included, to be kept with a model; empty before the first batch.
+    pub fn history(&self) -> Vec<ClassCounts> {
         let terms = self.terms.iter().flat_map(|(_, term)| term.history());
-        std::iter::once(self.running.clone()).chain(terms).collect()
+        self.running.clone().into_iter().chain(terms).collect()
     }
 
-    /// Goes on from the counts of a loss with the same specification.
-    ///
-    /// # Panics
-    /// If they are of another number of terms.
-    pub fn restore(&mut self, history: &[Option<ClassCounts>]) {
+    /// Goes on from the history of a loss with the same specification. Returns whether it is one.
+    #[must_use]
+    pub fn restore(&mut self, history: &[ClassCounts]) -> bool {
         let mut left = history.iter();
-        self.restore_from(&mut left);
-        assert!(left.next().is_none(), "the history of the same loss");
+        let fits = history.is_empty() || self.restore_from(&mut left);
+        fits && left.next().is_none()
     }
 
-    fn restore_from(&mut self, history: &mut std::slice::Iter<'_, Option<ClassCounts>>) {
-        let Some(mine) = history.next() else { panic!("the history of the same loss") };
-        self.running.clone_from(mine);
-        self.terms.iter_mut().for_each(|(_, term)| term.restore_from(history));
+    fn restore_from(&mut self, history: &mut std::slice::Iter<'_, ClassCounts>) -> bool {
+        self.running = history.next().cloned();
+        self.running.is_some() && self.terms.iter_mut().all(|(_, term)| term.restore_from(history))
     }
 
     /// The value alone.

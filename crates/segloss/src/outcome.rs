@@ -233,6 +233,14 @@ impl Loss {
         } else if self.family() != Family::Terms && sums.per_class.iter().all(|class| class.weight == 0.0) {
             warnings.push(Warning::NoWeight);
         }
+        if self.family() == Family::Overlap && !self.is_pooled() && sums.valid_pixels > 0 {
+            let counted = |c: &usize| plan.counted().column(*c).iter().any(|&w| w > 0.0);
+            let absent = |c: &usize| sums.per_class[*c].pixels == 0.0;
+            let classes: Vec<usize> = (0..plan.classes()).filter(absent).filter(counted).collect();
+            if !classes.is_empty() && self.spec().number(Number::Smooth) < 1.0 {
+                warnings.push(Warning::AbsentCounted { classes });
+            }
+        }
         if let Some(broken) = &sums.broken {
             warnings.push(Warning::Broken(broken.clone()));
         }

@@ -85,7 +85,8 @@ impl<T: Element> Walk<'_, T> {
         Ok(())
     }
 
-    /// Refuses logits that are NaN or infinite. Softmax and hinge errors of such a logit may look finite.
+    /// Refuses logits that are NaN or infinite, also where what is made of them would look finite: the softmax
+    /// of −∞ is 0.
     pub fn demand_finite(&self, image: usize, visit: &Visit<'_, T>) -> Result<(), Error> {
         match visit.z.iter().position(|z| !z.is_finite()) {
             None => Ok(()),

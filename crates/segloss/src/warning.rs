@@ -12,6 +12,12 @@ pub enum Warning {
     AllIgnored,
     /// There are valid pixels, but their weights sum to zero: value 0, gradient 0.
     NoWeight,
+    /// Classes without a pixel that an overlap loss counts nevertheless: they cost about 1 each, with hardly a
+    /// slope.
+    AbsentCounted {
+        /// Which.
+        classes: Vec<usize>,
+    },
     /// The document's S1 left the range in which it is defined.
     Broken(Broken),
     /// The document's S3 weight is the same for every class.
@@ -30,6 +36,12 @@ impl fmt::Display for Warning {
             Self::NoWeight => {
                 f.write_str("the valid pixels' weights sum to 0: the value and its gradient are 0")
             }
+            Self::AbsentCounted { classes } => write!(
+                f,
+                "no pixel of the batch is of class {}, which costs about 1 with hardly a slope: \
+                 `classes = \"present\"` leaves such classes out, a larger `smooth` softens them",
+                classes.iter().map(usize::to_string).collect::<Vec<_>>().join(", ")
+            ),
             Self::Broken(Broken { count, first }) => write!(
                 f,
                 "{count} loss entries are NaN or infinite, the first at {first:?}: there the threshold \

@@ -125,3 +125,98 @@ fn weights_beyond_the_number_type_are_refused() {
     let error = refusal(text, &[0.0; 2], &[1, 2], &[0]);
     assert!(matches!(error.problem, Problem::Overflow { element: "f32", .. }), "{error}");
 }
+
+#[test]
+fn kinds_that_sort_or_measure_need_one_class_a_pixel() {
+    let logits = array![[[0.0_f64, 1.0], [1.0, 0.0]]];
+    let shared = array![[[1.0, 0.3], [0.0, 0.7]]];
+    let input = Input::new(logits.view(), Target::distribution(shared.view())).unwrap();
+    for kind in ["lovasz_softmax", "lovasz_hinge", "top_k_cross_entropy", "boundary"] {
+        let error = loss(&format!("kind = '{kind}'")).value(&input).unwrap_err();
+        let Problem::SoftTarget { value, class, index } = &error.problem else { panic!("{error}") };
+        assert_eq!((*value, *class, index.as_slice()), (0.3, 0, [0, 1].as_slice()), "{kind}");
+    }
+    // Of a combined loss every term must accept the target.
+    let combined = "kind = 'combined'\nterms = [{ loss = { kind = 'lovasz_softmax' } }]";
+    assert!(matches!(loss(combined).value(&input).unwrap_err().problem, Problem::SoftTarget { .. }));
+}
+
+#[test]
+fn weight_maps_must_be_there_and_be_weights() {
+    let logits = array![[[0.0_f64, 1.0], [1.0, 0.0]]];
+    let labels = array![[0_u8, 1]];
+    let input = || Input::new(logits.view(), Target::indices(labels.view())).unwrap();
+    let mapped = loss("weights = { source = 'map' }");
+    assert_eq!(mapped.value(&input()).unwrap_err().problem, Problem::NoWeightMap);
+    for bad in [-1.0, f64::NAN, f64::INFINITY] {
+        let map = array![[1.0, bad]];
+        let error = mapped.value(&input().with_weight_map(map.view()).unwrap()).unwrap_err();
+        assert!(matches!(&error.problem, Problem::WeightMap { index, .. } if *index == [0, 1]), "{error}");
+    }
+    let map = array![[1.0, 1.0, 1.0]];
+    let error = mapped.value(&input().with_weight_map(map.view()).unwrap()).unwrap_err();
+    assert!(error.to_string().contains("weight map has shape [1, 3]; expected [1, 2]"), "{error}");
+    // What is ignored may weigh anything.
+    let map = array![[1.0, f64::NAN]];
+    let ignored = array![[0_u8, 255]];
+    let input = Input::new(logits.view(), Target::indices(ignored.view())).unwrap();
+    let spec = "ignore_index = 255\nweights = { source = 'map' }";
+    assert!(loss(spec).value(&input.with_weight_map(map.view()).unwrap()).is_ok());
+}
+
+#[test]
+fn a_data_set_s_weights_need_its_counts() {
+    let labels = [0_u8, 1, 1];
+    let input = Input::from_slices(&[0.0_f64; 6], &[3, 2], &labels).unwrap();
+    let error = loss("weights = { source = 'dataset' }").value(&input).unwrap_err();
+    assert!(matches!(error.problem, Problem::NoDataset { key: "weights.source" }), "{error}");
+    let error = loss("kind = 'ldam'\nprior = { source = 'dataset' }").value(&input).unwrap_err();
+    assert!(matches!(error.problem, Problem::NoDataset { key: "prior.source" }), "{error}");
+
+    let counts = "[dataset]\nvalid = 8.0\npixels = [6.0, 2.0]\npresent_in = [8.0, 8.0]";
+    let known = loss(&format!("weights = {{ source = 'dataset' }}\n{counts}")).value(&input).unwrap();
+    assert_eq!(known.effective_weights, array![[1.0 / 1.5, 2.0]]);
+    let three = "[dataset]\nvalid = 8.0\npixels = [6.0, 1.0, 1.0]\npresent_in = [8.0, 8.0, 8.0]";
+    let error = loss(&format!("weights = {{ source = 'dataset' }}\n{three}")).value(&input).unwrap_err();
+    assert!(matches!(error.problem, Problem::PerClass { key: "dataset", expected: 2, found: 3 }), "{error}");
+}
+
+#[test]
+fn what_a_kind_cannot_give_is_said() {
+    let input = Input::from_slices(&[0.0_f64; 6], &[3, 2], &[0_u8, 1, 1]).unwrap();
+    let dice = loss("kind = 'dice'");
+    assert_eq!(dice.map(&input).unwrap_err().problem, Problem::NoMap);
+    let plan = dice.plan(&dice.census(&input).unwrap()).unwrap();
+    let mut gradient = [0.0; 6];
+    assert_eq!(dice.part(&input, &plan, Some(&mut gradient)).unwrap_err().problem, Problem::NeedsTotals);
+    let error = loss("kind = 'unified_focal'\nbackground = 2").value(&input).unwrap_err();
+    assert!(error.to_string().contains("`background` is 2; expected one of 0..=1"), "{error}");
+}
+
+#[test]
+fn an_absent_class_that_counts_is_warned_of() {
+    let logits = [0.0_f64, 1.0, 0.5, 2.0, 0.0, -1.0];
+    let input = Input::from_slices(&logits, &[2, 3], &[0_u8, 1]).unwrap();
+    let warned = |text: &str| loss(text).value(&input).unwrap().warnings;
+    assert_eq!(warned("kind = 'dice'"), [segloss::Warning::AbsentCounted { classes: vec![2] }]);
+    assert!(warned("kind = 'dice'")[0].to_string().contains("no pixel of the batch is of class 2"));
+    for quiet in
+        ["kind = 'dice'\nclasses = 'present'", "kind = 'dice'\nsmooth = 1.0", "kind = 'generalized_dice'"]
+    {
+        assert_eq!(warned(quiet), [], "{quiet}");
+    }
+}
+
+#[test]
+fn sorted_kinds_see_a_bad_logit() {
+    for kind in
+        ["dice", "lovasz_softmax", "lovasz_hinge", "top_k_cross_entropy", "recall_cross_entropy", "boundary"]
+    {
+        for bad in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY] {
+            let logits = [0.0, 1.0, bad, 0.0];
+            let input = Input::from_slices(&logits, &[2, 2], &[0_u8, 1]).unwrap();
+            let error = loss(&format!("kind = '{kind}'")).value(&input).unwrap_err();
+            assert!(matches!(error.problem, Problem::Logit { class: 0, .. }), "{kind} {bad}: {error}");
+        }
+    }
+}

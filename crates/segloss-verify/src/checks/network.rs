@@ -59,7 +59,7 @@ fn judge(
         },
         ..LossSpec::default()
     };
-    let objective = Objective::new(&spec, classes)?;
+    let objective = Objective::new(&spec, classes, None)?;
     let mut rng = generator(context.seed, name);
     let images: Vec<f64> =
         (0..SHAPE.0 * SHAPE.1 * SHAPE.2).map(|_| rng.random::<f64>() * 3.0 - 1.5).collect();

@@ -63,6 +63,7 @@ impl<T: Element> Walk<'_, T> {
                 map.put(at, if pairs { &zeros } else { &zeros[..1] });
                 return Ok(());
             };
+            self.demand_finite(tile.image, &visit)?;
             let pixel = Pixel {
                 z: visit.z,
                 y: visit.y,
@@ -92,7 +93,7 @@ impl<T: Element> Walk<'_, T> {
         Ok(sums)
     }
 
-    /// Lets no NaN or ∞ pass in silence: bad logits are an error, S1's own failures are counted.
+    /// Lets no NaN or ∞ of finite logits pass in silence: an overflow is an error, S1's own failures are counted.
     fn check(
         &self,
         image: usize,
@@ -105,7 +106,6 @@ impl<T: Element> Walk<'_, T> {
         if bad == 0 {
             return Ok(());
         }
-        self.demand_finite(image, visit)?;
         let index = self.geometry.locate(image, visit.pixel);
         if self.loss.spec().kind != Kind::DocumentBinary {
             let problem = Problem::Overflow { element: T::NAME, index };

@@ -63,11 +63,11 @@ impl<T: Element> Walk<'_, T> {
             let (loss, gradient, scratch) = (&mut loss, &mut gradient, &mut scratch);
             kind.pixel(Pixel { z, y, w, parameters: &[], loss, gradient, scratch });
             let winner = (1..classes).fold(0, |best, c| if z[c] > z[best] { c } else { best });
-            for c in 0..classes {
+            for (c, &loss) in loss.iter().enumerate() {
                 let mass = (m * y.of(c)).wide();
                 sums.mass[c] += mass;
                 sums.missed[c] += if c == winner { 0.0 } else { mass };
-                sums.loss[c] += (m * loss[c]).wide();
+                sums.loss[c] += (m * loss).wide();
             }
             Ok(())
         })?;

@@ -102,9 +102,9 @@ impl CrossEntropy {
         let softmax = Softmax::new(z, &mut e);
         let surprises = z.iter().fold(T::zero(), |sum, &z| sum + softmax.surprise(z));
         let mut total = T::zero();
-        for c in 0..z.len() {
+        for (c, loss) in loss.iter_mut().enumerate() {
             // A class's share of the smoothing term is that of its pixels.
-            loss[c] = kept * loss[c] + each * surprises * (w.loss[c] * y.of(c));
+            *loss = kept * *loss + each * surprises * (w.loss[c] * y.of(c));
             total = total + w.gradient[c] * y.of(c);
         }
         for (g, &e) in gradient.iter_mut().zip(&e) {

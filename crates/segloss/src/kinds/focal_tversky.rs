@@ -5,11 +5,11 @@
 //!           L = Σ_regions Σ_c w_c·L_c / Σ_regions Σ_c w_c
 //! ```
 //!
-//! γ > 0 (4/3); γ = 1 is [`tversky`](super::tversky). For γ > 1 the power lifts what classes cost that are nearly
+//! γ > 0 (4/3); γ = 1 is [`tversky`]. For γ > 1 the power lifts what classes cost that are nearly
 //! right, and its slope at TI = 1 is infinite: there, and only there, the sub-gradient 0 is taken.
 //!
 //! The paper sums over the classes; `denominator = "per_pixel"` does, the default is the mean. All else as for
-//! [`tversky`](super::tversky).
+//! [`tversky`].
 //!
 //! Reference: Abraham & Khan 2019, "A novel focal Tversky loss function with improved attention U-Net for lesion
 //! segmentation", eq. 4.

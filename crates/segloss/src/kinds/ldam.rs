@@ -32,8 +32,11 @@ impl<T: Element> PixelLoss<T> for Ldam {
     fn pixel(&self, Pixel { z, y, w, parameters, loss, gradient, scratch }: Pixel<'_, T>) {
         let (scale, margins) = (T::of(self.scale), parameters);
         let (t, scratch) = scratch.split_at_mut(z.len());
+        // A softmax sees only differences: with the largest logit taken out first, a margin is not rounded away
+        // beside large logits.
+        let max = z.iter().fold(z[0], |max, &z| max.max(z));
         for (c, t) in t.iter_mut().enumerate() {
-            *t = scale * (z[c] - y.of(c) * margins[c]);
+            *t = scale * ((z[c] - max) - y.of(c) * margins[c]);
         }
         CrossEntropy::default().pixel(Pixel {
             z: t,

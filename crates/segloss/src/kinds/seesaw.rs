@@ -49,7 +49,8 @@ impl<T: Element> PixelLoss<T> for Seesaw {
             for (j, shifted) in shifted.iter_mut().enumerate() {
                 let spared = mitigation * (ln_prior[j] - ln_prior[i]).min(T::zero());
                 let pushed = compensation * (z[j] - z[i]).max(T::zero());
-                *shifted = z[j] + if j == i { T::zero() } else { spared + pushed };
+                // Differences first: a constant added to all logits is gone before anything is rounded.
+                *shifted = (z[j] - z[i]) + if j == i { T::zero() } else { spared + pushed };
             }
             let softmax = Softmax::new(shifted, e);
             loss[i] = w.loss[i] * share * softmax.surprise(shifted[i]);

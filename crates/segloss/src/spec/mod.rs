@@ -238,6 +238,20 @@ impl LossSpec {
         self.denominator.unwrap_or(self.kind.default_denominator())
     }
 
+    /// Puts the counts of a data set where `source = "dataset"` asks for them and none are given.
+    pub fn fill_dataset(&mut self, counts: &ClassCounts) {
+        self.terms.iter_mut().for_each(|term| term.loss.fill_dataset(counts));
+        let asked = [self.weights.source, self.prior.source].contains(&Source::Dataset);
+        if asked && self.dataset.is_none() {
+            self.dataset = Some(counts.clone());
+        }
+    }
+
+    /// Whether the loss, or a term of it, needs a weight for each pixel.
+    pub fn needs_weight_map(&self) -> bool {
+        self.weights.source == Source::Map || self.terms.iter().any(|term| term.loss.needs_weight_map())
+    }
+
     /// The activation in force.
     pub fn activation(&self) -> Activation {
         match self.kind.activation() {

@@ -1,0 +1,348 @@
+//! How often each class occurs in a data set, and what every scheme makes of it.
+
+use std::fmt::Write;
+
+use plotters::prelude::*;
+use segloss::{ClassCounts, Scheme, WeightSpec};
+use serde::Serialize;
+
+use crate::classes::Classes;
+use crate::error::{Error, Result};
+
+/// The classes of a data set, counted and weighed.
+#[derive(Debug, Clone, Serialize)]
+pub struct Balance {
+    /// Names, in the order of the labels.
+    pub names: Vec<String>,
+    /// What was counted.
+    pub counts: ClassCounts,
+    /// Images that contain the class.
+    pub images: Vec<usize>,
+    /// All images.
+    pub images_in_total: usize,
+    /// What each scheme makes of the counts.
+    pub schemes: Vec<Weights>,
+}
+
+/// One scheme's weights.
+#[derive(Debug, Clone, Serialize)]
+pub struct Weights {
+    /// The scheme as a specification names it.
+    pub scheme: String,
+    /// A weight per class.
+    pub weights: Vec<f64>,
+}
+
+impl Balance {
+    /// Counts the masks of a data set and weighs its classes by each of `schemes`; absent classes and
+    /// normalisation as in `spec`. With `void` the ignored label is a class of its own, the last.
+    pub fn new<'a>(
+        masks: impl IntoIterator<Item = &'a [u8]>,
+        classes: &Classes,
+        void: bool,
+        spec: &WeightSpec,
+        schemes: &[Scheme],
+    ) -> Self {
+        let mut names = classes.names.clone();
+        // The ignored label may lie above the classes or among them, where it has a name already.
+        let ignored = classes.ignore_index.map(usize::from);
+        let extra = void && ignored.is_some_and(|label| label >= names.len());
+        if extra {
+            names.push("void".to_owned());
+        }
+        let mut counts = ClassCounts::new(names.len());
+        let (mut images, mut images_in_total) = (vec![0; names.len()], 0);
+        for labels in masks {
+            let mut pixels = vec![0.0; names.len()];
+            for &label in labels {
+                match usize::from(label) {
+                    label if Some(label) == ignored && !void => {}
+                    label if Some(label) == ignored && extra => pixels[names.len() - 1] += 1.0,
+                    label => pixels[label] += 1.0,
+                }
+            }
+            counts.add_image(pixels.iter().sum(), &pixels);
+            images.iter_mut().zip(&pixels).for_each(|(images, &here)| *images += usize::from(here > 0.0));
+            images_in_total += 1;
+        }
+        let weigh = |&scheme: &Scheme| Weights {
+            scheme: name(scheme),
+            weights: WeightSpec { scheme, ..spec.clone() }.of_counts(&counts),
+        };
+        let schemes = schemes.iter().map(weigh).collect();
+        Self { names, counts, images, images_in_total, schemes }
+    }
+
+    /// As Markdown that also reads well as plain text.
+    pub fn markdown(&self) -> String {
+        let mut title =
+            vec!["label".to_owned(), "class".to_owned(), "pixels %".to_owned(), "images".to_owned()];
+        title.extend(self.schemes.iter().map(|weights| weights.scheme.clone()));
+        let mut rows = vec![title];
+        for (class, f) in self.counts.frequencies().into_iter().enumerate() {
+            let mut row = vec![
+                class.to_string(),
+                self.names[class].replace('|', "\\|"),
+                format!("{:.3}", 100.0 * f),
+                self.images[class].to_string(),
+            ];
+            row.extend(self.schemes.iter().map(|weights| short(weights.weights[class])));
+            rows.push(row);
+        }
+        let mut text = aligned(&rows);
+        // Writing to a String cannot fail.
+        let _ = write!(
+            text,
+            "\n{} valid pixels in {} images; the rarest class has 1 pixel in {:.0}\n",
+            self.counts.valid,
+            self.images_in_total,
+            self.counts.valid
+                / self.counts.pixels.iter().copied().filter(|&n| n > 0.0).fold(f64::INFINITY, f64::min),
+        );
+        text
+    }
+
+    /// As CSV: a row per class in full precision.
+    ///
+    /// # Errors
+    /// If the table cannot be encoded.
+    pub fn csv(&self) -> Result<String> {
+        let failed =
+            |error: String| Error::Picture { what: "the table of weights".to_owned(), problem: error };
+        let mut writer = csv::Writer::from_writer(Vec::new());
+        let mut title = ["label", "class", "pixels", "share", "images"].map(str::to_owned).to_vec();
+        title.extend(self.schemes.iter().map(|weights| weights.scheme.clone()));
+        writer.write_record(&title).map_err(|error| failed(error.to_string()))?;
+        for (class, f) in self.counts.frequencies().into_iter().enumerate() {
+            let mut row = vec![
+                class.to_string(),
+                self.names[class].clone(),
+                self.counts.pixels[class].to_string(),
+                f.to_string(),
+                self.images[class].to_string(),
+            ];
+            row.extend(self.schemes.iter().map(|weights| weights.weights[class].to_string()));
+            writer.write_record(&row).map_err(|error| failed(error.to_string()))?;
+        }
+        let bytes = writer.into_inner().map_err(|error| failed(error.to_string()))?;
+        String::from_utf8(bytes).map_err(|error| failed(error.to_string()))
+    }
+
+    /// Draws the shares of the classes, and the schemes' weights over them, as SVG. Each scheme is scaled to
+    /// Σ f·w = 1, so that schemes of any size can be compared. Both axes are logarithmic: a scheme that is a
+    /// power of the frequency is a straight line.
+    ///
+    /// # Errors
+    /// If the drawing fails.
+    pub fn draw(&self) -> Result<String> {
+        let shares = self.counts.frequencies();
+        let classes = self.names.len();
+        let mut svg = String::new();
+        {
+            let root = SVGBackend::with_string(&mut svg, (1080, 460)).into_drawing_area();
+            root.fill(&WHITE).map_err(failed)?;
+            let (left, right) = root.split_horizontally(540);
+            let smallest = shares.iter().copied().filter(|&f| f > 0.0).fold(1.0, f64::min);
+            let floor = 10f64.powf(smallest.log10().floor());
+
+            let mut bars = ChartBuilder::on(&left)
+                .caption("share of the valid pixels", ("sans-serif", 18))
+                .margin(12)
+                .x_label_area_size(36)
+                .y_label_area_size(110)
+                .build_cartesian_2d((floor..1.0).log_scale(), 0.0..classes as f64)
+                .map_err(failed)?;
+            bars.configure_mesh()
+                .disable_y_mesh()
+                .y_labels(0)
+                .x_label_formatter(&|f| format!("{} %", short(100.0 * f)))
+                .light_line_style(TRANSPARENT)
+                .label_style(("sans-serif", 13))
+                .draw()
+                .map_err(failed)?;
+            // The first class on top.
+            let row = |class: usize| (classes - 1 - class) as f64;
+            bars.draw_series(shares.iter().enumerate().filter(|(_, f)| **f > 0.0).map(|(class, &f)| {
+                let low = row(class) + 0.15;
+                Rectangle::new([(floor, low), (f, low + 0.7)], RGBColor(66, 133, 191).filled())
+            }))
+            .map_err(failed)?;
+            let style = ("sans-serif", 13).into_font().color(&BLACK);
+            for (class, name) in self.names.iter().enumerate() {
+                let (x, y) = bars.backend_coord(&(floor, row(class) + 0.5));
+                let anchor = plotters::style::text_anchor::Pos::new(
+                    plotters::style::text_anchor::HPos::Right,
+                    plotters::style::text_anchor::VPos::Center,
+                );
+                let (dx, dy) = left.get_base_pixel();
+                left.draw(&Text::new(name.clone(), (x - dx - 8, y - dy), style.clone().pos(anchor)))
+                    .map_err(failed)?;
+            }
+            self.draw_schemes(&right, &shares, floor)?;
+            root.present().map_err(failed)?;
+        }
+        Ok(svg)
+    }
+
+    fn draw_schemes(
+        &self,
+        area: &DrawingArea<SVGBackend<'_>, plotters::coord::Shift>,
+        shares: &[f64],
+        floor: f64,
+    ) -> Result<()> {
+        let usable = |w: &f64| *w > 0.0 && w.is_finite();
+        let scaled = |scheme: &Weights| -> Vec<f64> {
+            let expected: f64 = scheme.weights.iter().zip(shares).map(|(w, f)| w * f).sum();
+            scheme.weights.iter().map(|w| w / expected).collect()
+        };
+        let weights = || self.schemes.iter().flat_map(scaled).filter(usable);
+        let (low, high) = (weights().fold(f64::INFINITY, f64::min), weights().fold(0.0, f64::max));
+        // Schemes of one weight for all still need an axis of some length.
+        let (low, high) = if low < high { (low * 0.8, high * 1.25) } else { (0.1, 10.0) };
+        let mut chart = ChartBuilder::on(area)
+            .caption("weight against share, each scheme scaled to Σ f·w = 1", ("sans-serif", 18))
+            .margin(12)
+            .margin_right(30)
+            .x_label_area_size(36)
+            .y_label_area_size(60)
+            .build_cartesian_2d((floor..1.0).log_scale(), (low..high).log_scale())
+            .map_err(failed)?;
+        chart
+            .configure_mesh()
+            .x_label_formatter(&|f| format!("{} %", short(100.0 * f)))
+            .y_label_formatter(&|w| short(*w))
+            .light_line_style(TRANSPARENT)
+            .label_style(("sans-serif", 13))
+            .draw()
+            .map_err(failed)?;
+        for (number, scheme) in self.schemes.iter().enumerate() {
+            let colour = Palette99::pick(number).to_rgba();
+            let mut points: Vec<(f64, f64)> = shares.iter().copied().zip(scaled(scheme)).collect();
+            points.retain(|(f, w)| *f > 0.0 && usable(w));
+            points.sort_by(|a, b| a.0.total_cmp(&b.0));
+            chart
+                .draw_series(LineSeries::new(points, colour.stroke_width(2)).point_size(3))
+                .map_err(failed)?
+                .label(scheme.scheme.clone())
+                .legend(move |(x, y)| PathElement::new([(x, y), (x + 18, y)], colour.stroke_width(2)));
+        }
+        chart
+            .configure_series_labels()
+            .position(SeriesLabelPosition::LowerLeft)
+            .background_style(WHITE.mix(0.8))
+            .border_style(BLACK.mix(0.3))
+            .label_font(("sans-serif", 13))
+            .draw()
+            .map_err(failed)
+    }
+}
+
+fn failed(error: impl std::fmt::Display) -> Error {
+    Error::Picture { what: "the plot of weights".to_owned(), problem: error.to_string() }
+}
+
+/// The scheme as a specification names it, with its number.
+fn name(scheme: Scheme) -> String {
+    match scheme {
+        Scheme::InverseFrequency => "inverse_frequency".to_owned(),
+        Scheme::Complement => "complement".to_owned(),
+        Scheme::InverseSqrt => "inverse_sqrt".to_owned(),
+        Scheme::Power(gamma) => format!("power {gamma}"),
+        Scheme::MedianFrequency => "median_frequency".to_owned(),
+        Scheme::Enet => "enet".to_owned(),
+        Scheme::EffectiveNumber(beta) => format!("effective_number {beta}"),
+        Scheme::DocumentScalar => "document_scalar".to_owned(),
+    }
+}
+
+/// Four significant digits, without an exponent where that reads well.
+fn short(x: f64) -> String {
+    match x.abs() {
+        0.0 => "0".to_owned(),
+        size if (1e-4..1e6).contains(&size) => {
+            let digits = 3 - size.log10().floor() as i32;
+            let text = format!("{x:.*}", digits.clamp(0, 8) as usize);
+            if text.contains('.') {
+                text.trim_end_matches('0').trim_end_matches('.').to_owned()
+            } else {
+                text
+            }
+        }
+        _ => format!("{x:.3e}"),
+    }
+}
+
+/// Rows as a Markdown table: the second column to the left, numbers to the right.
+fn aligned(rows: &[Vec<String>]) -> String {
+    let columns = rows.first().map_or(0, Vec::len);
+    let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
+    let widths: Vec<usize> = (0..columns).map(width).collect();
+    let mut text = String::new();
+    for (number, row) in rows.iter().enumerate() {
+        for (column, (cell, width)) in row.iter().zip(&widths).enumerate() {
+            // Writing to a String cannot fail.
+            let _ = match column {
+                1 => write!(text, "| {cell:<width$} "),
+                _ => write!(text, "| {cell:>width$} "),
+            };
+        }
+        text.push_str("|\n");
+        if number == 0 {
+            for (column, width) in widths.iter().enumerate() {
+                let _ = match column {
+                    1 => write!(text, "|{:-<1$}", "", width + 2),
+                    _ => write!(text, "|{:->1$}", ":", width + 2),
+                };
+            }
+            text.push_str("|\n");
+        }
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn balance(void: bool) -> Balance {
+        let classes = Classes {
+            names: vec!["road".into(), "pole".into(), "never".into()],
+            colours: vec![[0; 3]; 3],
+            ignore_index: Some(11),
+        };
+        let masks: [&[u8]; 2] = [&[0, 0, 0, 1, 11, 11], &[0, 0, 0, 0, 0, 11]];
+        let schemes = [Scheme::InverseFrequency, Scheme::MedianFrequency, Scheme::Power(0.25)];
+        Balance::new(masks, &classes, void, &WeightSpec::default(), &schemes)
+    }
+
+    #[test]
+    fn void_counts_only_when_asked() {
+        let (without, with) = (balance(false), balance(true));
+        assert_eq!((without.counts.valid, with.counts.valid), (9.0, 12.0));
+        assert_eq!((without.names.len(), with.names.len()), (3, 4));
+        assert_eq!((without.images, with.images), (vec![2, 1, 0], vec![2, 1, 0, 2]));
+        // f = 8/9, 1/4: the median of two is their mean.
+        assert!((without.schemes[1].weights[1] - (8.0 / 9.0 + 0.25) / 2.0 / 0.25).abs() < 1e-15);
+    }
+
+    #[test]
+    fn the_table_is_aligned_and_the_plot_is_drawn() {
+        let balance = balance(false);
+        let text = balance.markdown();
+        let widths: Vec<usize> = text.lines().take(5).map(|line| line.chars().count()).collect();
+        assert!(widths.iter().all(|&width| width == widths[0]), "{text}");
+        assert!(text.contains("power 0.25") && text.contains("1 pixel in 9"), "{text}");
+        let svg = balance.draw().unwrap();
+        assert!(svg.starts_with("<svg") && svg.contains("pole") && !svg.contains("NaN"), "{svg}");
+        assert!(balance.csv().unwrap().starts_with("label,class,pixels,share,images,inverse_frequency"));
+    }
+
+    #[test]
+    fn numbers_are_short() {
+        for (x, want) in
+            [(0.0, "0"), (1.0, "1"), (0.256512, "0.2565"), (12345.6, "12346"), (1e-7, "1.000e-7")]
+        {
+            assert_eq!(short(x), want);
+        }
+    }
+}
