@@ -120,12 +120,16 @@ fn has_sigmoid(spec: &LossSpec) -> bool {
     is_sigmoid(spec) || spec.terms.iter().any(|term| has_sigmoid(&term.loss))
 }
 
-/// The loss without what would shift the logits off their grid: thresholds, and margins that are no halves.
+/// The loss without what would shift the logits off their grid: thresholds, and margins and logarithms of
+/// priors that do not lie on it.
 fn coarsened(spec: &LossSpec, classes: usize) -> LossSpec {
     let mut coarse = LossSpec { threshold: None, ..spec.clone() };
     if coarse.kind == Kind::Ldam {
         coarse.margin = None;
         coarse.prior = PriorSpec { source: Source::Fixed, values: vec![0.5; classes] };
+    }
+    if coarse.kind == Kind::Seesaw {
+        coarse.mitigation = Some(0.0);
     }
     for term in &mut coarse.terms {
         term.loss = coarsened(&term.loss, classes);
