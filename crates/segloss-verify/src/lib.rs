@@ -22,6 +22,7 @@
 pub mod case;
 pub mod checks;
 pub mod compare;
+pub mod exact;
 pub mod finite_difference;
 pub mod fixtures;
 pub mod matrix;

@@ -1,6 +1,7 @@
 //! Runs the checks, one after the other.
 
 use crate::checks::{ALL, Check, Context, Judges, TIGHTNESS};
+use crate::exact::ExactCases;
 use crate::fixtures::{Fixtures, default_root};
 use crate::matrix::Effort;
 use crate::subject::Subject;
@@ -98,12 +99,14 @@ pub fn run(
             known: ALL.map(|check| check.name).join(", "),
         });
     }
+    let exact = ExactCases::new(options.seed, options.effort, subject.only().map(str::to_owned));
     let mut results: Vec<CheckResult> = Vec::new();
     for check in selected(options) {
         let started = Instant::now();
         let context = Context {
             subject,
             fixtures: &fixtures,
+            exact: &exact,
             seed: options.seed,
             effort: options.effort,
             before: &results,

@@ -27,6 +27,7 @@ mod values;
 mod worked_example;
 
 use crate::case::Case;
+use crate::exact::ExactCases;
 use crate::fixtures::Fixtures;
 use crate::matrix::{Effort, has_term};
 use crate::run::CheckResult;
@@ -43,6 +44,8 @@ pub struct Context<'a> {
     pub subject: &'a dyn Subject,
     /// The golden numbers.
     pub fixtures: &'a Fixtures,
+    /// The drawn cases with their exact answers.
+    pub exact: &'a ExactCases,
     /// From which everything drawn is drawn.
     pub seed: u64,
     /// How much to do.
