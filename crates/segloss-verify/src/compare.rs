@@ -46,6 +46,35 @@ pub fn bitwise(got: &[f64], want: &[f64]) -> f64 {
     if apart == 0.0 { f64::INFINITY } else { apart }
 }
 
+/// How many steps from one `f64` to the next lie between two; ∞ where either is NaN, or one is infinite.
+pub fn ulps_f64(got: f64, want: f64) -> f64 {
+    // The bits of a float, read as a whole number with the sign on top, count its steps from 0.
+    let steps = |x: f64| {
+        let bits = x.to_bits() as i64;
+        if bits < 0 { i128::from(i64::MIN) - i128::from(bits) } else { i128::from(bits) }
+    };
+    match (got.is_nan() || want.is_nan(), got == want) {
+        (true, _) => f64::INFINITY,
+        (_, true) => 0.0,
+        _ if got.is_infinite() || want.is_infinite() => f64::INFINITY,
+        _ => (steps(got) - steps(want)).unsigned_abs() as f64,
+    }
+}
+
+/// The same for `f32`.
+pub fn ulps_f32(got: f32, want: f32) -> f64 {
+    let steps = |x: f32| {
+        let bits = x.to_bits() as i32;
+        if bits < 0 { i64::from(i32::MIN) - i64::from(bits) } else { i64::from(bits) }
+    };
+    match (got.is_nan() || want.is_nan(), got == want) {
+        (true, _) => f64::INFINITY,
+        (_, true) => 0.0,
+        _ if got.is_infinite() || want.is_infinite() => f64::INFINITY,
+        _ => (steps(got) - steps(want)).unsigned_abs() as f64,
+    }
+}
+
 /// The largest term; NaN as soon as one is NaN, unlike `f64::max`.
 pub fn largest(terms: impl IntoIterator<Item = f64>) -> f64 {
     terms.into_iter().fold(0.0, |worst, term| if term.is_nan() || term > worst { term } else { worst })
@@ -90,6 +119,21 @@ mod tests {
         assert_eq!(relative_where_finite(&[f64::NAN, f64::NAN, 2.0], &want), f64::INFINITY);
         assert_eq!(relative_where_finite(&[f64::NAN, f64::INFINITY, 3.0], &want), 0.5);
         assert!(relative_where_finite(&[1.0], &[f64::NAN]).is_infinite());
+    }
+
+    #[test]
+    fn steps_are_counted_across_zero() {
+        assert_eq!(ulps_f64(1.0, 1.0 + f64::EPSILON), 1.0);
+        assert_eq!(ulps_f32(1.0, 1.0 - f32::EPSILON / 2.0), 1.0);
+        assert_eq!((ulps_f32(-0.0, 0.0), ulps_f64(0.0, -0.0)), (0.0, 0.0));
+        let smallest = f32::from_bits(1);
+        assert_eq!(ulps_f32(-smallest, smallest), 2.0);
+        assert_eq!(ulps_f64(f64::MIN, f64::MAX), 2.0 * f64::MAX.to_bits() as f64);
+        for bad in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY] {
+            assert!(!(ulps_f64(bad, 1.0) <= 1e300) && !(ulps_f32(1.0, bad as f32) <= 1e300));
+        }
+        assert!(!(ulps_f64(f64::NAN, f64::NAN) <= 1e300));
+        assert_eq!(ulps_f64(f64::INFINITY, f64::INFINITY), 0.0);
     }
 
     #[test]

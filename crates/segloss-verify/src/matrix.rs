@@ -48,10 +48,7 @@ pub fn is_hard(kind: Kind) -> bool {
 /// Whether the loss is a ratio, or a sort, for each class of a region, and no sum over pixels.
 pub fn is_of_regions(kind: Kind) -> bool {
     use Kind::{Dice, FocalTversky, GeneralizedDice, Jaccard, LovaszHinge, LovaszSoftmax, Tversky};
-    matches!(
-        kind,
-        Dice | Jaccard | GeneralizedDice | Tversky | FocalTversky | LovaszSoftmax | LovaszHinge
-    )
+    matches!(kind, Dice | Jaccard | GeneralizedDice | Tversky | FocalTversky | LovaszSoftmax | LovaszHinge)
 }
 
 /// The forms of target that a loss takes.
@@ -99,14 +96,11 @@ fn one(deal: &mut Deal, seed: u64, kind: Kind, i: usize) -> Case {
     let activation = activation.filter(|_| kind.info().takes("activation"));
     let sigmoid = is_sigmoid(&LossSpec { kind, activation, ..LossSpec::default() });
     let (images, classes, spatial) = match sigmoid {
-        true => deal.of::<Sizes>(
-            "channels",
-            &[(2, 1, &[3, 2]), (2, 3, &[3, 2]), (1, 2, &[7]), (2, 2, &[2, 1, 3])],
-        ),
-        false => deal.of::<Sizes>(
-            "classes",
-            &[(2, 3, &[3, 2]), (1, 2, &[7]), (3, 4, &[2, 2]), (2, 3, &[2, 1, 3])],
-        ),
+        true => deal
+            .of::<Sizes>("channels", &[(2, 1, &[3, 2]), (2, 3, &[3, 2]), (1, 2, &[7]), (2, 2, &[2, 1, 3])]),
+        false => {
+            deal.of::<Sizes>("classes", &[(2, 3, &[3, 2]), (1, 2, &[7]), (3, 4, &[2, 2]), (2, 3, &[2, 1, 3])])
+        }
     };
     let spec = match kind {
         Kind::Combined => combined(deal, classes),
@@ -181,10 +175,8 @@ impl Case {
 /// A sum of two or three losses, one of them nested now and then.
 fn combined(deal: &mut Deal, classes: usize) -> LossSpec {
     // S1 is defined for small logits only, which would leave the others little to do.
-    let others: Vec<Kind> = Kind::ALL
-        .into_iter()
-        .filter(|kind| ![Kind::Combined, Kind::DocumentBinary].contains(kind))
-        .collect();
+    let others: Vec<Kind> =
+        Kind::ALL.into_iter().filter(|kind| ![Kind::Combined, Kind::DocumentBinary].contains(kind)).collect();
     let count = deal.of("terms", &[2, 2, 3]);
     let terms = (0..count)
         .map(|_| {
@@ -447,7 +439,11 @@ mod tests {
                     ("weights.normalise", 4, seen(&|spec| variant(spec.weights.normalise))),
                     ("prior.source", 5, seen(&|spec| variant(spec.prior.source))),
                     ("threshold", 3, seen(&|spec| spec.threshold.as_ref().map_or(String::new(), variant))),
-                    ("activation", 1 + 2 * takes("activation"), seen(&|spec| format!("{:?}", spec.activation))),
+                    (
+                        "activation",
+                        1 + 2 * takes("activation"),
+                        seen(&|spec| format!("{:?}", spec.activation)),
+                    ),
                     ("region", 1 + 2 * takes("region"), seen(&|spec| format!("{:?}", spec.region))),
                     ("classes", 1 + 2 * takes("classes"), seen(&|spec| format!("{:?}", spec.classes))),
                     (
@@ -456,7 +452,11 @@ mod tests {
                         seen(&|spec| format!("{:?}", spec.denominator)),
                     ),
                 ] {
-                    let wanted = if option.starts_with("weights") { takes("weights") * (wanted - 1) + 1 } else { wanted };
+                    let wanted = if option.starts_with("weights") {
+                        takes("weights") * (wanted - 1) + 1
+                    } else {
+                        wanted
+                    };
                     assert_eq!(found.len(), wanted, "{} {option} with seed {seed}: {found:?}", kind.name());
                 }
                 let maps = cases.iter().filter(|case| case.weight_map.is_some()).count();

@@ -45,6 +45,42 @@ pub const GRADIENT_F64: Tolerance = Tolerance {
     slack: 100.0,
 };
 
+/// Gradients in f64 against the textbook without rounding.
+pub const GRADIENT_EXACT: Tolerance = Tolerance {
+    name: "gradient_exact",
+    bound: 1e-13,
+    reason: "relative to max|g|. The reference has no error: what is left is the subject's own rounding, some \
+             ten operations a pixel and the sums of a region",
+    slack: 1000.0,
+};
+
+/// Entries of maps and gradients, in units of the last place.
+pub const ULPS: Tolerance = Tolerance {
+    name: "ulps",
+    bound: 4.0,
+    reason: "units in the last place of the correctly rounded number. An exponential and a logarithm, within 1 \
+             each, a sum, a quotient and a product, within ½ each",
+    slack: 4.0,
+};
+
+/// The same where a power is taken.
+pub const ULPS_POWER: Tolerance = Tolerance {
+    name: "ulps_power",
+    bound: 16.0,
+    reason: "units in the last place of the correctly rounded number. A power multiplies the relative error of its \
+             base by its exponent, and each of its two factors comes with that of the logarithm beside it",
+    slack: 4.0,
+};
+
+/// The textbook's own rounding.
+pub const ORACLE_F64: Tolerance = Tolerance {
+    name: "oracle_f64",
+    bound: 1e-12,
+    reason: "relative to the value or max|g|. The definitions in f64 as they stand in the books, 1 − p and all, \
+             against 320 bits",
+    slack: 1000.0,
+};
+
 /// Values in f64 against the textbook.
 pub const VALUE_F64: Tolerance = Tolerance {
     name: "value_f64",
@@ -143,9 +179,13 @@ pub const NETWORK_GRADIENT_F64: Tolerance = Tolerance {
 };
 
 /// The whole table, as reports print it.
-pub const ALL: [&Tolerance; 13] = [
+pub const ALL: [&Tolerance; 17] = [
     &EXACT,
     &GRADIENT_F64,
+    &GRADIENT_EXACT,
+    &ORACLE_F64,
+    &ULPS,
+    &ULPS_POWER,
     &VALUE_F64,
     &MAP_F64,
     &VALUE_F32,

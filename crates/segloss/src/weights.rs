@@ -162,6 +162,8 @@ fn of_counts(spec: &WeightSpec, scope: &ClassCounts, prior: Option<&[f64]>, pair
 
 /// Columns that share the pixels of a scope.
 struct Group {
+    /// n.
+    valid: f64,
     /// n_c.
     pixels: Vec<f64>,
     /// Pixels of the class / valid pixels.
@@ -174,7 +176,15 @@ impl Group {
     fn new(valid: f64, pixels: Vec<f64>, present_in: Vec<f64>) -> Self {
         let overall = pixels.iter().map(|&pixels| share(pixels, valid)).collect();
         let where_present = pixels.iter().zip(&present_in).map(|(&pixels, &of)| share(pixels, of)).collect();
-        Self { pixels, overall, where_present }
+        Self { valid, pixels, overall, where_present }
+    }
+}
+
+impl Group {
+    /// What a prior leads to expect of so many pixels: one of each class at least, as in the prior itself.
+    fn expected(valid: f64, prior: &[f64]) -> Self {
+        let pixels = prior.iter().map(|f| (f * valid).max(1.0)).collect();
+        Self { valid, pixels, overall: prior.to_vec(), where_present: prior.to_vec() }
     }
 }
 
@@ -186,16 +196,14 @@ fn of_group(spec: &WeightSpec, values: &[f64], group: Group, prior: Option<&[f64
         _ => {
             let mut weights = raw(spec.scheme, &group);
             if let Some(prior) = prior {
-                // The scheme at the prior's frequencies; only the absent classes take it.
-                let valid: f64 = group.pixels.iter().sum();
-                let pixels = prior.iter().map(|f| f * valid).collect();
-                let expected = Group { pixels, overall: prior.to_vec(), where_present: prior.to_vec() };
+                // The scheme at the prior's frequencies; only the absent classes take it. What the scheme makes
+                // of all classes together, a median or the document's scalar, stays that of the scope.
                 let fallback = match spec.scheme {
-                    // The median stays that of the scope.
                     Scheme::MedianFrequency => {
                         prior.iter().map(|f| median(&group.where_present) / f).collect()
                     }
-                    scheme => raw(scheme, &expected),
+                    Scheme::DocumentScalar => weights.clone(),
+                    scheme => raw(scheme, &Group::expected(group.valid, prior)),
                 };
                 let absent = (0..weights.len()).filter(|&c| group.overall[c] <= 0.0);
                 absent.for_each(|c| weights[c] = fallback[c]);
@@ -327,6 +335,29 @@ mod tests {
         let spec = WeightSpec { source: Source::PerBatch, absent: Absent::Prior, ..WeightSpec::default() };
         let weights = of_group(&spec, &[], group(&F), Some(&[0.4, 0.3, 0.2, 0.1]));
         assert_eq!(weights, [0.5, 1.0 / (4.0 * 0.3), 1.0 / (4.0 * 0.2), 1.0 / (4.0 * 0.1)]);
+    }
+
+    #[test]
+    fn the_prior_s_pixels_are_whole_ones() {
+        let absent = |scheme, group: Group, prior: &[f64]| {
+            let spec = WeightSpec {
+                source: Source::PerBatch,
+                scheme,
+                absent: Absent::Prior,
+                ..WeightSpec::default()
+            };
+            of_group(&spec, &[], group, Some(prior))
+        };
+        // A scope without a valid pixel: nothing divides by 0.
+        let nothing =
+            absent(Scheme::EffectiveNumber(0.9), Group::new(0.0, vec![0.0; 2], vec![0.0; 2]), &[0.5, 0.5]);
+        assert!(nothing.iter().all(|&w| (w - 1.0).abs() <= 1e-15), "{nothing:?}");
+        // Channels do not share the pixels of a scope: n is that of the scope.
+        let channels = Group::new(400.0, vec![25.0, 163.0, 0.0], vec![400.0; 3]);
+        let weights = absent(Scheme::EffectiveNumber(0.9), channels, &[0.0625, 0.4075, 0.01]);
+        assert!((weights[2] - 0.1 / (1.0 - 0.9_f64.powi(4))).abs() <= 1e-14);
+        // One scalar for every class.
+        assert_eq!(absent(Scheme::DocumentScalar, group(&F), &[0.25; 4]), [0.25; 4]);
     }
 
     #[test]

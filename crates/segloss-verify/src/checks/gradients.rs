@@ -53,7 +53,7 @@ fn run(context: &Context<'_>) -> Result<Tally, Trouble> {
 }
 
 /// ∂value/∂z for every logit.
-fn differentiate(case: &Case) -> Vec<Derivative> {
+pub(super) fn differentiate(case: &Case) -> Vec<Derivative> {
     let textbook = Textbook::of(case);
     let mut z = case.logits.clone();
     (0..z.len())

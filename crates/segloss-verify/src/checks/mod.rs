@@ -6,6 +6,7 @@ mod confidently_wrong;
 mod coverage;
 mod document_breakdown;
 mod document_weight;
+mod exact_gradients;
 mod extreme_logits;
 mod fixtures;
 mod gradients;
@@ -15,11 +16,13 @@ mod limits;
 mod network;
 mod one_hot;
 mod operations;
+mod oracles;
 mod partition;
 mod symmetry;
 mod threads;
 mod tightness;
 mod training;
+mod ulps;
 mod values;
 mod worked_example;
 
@@ -81,7 +84,8 @@ fn scale(case: &Case, value: f64) -> f64 {
 }
 
 /// Every check, in the order in which they run.
-pub const ALL: [Check; 29] = [
+pub const ALL: [Check; 32] = [
+    oracles::CHECK,
     fixtures::FILES,
     worked_example::CHECK,
     fixtures::TENSORFLOW,
@@ -97,6 +101,8 @@ pub const ALL: [Check; 29] = [
     values::F64,
     values::F32,
     gradients::CHECK,
+    exact_gradients::CHECK,
+    ulps::CHECK,
     extreme_logits::CHECK,
     confidently_wrong::CHECK,
     limits::CHECK,

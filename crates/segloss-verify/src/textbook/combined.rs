@@ -29,8 +29,7 @@ pub(super) fn sums<T: Number + 'static>(
             logits[case.at(x.n, c, x.p)] = z.clone();
         }
     }
-    let mut sums =
-        Sums { numerator: T::zero(), denominator: T::one(), magnitude: T::zero(), map: None };
+    let mut sums = Sums { numerator: T::zero(), denominator: T::one(), magnitude: T::zero(), map: None };
     for (factor, term) in terms {
         let answer = term.at(&logits);
         sums.numerator = sums.numerator + factor.clone() * answer.value;

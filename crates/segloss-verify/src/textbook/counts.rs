@@ -27,9 +27,8 @@ impl<T: Number> Counts<T> {
             let pixels = (0..case.grid.pixels()).filter(|&p| !case.is_ignored(n, p));
             sum(pixels.map(|p| T::from_f64(case.target(n, p, c))))
         };
-        let over = |images: &dyn Fn(usize) -> bool| {
-            sum(scope.iter().filter(|&&n| images(n)).map(|&n| valid(n)))
-        };
+        let over =
+            |images: &dyn Fn(usize) -> bool| sum(scope.iter().filter(|&&n| images(n)).map(|&n| valid(n)));
         let classes = 0..case.grid.classes;
         Self {
             valid: over(&|_| true),

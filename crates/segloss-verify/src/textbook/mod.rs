@@ -48,6 +48,7 @@ pub mod unified_focal;
 pub mod weights;
 
 use crate::case::Case;
+use crate::number::dual::Dual;
 use crate::number::{Number, sum};
 use segloss::{Activation, Kind, LossSpec};
 
@@ -103,6 +104,15 @@ pub fn evaluate<T: Number + 'static>(case: &Case) -> Answer<T> {
     Textbook::of(case).at(&case.logits.iter().map(|&z| T::from_f64(z)).collect::<Vec<_>>())
 }
 
+/// ∂value/∂z for every logit, by dual numbers over `T`: without steps, and of [`Big`](crate::number::big::Big)
+/// without rounding.
+pub fn gradient<T: Number + 'static>(case: &Case) -> Vec<T> {
+    let variable = |(i, &z)| Dual::variable(i, T::from_f64(z));
+    let z: Vec<Dual<T>> = case.logits.iter().enumerate().map(variable).collect();
+    let value = Textbook::of(case).at(&z).value;
+    (0..z.len()).map(|i| value.slope(i)).collect()
+}
+
 impl<T: Number + 'static> Textbook<T> {
     /// Looks the case's loss up.
     pub fn of(case: &Case) -> Self {
@@ -152,9 +162,9 @@ fn define<T: Number + 'static>(case: &Case, here: &[Pixel<T>]) -> Definition<T> 
     let spec = case.spec.clone();
     let owned = case.clone();
     match spec.kind {
-        Kind::CrossEntropy => {
-            Box::new(move |all| reduce::pixels(&owned, all, |_, x| cross_entropy::pixel(x, spec.label_smoothing)))
-        }
+        Kind::CrossEntropy => Box::new(move |all| {
+            reduce::pixels(&owned, all, |_, x| cross_entropy::pixel(x, spec.label_smoothing))
+        }),
         Kind::BinaryCrossEntropy => Box::new(move |all| {
             reduce::entries(&owned, all, |x, c| binary_cross_entropy::entry(x, c, spec.label_smoothing))
         }),
@@ -162,9 +172,7 @@ fn define<T: Number + 'static>(case: &Case, here: &[Pixel<T>]) -> Definition<T> 
             let threshold = document_binary::threshold(case);
             Box::new(move |all| reduce::entries(&owned, all, |x, c| document_binary::entry(x, c, threshold)))
         }
-        Kind::DocumentSigmoid => {
-            Box::new(move |all| reduce::entries(&owned, all, document_sigmoid::entry))
-        }
+        Kind::DocumentSigmoid => Box::new(move |all| reduce::entries(&owned, all, document_sigmoid::entry)),
         Kind::DocumentCategorical => {
             Box::new(move |all| reduce::pixels(&owned, all, |_, x| document_categorical::pixel(x)))
         }

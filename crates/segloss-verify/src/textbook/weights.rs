@@ -136,7 +136,9 @@ fn group<T: Number>(case: &Case, scope: &Counts<T>, mut columns: Vec<Column<T>>,
                 counted.fold((0, T::zero()), |(number, total), (_, w)| (number + 1, total + w.clone()));
             ratio(total, T::from_f64(f64::from(number)))
         }
-        Normalise::ExpectedOne => sum(columns.iter().zip(&w).map(|(column, w)| w.clone() * frequency(column))),
+        Normalise::ExpectedOne => {
+            sum(columns.iter().zip(&w).map(|(column, w)| w.clone() * frequency(column)))
+        }
         Normalise::SumOne => sum(w.iter().cloned()),
     };
     if scale > T::zero() { w.into_iter().map(|w| w / scale.clone()).collect() } else { w }

@@ -417,6 +417,10 @@ mod tests {
             ("kind = \"combined\"\n[[terms]]\nloss = { kind = \"dice\", ignore_index = 3 }", "terms.loss"),
             ("kind = \"combined\"\n[[terms]]\nloss = { kind = \"dice\", gamma = 3.0 }", "gamma"),
             ("[prior]\nsource = \"map\"", "prior.source"),
+            (
+                "[prior]\nsource = \"per_sample\"\n[weights]\nsource = \"per_batch\"\nabsent = \"prior\"",
+                "weights.source",
+            ),
             ("[prior]\nsource = \"fixed\"\nvalues = [0.0, 1.0]", "prior.values"),
             ("[weights]\nsource = \"ema\"\ndecay = 1.0", "weights.decay"),
             (

@@ -198,6 +198,11 @@ impl LossSpec {
             Absent::Cap(x) if !(x.is_finite() && *x > 0.0) => {
                 Err(option("weights.absent.cap", "a finite number > 0", x))
             }
+            Absent::Prior if self.prior.source == Source::PerSample && *source != Source::PerSample => {
+                let expected =
+                    "per_sample as well, or another prior: one row of weights cannot follow each image's own";
+                Err(option("weights.source", expected, format!("{source:?}")))
+            }
             Absent::Prior if self.kind == Kind::GeneralizedDice && *source == Source::None => Err(option(
                 "weights.absent",
                 "another than prior: the paper's own weight knows none",

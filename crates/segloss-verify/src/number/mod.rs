@@ -1,11 +1,15 @@
 //! What a textbook definition needs of its numbers.
 
+pub mod big;
+pub mod dual;
+
 use std::ops::{Add, Div, Mul, Neg, Sub};
 
 /// A real number that the textbook computes with.
 ///
-/// Today that is `f64`. Big floats and forward dual numbers fit as well: nothing here is `Copy`, no
-/// precision is assumed, and constants come in through [`Number::from_f64`].
+/// `f64`, for values and finite differences; [`Big`](big::Big), for values without rounding; and
+/// [`Dual`](dual::Dual) of either, for gradients. Nothing here is `Copy`, no precision is assumed, and constants
+/// come in through [`Number::from_f64`].
 pub trait Number:
     Clone
     + PartialOrd

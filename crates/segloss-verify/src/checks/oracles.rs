@@ -1,0 +1,49 @@
+//! The judges agree with each other before they judge anybody.
+
+use super::gradients::differentiate;
+use super::{Check, Context, Judges};
+use crate::compare::{relative_to, relative_to_max};
+use crate::matrix::{self, Effort};
+use crate::number::Number;
+use crate::number::big::Big;
+use crate::tally::Tally;
+use crate::textbook;
+use crate::tolerance::{GRADIENT_F64, ORACLE_F64};
+use crate::trouble::Trouble;
+use rayon::prelude::*;
+
+pub(super) const CHECK: Check = Check {
+    name: "oracles",
+    claim: "the textbook in 320 bits, in f64, as dual numbers and by finite differences is one and the same function",
+    judges: Judges::Run,
+    run,
+};
+
+fn run(context: &Context<'_>) -> Result<Tally, Trouble> {
+    // They do not depend on the subject: a few cases of each kind do.
+    let cases: Vec<_> = matrix::cases(context.seed, Effort::Quick).collect();
+    let tallies: Vec<Tally> = cases
+        .par_iter()
+        .map(|case| {
+            let mut tally = Tally::default();
+            tally.kinds.insert(case.spec.kind);
+            let by_f64 = textbook::evaluate::<f64>(case);
+            let by_big = textbook::evaluate::<Big>(case);
+            // A loss may be a difference: what it was made of is what its rounding is relative to.
+            let scale = by_big.magnitude.to_f64();
+            let off = relative_to(by_f64.value, by_big.value.to_f64(), scale);
+            tally.measure(&ORACLE_F64, off, &format!("{} value in f64", case.name));
+
+            let exact: Vec<f64> = textbook::gradient::<Big>(case).iter().map(Big::to_f64).collect();
+            let duals = relative_to_max(&textbook::gradient::<f64>(case), &exact);
+            tally.measure(&ORACLE_F64, duals, &format!("{} duals of f64", case.name));
+            let differences: Vec<f64> = differentiate(case).iter().map(|found| found.value).collect();
+            let differences = relative_to_max(&differences, &exact);
+            tally.measure(&GRADIENT_F64, differences, &format!("{} finite differences", case.name));
+            tally
+        })
+        .collect();
+    let mut all = Tally::default();
+    tallies.into_iter().for_each(|tally| all.join(tally));
+    Ok(all)
+}

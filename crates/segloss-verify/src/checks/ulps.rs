@@ -1,0 +1,160 @@
+//! Every entry against the correctly rounded number, counted in units of its last place.
+//!
+//! A softmax begins with z_j − max, and rounds it: what this does to the result no formula can undo. The reference
+//! for the softmax kinds is therefore the textbook at the rounded differences, where nothing is rounded yet.
+
+use super::{Check, Context, Judges};
+use crate::case::{Case, Grid, Labels, generator};
+use crate::compare::{largest, ulps_f32, ulps_f64};
+use crate::number::Number;
+use crate::number::big::Big;
+use crate::subject::Precision;
+use crate::tally::Tally;
+use crate::textbook;
+use crate::tolerance::{Tolerance, ULPS, ULPS_POWER};
+use crate::trouble::Trouble;
+use rand::RngExt;
+use rayon::prelude::*;
+use segloss::{Activation, Denominator, Kind, Layout, LossSpec};
+
+pub(super) const CHECK: Check = Check {
+    name: "ulps",
+    claim: "each pixel's loss and each entry of the gradient is right to a few units in the last place, |z| ≤ 80, sure pixels included",
+    judges: Judges::Losses,
+    run,
+};
+
+/// Logits at which something saturates, cancels or vanishes.
+const EDGES: [f64; 15] =
+    [0.0, 1e-38, 1e-30, 1e-7, 1e-3, 0.1, 0.5, 1.0, 2.0, 5.0, 10.0, 17.0, 37.0, 60.0, 80.0];
+const DRAWN: usize = 90;
+
+fn run(context: &Context<'_>) -> Result<Tally, Trouble> {
+    let mut tally = Tally::default();
+    for precision in Precision::ALL {
+        for (spec, bound) in sigmoid_kinds() {
+            let case = binary(context.seed, spec);
+            hold(context, &mut tally, &case, &case, precision, bound);
+        }
+        for (spec, bound) in softmax_kinds() {
+            for classes in [2, 5] {
+                let case = categorical(context.seed, spec.clone(), classes);
+                hold(context, &mut tally, &case, &differences(&case, precision), precision, bound);
+            }
+        }
+    }
+    Ok(tally)
+}
+
+/// Sums without weights and denominators: each entry is one pixel's.
+fn plain(kind: Kind) -> LossSpec {
+    let denominator = Some(Denominator::PerPixel);
+    LossSpec { kind, layout: Layout::ChannelsLast, denominator, ..LossSpec::default() }
+}
+
+fn sigmoid_kinds() -> Vec<(LossSpec, &'static Tolerance)> {
+    let focal =
+        |gamma| LossSpec { activation: Some(Activation::Sigmoid), gamma: Some(gamma), ..plain(Kind::Focal) };
+    vec![
+        (plain(Kind::BinaryCrossEntropy), &ULPS),
+        (plain(Kind::DocumentSigmoid), &ULPS),
+        (focal(0.0), &ULPS),
+        (focal(2.0), &ULPS_POWER),
+        (focal(0.5), &ULPS_POWER),
+    ]
+}
+
+fn softmax_kinds() -> Vec<(LossSpec, &'static Tolerance)> {
+    let focal = |gamma| LossSpec { gamma: Some(gamma), ..plain(Kind::Focal) };
+    vec![
+        (plain(Kind::CrossEntropy), &ULPS),
+        (plain(Kind::Poly1CrossEntropy), &ULPS),
+        (focal(0.0), &ULPS),
+        (focal(2.0), &ULPS_POWER),
+        (focal(0.5), &ULPS_POWER),
+    ]
+}
+
+/// One channel; every logit as a positive and as a negative.
+fn binary(seed: u64, spec: LossSpec) -> Case {
+    let mut rng = generator(seed, "ulps of sigmoids");
+    let drawn = (0..DRAWN).map(|_| f64::from((rng.random::<f64>() * 160.0 - 80.0) as f32));
+    let z: Vec<f64> = EDGES.iter().flat_map(|&z| [z, -z]).chain(drawn).map(|z| f64::from(z as f32)).collect();
+    let labels = (0..2 * z.len()).map(|i| (i % 2) as i64).collect();
+    let logits: Vec<f64> = z.iter().flat_map(|&z| [z, z]).collect();
+    let grid = Grid::new(1, 1, &[logits.len()]);
+    Case { name: name(&spec), spec, grid, logits, target: Labels::Indices(labels), weight_map: None }
+}
+
+/// Pixels whose classes are far apart, near, or tied; the label is each class in turn.
+fn categorical(seed: u64, spec: LossSpec, classes: usize) -> Case {
+    let mut rng = generator(seed, "ulps of softmaxes");
+    let mut logits = Vec::new();
+    for i in 0..EDGES.len() + DRAWN {
+        let spread = EDGES.get(i).copied().unwrap_or(160.0 * rng.random::<f64>());
+        let first = rng.random::<f64>() * (80.0 - spread / 2.0);
+        for c in 0..classes {
+            // The first two classes are `spread` apart, the others anywhere below.
+            let z = match c {
+                0 => first + spread / 2.0,
+                1 => first - spread / 2.0,
+                _ => first - spread / 2.0 - 10.0 * rng.random::<f64>(),
+            };
+            logits.push(f64::from(z.clamp(-80.0, 80.0) as f32));
+        }
+    }
+    let pixels = logits.len() / classes;
+    let labels = (0..pixels).map(|p| (p % classes) as i64).collect();
+    let grid = Grid::new(1, classes, &[pixels]);
+    let name = format!("{}, {classes} classes", name(&spec));
+    Case { name, spec, grid, logits, target: Labels::Indices(labels), weight_map: None }
+}
+
+fn name(spec: &LossSpec) -> String {
+    match spec.gamma {
+        Some(gamma) => format!("ulps of {} with γ = {gamma}", spec.kind.name()),
+        None => format!("ulps of {}", spec.kind.name()),
+    }
+}
+
+/// The same pixels with z_j − max for z_j, rounded to the precision.
+fn differences(case: &Case, precision: Precision) -> Case {
+    let mut out = case.clone();
+    for pixel in out.logits.chunks_mut(case.grid.classes) {
+        let max = pixel.iter().copied().fold(f64::MIN, f64::max);
+        for z in pixel {
+            *z = match precision {
+                Precision::F32 => f64::from(*z as f32 - max as f32),
+                Precision::F64 => *z - max,
+            };
+        }
+    }
+    out
+}
+
+fn hold(
+    context: &Context<'_>,
+    tally: &mut Tally,
+    case: &Case,
+    reference: &Case,
+    precision: Precision,
+    bound: &Tolerance,
+) {
+    let Some(found) = tally.evaluate(context.subject, case, precision) else { return };
+    let ulps = |got: &f64, want: &Big| match precision {
+        Precision::F32 => ulps_f32(*got as f32, want.to_f32()),
+        Precision::F64 => ulps_f64(*got, want.to_f64()),
+    };
+    let off = |got: &[f64], want: &[Big]| {
+        if got.len() != want.len() {
+            return f64::INFINITY;
+        }
+        largest(got.par_iter().zip(want).map(|(got, want)| ulps(got, want)).collect::<Vec<_>>())
+    };
+    let want = textbook::evaluate::<Big>(reference);
+    let name = |part| format!("{} {} {part}", case.name, precision.name());
+    let (map, wanted) = (found.map.unwrap_or_default(), want.map.unwrap_or_default());
+    tally.measure(bound, off(&map, &wanted), &name("loss"));
+    let slopes = textbook::gradient::<Big>(reference);
+    tally.measure(bound, off(&found.gradient, &slopes), &name("gradient"));
+}
