@@ -1,7 +1,7 @@
 //! `cargo xtask verify`.
 
 use segloss_verify::report::Report;
-use segloss_verify::subject::Library;
+use segloss_verify::subject::{Library, Only, Subject};
 use segloss_verify::{CheckResult, Effort, Options, Trouble};
 use std::io::{ErrorKind, IsTerminal, Write};
 use std::path::{Path, PathBuf};
@@ -14,6 +14,12 @@ pub struct Arguments {
     /// Decides everything that is drawn; a failure replays with the seed that its run printed.
     #[arg(long, default_value_t = 1, value_name = "N")]
     seed: u64,
+    /// Only this check; nothing is written.
+    #[arg(long, value_name = "CHECK", conflicts_with = "record")]
+    check: Option<String>,
+    /// Only this drawn case of it: prints how far it is off, bit for bit as in the run that named it.
+    #[arg(long, value_name = "CASE", requires = "check")]
+    case: Option<String>,
     /// Where the report goes.
     #[arg(long, value_name = "DIR", default_value = "target/verify", conflicts_with = "record")]
     out: PathBuf,
@@ -32,8 +38,12 @@ pub fn run(arguments: &Arguments) -> Result<bool, Trouble> {
         false => arguments.out.clone(),
     };
     let effort = if arguments.quick { Effort::Quick } else { Effort::Default };
-    let options = Options { seed: arguments.seed, effort, ..Options::default() };
+    let options =
+        Options { seed: arguments.seed, effort, check: arguments.check.clone(), ..Options::default() };
     let colour = std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none();
+    if options.check.is_some() {
+        return replay(arguments, &options, colour);
+    }
     let run = segloss_verify::run(&Library, &options, |result| print(&line(result, colour)))?;
 
     let page = Report::new(&run).write(&folder)?;
@@ -45,6 +55,21 @@ pub fn run(arguments: &Arguments) -> Result<bool, Trouble> {
         eprintln!("replay: cargo xtask verify{quick} --seed {}", run.seed);
     }
     print(&format!("{} passed, {} failed", run.passed(), run.failed()));
+    Ok(run.held())
+}
+
+/// One check, or one case of it, with every number that it measured.
+fn replay(arguments: &Arguments, options: &Options, colour: bool) -> Result<bool, Trouble> {
+    let only = arguments.case.as_ref().map(|case| Only { subject: &Library, case });
+    let subject: &dyn Subject = match &only {
+        Some(only) => only,
+        None => &Library,
+    };
+    let run = segloss_verify::run(subject, options, |result| print(&line(result, colour)))?;
+    for hard in run.results.iter().flat_map(|result| &result.tally.hardest) {
+        // All digits: the same bits print the same number.
+        print(&format!("    {}: off by {:e}, bound {:e}", hard.case, hard.difference, hard.bound.bound));
+    }
     Ok(run.held())
 }
 

@@ -29,6 +29,7 @@ pub mod number;
 pub mod planted;
 pub mod report;
 mod run;
+pub mod spread;
 pub mod subject;
 pub mod tally;
 pub mod textbook;

@@ -20,11 +20,13 @@ pub struct Options {
     pub fixtures: PathBuf,
     /// Only the checks that judge losses: what a planted defect needs.
     pub losses_only: bool,
+    /// Only this check.
+    pub check: Option<String>,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { seed: 1, effort: Effort::Default, fixtures: default_root(), losses_only: false }
+        Self { seed: 1, effort: Effort::Default, fixtures: default_root(), losses_only: false, check: None }
     }
 }
 
@@ -88,6 +90,14 @@ pub fn run(
     mut report: impl FnMut(&CheckResult),
 ) -> Result<Run, Trouble> {
     let fixtures = Fixtures::open(&options.fixtures)?;
+    if let Some(name) = &options.check
+        && selected(options).is_empty()
+    {
+        return Err(Trouble::NoSuchCheck {
+            name: name.clone(),
+            known: ALL.map(|check| check.name).join(", "),
+        });
+    }
     let mut results: Vec<CheckResult> = Vec::new();
     for check in selected(options) {
         let started = Instant::now();
@@ -125,6 +135,9 @@ fn selected(options: &Options) -> Vec<Check> {
         .collect();
     if !quick && !options.losses_only {
         checks.push(TIGHTNESS);
+    }
+    if let Some(name) = &options.check {
+        checks.retain(|check| check.name == name);
     }
     checks
 }

@@ -68,6 +68,11 @@ pub trait Subject: Sync {
     /// Names the subject in reports.
     fn name(&self) -> &str;
 
+    /// Whether a case is asked for at all: a replay wants one of them.
+    fn wants(&self, _case: &str) -> bool {
+        true
+    }
+
     /// Value, gradient and map of a case. The gradient's buffer holds NaN before, to prove that it is
     /// overwritten.
     ///
@@ -92,6 +97,42 @@ pub trait Subject: Sync {
         layout: Layout,
         class: usize,
     ) -> Result<Vec<f64>, String>;
+}
+
+/// A subject that is asked about one case only, so that a replay prints that case and nothing else.
+pub struct Only<'a> {
+    /// Who answers.
+    pub subject: &'a dyn Subject,
+    /// The name of the case.
+    pub case: &'a str,
+}
+
+impl Subject for Only<'_> {
+    fn name(&self) -> &str {
+        self.subject.name()
+    }
+
+    fn wants(&self, case: &str) -> bool {
+        case == self.case
+    }
+
+    fn evaluate(&self, case: &Case, precision: Precision) -> Result<Outcome, String> {
+        self.subject.evaluate(case, precision)
+    }
+
+    fn evaluate_in_parts(&self, case: &Case, parts: &[Range<usize>]) -> Result<InParts, String> {
+        self.subject.evaluate_in_parts(case, parts)
+    }
+
+    fn class_prediction(
+        &self,
+        scores: &[f64],
+        shape: &[usize],
+        layout: Layout,
+        class: usize,
+    ) -> Result<Vec<f64>, String> {
+        self.subject.class_prediction(scores, shape, layout, class)
+    }
 }
 
 /// segloss itself.

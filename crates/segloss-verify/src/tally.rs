@@ -1,6 +1,7 @@
 //! What a check counts: cases, the worst difference, and what fell short.
 
 use crate::case::Case;
+use crate::spread::Spread;
 use crate::subject::{Outcome, Precision, Subject};
 use crate::tolerance::{self, Tolerance};
 use segloss::Kind;
@@ -16,8 +17,10 @@ pub struct Tally {
     pub failed: u64,
     /// The first few of them, in words, each with the case's name.
     pub failures: Vec<String>,
-    /// The worst difference under each bound, by the bound's name.
-    pub worst: BTreeMap<&'static str, f64>,
+    /// The differences under each bound, by the bound's name.
+    pub spreads: BTreeMap<&'static str, Spread>,
+    /// The cases that came nearest to their bounds, or went beyond, the worst first.
+    pub hardest: Vec<Hardest>,
     /// The kinds that were judged.
     pub kinds: BTreeSet<Kind>,
     /// What the reports draw.
@@ -31,19 +34,41 @@ pub enum Exhibit {
     Steps(Vec<crate::report::StepError>),
     /// The short training.
     Training(crate::report::Training),
+    /// Errors in units of the last place.
+    Ulps(Vec<crate::report::UlpCount>),
 }
+
+/// A case that was hard on its bound.
+#[derive(Clone, Debug)]
+pub struct Hardest {
+    /// What was compared.
+    pub case: String,
+    /// Under which bound.
+    pub bound: &'static Tolerance,
+    /// How far it was off.
+    pub difference: f64,
+}
+
+impl Hardest {
+    /// How much of the bound is used; NaN counts as more than all of it.
+    pub fn strain(&self) -> f64 {
+        let strain = self.difference / self.bound.bound;
+        if strain.is_nan() { f64::INFINITY } else { strain }
+    }
+}
+
+/// Hard cases that are kept.
+const KEPT: usize = 10;
 
 /// Failures that are written out; the others are only counted.
 const WRITTEN: usize = 5;
 
 impl Tally {
     /// Holds a difference against a bound.
-    pub fn measure(&mut self, bound: &Tolerance, difference: f64, case: &str) {
+    pub fn measure(&mut self, bound: &'static Tolerance, difference: f64, case: &str) {
         self.cases += 1;
-        let worst = self.worst.entry(bound.name).or_insert(0.0);
-        if difference.is_nan() || difference > *worst {
-            *worst = difference;
-        }
+        self.spreads.entry(bound.name).or_default().add(difference);
+        self.keep(Hardest { case: case.to_owned(), bound, difference });
         if !bound.holds(difference) {
             self.fail(format!("{case}: off by {difference:.3e}, bound {:.0e} ({})", bound.bound, bound.name));
         }
@@ -52,7 +77,7 @@ impl Tally {
     /// Holds a statement that is true or false.
     pub fn require(&mut self, held: bool, case: &str, statement: impl FnOnce() -> String) {
         self.cases += 1;
-        self.worst.entry(tolerance::EXACT.name).or_insert(0.0);
+        self.spreads.entry(tolerance::EXACT.name).or_default();
         if !held {
             self.fail(format!("{case}: {}", statement()));
         }
@@ -60,6 +85,9 @@ impl Tally {
 
     /// Evaluates a case; a refusal fails the check. Counts the case's kind as judged.
     pub fn evaluate(&mut self, subject: &dyn Subject, case: &Case, precision: Precision) -> Option<Outcome> {
+        if !subject.wants(&case.name) {
+            return None;
+        }
         self.kinds.insert(case.spec.kind);
         // A panic is the subject's shortcoming, not the end of the run.
         let answer = catch_unwind(AssertUnwindSafe(|| subject.evaluate(case, precision)));
@@ -83,12 +111,10 @@ impl Tally {
         self.failed += other.failed;
         let left = WRITTEN.saturating_sub(self.failures.len());
         self.failures.extend(other.failures.into_iter().take(left));
-        for (name, difference) in other.worst {
-            let worst = self.worst.entry(name).or_insert(0.0);
-            if difference.is_nan() || difference > *worst {
-                *worst = difference;
-            }
+        for (name, spread) in &other.spreads {
+            self.spreads.entry(name).or_default().join(spread);
         }
+        other.hardest.into_iter().for_each(|hard| self.keep(hard));
         self.kinds.extend(other.kinds);
         self.exhibits.extend(other.exhibits);
     }
@@ -102,8 +128,20 @@ impl Tally {
         };
         tolerance::ALL
             .iter()
-            .filter_map(|bound| self.worst.get(bound.name).map(|&worst| (*bound, worst)))
+            .filter_map(|bound| self.spreads.get(bound.name).map(|spread| (*bound, spread.worst)))
             .max_by(|a, b| strain(a.0, a.1).total_cmp(&strain(b.0, b.1)))
+    }
+
+    /// Keeps the hardest few; of equally hard ones those that came first. What must be exact and is, is not hard.
+    fn keep(&mut self, hard: Hardest) {
+        if hard.difference == 0.0 {
+            return;
+        }
+        let place = self.hardest.partition_point(|other| other.strain() >= hard.strain());
+        if place < KEPT {
+            self.hardest.insert(place, hard);
+            self.hardest.truncate(KEPT);
+        }
     }
 
     fn fail(&mut self, what: String) {
@@ -124,7 +162,8 @@ mod tests {
         tally.measure(&tolerance::VALUE_F64, f64::NAN, "a");
         tally.measure(&tolerance::VALUE_F64, 1e-20, "b");
         assert_eq!((tally.cases, tally.failed), (2, 1));
-        assert!(tally.worst["value_f64"].is_nan());
+        assert!(tally.spreads["value_f64"].worst.is_nan());
+        assert_eq!((tally.hardest[0].case.as_str(), tally.hardest.len()), ("a", 2));
         assert!(tally.headline().unwrap().1.is_nan());
     }
 

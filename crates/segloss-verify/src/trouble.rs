@@ -32,6 +32,14 @@ pub enum Trouble {
         /// Why not.
         what: String,
     },
+    /// A check that does not exist was asked for.
+    #[error("no check is called `{name}`; there are {known}")]
+    NoSuchCheck {
+        /// What was asked for.
+        name: String,
+        /// What there is.
+        known: String,
+    },
     /// A report could not be put together.
     #[error("cannot write the {part} of the report: {what}")]
     Report {

@@ -127,7 +127,8 @@ fn one(context: &Context<'_>, tally: &mut Tally, case: &Case, sure: f64, precisi
     let name = format!("{}, {:?}, {}", case.name, case.spec.activation, precision.name());
     match reach(case.spec.kind) {
         Reach::Always(least) => {
-            tally.require(-own >= least, &name, || format!("the class's own gradient is {own}, not −{least}"));
+            tally
+                .require(-own >= least, &name, || format!("the class's own gradient is {own}, not −{least}"));
             // S2 knows no negatives.
             let pushed = case.spec.kind == Kind::DocumentSigmoid || wrong >= 0.1 * least;
             tally.require(pushed, &name, || format!("the wrong class's gradient is {wrong}"));

@@ -146,7 +146,7 @@ fn hold(
     changed: &Case,
     pixel: impl Fn(usize) -> usize,
     class: impl Fn(usize) -> usize,
-    bound: &Tolerance,
+    bound: &'static Tolerance,
     law: &str,
 ) {
     let Some(found) = tally.evaluate(context.subject, changed, Precision::F64) else { return };

@@ -15,8 +15,8 @@ pub(super) const CHECK: Check = Check {
 fn run(context: &Context<'_>) -> Result<Tally, Trouble> {
     let mut tally = Tally::default();
     for bound in tolerance::ALL {
-        let seen = context.before.iter().filter_map(|result| result.tally.worst.get(bound.name));
-        let Some(worst) = seen.copied().reduce(f64::max) else {
+        let seen = context.before.iter().filter_map(|result| result.tally.spreads.get(bound.name));
+        let Some(worst) = seen.map(|spread| spread.worst).reduce(f64::max) else {
             tally.require(false, bound.name, || "no check uses this bound".to_owned());
             continue;
         };

@@ -8,14 +8,16 @@ use crate::case::{Case, Grid, Labels, generator};
 use crate::compare::{largest, ulps_f32, ulps_f64};
 use crate::number::Number;
 use crate::number::big::Big;
+use crate::report::UlpCount;
 use crate::subject::Precision;
-use crate::tally::Tally;
+use crate::tally::{Exhibit, Tally};
 use crate::textbook;
 use crate::tolerance::{Tolerance, ULPS, ULPS_POWER};
 use crate::trouble::Trouble;
 use rand::RngExt;
 use rayon::prelude::*;
 use segloss::{Activation, Denominator, Kind, Layout, LossSpec};
+use std::collections::BTreeMap;
 
 pub(super) const CHECK: Check = Check {
     name: "ulps",
@@ -138,23 +140,30 @@ fn hold(
     case: &Case,
     reference: &Case,
     precision: Precision,
-    bound: &Tolerance,
+    bound: &'static Tolerance,
 ) {
     let Some(found) = tally.evaluate(context.subject, case, precision) else { return };
     let ulps = |got: &f64, want: &Big| match precision {
         Precision::F32 => ulps_f32(*got as f32, want.to_f32()),
         Precision::F64 => ulps_f64(*got, want.to_f64()),
     };
-    let off = |got: &[f64], want: &[Big]| {
-        if got.len() != want.len() {
-            return f64::INFINITY;
-        }
-        largest(got.par_iter().zip(want).map(|(got, want)| ulps(got, want)).collect::<Vec<_>>())
+    let each = |got: &[f64], want: &[Big]| match got.len() == want.len() && !got.is_empty() {
+        true => got.par_iter().zip(want).map(|(got, want)| ulps(got, want)).collect(),
+        false => vec![f64::INFINITY],
     };
     let want = textbook::evaluate::<Big>(reference);
     let name = |part| format!("{} {} {part}", case.name, precision.name());
     let (map, wanted) = (found.map.unwrap_or_default(), want.map.unwrap_or_default());
-    tally.measure(bound, off(&map, &wanted), &name("loss"));
     let slopes = textbook::gradient::<Big>(reference);
-    tally.measure(bound, off(&found.gradient, &slopes), &name("gradient"));
+    let (of_map, of_gradient) = (each(&map, &wanted), each(&found.gradient, &slopes));
+    tally.measure(bound, largest(of_map.iter().copied()), &name("loss"));
+    tally.measure(bound, largest(of_gradient.iter().copied()), &name("gradient"));
+    let mut counts = BTreeMap::<u64, u64>::new();
+    for ulps in of_map.into_iter().chain(of_gradient) {
+        *counts.entry(ulps as u64).or_default() += 1;
+    }
+    let loss = case.name.trim_start_matches("ulps of ").to_owned();
+    let (precision, bound) = (precision.name(), bound.bound);
+    let count = |(ulps, count)| UlpCount { loss: loss.clone(), precision, ulps, count, bound };
+    tally.exhibits.push(Exhibit::Ulps(counts.into_iter().map(count).collect()));
 }

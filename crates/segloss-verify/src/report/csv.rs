@@ -6,9 +6,23 @@ use serde::Serialize;
 
 pub(super) fn checks(report: &Report) -> Result<String, Trouble> {
     let rows = report.checks.iter().map(|check| {
-        (check.name, check.held, check.cases, check.failed, check.worst, check.bound, check.kinds.join(" "))
+        let kinds = check.kinds.join(" ");
+        let differences = (check.worst, check.p99, check.bound, check.headroom);
+        (check.name, check.held, check.cases, check.failed, differences, kinds)
     });
-    table(&["check", "held", "cases", "failed", "worst", "bound", "kinds"], rows)
+    table(&["check", "held", "cases", "failed", "worst", "p99", "bound", "headroom", "kinds"], rows)
+}
+
+pub(super) fn hardest(report: &Report) -> Result<String, Trouble> {
+    let rows =
+        report.hardest.iter().map(|hard| (hard.check, &hard.case, hard.bound, hard.difference, &hard.replay));
+    table(&["check", "case", "bound", "difference", "replay"], rows)
+}
+
+pub(super) fn ulps(report: &Report) -> Result<String, Trouble> {
+    let rows =
+        report.ulps.iter().map(|count| (&count.loss, count.precision, count.ulps, count.count, count.bound));
+    table(&["loss", "precision", "ulps", "entries", "bound"], rows)
 }
 
 pub(super) fn step_errors(report: &Report) -> Result<String, Trouble> {

@@ -18,17 +18,19 @@ fn write_page(page: &mut String, report: &Report) -> std::fmt::Result {
         report.passed, report.failed, report.seed, report.profile
     )?;
     writeln!(page, "## Checks\n")?;
-    writeln!(page, "| | check | what holds | cases | worst difference | bound |")?;
-    writeln!(page, "|---|---|---|---:|---:|---|")?;
+    writeln!(page, "| | check | what holds | cases | worst | 99 % | bound | headroom |")?;
+    writeln!(page, "|---|---|---|---:|---:|---:|---|---:|")?;
     for check in &report.checks {
         let mark = if check.held { "✓" } else { "✗" };
         let worst =
             if check.cases == 0 { "nothing compared".to_owned() } else { format!("{:.1e}", check.worst) };
         let claim = cell(check.claim);
+        let headroom =
+            if check.headroom.is_finite() { format!("{:.1}×", check.headroom) } else { "–".to_owned() };
         writeln!(
             page,
-            "| {mark} | `{}` | {claim} | {} | {worst} | {} |",
-            check.name, check.cases, check.bound
+            "| {mark} | `{}` | {claim} | {} | {worst} | {:.1e} | {} | {headroom} |",
+            check.name, check.cases, check.p99, check.bound
         )?;
     }
     if report.checks.iter().any(|check| !check.failures.is_empty()) {
@@ -49,6 +51,18 @@ fn write_page(page: &mut String, report: &Report) -> std::fmt::Result {
         )?;
     }
 
+    writeln!(page, "\n## The hardest cases\n")?;
+    writeln!(page, "| check | case | off by | bound | again |")?;
+    writeln!(page, "|---|---|---:|---|---|")?;
+    for hard in &report.hardest {
+        let case = cell(&hard.case);
+        let (check, difference, bound, replay) = (hard.check, hard.difference, hard.bound, &hard.replay);
+        writeln!(page, "| `{check}` | {case} | {difference:.3e} | `{bound}` | `{replay}` |")?;
+    }
+    writeln!(page, "\nTheir inputs are in `report.json`.")?;
+    writeln!(page, "\n## Units in the last place\n")?;
+    writeln!(page, "![entries by their error in units of the last place](ulps.svg)")?;
+
     writeln!(page, "\n## Gradients against finite differences\n")?;
     writeln!(page, "![error of a central difference against its step](gradient_error.svg)\n")?;
     writeln!(
@@ -61,11 +75,16 @@ fn write_page(page: &mut String, report: &Report) -> std::fmt::Result {
     }
 
     writeln!(page, "\n## Bounds\n")?;
-    writeln!(page, "| bound | allows | worst seen | why |")?;
-    writeln!(page, "|---|---:|---:|---|")?;
+    writeln!(page, "| bound | allows | worst seen | 99 % | cases | why |")?;
+    writeln!(page, "|---|---:|---:|---:|---:|---|")?;
     for bound in &report.tolerances {
-        let worst = bound.worst.map_or("unused".to_owned(), |worst| format!("{worst:.1e}"));
-        writeln!(page, "| `{}` | {:.0e} | {worst} | {} |", bound.name, bound.bound, cell(bound.reason))?;
+        let seen = |x: Option<f64>| x.map_or("unused".to_owned(), |x| format!("{x:.1e}"));
+        let (worst, p99, reason) = (seen(bound.worst), seen(bound.p99), cell(bound.reason));
+        writeln!(
+            page,
+            "| `{}` | {:.0e} | {worst} | {p99} | {} | {reason} |",
+            bound.name, bound.bound, bound.cases
+        )?;
     }
     Ok(())
 }

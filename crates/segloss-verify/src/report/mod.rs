@@ -1,19 +1,22 @@
 //! What a run leaves behind: `report.json` is the source, everything else is made from the same data.
 
 mod csv;
+mod html;
+mod junit;
 mod markdown;
 mod plots;
 
-use crate::matrix::Effort;
+use crate::case::{Case, Labels};
+use crate::matrix::{self, Effort};
 use crate::run::Run;
-use crate::tally::Exhibit;
+use crate::tally::{Exhibit, Hardest};
 use crate::tolerance;
 use crate::trouble::Trouble;
 use serde::{Serialize, Serializer};
 use std::path::{Path, PathBuf};
 
 /// Rises when a reader of an older `report.json` would misread a newer one.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
 
 /// A run, written down. Holds no time and no path: identical inputs give identical files.
 #[derive(Clone, Debug, Serialize)]
@@ -34,6 +37,10 @@ pub struct Report {
     pub checks: Vec<CheckEntry>,
     /// The tolerance table.
     pub tolerances: Vec<ToleranceEntry>,
+    /// The cases that came nearest to their bounds, or went beyond: the worst first.
+    pub hardest: Vec<HardCase>,
+    /// How many entries were off by how many units in the last place.
+    pub ulps: Vec<UlpCount>,
     /// Errors of one-step differences.
     pub step_errors: Vec<StepError>,
     /// The short training, if it ran.
@@ -58,6 +65,12 @@ pub struct CheckEntry {
     /// The worst difference under it.
     #[serde(serialize_with = "finite_or_name")]
     pub worst: f64,
+    /// What 99 % of the differences under it do not exceed.
+    #[serde(serialize_with = "finite_or_name")]
+    pub p99: f64,
+    /// bound / worst: how many times worse it could be. ∞ where nothing was off.
+    #[serde(serialize_with = "finite_or_name")]
+    pub headroom: f64,
     /// The kinds that were judged.
     pub kinds: Vec<&'static str>,
     /// The first failures.
@@ -71,11 +84,66 @@ pub struct ToleranceEntry {
     pub name: &'static str,
     /// The bound.
     pub bound: f64,
+    /// Comparisons under it.
+    pub cases: u64,
     /// The worst difference of the run; absent if no check used it.
     #[serde(serialize_with = "optional_finite_or_name")]
     pub worst: Option<f64>,
+    /// What 99 % of the differences do not exceed.
+    #[serde(serialize_with = "optional_finite_or_name")]
+    pub p99: Option<f64>,
     /// Why this number.
     pub reason: &'static str,
+}
+
+/// A case that was hard on its bound, with all that is needed to look at it again.
+#[derive(Clone, Debug, Serialize)]
+pub struct HardCase {
+    /// The check.
+    pub check: &'static str,
+    /// What was compared.
+    pub case: String,
+    /// Under which bound.
+    pub bound: &'static str,
+    /// How far it was off.
+    #[serde(serialize_with = "finite_or_name")]
+    pub difference: f64,
+    /// Does it again, bit for bit.
+    pub replay: String,
+    /// The input, of a drawn case.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub input: Option<HardInput>,
+}
+
+/// The input of a drawn case.
+#[derive(Clone, Debug, Serialize)]
+pub struct HardInput {
+    /// The loss, as TOML.
+    pub spec: String,
+    /// Of the logits.
+    pub shape: Vec<usize>,
+    /// Laid out as the specification says.
+    pub logits: Vec<f64>,
+    /// Labels (N, spatial…), or a distribution like the logits.
+    pub target: Vec<f64>,
+    /// The weight of each pixel.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub weight_map: Option<Vec<f64>>,
+}
+
+/// How many entries of a kind's maps and gradients were off by so many units in the last place.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct UlpCount {
+    /// Which loss.
+    pub loss: String,
+    /// `f32` or `f64`.
+    pub precision: &'static str,
+    /// Units in the last place.
+    pub ulps: u64,
+    /// Entries.
+    pub count: u64,
+    /// What is allowed.
+    pub bound: f64,
 }
 
 /// How far a central difference of one step size is off.
@@ -151,6 +219,12 @@ impl Report {
                     failed: result.tally.failed,
                     bound: bound.name,
                     worst,
+                    p99: result
+                        .tally
+                        .spreads
+                        .get(bound.name)
+                        .map_or(f64::NAN, |spread| spread.percentile(0.99)),
+                    headroom: if worst == 0.0 { f64::INFINITY } else { bound.bound / worst },
                     kinds: result.tally.kinds.iter().map(|kind| kind.name()).collect(),
                     failures: result.tally.failures.clone(),
                 }
@@ -159,17 +233,27 @@ impl Report {
         let tolerances = tolerance::ALL
             .iter()
             .map(|bound| {
-                let seen =
-                    run.results.iter().filter_map(|result| result.tally.worst.get(bound.name).copied());
-                let worst = seen.reduce(|a, b| if a.is_nan() || a > b { a } else { b });
-                ToleranceEntry { name: bound.name, bound: bound.bound, worst, reason: bound.reason }
+                let seen = run.results.iter().filter_map(|result| result.tally.spreads.get(bound.name));
+                let spread = seen.cloned().reduce(|mut all, one| {
+                    all.join(&one);
+                    all
+                });
+                ToleranceEntry {
+                    name: bound.name,
+                    bound: bound.bound,
+                    cases: spread.as_ref().map_or(0, |spread| spread.count),
+                    worst: spread.as_ref().map(|spread| spread.worst),
+                    p99: spread.as_ref().map(|spread| spread.percentile(0.99)),
+                    reason: bound.reason,
+                }
             })
             .collect();
-        let (mut step_errors, mut training) = (Vec::new(), None);
+        let (mut step_errors, mut training, mut ulps) = (Vec::new(), None, Vec::new());
         for exhibit in run.results.iter().flat_map(|result| &result.tally.exhibits) {
             match exhibit {
                 Exhibit::Steps(errors) => step_errors.extend(errors.iter().cloned()),
                 Exhibit::Training(runs) => training = Some(runs.clone()),
+                Exhibit::Ulps(counts) => ulps.extend(counts.iter().cloned()),
             }
         }
         Self {
@@ -181,6 +265,8 @@ impl Report {
             failed: run.failed(),
             checks,
             tolerances,
+            hardest: hardest(run),
+            ulps,
             step_errors,
             training,
         }
@@ -197,6 +283,10 @@ impl Report {
             ("report.json", json + "\n"),
             ("report.md", markdown::page(self)),
             ("checks.csv", csv::checks(self)?),
+            ("junit.xml", junit::suite(self)),
+            ("hardest.csv", csv::hardest(self)?),
+            ("ulps.csv", csv::ulps(self)?),
+            ("ulps.svg", plots::ulps(self)?),
             ("gradient_error.csv", csv::step_errors(self)?),
             ("gradient_error.svg", plots::step_errors(self)?),
         ];
@@ -205,6 +295,7 @@ impl Report {
             texts.push(("training_loss.svg", plots::training_loss(training)?));
             texts.push(("training_classes.svg", plots::training_classes(training)?));
         }
+        texts.push(("report.html", html::page(self, &texts)));
         let mut files: Vec<_> = texts.into_iter().map(|(name, text)| (name, text.into_bytes())).collect();
         files.extend(self.training.iter().map(|training| ("training_images.png", training.picture.clone())));
         Ok(files)
@@ -223,6 +314,53 @@ impl Report {
         }
         Ok(folder.join("report.md"))
     }
+}
+
+/// Hard cases that are written out.
+const HARDEST: usize = 10;
+
+/// Of one check.
+const HARDEST_OF_CHECK: usize = 2;
+
+/// The ten hardest cases, two of a check at most, each of a drawn case with its input.
+fn hardest(run: &Run) -> Vec<HardCase> {
+    let mut all: Vec<(&'static str, &Hardest)> = run
+        .results
+        .iter()
+        .flat_map(|result| {
+            let hardest = result.tally.hardest.iter().take(HARDEST_OF_CHECK);
+            hardest.map(|hard| (result.name, hard))
+        })
+        .collect();
+    all.sort_by(|a, b| b.1.strain().total_cmp(&a.1.strain()));
+    let drawn: Vec<Case> = matrix::cases(run.seed, run.effort).collect();
+    let quick = if run.effort == Effort::Quick { " --quick" } else { "" };
+    all.into_iter()
+        .take(HARDEST)
+        .map(|(check, hard)| {
+            // What is compared is named after its case, with a word or two behind.
+            let named = |case: &&Case| hard.case.split([' ', ',']).next() == Some(case.name.as_str());
+            let case = drawn.iter().find(named);
+            let only = case.map_or_else(String::new, |case| format!(" --case {}", case.name));
+            HardCase {
+                check,
+                case: hard.case.clone(),
+                bound: hard.bound.name,
+                difference: hard.difference,
+                replay: format!("cargo xtask verify{quick} --seed {} --check {check}{only}", run.seed),
+                input: case.map(|case| HardInput {
+                    spec: case.spec.to_toml(),
+                    shape: case.shape(),
+                    logits: case.logits.clone(),
+                    target: match &case.target {
+                        Labels::Indices(labels) => labels.iter().map(|&label| label as f64).collect(),
+                        Labels::Distribution(y) => y.clone(),
+                    },
+                    weight_map: case.weight_map.clone(),
+                }),
+            }
+        })
+        .collect()
 }
 
 /// JSON knows no NaN and no infinity: these are written by name.
@@ -284,7 +422,7 @@ mod tests {
         let json: serde_json::Value = serde_json::from_str(&files["report.json"]).unwrap();
         assert_eq!(
             (json["version"].as_u64(), json["passed"].as_u64(), json["failed"].as_u64()),
-            (Some(1), Some(1), Some(2))
+            (Some(u64::from(VERSION)), Some(1), Some(2))
         );
         assert_eq!(json["checks"][1]["worst"], "NaN");
 

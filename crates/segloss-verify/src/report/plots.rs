@@ -72,6 +72,57 @@ pub(super) fn step_errors(report: &Report) -> Result<String, Trouble> {
     })
 }
 
+/// How many entries are off by how many units in the last place, and where the bound lies.
+pub(super) fn ulps(report: &Report) -> Result<String, Trouble> {
+    let precisions = ["f32", "f64"];
+    let of = |precision: &str, ulps: u64| -> u64 {
+        let here = report.ulps.iter().filter(|count| count.precision == precision && count.ulps == ulps);
+        here.map(|count| count.count).sum()
+    };
+    let bound = report.ulps.iter().map(|count| count.bound).fold(1.0, f64::max);
+    let most = report.ulps.iter().map(|count| count.ulps).max().unwrap_or(0).min(1000) as f64;
+    let top = precisions.iter().flat_map(|p| (0..=most as u64).map(|u| of(p, u))).max().unwrap_or(1).max(1);
+    draw("plot of units in the last place", |area| {
+        let mut chart = ChartBuilder::on(area)
+            .caption("Entries against the correctly rounded number", ("sans-serif", 18))
+            .margin(14)
+            .x_label_area_size(42)
+            .y_label_area_size(70)
+            .build_cartesian_2d(-0.5..bound.max(most) + 1.5, (0.5..top as f64 * 2.0).log_scale())?;
+        let whole = |x: &f64| if x.fract() == 0.0 { format!("{x:.0}") } else { String::new() };
+        chart
+            .configure_mesh()
+            .disable_x_mesh()
+            .light_line_style(WHITE.mix(0.0))
+            .x_desc("units in the last place")
+            .y_desc("entries of maps and gradients")
+            .x_label_formatter(&whole)
+            .draw()?;
+        for (i, precision) in precisions.into_iter().enumerate() {
+            let fill = colour(i).mix(0.75).filled();
+            let bars =
+                (0..=most as u64).map(|ulps| (ulps as f64, of(precision, ulps))).filter(|(_, n)| *n > 0);
+            chart
+                .draw_series(bars.map(|(ulps, n)| {
+                    let left = ulps - 0.4 + 0.4 * i as f64;
+                    Rectangle::new([(left, 0.5), (left + 0.38, n as f64)], fill)
+                }))?
+                .label(precision)
+                .legend(move |(x, y)| Rectangle::new([(x, y - 5), (x + 14, y + 5)], fill));
+        }
+        let bounds: BTreeSet<u64> = report.ulps.iter().map(|count| count.bound as u64).collect();
+        for bound in bounds {
+            let line = BLACK.mix(0.6).stroke_width(1);
+            let at = bound as f64 + 0.5;
+            chart
+                .draw_series(LineSeries::new([(at, 0.5), (at, top as f64 * 2.0)], line))?
+                .label(format!("bound {bound}"))
+                .legend(move |(x, y)| PathElement::new([(x, y), (x + 18, y)], line));
+        }
+        legend(&mut chart, SeriesLabelPosition::UpperRight)
+    })
+}
+
 /// Training loss of every run. The scales of two losses differ: each is drawn relative to its first epoch.
 pub(super) fn training_loss(training: &Training) -> Result<String, Trouble> {
     let epochs = training.runs.iter().map(|run| run.losses.len()).max().unwrap_or(1).max(2);
