@@ -41,6 +41,8 @@ fn run(context: &Context<'_>) -> Result<Tally, Trouble> {
         // An oracle that does not know its own answer this well may not vouch for anybody's.
         let scale = largest(want.iter().map(|g| g.abs()));
         let doubt = largest(derivatives.iter().map(|d| d.error));
+        // A constant has no slope to be measured by; what its differences may be is its rounding.
+        let scale = if scale == 0.0 { found.value.abs() } else { scale };
         let doubt = if doubt == 0.0 { 0.0 } else { doubt / scale };
         tally.require(doubt <= 10.0 * GRADIENT_F64.bound, &case.name, || {
             format!("the finite differences themselves are uncertain by {doubt:.1e}")

@@ -1,4 +1,4 @@
-//! Seesaw loss (Wang et al. 2021, eqs. 3 to 6): Σ_i w_i·y_i·(ln Σ_j S_ij·e^(z_j) − z_i).
+//! Seesaw loss (Wang et al. 2021, eqs. 3 to 6): Σ_i w_i·y_i·(−ln σ̂_i), σ̂_i = e^(z_i)/Σ_j S_ij·e^(z_j).
 
 use super::{Pixel, counts, softmax};
 use crate::case::Case;
@@ -29,7 +29,7 @@ pub fn pixel<T: Number>(x: &Pixel<T>, s: &[Vec<T>]) -> T {
     let classes = 0..x.z.len();
     let cost = |i: usize| {
         let weighed = sum(classes.clone().map(|j| s[i][j].clone() * x.z[j].exp()));
-        weighed.ln() - x.z[i].clone()
+        -(x.z[i].exp() / weighed).ln()
     };
     sum(classes.clone().map(|i| x.w[i].clone() * x.y[i].clone() * cost(i)))
 }

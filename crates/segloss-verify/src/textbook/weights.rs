@@ -121,7 +121,9 @@ fn group<T: Number>(case: &Case, scope: &Counts<T>, mut columns: Vec<Column<T>>,
         (Absent::Cap(cap), false, _) => T::from_f64(cap),
         (Absent::LargestPresent, false, _) => largest.clone(),
         (Absent::Prior, false, Some(pi)) => {
-            scheme.weight(pi.clone(), pi.clone() * scope.valid.clone(), pi.clone())
+            // As in the prior itself, what was not seen counts as one pixel at least.
+            let pixels = larger(pi.clone() * scope.valid.clone(), T::one());
+            scheme.weight(pi.clone(), pixels, pi.clone())
         }
         (Absent::Zero | Absent::Prior, false, _) => T::zero(),
     };

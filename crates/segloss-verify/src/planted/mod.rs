@@ -2,9 +2,11 @@
 //!
 //! Each wraps a subject that is right and makes one mistake that has been made before.
 
+mod mistakes;
+
 use crate::case::{Case, Labels, distribution};
 use crate::subject::{InParts, Outcome, Precision, Subject};
-use segloss::{Kind, Layout, Source, WeightSpec};
+use segloss::{Kind, Layout, LossSpec, Source, WeightSpec};
 use std::ops::Range;
 
 /// A mistake.
@@ -48,11 +50,25 @@ pub enum Defect {
     SinglePrecision,
     /// S4: the last of tied classes wins.
     LastOfTies,
+    /// Lovász-softmax takes a pixel's class index for its foreground.
+    LovaszOfClassIds,
+    /// Focal loss takes p from the weighted cross-entropy.
+    FocalOfWeighted,
+    /// Ignored pixels are left out of the sum, and divided by.
+    IgnoredInDenominator,
+    /// Tversky adds up all classes before it divides.
+    MicroTversky,
+    /// A class that is not there takes all of generalised Dice's weight.
+    AbsentTakesAll,
+    /// Label smoothing weighs its own term class by class.
+    SmoothingPerClass,
+    /// Ignored pixels are masked before the activation.
+    MaskedLogits,
 }
 
 impl Defect {
     /// The whole zoo.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 26] = [
         Self::FlippedSign,
         Self::DetachedGradient,
         Self::MissingWeight,
@@ -72,6 +88,13 @@ impl Defect {
         Self::HardenedTargets,
         Self::SinglePrecision,
         Self::LastOfTies,
+        Self::LovaszOfClassIds,
+        Self::FocalOfWeighted,
+        Self::IgnoredInDenominator,
+        Self::MicroTversky,
+        Self::AbsentTakesAll,
+        Self::SmoothingPerClass,
+        Self::MaskedLogits,
     ];
 
     /// The real-world mistake that it stands for.
@@ -96,6 +119,13 @@ impl Defect {
             Self::HardenedTargets => "labels taken by arg max from a distribution",
             Self::SinglePrecision => "a cast in the middle of the computation",
             Self::LastOfTies => "≥ for > in arg max",
+            Self::LovaszOfClassIds => "labels fed to a loss that expects one-hot maps",
+            Self::FocalOfWeighted => "pt = exp(-F.cross_entropy(z, y, weight))",
+            Self::IgnoredInDenominator => ".mean() after masking with zeros",
+            Self::MicroTversky => "sums over every axis, the class's too",
+            Self::AbsentTakesAll => "1/(size² + ε), with nothing there",
+            Self::SmoothingPerClass => "PyTorch's label smoothing beside class weights",
+            Self::MaskedLogits => "z·mask before softmax: p = 1/C is no 0",
         }
     }
 }
@@ -121,7 +151,7 @@ impl<S: Subject> Planted<S> {
     fn misread(&self, case: &Case) -> Case {
         let mut case = case.clone();
         match self.defect {
-            Defect::MissingWeight => case.spec.weights = WeightSpec::default(),
+            Defect::MissingWeight => forget_weights(&mut case.spec),
             Defect::SwappedClasses if case.grid.classes > 1 => swap_targets(&mut case),
             Defect::IgnoredPixelsCounted => {
                 if let (Labels::Indices(labels), Some(ignored)) = (&mut case.target, case.spec.ignore_index) {
@@ -138,13 +168,17 @@ impl<S: Subject> Planted<S> {
                 case.spec.weights.source = Source::PerBatch;
             }
             Defect::HardenedTargets => harden(&mut case),
+            Defect::MicroTversky => mistakes::micro_averaged(&mut case),
+            Defect::AbsentTakesAll => mistakes::absent_takes_all(&mut case),
+            Defect::SmoothingPerClass => mistakes::smoothing_per_class(&mut case),
+            Defect::MaskedLogits => mistakes::masked_logits(&mut case),
             _ => {}
         }
         case
     }
 
     /// What the defective code makes of an answer that is right.
-    fn spoil(&self, case: &Case, out: &mut Outcome) {
+    fn spoil(&self, case: &Case, out: &mut Outcome) -> Result<(), String> {
         let scale = |out: &mut Outcome, by: f64| out.gradient.iter_mut().for_each(|g| *g *= by);
         match self.defect {
             Defect::FlippedSign => scale(out, -1.0),
@@ -181,9 +215,18 @@ impl<S: Subject> Planted<S> {
                 }
                 out.broken = 0;
             }
+            Defect::LovaszOfClassIds => mistakes::lovasz_of_class_ids(case, out),
+            Defect::FocalOfWeighted => mistakes::focal_of_weighted(&self.inner, case, out)?,
+            Defect::IgnoredInDenominator => mistakes::ignored_in_denominator(case, out),
             _ => {}
         }
+        Ok(())
     }
+}
+
+fn forget_weights(spec: &mut LossSpec) {
+    spec.weights = WeightSpec::default();
+    spec.terms.iter_mut().for_each(|term| forget_weights(&mut term.loss));
 }
 
 fn swap_targets(case: &mut Case) {
@@ -231,7 +274,7 @@ impl<S: Subject> Subject for Planted<S> {
     fn evaluate(&self, case: &Case, precision: Precision) -> Result<Outcome, String> {
         let precision = if self.defect == Defect::SinglePrecision { Precision::F32 } else { precision };
         let mut out = self.inner.evaluate(&self.misread(case), precision)?;
-        self.spoil(case, &mut out);
+        self.spoil(case, &mut out)?;
         Ok(out)
     }
 
@@ -252,7 +295,7 @@ impl<S: Subject> Subject for Planted<S> {
             _ => {
                 let in_parts = self.inner.evaluate_in_parts(&self.misread(case), parts)?;
                 (out.value, out.gradient) = (in_parts.value, in_parts.gradient);
-                self.spoil(case, &mut out);
+                self.spoil(case, &mut out)?;
             }
         }
         let at_once = case.spec.kind.is_additive().then(|| out.gradient.clone());
