@@ -32,9 +32,8 @@ fn step(spec: &LossSpec) -> f64 {
 
 fn run(context: &Context<'_>) -> Result<Tally, Trouble> {
     let mut tally = Tally::default();
-    for case in matrix::cases(context.seed, context.effort) {
-        let Some(found) = tally.evaluate(context.subject, &case, Precision::F64) else { continue };
-        let derivatives = differentiate(&case);
+    for (case, derivatives) in context.exact.differences(differentiate) {
+        let Some(found) = tally.evaluate(context.subject, case, Precision::F64) else { continue };
         let want: Vec<f64> = derivatives.iter().map(|d| d.value).collect();
         let off = relative_to_max(&found.gradient, &want);
         tally.measure(&GRADIENT_F64, off, &case.name);
