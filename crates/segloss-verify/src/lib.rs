@@ -25,6 +25,7 @@ pub mod compare;
 pub mod finite_difference;
 pub mod fixtures;
 pub mod matrix;
+mod memory;
 pub mod number;
 pub mod planted;
 pub mod report;
@@ -37,5 +38,6 @@ pub mod tolerance;
 mod trouble;
 
 pub use matrix::Effort;
+pub use memory::Memory;
 pub use run::{CheckResult, Options, Run, run};
 pub use trouble::Trouble;

@@ -139,11 +139,28 @@ enum Oddity {
 }
 
 impl Case {
-    /// Hands the last class's pixels to the first, where a pixel has one class.
+    /// Hands the last class's pixels, and shares of pixels, to the first.
     fn absent(&mut self) {
-        if let Labels::Indices(labels) = &mut self.target {
-            let last = self.grid.classes.max(2) as i64 - 1;
-            labels.iter_mut().filter(|label| **label == last).for_each(|label| *label = 0);
+        let last = self.grid.classes.max(2) - 1;
+        let places: Vec<(usize, Option<usize>)> = (0..self.grid.images)
+            .flat_map(|n| (0..self.grid.pixels()).map(move |p| (n, p)))
+            .map(|(n, p)| match self.grid.classes {
+                1 => (self.at(n, 0, p), None),
+                _ => (self.at(n, last, p), Some(self.at(n, 0, p))),
+            })
+            .collect();
+        match &mut self.target {
+            Labels::Indices(labels) => {
+                labels.iter_mut().filter(|label| **label == last as i64).for_each(|label| *label = 0);
+            }
+            Labels::Distribution(y) => {
+                for (from, to) in places {
+                    let share = std::mem::take(&mut y[from]);
+                    if let Some(to) = to {
+                        y[to] = (y[to] + share).min(1.0);
+                    }
+                }
+            }
         }
     }
 
@@ -292,7 +309,10 @@ pub fn weightings(kind: Kind) -> Vec<(Source, Scheme)> {
         _ => {
             let counted = [Source::Dataset, Source::PerBatch, Source::PerSample, Source::Ema];
             let pairs = counted.into_iter().flat_map(|source| SCHEMES.map(|scheme| (source, scheme)));
-            [Source::None, Source::Fixed, Source::Map].map(plain).into_iter().chain(pairs).collect()
+            let plain = [Source::None, Source::Fixed, Source::Map].map(plain);
+            // Without a source generalised Dice has the weights of its paper, which are half of it.
+            let own = if kind == Kind::GeneralizedDice { 16 } else { 0 };
+            plain.into_iter().chain(std::iter::repeat_n(plain[0], own)).chain(pairs).collect()
         }
     }
 }

@@ -3,10 +3,12 @@
 use crate::checks::{ALL, Check, Context, Judges, TIGHTNESS};
 use crate::fixtures::{Fixtures, default_root};
 use crate::matrix::Effort;
+use crate::memory::Memory;
 use crate::subject::Subject;
 use crate::tally::Tally;
 use crate::trouble::Trouble;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Instant;
 
 /// What to run.
@@ -22,11 +24,20 @@ pub struct Options {
     pub losses_only: bool,
     /// Only this check.
     pub check: Option<String>,
+    /// What the judges know already: runs that share it work it out once.
+    pub memory: Arc<Memory>,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { seed: 1, effort: Effort::Default, fixtures: default_root(), losses_only: false, check: None }
+        Self {
+            seed: 1,
+            effort: Effort::Default,
+            fixtures: default_root(),
+            losses_only: false,
+            check: None,
+            memory: Arc::default(),
+        }
     }
 }
 
@@ -106,6 +117,7 @@ pub fn run(
             fixtures: &fixtures,
             seed: options.seed,
             effort: options.effort,
+            memory: &options.memory,
             before: &results,
         };
         let tally = match (check.run)(&context) {

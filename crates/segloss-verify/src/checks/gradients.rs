@@ -8,9 +8,10 @@ use crate::matrix;
 use crate::report::StepError;
 use crate::subject::Precision;
 use crate::tally::{Exhibit, Tally};
-use crate::textbook::Textbook;
+use crate::textbook::{self, Textbook};
 use crate::tolerance::GRADIENT_F64;
 use crate::trouble::Trouble;
+use rayon::prelude::*;
 use segloss::{Kind, LossSpec};
 
 pub(super) const CHECK: Check = Check {
@@ -32,9 +33,13 @@ fn step(spec: &LossSpec) -> f64 {
 
 fn run(context: &Context<'_>) -> Result<Tally, Trouble> {
     let mut tally = Tally::default();
-    for case in matrix::cases(context.seed, context.effort) {
+    let cases: Vec<Case> = matrix::cases(context.seed, context.effort).collect();
+    let derivatives: Vec<_> = cases
+        .par_iter()
+        .map(|case| context.recall("finite differences", &case.name, || differentiate(case)))
+        .collect();
+    for (case, derivatives) in cases.into_iter().zip(derivatives) {
         let Some(found) = tally.evaluate(context.subject, &case, Precision::F64) else { continue };
-        let derivatives = differentiate(&case);
         let want: Vec<f64> = derivatives.iter().map(|d| d.value).collect();
         let off = relative_to_max(&found.gradient, &want);
         tally.measure(&GRADIENT_F64, off, &case.name);
@@ -42,7 +47,7 @@ fn run(context: &Context<'_>) -> Result<Tally, Trouble> {
         let scale = largest(want.iter().map(|g| g.abs()));
         let doubt = largest(derivatives.iter().map(|d| d.error));
         // A constant has no slope to be measured by; what its differences may be is its rounding.
-        let scale = if scale == 0.0 { found.value.abs() } else { scale };
+        let scale = if scale == 0.0 { textbook::evaluate::<f64>(&case).magnitude } else { scale };
         let doubt = if doubt == 0.0 { 0.0 } else { doubt / scale };
         tally.require(doubt <= 10.0 * GRADIENT_F64.bound, &case.name, || {
             format!("the finite differences themselves are uncertain by {doubt:.1e}")

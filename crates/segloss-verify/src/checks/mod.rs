@@ -28,6 +28,7 @@ mod worked_example;
 
 use crate::case::Case;
 use crate::fixtures::Fixtures;
+use crate::memory::Memory;
 use crate::matrix::{Effort, has_term};
 use crate::run::CheckResult;
 use crate::subject::Subject;
@@ -35,6 +36,7 @@ use crate::tally::Tally;
 use crate::textbook;
 use crate::trouble::Trouble;
 use segloss::Kind;
+use std::sync::Arc;
 
 /// What a check may use.
 #[derive(Clone, Copy)]
@@ -47,8 +49,23 @@ pub struct Context<'a> {
     pub seed: u64,
     /// How much to do.
     pub effort: Effort,
+    /// What the judges have worked out for these cases before.
+    pub memory: &'a Memory,
     /// The results of the checks before this one.
     pub before: &'a [CheckResult],
+}
+
+impl Context<'_> {
+    /// What the judges make of a case: worked out once, whoever is judged by it.
+    fn recall<T: Send + Sync + 'static>(
+        &self,
+        question: &str,
+        case: &str,
+        answer: impl FnOnce() -> T,
+    ) -> Arc<T> {
+        let Self { seed, effort, .. } = self;
+        self.memory.recall(&format!("{question} of {case}, seed {seed}, {effort:?}"), answer)
+    }
 }
 
 /// What a check judges: decides whether a planted defect can turn it red.
