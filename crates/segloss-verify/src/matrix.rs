@@ -117,10 +117,11 @@ fn one(deal: &mut Deal, seed: u64, kind: Kind, i: usize) -> Case {
     if case.weight_map.is_none() && deal.of("map", &[false, false, true]) {
         case = case.with_drawn_map(seed);
     }
-    match deal.of("labels", &[Oddity::None, Oddity::None, Oddity::AbsentClass, Oddity::Twins, Oddity::Void]) {
+    match deal.of("oddity", &Oddity::DECK) {
         Oddity::None => {}
         Oddity::AbsentClass => case.absent(),
         Oddity::Twins => case.twins(),
+        Oddity::Mirrored => case.mirror(),
         Oddity::Void => case.void(),
     }
     case
@@ -135,7 +136,14 @@ enum Oddity {
     None,
     AbsentClass,
     Twins,
+    Mirrored,
     Void,
+}
+
+impl Oddity {
+    /// A third of the cases stay as they were drawn.
+    const DECK: [Self; 6] =
+        [Self::None, Self::None, Self::AbsentClass, Self::Twins, Self::Mirrored, Self::Void];
 }
 
 impl Case {
@@ -173,6 +181,32 @@ impl Case {
             match &mut self.target {
                 Labels::Indices(labels) => labels[n * pixels + p] = labels[n * pixels + p - 1],
                 Labels::Distribution(y) => y[to] = y[from],
+            }
+        }
+    }
+
+    /// Turns every other pixel of a hinge into its neighbour's opposite, its logits with the other sign and the
+    /// next class: what is positive for one is negative for the other, and as wrong. The first errors are 0.
+    /// (Under softmax such ties are none: 1 − p and another pixel's p may differ in the last place.)
+    fn mirror(&mut self) {
+        if self.spec.kind != Kind::LovaszHinge {
+            return;
+        }
+        let (classes, pixels) = (self.grid.classes, self.grid.pixels());
+        let first = self.at(0, 0, 0);
+        self.logits[first] = if self.target(0, 0, 0) > 0.0 { 1.0 } else { -1.0 };
+        for (n, p, c) in self.grid.entries().filter(|&(_, p, _)| p % 2 == 1) {
+            let (from, to) = (self.at(n, c, p - 1), self.at(n, c, p));
+            self.logits[to] = -self.logits[from];
+            let next = |class: usize| if classes > 1 { (class + 1) % classes } else { 1 - class };
+            let of_next = self.at(n, (c + 1) % classes, p);
+            match &mut self.target {
+                Labels::Indices(labels) => {
+                    let label = labels[n * pixels + p - 1];
+                    let class = usize::try_from(label).ok().filter(|&class| class < classes.max(2));
+                    labels[n * pixels + p] = class.map_or(label, |class| next(class) as i64);
+                }
+                Labels::Distribution(y) => y[of_next] = if classes > 1 { y[from] } else { 1.0 - y[from] },
             }
         }
     }

@@ -94,7 +94,7 @@ mod tests {
         let spread = spread(&[0.0, 0.0, f64::NAN, 1e-16]);
         assert!(spread.worst.is_nan() && spread.percentile(1.0).is_nan());
         assert_eq!(spread.percentile(0.5), 0.0);
-        let mut joined = super::Spread::default();
+        let mut joined = Spread::default();
         joined.join(&spread);
         assert!(joined.worst.is_nan() && joined.count == 4);
     }

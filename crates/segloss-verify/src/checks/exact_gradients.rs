@@ -22,13 +22,10 @@ pub(super) const CHECK: Check = Check {
 
 fn run(context: &Context<'_>) -> Result<Tally, Trouble> {
     let cases: Vec<_> = matrix::cases(context.seed, context.effort).collect();
-    let exact = |case: &Case| -> Vec<f64> {
-        textbook::gradient::<Big>(case).iter().map(Big::to_f64).collect()
-    };
-    let exact: Vec<_> = cases
-        .par_iter()
-        .map(|case| context.recall("exact gradient", &case.name, || exact(case)))
-        .collect();
+    let exact =
+        |case: &Case| -> Vec<f64> { textbook::gradient::<Big>(case).iter().map(Big::to_f64).collect() };
+    let exact: Vec<_> =
+        cases.par_iter().map(|case| context.recall("exact gradient", &case.name, || exact(case))).collect();
     let mut tally = Tally::default();
     for (case, exact) in cases.iter().zip(&exact) {
         let Some(found) = tally.evaluate(context.subject, case, Precision::F64) else { continue };

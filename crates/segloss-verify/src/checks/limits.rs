@@ -123,8 +123,11 @@ fn of_kinds() -> Vec<Pair> {
                 smooth: Some(smooth),
                 ..weighted(kind)
             };
-            let tversky =
-                |price, smooth| LossSpec { alpha: Some(price), beta: Some(price), ..of(Kind::Tversky, smooth) };
+            let tversky = |price, smooth| LossSpec {
+                alpha: Some(price),
+                beta: Some(price),
+                ..of(Kind::Tversky, smooth)
+            };
             pairs.extend([
                 ("α = β = ½ is Dice with twice the s", tversky(0.5, 0.5), of(Kind::Dice, 1.0)),
                 ("α = β = 1 is Jaccard", tversky(1.0, 0.5), of(Kind::Jaccard, 0.5)),
@@ -168,9 +171,8 @@ fn shifts(none: &LossSpec, pairs: &mut Vec<Pair>) {
 fn weights(none: &LossSpec, pairs: &mut Vec<Pair>) {
     let columns = if has_pairs(none) { 2 * CLASSES } else { CLASSES };
     let with = |weights| LossSpec { weights, ..none.clone() };
-    let fixed = |w| {
-        with(WeightSpec { source: Source::Fixed, values: vec![w; columns], ..WeightSpec::default() })
-    };
+    let fixed =
+        |w| with(WeightSpec { source: Source::Fixed, values: vec![w; columns], ..WeightSpec::default() });
     let counted = |scheme| {
         // An absent class is not what is being compared.
         let absent = Absent::LargestPresent;
@@ -272,7 +274,8 @@ fn repeated(context: &Context<'_>, tally: &mut Tally, kind: Kind) {
         without_counting(&mut case.spec);
         let (images, pixels) = (case.grid.images, case.grid.pixels());
         // As many in every image.
-        let counts: Vec<usize> = (0..images).flat_map(|n| (0..pixels).map(move |p| (p + 3 * n) % 4)).collect();
+        let counts: Vec<usize> =
+            (0..images).flat_map(|n| (0..pixels).map(move |p| (p + 3 * n) % 4)).collect();
         case.weight_map = Some(counts.iter().map(|&k| k as f64).collect());
         case.grid.spatial = vec![pixels];
 
@@ -390,8 +393,7 @@ fn pooled_channels(context: &Context<'_>, tally: &mut Tally) {
     let name = "generalized_dice, channels pooled are one channel";
     let activation = Some(Activation::Sigmoid);
     let fixed = WeightSpec { source: Source::Fixed, values: vec![1.0; 3], ..WeightSpec::default() };
-    let pooled =
-        LossSpec { activation, smooth: Some(0.25), weights: fixed, ..plain(Kind::GeneralizedDice) };
+    let pooled = LossSpec { activation, smooth: Some(0.25), weights: fixed, ..plain(Kind::GeneralizedDice) };
     let case = draw(context.seed, name, pooled, Grid::new(1, 3, &[8]), TargetForm::Soft, 4.0);
     // Channels first: the channels lie one after the other already.
     let mut long = case.clone();

@@ -28,8 +28,8 @@ mod worked_example;
 
 use crate::case::Case;
 use crate::fixtures::Fixtures;
-use crate::memory::Memory;
 use crate::matrix::{Effort, has_term};
+use crate::memory::Memory;
 use crate::run::CheckResult;
 use crate::subject::Subject;
 use crate::tally::Tally;
