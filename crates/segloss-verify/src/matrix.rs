@@ -117,10 +117,11 @@ fn one(deal: &mut Deal, seed: u64, kind: Kind, i: usize) -> Case {
     if case.weight_map.is_none() && deal.of("map", &[false, false, true]) {
         case = case.with_drawn_map(seed);
     }
-    match deal.of("labels", &[Oddity::None, Oddity::None, Oddity::AbsentClass, Oddity::Twins, Oddity::Void]) {
+    match deal.of("oddity", &Oddity::DECK) {
         Oddity::None => {}
         Oddity::AbsentClass => case.absent(),
         Oddity::Twins => case.twins(),
+        Oddity::Mirrored => case.mirror(),
         Oddity::Void => case.void(),
     }
     case
@@ -135,15 +136,39 @@ enum Oddity {
     None,
     AbsentClass,
     Twins,
+    Mirrored,
     Void,
 }
 
+impl Oddity {
+    /// A third of the cases stay as they were drawn.
+    const DECK: [Self; 6] =
+        [Self::None, Self::None, Self::AbsentClass, Self::Twins, Self::Mirrored, Self::Void];
+}
+
 impl Case {
-    /// Hands the last class's pixels to the first, where a pixel has one class.
+    /// Hands the last class's pixels, and shares of pixels, to the first.
     fn absent(&mut self) {
-        if let Labels::Indices(labels) = &mut self.target {
-            let last = self.grid.classes.max(2) as i64 - 1;
-            labels.iter_mut().filter(|label| **label == last).for_each(|label| *label = 0);
+        let last = self.grid.classes.max(2) - 1;
+        let places: Vec<(usize, Option<usize>)> = (0..self.grid.images)
+            .flat_map(|n| (0..self.grid.pixels()).map(move |p| (n, p)))
+            .map(|(n, p)| match self.grid.classes {
+                1 => (self.at(n, 0, p), None),
+                _ => (self.at(n, last, p), Some(self.at(n, 0, p))),
+            })
+            .collect();
+        match &mut self.target {
+            Labels::Indices(labels) => {
+                labels.iter_mut().filter(|label| **label == last as i64).for_each(|label| *label = 0);
+            }
+            Labels::Distribution(y) => {
+                for (from, to) in places {
+                    let share = std::mem::take(&mut y[from]);
+                    if let Some(to) = to {
+                        y[to] = (y[to] + share).min(1.0);
+                    }
+                }
+            }
         }
     }
 
@@ -156,6 +181,32 @@ impl Case {
             match &mut self.target {
                 Labels::Indices(labels) => labels[n * pixels + p] = labels[n * pixels + p - 1],
                 Labels::Distribution(y) => y[to] = y[from],
+            }
+        }
+    }
+
+    /// Turns every other pixel of a hinge into its neighbour's opposite, its logits with the other sign and the
+    /// next class: what is positive for one is negative for the other, and as wrong. The first errors are 0.
+    /// (Under softmax such ties are none: 1 − p and another pixel's p may differ in the last place.)
+    fn mirror(&mut self) {
+        if self.spec.kind != Kind::LovaszHinge {
+            return;
+        }
+        let (classes, pixels) = (self.grid.classes, self.grid.pixels());
+        let first = self.at(0, 0, 0);
+        self.logits[first] = if self.target(0, 0, 0) > 0.0 { 1.0 } else { -1.0 };
+        for (n, p, c) in self.grid.entries().filter(|&(_, p, _)| p % 2 == 1) {
+            let (from, to) = (self.at(n, c, p - 1), self.at(n, c, p));
+            self.logits[to] = -self.logits[from];
+            let next = |class: usize| if classes > 1 { (class + 1) % classes } else { 1 - class };
+            let of_next = self.at(n, (c + 1) % classes, p);
+            match &mut self.target {
+                Labels::Indices(labels) => {
+                    let label = labels[n * pixels + p - 1];
+                    let class = usize::try_from(label).ok().filter(|&class| class < classes.max(2));
+                    labels[n * pixels + p] = class.map_or(label, |class| next(class) as i64);
+                }
+                Labels::Distribution(y) => y[of_next] = if classes > 1 { y[from] } else { 1.0 - y[from] },
             }
         }
     }
@@ -292,7 +343,10 @@ pub fn weightings(kind: Kind) -> Vec<(Source, Scheme)> {
         _ => {
             let counted = [Source::Dataset, Source::PerBatch, Source::PerSample, Source::Ema];
             let pairs = counted.into_iter().flat_map(|source| SCHEMES.map(|scheme| (source, scheme)));
-            [Source::None, Source::Fixed, Source::Map].map(plain).into_iter().chain(pairs).collect()
+            let plain = [Source::None, Source::Fixed, Source::Map].map(plain);
+            // Without a source generalised Dice has the weights of its paper, which are half of it.
+            let own = if kind == Kind::GeneralizedDice { 16 } else { 0 };
+            plain.into_iter().chain(std::iter::repeat_n(plain[0], own)).chain(pairs).collect()
         }
     }
 }

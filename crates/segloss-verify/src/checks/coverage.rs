@@ -13,10 +13,13 @@ pub(super) const CHECK: Check = Check {
 };
 
 /// Checks that must have seen every kind.
-const OF_ALL_KINDS: [&str; 10] = [
+const OF_ALL_KINDS: [&str; 13] = [
     "values_f64",
     "values_f32",
     "gradients",
+    "exact_gradients",
+    "confidently_wrong",
+    "limits",
     "layouts",
     "one_hot",
     "symmetry",

@@ -25,8 +25,9 @@ fn probability<T: Number>(x: &Pixel<T>, c: usize, spec: &LossSpec) -> T {
 
 /// The overlap of a class with what is predicted of it.
 pub fn of<T: Number>(region: &[&Pixel<T>], c: usize, spec: &LossSpec) -> Overlap<T> {
+    let p: Vec<T> = region.iter().map(|x| probability(x, c, spec)).collect();
     let total = |term: fn(T, T) -> T| {
-        sum(region.iter().map(|x| x.m.clone() * term(probability(x, c, spec), x.y[c].clone())))
+        sum(region.iter().zip(&p).map(|(x, p)| x.m.clone() * term(p.clone(), x.y[c].clone())))
     };
     Overlap {
         hits: total(|p, y| p * y),

@@ -8,35 +8,36 @@ use crate::number::{Number, sum};
 /// How much of each pixel is kept, held: all of the ⌈keep·P⌉ hardest of a region by their unweighted loss, none of
 /// the others; pixels that tie for the last places share them. With a confidence q also all with p_y < q.
 pub fn shares<T: Number>(case: &Case, here: &[Pixel<T>]) -> Vec<T> {
-    let hardness = |x: &Pixel<T>| {
-        let ones = vec![T::one(); x.z.len()];
-        cross_entropy::of(&x.z, &x.y, &ones, case.spec.label_smoothing)
-    };
-    let share = |x: &Pixel<T>| {
-        let u = hardness(x);
-        let regions = reduce::regions(case, here);
-        let Some(region) = regions.iter().find(|region| region.iter().any(|y| (y.n, y.p) == (x.n, x.p)))
-        else {
-            return T::zero();
-        };
+    let mut shares = vec![T::zero(); here.len()];
+    for region in reduce::regions(case, here) {
+        let hardness: Vec<T> = region.iter().map(|x| hardness(x, case.spec.label_smoothing)).collect();
         let keep = (case.spec.keep.unwrap_or(0.1) * region.len() as f64).ceil();
-        let harder = region.iter().filter(|y| hardness(y) > u).count() as f64;
-        let tied = region.iter().filter(|y| hardness(y) == u).count() as f64;
-        let unsure = match case.spec.confidence {
-            None => false,
-            Some(confidence) => {
-                let p = softmax(&x.z);
-                sum((0..p.len()).map(|c| p[c].clone() * x.y[c].clone())) < T::from_f64(confidence)
-            }
-        };
-        match keep {
-            _ if unsure => T::one(),
-            keep if keep <= harder => T::zero(),
-            keep if keep >= harder + tied => T::one(),
-            keep => T::from_f64(keep - harder) / T::from_f64(tied),
+        for (x, u) in region.iter().zip(&hardness) {
+            let harder = hardness.iter().filter(|other| *other > u).count() as f64;
+            let tied = hardness.iter().filter(|other| *other == u).count() as f64;
+            let share = match keep {
+                _ if is_unsure(x, case.spec.confidence) => T::one(),
+                keep if keep <= harder => T::zero(),
+                keep if keep >= harder + tied => T::one(),
+                keep => T::from_f64(keep - harder) / T::from_f64(tied),
+            };
+            let place = here.iter().position(|y| (y.n, y.p) == (x.n, x.p));
+            shares[place.expect("a region's pixels are among all")] = share;
         }
-    };
-    here.iter().map(share).collect()
+    }
+    shares
+}
+
+/// What a pixel costs before any weight.
+fn hardness<T: Number>(x: &Pixel<T>, smoothing: f64) -> T {
+    cross_entropy::of(&x.z, &x.y, &vec![T::one(); x.z.len()], smoothing)
+}
+
+/// p_y < q.
+fn is_unsure<T: Number>(x: &Pixel<T>, confidence: Option<f64>) -> bool {
+    let p = softmax(&x.z);
+    let right = sum((0..p.len()).map(|c| p[c].clone() * x.y[c].clone()));
+    confidence.is_some_and(|confidence| right < T::from_f64(confidence))
 }
 
 /// The sums of a batch: of the kept pixels, and divided by what is kept.
