@@ -22,10 +22,10 @@
 pub mod case;
 pub mod checks;
 pub mod compare;
+pub mod exact;
 pub mod finite_difference;
 pub mod fixtures;
 pub mod matrix;
-mod memory;
 pub mod number;
 pub mod planted;
 pub mod report;
@@ -38,6 +38,5 @@ pub mod tolerance;
 mod trouble;
 
 pub use matrix::Effort;
-pub use memory::Memory;
 pub use run::{CheckResult, Options, Run, run};
 pub use trouble::Trouble;

@@ -1,9 +1,9 @@
 //! Runs the checks, one after the other.
 
 use crate::checks::{ALL, Check, Context, Judges, TIGHTNESS};
+use crate::exact::ExactCases;
 use crate::fixtures::{Fixtures, default_root};
 use crate::matrix::Effort;
-use crate::memory::Memory;
 use crate::subject::Subject;
 use crate::tally::Tally;
 use crate::trouble::Trouble;
@@ -24,8 +24,8 @@ pub struct Options {
     pub losses_only: bool,
     /// Only this check.
     pub check: Option<String>,
-    /// What the judges know already: runs that share it work it out once.
-    pub memory: Arc<Memory>,
+    /// Exact answers that another run of the same seed and effort has worked out.
+    pub exact: Option<Arc<ExactCases>>,
 }
 
 impl Default for Options {
@@ -36,7 +36,7 @@ impl Default for Options {
             fixtures: default_root(),
             losses_only: false,
             check: None,
-            memory: Arc::default(),
+            exact: None,
         }
     }
 }
@@ -109,15 +109,17 @@ pub fn run(
             known: ALL.map(|check| check.name).join(", "),
         });
     }
+    let fresh = || Arc::new(ExactCases::new(options.seed, options.effort, subject.only().map(str::to_owned)));
+    let exact = options.exact.clone().unwrap_or_else(fresh);
     let mut results: Vec<CheckResult> = Vec::new();
     for check in selected(options) {
         let started = Instant::now();
         let context = Context {
             subject,
             fixtures: &fixtures,
+            exact: &exact,
             seed: options.seed,
             effort: options.effort,
-            memory: &options.memory,
             before: &results,
         };
         let tally = match (check.run)(&context) {

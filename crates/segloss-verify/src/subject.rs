@@ -68,9 +68,9 @@ pub trait Subject: Sync {
     /// Names the subject in reports.
     fn name(&self) -> &str;
 
-    /// Whether a case is asked for at all: a replay wants one of them.
-    fn wants(&self, _case: &str) -> bool {
-        true
+    /// The only case that it is to be asked about, in a replay.
+    fn only(&self) -> Option<&str> {
+        None
     }
 
     /// Value, gradient and map of a case. The gradient's buffer holds NaN before, to prove that it is
@@ -112,8 +112,8 @@ impl Subject for Only<'_> {
         self.subject.name()
     }
 
-    fn wants(&self, case: &str) -> bool {
-        case == self.case
+    fn only(&self) -> Option<&str> {
+        Some(self.case)
     }
 
     fn evaluate(&self, case: &Case, precision: Precision) -> Result<Outcome, String> {

@@ -85,7 +85,7 @@ impl Tally {
 
     /// Evaluates a case; a refusal fails the check. Counts the case's kind as judged.
     pub fn evaluate(&mut self, subject: &dyn Subject, case: &Case, precision: Precision) -> Option<Outcome> {
-        if !subject.wants(&case.name) {
+        if subject.only().is_some_and(|only| only != case.name) {
             return None;
         }
         self.kinds.insert(case.spec.kind);

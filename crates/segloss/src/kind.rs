@@ -603,6 +603,7 @@ mod tests {
     fn every_kind_has_its_file() {
         let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src/kinds");
         let index = std::fs::read_to_string(folder.join("mod.rs")).unwrap();
+        let overview = std::fs::read_to_string(folder.join("../lib.rs")).unwrap();
         for kind in Kind::ALL {
             let name = kind.name();
             let page = std::fs::read_to_string(folder.join(format!("{name}.rs"))).unwrap();
@@ -610,6 +611,7 @@ mod tests {
                 assert!(page.contains(part), "{name}.rs has no {part}");
             }
             assert!(index.contains(&format!("pub mod {name};")), "{name} is not listed");
+            assert!(overview.contains(&format!("(kinds::{name})")), "{name} is not in the overview");
         }
     }
 }

@@ -27,16 +27,15 @@ mod values;
 mod worked_example;
 
 use crate::case::Case;
+use crate::exact::ExactCases;
 use crate::fixtures::Fixtures;
 use crate::matrix::{Effort, has_term};
-use crate::memory::Memory;
 use crate::run::CheckResult;
 use crate::subject::Subject;
 use crate::tally::Tally;
 use crate::textbook;
 use crate::trouble::Trouble;
 use segloss::Kind;
-use std::sync::Arc;
 
 /// What a check may use.
 #[derive(Clone, Copy)]
@@ -45,27 +44,14 @@ pub struct Context<'a> {
     pub subject: &'a dyn Subject,
     /// The golden numbers.
     pub fixtures: &'a Fixtures,
+    /// The drawn cases with their exact answers.
+    pub exact: &'a ExactCases,
     /// From which everything drawn is drawn.
     pub seed: u64,
     /// How much to do.
     pub effort: Effort,
-    /// What the judges have worked out for these cases before.
-    pub memory: &'a Memory,
     /// The results of the checks before this one.
     pub before: &'a [CheckResult],
-}
-
-impl Context<'_> {
-    /// What the judges make of a case: worked out once, whoever is judged by it.
-    fn recall<T: Send + Sync + 'static>(
-        &self,
-        question: &str,
-        case: &str,
-        answer: impl FnOnce() -> T,
-    ) -> Arc<T> {
-        let Self { seed, effort, .. } = self;
-        self.memory.recall(&format!("{question} of {case}, seed {seed}, {effort:?}"), answer)
-    }
 }
 
 /// What a check judges: decides whether a planted defect can turn it red.

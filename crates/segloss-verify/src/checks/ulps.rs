@@ -6,16 +6,12 @@
 use super::{Check, Context, Judges};
 use crate::case::{Case, Grid, Labels, generator};
 use crate::compare::{largest, ulps_f32, ulps_f64};
-use crate::number::Number;
-use crate::number::big::Big;
 use crate::report::UlpCount;
 use crate::subject::Precision;
 use crate::tally::{Exhibit, Tally};
-use crate::textbook;
 use crate::tolerance::{Tolerance, ULPS, ULPS_POWER};
 use crate::trouble::Trouble;
 use rand::RngExt;
-use rayon::prelude::*;
 use segloss::{Activation, Denominator, Kind, Layout, LossSpec};
 use std::collections::BTreeMap;
 
@@ -122,6 +118,7 @@ fn name(spec: &LossSpec) -> String {
 /// The same pixels with z_j − max for z_j, rounded to the precision.
 fn differences(case: &Case, precision: Precision) -> Case {
     let mut out = case.clone();
+    out.name = format!("{}, differences in {}", case.name, precision.name());
     for pixel in out.logits.chunks_mut(case.grid.classes) {
         let max = pixel.iter().copied().fold(f64::MIN, f64::max);
         for z in pixel {
@@ -143,21 +140,10 @@ fn hold(
     bound: &'static Tolerance,
 ) {
     let Some(found) = tally.evaluate(context.subject, case, precision) else { return };
-    let ulps = |got: &f64, want: &Big| match precision {
-        Precision::F32 => ulps_f32(*got as f32, want.to_f32()),
-        Precision::F64 => ulps_f64(*got, want.to_f64()),
-    };
-    let each = |got: &[f64], want: &[Big]| match got.len() == want.len() && !got.is_empty() {
-        true => got.par_iter().zip(want).map(|(got, want)| ulps(got, want)).collect(),
-        false => vec![f64::INFINITY],
-    };
-    let question = format!("{} loss to the last place", precision.name());
-    let want = context.recall(&question, &case.name, || textbook::evaluate::<Big>(reference).map);
+    let want = context.exact.of(reference);
+    let of_map = each(&found.map.unwrap_or_default(), &want.narrow.0, want.answer.map.as_deref(), precision);
+    let of_gradient = each(&found.gradient, &want.narrow.1, Some(&want.gradient), precision);
     let name = |part| format!("{} {} {part}", case.name, precision.name());
-    let (map, wanted) = (found.map.unwrap_or_default(), want.as_deref().unwrap_or_default());
-    let question = format!("{} slopes to the last place", precision.name());
-    let slopes = context.recall(&question, &case.name, || textbook::gradient::<Big>(reference));
-    let (of_map, of_gradient) = (each(&map, wanted), each(&found.gradient, &slopes));
     tally.measure(bound, largest(of_map.iter().copied()), &name("loss"));
     tally.measure(bound, largest(of_gradient.iter().copied()), &name("gradient"));
     let mut counts = BTreeMap::<u64, u64>::new();
@@ -168,4 +154,16 @@ fn hold(
     let (precision, bound) = (precision.name(), bound.bound);
     let count = |(ulps, count)| UlpCount { loss: loss.clone(), precision, ulps, count, bound };
     tally.exhibits.push(Exhibit::Ulps(counts.into_iter().map(count).collect()));
+}
+
+/// Units in the last place, entry by entry.
+fn each(got: &[f64], narrow: &[f32], wide: Option<&[f64]>, precision: Precision) -> Vec<f64> {
+    let wide = wide.unwrap_or_default();
+    if got.is_empty() || [narrow.len(), wide.len()] != [got.len(); 2] {
+        return vec![f64::INFINITY];
+    }
+    match precision {
+        Precision::F32 => got.iter().zip(narrow).map(|(got, want)| ulps_f32(*got as f32, *want)).collect(),
+        Precision::F64 => got.iter().zip(wide).map(|(got, want)| ulps_f64(*got, *want)).collect(),
+    }
 }

@@ -2,6 +2,7 @@
 
 use super::{Check, Context, Judges};
 use crate::compare::{relative_to, relative_to_max};
+use crate::exact::Exact;
 use crate::matrix;
 use crate::subject::Precision;
 use crate::tally::Tally;
@@ -25,9 +26,8 @@ pub(super) const F32: Check = Check {
 
 fn f64_(context: &Context<'_>) -> Result<Tally, Trouble> {
     let mut tally = Tally::default();
-    for case in matrix::cases(context.seed, context.effort) {
-        let want = textbook::evaluate::<f64>(&case);
-        let Some(found) = tally.evaluate(context.subject, &case, Precision::F64) else { continue };
+    for Exact { case, answer: want, .. } in context.exact.get() {
+        let Some(found) = tally.evaluate(context.subject, case, Precision::F64) else { continue };
         for (part, found, want, scale) in [
             ("value", found.value, want.value, want.magnitude),
             ("numerator", found.numerator, want.numerator, want.magnitude * want.denominator),
@@ -56,6 +56,7 @@ fn f64_(context: &Context<'_>) -> Result<Tally, Trouble> {
 fn f32_(context: &Context<'_>) -> Result<Tally, Trouble> {
     let mut tally = Tally::default();
     for case in matrix::cases(context.seed, context.effort) {
+        // Of f32 the textbook in f64 knows all that there is.
         let want = textbook::evaluate::<f64>(&case);
         let Some(wide) = tally.evaluate(context.subject, &case, Precision::F64) else { continue };
         let Some(found) = tally.evaluate(context.subject, &case, Precision::F32) else { continue };

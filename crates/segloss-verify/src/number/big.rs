@@ -23,10 +23,28 @@ pub struct Big(BigFloat);
 impl Big {
     /// The nearest `f32`, rounded once.
     pub fn to_f32(&self) -> f32 {
-        self.parsed(f32::NAN, f32::INFINITY)
+        match self.scaled() {
+            // In the range of normal numbers; 2^exponent in two factors, as it may itself lie beyond it.
+            Some((mantissa, exponent)) if (-125..=126).contains(&exponent) => {
+                let half = exponent / 2;
+                let near = mantissa as f32 / 2f32.powi(64) * 2f32.powi(half) * 2f32.powi(exponent - half);
+                if self.0.is_negative() { -near } else { near }
+            }
+            _ => self.parsed(f32::NAN, f32::INFINITY),
+        }
     }
 
-    /// Through decimal digits, all that the mantissa has: reading them back rounds to the nearest.
+    /// (m, e) of |x| = m/2⁶⁴·2ᵉ with ½ ≤ m/2⁶⁴ < 1. What 64 bits cannot hold is left as a lowest bit that is
+    /// not 0, which is all that rounding m to the nearest asks of it.
+    fn scaled(&self) -> Option<(u64, i32)> {
+        let (words, _, _, exponent, _) = self.0.as_raw_parts()?;
+        let (&top, rest) = words.split_last()?;
+        let normal = top >> 63 == 1;
+        normal.then(|| (top | u64::from(rest.iter().any(|&word| word != 0)), exponent))
+    }
+
+    /// Through decimal digits, all that the mantissa has: reading them back rounds to the nearest. Slow, for
+    /// what is no normal number.
     fn parsed<T: std::str::FromStr + Neg<Output = T> + Copy>(&self, nan: T, infinity: T) -> T {
         if self.0.is_nan() {
             return nan;
@@ -56,7 +74,14 @@ impl Number for Big {
     }
 
     fn to_f64(&self) -> f64 {
-        self.parsed(f64::NAN, f64::INFINITY)
+        match self.scaled() {
+            Some((mantissa, exponent)) if (-1021..=1022).contains(&exponent) => {
+                let half = exponent / 2;
+                let near = mantissa as f64 / 2f64.powi(64) * 2f64.powi(half) * 2f64.powi(exponent - half);
+                if self.0.is_negative() { -near } else { near }
+            }
+            _ => self.parsed(f64::NAN, f64::INFINITY),
+        }
     }
 
     fn exp(&self) -> Self {
@@ -114,6 +139,20 @@ mod tests {
         }
         assert!(Big::from_f64(f64::NAN).to_f64().is_nan());
         assert_eq!(Big::from_f64(0.1).to_f32(), 0.1_f64 as f32);
+    }
+
+    #[test]
+    fn both_ways_to_a_machine_number_round_alike() {
+        for i in 0..2000 {
+            let x = Big::from_f64(f64::from(i) * 0.37 - 350.0).exp() / Big::from_f64(3.0);
+            assert_eq!(x.to_f64(), x.parsed(f64::NAN, f64::INFINITY));
+            assert_eq!(x.to_f32(), x.parsed(f32::NAN, f32::INFINITY));
+        }
+        // Halfway between two numbers, and a bit beyond, far down.
+        let one = || Big::one();
+        let half = Big::from_f64(f64::EPSILON / 2.0);
+        assert_eq!((one() + half.clone()).to_f64(), 1.0);
+        assert_eq!((one() + half + Big::from_f64(1e-60)).to_f64(), 1.0 + f64::EPSILON);
     }
 
     #[test]

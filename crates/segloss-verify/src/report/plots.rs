@@ -53,13 +53,15 @@ pub(super) fn step_errors(report: &Report) -> Result<String, Trouble> {
             .y_label_formatter(&power)
             .draw()?;
         let kinds: BTreeSet<&String> = usable().map(|point| &point.kind).collect();
+        let (line, number) = (colour(0).mix(0.55).stroke_width(1), kinds.len());
         for (i, kind) in kinds.into_iter().enumerate() {
-            let line = colour(i).stroke_width(2);
             let points = usable().filter(|point| &point.kind == kind).map(|point| (point.step, point.error));
-            chart
-                .draw_series(LineSeries::new(points, line))?
-                .label(kind.as_str())
-                .legend(move |(x, y)| PathElement::new([(x, y), (x + 18, y)], line));
+            let series = chart.draw_series(LineSeries::new(points, line))?;
+            if i == 0 {
+                series
+                    .label(format!("each of {number} kinds"))
+                    .legend(move |(x, y)| PathElement::new([(x, y), (x + 18, y)], line));
+            }
         }
         // What theory expects: truncation h², rounding ε/h.
         let guide = BLACK.mix(0.45).stroke_width(1);

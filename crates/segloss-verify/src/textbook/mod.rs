@@ -71,6 +71,21 @@ pub struct Answer<T> {
     pub weights: Vec<Vec<T>>,
 }
 
+impl<T: Number> Answer<T> {
+    /// Every number of it as the nearest `f64`.
+    pub fn rounded(&self) -> Answer<f64> {
+        let all = |numbers: &Vec<T>| numbers.iter().map(T::to_f64).collect();
+        Answer {
+            value: self.value.to_f64(),
+            numerator: self.numerator.to_f64(),
+            denominator: self.denominator.to_f64(),
+            magnitude: self.magnitude.to_f64(),
+            map: self.map.as_ref().map(all),
+            weights: self.weights.iter().map(all).collect(),
+        }
+    }
+}
+
 /// A pixel that is not ignored, with all that a definition may want of it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Pixel<T> {
@@ -107,10 +122,16 @@ pub fn evaluate<T: Number + 'static>(case: &Case) -> Answer<T> {
 /// ∂value/∂z for every logit, by dual numbers over `T`: without steps, and of [`Big`](crate::number::big::Big)
 /// without rounding.
 pub fn gradient<T: Number + 'static>(case: &Case) -> Vec<T> {
+    answer_and_gradient(case).1
+}
+
+/// The loss of `case` and its gradient, of which the answer is half the work.
+pub fn answer_and_gradient<T: Number + 'static>(case: &Case) -> (Answer<Dual<T>>, Vec<T>) {
     let variable = |(i, &z)| Dual::variable(i, T::from_f64(z));
     let z: Vec<Dual<T>> = case.logits.iter().enumerate().map(variable).collect();
-    let value = Textbook::of(case).at(&z).value;
-    (0..z.len()).map(|i| value.slope(i)).collect()
+    let answer = Textbook::of(case).at(&z);
+    let gradient = (0..z.len()).map(|i| answer.value.slope(i)).collect();
+    (answer, gradient)
 }
 
 impl<T: Number + 'static> Textbook<T> {
