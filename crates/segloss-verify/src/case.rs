@@ -144,12 +144,15 @@ impl Case {
         self.weight_map.as_ref().map_or(1.0, |map| map[n * self.grid.pixels() + p])
     }
 
-    /// The same case, each pixel with a weight of its own: quarters from 0 to 2, one in nine of them 0.
+    /// The same case, each pixel with a weight of its own: quarters from 0 to 2, one in nine of them 0, but not
+    /// the first.
     #[must_use]
     pub fn with_drawn_map(mut self, seed: u64) -> Self {
         let mut rng = generator(seed, &format!("map of {}", self.name));
         let pixels = self.grid.images * self.grid.pixels();
-        self.weight_map = Some((0..pixels).map(|_| 0.25 * f64::from(rng.random_range(0..=8u8))).collect());
+        let mut map: Vec<f64> = (0..pixels).map(|_| 0.25 * f64::from(rng.random_range(0..=8u8))).collect();
+        map[0] = f64::max(map[0], 0.25);
+        self.weight_map = Some(map);
         self
     }
 
@@ -243,12 +246,27 @@ pub fn draw(seed: u64, name: &str, spec: LossSpec, grid: Grid, form: TargetForm,
         })
         .collect();
     case.target = Labels::Indices(labels);
+    mistake_first(&mut case);
     match form {
         TargetForm::Indices => {}
         TargetForm::OneHot => case.target = Labels::Distribution(distribution(&case)),
         TargetForm::Soft => case.target = Labels::Distribution(softened(&case, &mut rng)),
     }
     if needs_map(&case.spec) { case.with_drawn_map(seed) } else { case }
+}
+
+/// Makes the first pixel wrong. A batch in which all is right has a loss of next to nothing, and next to it
+/// every rounding is large.
+fn mistake_first(case: &mut Case) {
+    let places: Vec<usize> = (0..case.grid.classes).map(|c| case.at(0, c, 0)).collect();
+    let own = places[0];
+    if case.grid.classes == 1 {
+        // Its label is 0.
+        case.logits[own] = case.logits[own].abs();
+        return;
+    }
+    let lowest = places.into_iter().min_by(|&a, &b| case.logits[a].total_cmp(&case.logits[b]));
+    case.logits.swap(own, lowest.unwrap_or(own));
 }
 
 /// Whether the specification, or a term of it, cannot do without a weight for each pixel.

@@ -32,23 +32,33 @@ fn step(spec: &LossSpec) -> f64 {
 
 fn run(context: &Context<'_>) -> Result<Tally, Trouble> {
     let mut tally = Tally::default();
-    for (case, derivatives) in context.exact.differences(differentiate) {
+    let cases = context.exact.differences(differentiate);
+    let mut unsure = Vec::new();
+    for (case, derivatives) in cases {
         let Some(found) = tally.evaluate(context.subject, case, Precision::F64) else { continue };
         let want: Vec<f64> = derivatives.iter().map(|d| d.value).collect();
-        let off = relative_to_max(&found.gradient, &want);
-        tally.measure(&GRADIENT_F64, off, &case.name);
-        // An oracle that does not know its own answer this well may not vouch for anybody's.
-        let scale = largest(want.iter().map(|g| g.abs()));
-        let doubt = largest(derivatives.iter().map(|d| d.error));
-        // A constant has no slope to be measured by; what its differences may be is its rounding.
-        let scale = if scale == 0.0 { found.value.abs() } else { scale };
-        let doubt = if doubt == 0.0 { 0.0 } else { doubt / scale };
-        tally.require(doubt <= 10.0 * GRADIENT_F64.bound, &case.name, || {
-            format!("the finite differences themselves are uncertain by {doubt:.1e}")
-        });
+        if doubt(derivatives) > 10.0 * GRADIENT_F64.bound {
+            unsure.push(&case.name);
+            continue;
+        }
+        tally.measure(&GRADIENT_F64, relative_to_max(&found.gradient, &want), &case.name);
     }
+    tally.require(unsure.len() as f64 <= UNSURE * cases.len() as f64, "finite differences", || {
+        format!("they do not know their own answer for {unsure:?}")
+    });
     tally.exhibits.push(Exhibit::Steps(step_errors(context, &mut tally.clone())));
     Ok(tally)
+}
+
+/// The share of the cases that may be left to the exact gradients alone. An oracle that does not know its own
+/// answer may not vouch for anybody's: where a loss hardly depends on its logits (an absent class, beside a small
+/// s), its differences are lost in its rounding.
+const UNSURE: f64 = 0.02;
+
+/// How far off the derivatives say that they may be, relative to the largest.
+pub(super) fn doubt(derivatives: &[Derivative]) -> f64 {
+    let error = largest(derivatives.iter().map(|d| d.error));
+    error / largest(derivatives.iter().map(|d| d.value.abs()))
 }
 
 /// ∂value/∂z for every logit.

@@ -7,18 +7,23 @@ use crate::case::Case;
 use crate::number::{Number, larger, ratio, smaller, sum};
 use segloss::{Absent, Source};
 
-/// The sums of a batch: a ratio for each region.
+/// The sums of a batch: a ratio for each region in which a class has weight.
 pub(super) fn sums<T: Number>(case: &Case, all: &[Pixel<T>]) -> Sums<T> {
-    let regions = reduce::regions(case, all);
-    let numerator = sum(regions.iter().map(|region| loss(case, region)));
-    reduce::of_regions(case, numerator, T::from_f64(regions.len() as f64))
+    let (mut numerator, mut number) = (T::zero(), T::zero());
+    for region in reduce::regions(case, all) {
+        let w = match case.spec.weights.source {
+            Source::None => of_sizes(case, &region),
+            _ => region[0].w.clone(),
+        };
+        if w.iter().any(|w| *w > T::zero()) {
+            numerator = numerator + loss(case, &region, w);
+            number = number + T::one();
+        }
+    }
+    reduce::of_regions(case, numerator, number)
 }
 
-fn loss<T: Number>(case: &Case, region: &[&Pixel<T>]) -> T {
-    let w = match case.spec.weights.source {
-        Source::None => of_sizes(case, region),
-        _ => region[0].w.clone(),
-    };
+fn loss<T: Number>(case: &Case, region: &[&Pixel<T>], w: Vec<T>) -> T {
     let (mut error, mut all) = (T::zero(), overlap::smooth(&case.spec, 0.0));
     for (c, w) in w.into_iter().enumerate() {
         let sums = overlap::of(region, c, &case.spec);
