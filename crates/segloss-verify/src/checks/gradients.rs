@@ -37,7 +37,7 @@ fn run(context: &Context<'_>) -> Result<Tally, Trouble> {
     for (case, derivatives) in cases {
         let Some(found) = tally.evaluate(context.subject, case, Precision::F64) else { continue };
         let want: Vec<f64> = derivatives.iter().map(|d| d.value).collect();
-        if doubt(derivatives) > 10.0 * GRADIENT_F64.bound {
+        if doubt(derivatives) > GRADIENT_F64.bound {
             unsure.push(&case.name);
             continue;
         }
