@@ -1,22 +1,50 @@
 //! x
-use segloss_verify::{Effort, matrix, subject::*, textbook};
+use rayon::prelude::*;
+use segloss_verify::{Effort, finite_difference::*, matrix, textbook::*};
 fn main() {
-    let arg: Vec<String> = std::env::args().collect();
-    let seed: u64 = arg[1].parse().unwrap();
-    let effort = if arg[2] == "quick" { Effort::Quick } else { Effort::Default };
-    for case in matrix::cases(seed, effort).filter(|c| c.name.starts_with(&arg[3])) {
+    for seed in 1..5 {
+        let cases: Vec<_> = matrix::cases(seed, Effort::Default).collect();
+        let mut d: Vec<(f64, String)> = cases
+            .par_iter()
+            .map(|case| {
+                let t = Textbook::of(case);
+                let mut z = case.logits.clone();
+                let h = if case.spec.kind == segloss::Kind::DocumentBinary {
+                    0.2
+                } else if case.spec.kind == segloss::Kind::Ldam {
+                    0.5 / case.spec.scale.unwrap_or(30.0)
+                } else {
+                    0.5
+                };
+                let v: Vec<_> = (0..z.len())
+                    .map(|i| {
+                        let at = z[i];
+                        let r = ridders(
+                            |x| {
+                                z[i] = x;
+                                t.at(&z).value
+                            },
+                            at,
+                            h,
+                        );
+                        z[i] = at;
+                        r
+                    })
+                    .collect();
+                let e = v.iter().map(|d| d.error).fold(0.0, f64::max);
+                let g = v.iter().map(|d| d.value.abs()).fold(0.0, f64::max);
+                (e / g, case.name.clone())
+            })
+            .collect();
+        d.sort_by(|a, b| b.0.total_cmp(&a.0));
         println!(
-            "{} {:?}\n{}{:?}\n{:?}\n{:?}",
-            case.name,
-            case.grid,
-            case.spec.to_toml(),
-            case.target,
-            case.logits,
-            case.weight_map
+            "{}: >1e-10 {} >1e-11 {} >3e-12 {} of {}; {:?}",
+            seed,
+            d.iter().filter(|x| x.0 > 1e-10).count(),
+            d.iter().filter(|x| x.0 > 1e-11).count(),
+            d.iter().filter(|x| x.0 > 3e-12).count(),
+            d.len(),
+            &d[..6]
         );
-        let f = Library.evaluate(&case, Precision::F64).unwrap();
-        println!("{:?}\n{:?}", f.gradient, textbook::gradient::<f64>(&case));
-        let f = Library.evaluate(&case, Precision::F32).unwrap();
-        println!("{:?}", f.gradient);
     }
 }

@@ -35,7 +35,7 @@ fn run(context: &Context<'_>) -> Result<Tally, Trouble> {
             tally.measure(&ORACLE_F64, off, &format!("{} value in f64", case.name));
 
             let derivatives = differentiate(case);
-            if doubt(&derivatives) > 10.0 * GRADIENT_F64.bound {
+            if doubt(&derivatives) > GRADIENT_F64.bound {
                 // The slope is next to nothing beside the value: f64 has lost it, by whichever way.
                 return tally;
             }
