@@ -1,6 +1,7 @@
 //! `cargo xtask verify`.
 
-use segloss_verify::report::Report;
+use segloss_verify::report::{self, Report};
+use segloss_verify::self_test::SelfTest;
 use segloss_verify::subject::{Library, Only, Subject};
 use segloss_verify::{CheckResult, Effort, Options, Trouble};
 use std::io::{ErrorKind, IsTerminal, Write};
@@ -14,6 +15,9 @@ pub struct Arguments {
     /// Decides everything that is drawn; a failure replays with the seed that its run printed.
     #[arg(long, default_value_t = 1, value_name = "N")]
     seed: u64,
+    /// Judge the harness instead: plant every bug of the zoo, and show which check kills it.
+    #[arg(long, conflicts_with_all = ["quick", "check"])]
+    self_test: bool,
     /// Only this check; nothing is written.
     #[arg(long, value_name = "CHECK", conflicts_with = "record")]
     check: Option<String>,
@@ -37,6 +41,9 @@ pub fn run(arguments: &Arguments) -> Result<bool, Trouble> {
         false if arguments.out == Path::new("target/verify") => root.join("target/verify"),
         false => arguments.out.clone(),
     };
+    if arguments.self_test {
+        return self_test(arguments.seed, &folder);
+    }
     let effort = if arguments.quick { Effort::Quick } else { Effort::Default };
     let options =
         Options { seed: arguments.seed, effort, check: arguments.check.clone(), ..Options::default() };
@@ -56,6 +63,27 @@ pub fn run(arguments: &Arguments) -> Result<bool, Trouble> {
     }
     print(&format!("{} passed, {} failed", run.passed(), run.failed()));
     Ok(run.held())
+}
+
+/// The kill matrix, bug by bug as they fall, and the smallest error that is seen.
+fn self_test(seed: u64, folder: &Path) -> Result<bool, Trouble> {
+    let found = SelfTest::run(seed, |bug| {
+        let mark = if bug.killed_by.is_empty() { "✗ survives" } else { "✓ killed by" };
+        print(&format!("{:<24} {:<60} {mark} {}", bug.bug, bug.stands_for, bug.killed_by.join(" ")));
+    })?;
+    for (kind, error) in &found.sensitivity {
+        print(&format!("smallest error of scale seen in {kind:<22} {error:.0e}"));
+    }
+    for name in &found.false_alarms {
+        print(&format!("✗ {name} fails without any defect"));
+    }
+    let page = report::write_self_test(&found, folder)?;
+    let here = std::env::current_dir().unwrap_or_default();
+    let page = page.canonicalize().unwrap_or(page);
+    eprintln!("report: {}", page.strip_prefix(&here).unwrap_or(&page).display());
+    let (bugs, survivors) = (found.bugs.len(), found.survivors().count());
+    print(&format!("{} of {bugs} planted bugs killed", bugs - survivors));
+    Ok(found.held())
 }
 
 /// One check, or one case of it, with every number that it measured.

@@ -30,6 +30,7 @@ pub mod number;
 pub mod planted;
 pub mod report;
 mod run;
+pub mod self_test;
 pub mod spread;
 pub mod subject;
 pub mod tally;

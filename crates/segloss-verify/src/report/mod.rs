@@ -9,6 +9,7 @@ mod plots;
 use crate::case::{Case, Labels};
 use crate::matrix::{self, Effort};
 use crate::run::Run;
+use crate::self_test::SelfTest;
 use crate::tally::{Exhibit, Hardest};
 use crate::tolerance;
 use crate::trouble::Trouble;
@@ -314,6 +315,22 @@ impl Report {
         }
         Ok(folder.join("report.md"))
     }
+}
+
+/// Writes the kill matrix beside the report. Returns the page to read.
+///
+/// # Errors
+/// [`Trouble::Report`] or [`Trouble::File`].
+pub fn write_self_test(found: &SelfTest, folder: &Path) -> Result<PathBuf, Trouble> {
+    let failed = |error: serde_json::Error| Trouble::Report { part: "kill matrix", what: error.to_string() };
+    let json = serde_json::to_string_pretty(found).map_err(failed)?;
+    std::fs::create_dir_all(folder).map_err(Trouble::file(folder))?;
+    for (name, contents) in [("self_test.json", json + "\n"), ("self_test.md", found.markdown())] {
+        let path = folder.join(name);
+        segloss_unet::files::write_atomic(&path, contents.as_bytes())
+            .map_err(|error| Trouble::file(path)(std::io::Error::other(error)))?;
+    }
+    Ok(folder.join("self_test.md"))
 }
 
 /// Hard cases that are written out.

@@ -12,7 +12,8 @@
 //!
 //! **Ties.** Equal errors may be taken in any order, and each order is a sub-gradient. The one taken here is
 //! the mean of two: all positives of the tie first, and all negatives first, each shared out evenly. It
-//! depends on no order of the pixels, and it leaves none of the tied errors without a slope.
+//! depends on no order of the pixels, and it leaves none of the tied errors without a slope. Errors tie if they have
+//! the same bits: a positive's 1 − p and a negative's p may miss each other by their rounding.
 //!
 //! A pixel of weight m in the map counts like m pixels.
 

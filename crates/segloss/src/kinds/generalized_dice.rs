@@ -12,7 +12,7 @@
 //!   class out; `"largest_present"` gives it the largest finite weight, `{ cap = x }` this one. Implementations
 //!   that let 1/(0 + ε)² stand give an absent class all of the sum: the loss is then 1 whatever is predicted.
 //! - `smooth` is 0: w is as small as 1/(pixels of a class)², so that the usual 1e-5 would outweigh the sums.
-//! - Denominator: [`WeightSum`](crate::Denominator::WeightSum) is the number of regions.
+//! - Denominator: [`WeightSum`](crate::Denominator::WeightSum) is the number of regions in which a class has weight.
 //! - Confidently wrong: as for [`dice`], the gradient vanishes with p·(1 − p) by the definition.
 //!
 //! Reference: Sudre, Li, Vercauteren, Ourselin & Cardoso 2017, "Generalised Dice overlap as a deep learning loss
