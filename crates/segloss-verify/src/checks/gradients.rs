@@ -53,7 +53,7 @@ fn run(context: &Context<'_>) -> Result<Tally, Trouble> {
 /// The share of the cases that may be left to the exact gradients alone. An oracle that does not know its own
 /// answer may not vouch for anybody's: where a loss hardly depends on its logits (an absent class, beside a small
 /// s), its differences are lost in its rounding.
-const UNSURE: f64 = 0.02;
+const UNSURE: f64 = 0.01;
 
 /// How far off the derivatives say that they may be, relative to the largest.
 pub(super) fn doubt(derivatives: &[Derivative]) -> f64 {

@@ -302,3 +302,97 @@ pub(crate) fn others<T: Number>(p: &[T], c: usize) -> T {
 pub(crate) fn sigmoid<T: Number>(z: T) -> T {
     T::one() / (T::one() + (-z).exp())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::case::{Grid, Labels};
+
+    /// At logits of 0 every class has p = 1/C, and every loss a number that a hand can find.
+    fn at_even_odds(text: &str, labels: &[i64]) -> f64 {
+        let grid = Grid::new(1, 2, &[labels.len()]);
+        evaluate::<f64>(&Case {
+            name: String::new(),
+            spec: LossSpec::from_toml(text).unwrap(),
+            logits: vec![0.0; grid.len()],
+            grid,
+            target: Labels::Indices(labels.to_vec()),
+            weight_map: None,
+        })
+        .value
+    }
+
+    #[test]
+    fn the_definitions_by_hand() {
+        let ln2 = 2f64.ln();
+        let root = 0.5f64.sqrt();
+        for (text, labels, want) in [
+            ("kind = 'cross_entropy'", &[0, 1][..], ln2),
+            ("kind = 'binary_cross_entropy'", &[0, 1], ln2),
+            ("kind = 'focal'", &[0, 1], ln2 / 4.0),
+            ("kind = 'poly1_cross_entropy'", &[0, 1], ln2 + 0.5),
+            // Of a pixel of the frequent class the rare one has S = ¼; the other way round 1.
+            (
+                "kind = 'seesaw'\nmitigation = 1.0\nprior = { source = 'fixed', values = [0.8, 0.2] }",
+                &[0, 1],
+                (1.25f64.ln() + ln2) / 2.0,
+            ),
+            // Δ = ½·(1/16)^¼ and ½.
+            (
+                "kind = 'ldam'\nscale = 1.0\nprior = { source = 'fixed', values = [16.0, 1.0] }",
+                &[0, 1],
+                ((1.0 + 0.25f64.exp()).ln() + (1.0 + 0.5f64.exp()).ln()) / 2.0,
+            ),
+            // All look like class 0: class 1 is missed altogether.
+            ("kind = 'recall_cross_entropy'", &[0, 1], ln2 / 2.0),
+            // Two of four places, shared by four.
+            ("kind = 'top_k_cross_entropy'\nkeep = 0.5\ndenominator = 'per_pixel'", &[0, 1, 0, 1], 2.0 * ln2),
+            // TP = FP = FN = ½.
+            ("kind = 'dice'\nsmooth = 0.0", &[0, 1], 0.5),
+            ("kind = 'dice'\nsmooth = 0.0\nsquared = true", &[0, 1], 0.5 / 1.5),
+            ("kind = 'jaccard'\nsmooth = 0.0", &[0, 1], 1.0 / 1.5),
+            ("kind = 'jaccard'\nsmooth = 0.5\nsquared = true", &[0, 1], 0.5 / 1.5),
+            ("kind = 'tversky'\nsmooth = 0.0\nalpha = 1.0\nbeta = 2.0", &[0, 1], 1.5 / 2.0),
+            ("kind = 'focal_tversky'\nsmooth = 0.0\ngamma = 2.0", &[0, 1], root),
+            // w = 1/9 and 1: (2/9 + 2)/(5/9 + 3).
+            ("kind = 'generalized_dice'", &[0, 0, 0, 1], 0.625),
+            (
+                "kind = 'unified_focal'\nsmooth = 0.0",
+                &[0, 1],
+                ((0.4 * root + 0.6) * ln2 / 2.0 + (0.5 + root) / 2.0) / 2.0,
+            ),
+            // All errors are ½, and the steps of J add up to 1.
+            ("kind = 'lovasz_softmax'", &[0, 1, 1], 0.5),
+            ("kind = 'lovasz_hinge'", &[0, 1, 1], 1.0),
+            // φ = −1, 0, 1 of class 0 and 2, 1, 0 of class 1.
+            ("kind = 'boundary'", &[0, 0, 1], 1.5 / 6.0),
+            (
+                "kind = 'combined'\nterms = [{ loss = { kind = 'cross_entropy' } }, { factor = 2.0, loss = { kind = 'boundary' } }]",
+                &[0, 0, 1],
+                ln2 + 0.5,
+            ),
+        ] {
+            let found = at_even_odds(text, labels);
+            assert!((found - want).abs() <= 1e-15 * want, "{text}: {found} against {want}");
+        }
+    }
+
+    /// What is held stays while the logits move: the value is a straight line where the definition is one.
+    #[test]
+    fn what_is_held_does_not_follow_the_logits() {
+        let grid = Grid::new(1, 1, &[3]);
+        let case = Case {
+            name: String::new(),
+            spec: LossSpec::from_toml("kind = 'lovasz_hinge'").unwrap(),
+            logits: vec![0.5, -0.25, 0.0],
+            grid,
+            target: Labels::Indices(vec![0, 1, 1]),
+            weight_map: None,
+        };
+        let textbook = Textbook::of(&case);
+        let value = |z: f64| textbook.at(&[z, -0.25, 0.0]).value;
+        // Far beyond the places where the order of the errors changes.
+        assert_eq!(value(5.0) - value(0.5), 3.0 * (value(2.0) - value(0.5)));
+        assert_eq!(value(0.5), evaluate::<f64>(&case).value);
+    }
+}
