@@ -16,7 +16,7 @@ thread_local! {
     static CONSTANTS: RefCell<Option<Consts>> = RefCell::new(Consts::new().ok());
 }
 
-/// A floating-point number with a mantissa of [`PRECISION`] bits.
+/// A floating-point number with a mantissa of 320 bits.
 #[derive(Clone, Debug)]
 pub struct Big(BigFloat);
 
