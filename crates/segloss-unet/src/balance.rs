@@ -8,6 +8,7 @@ use serde::Serialize;
 
 use crate::classes::Classes;
 use crate::error::{Error, Result};
+use crate::table::aligned;
 
 /// The classes of a data set, counted and weighed.
 #[derive(Debug, Clone, Serialize)]
@@ -270,34 +271,6 @@ fn short(x: f64) -> String {
         }
         _ => format!("{x:.3e}"),
     }
-}
-
-/// Rows as a Markdown table: the second column to the left, numbers to the right.
-fn aligned(rows: &[Vec<String>]) -> String {
-    let columns = rows.first().map_or(0, Vec::len);
-    let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
-    let widths: Vec<usize> = (0..columns).map(width).collect();
-    let mut text = String::new();
-    for (number, row) in rows.iter().enumerate() {
-        for (column, (cell, width)) in row.iter().zip(&widths).enumerate() {
-            // Writing to a String cannot fail.
-            let _ = match column {
-                1 => write!(text, "| {cell:<width$} "),
-                _ => write!(text, "| {cell:>width$} "),
-            };
-        }
-        text.push_str("|\n");
-        if number == 0 {
-            for (column, width) in widths.iter().enumerate() {
-                let _ = match column {
-                    1 => write!(text, "|{:-<1$}", "", width + 2),
-                    _ => write!(text, "|{:->1$}", ":", width + 2),
-                };
-            }
-            text.push_str("|\n");
-        }
-    }
-    text
 }
 
 #[cfg(test)]

@@ -21,10 +21,12 @@ pub fn csv(scores: &Scores) -> Result<String> {
 
 /// As Markdown that also reads well as plain text: percentages, columns aligned, totals below.
 pub fn markdown(scores: &Scores) -> String {
-    let title = ["label", "class", "pixels", "IoU %", "Dice %", "precision %", "recall %"].map(str::to_owned);
+    let title = ["label", "class", "pixels", "IoU %", "Dice %", "precision %", "recall %"]
+        .map(str::to_owned)
+        .to_vec();
     let mut rows = vec![title];
     for class in &scores.classes {
-        rows.push([
+        rows.push(vec![
             class.label.to_string(),
             class.name.replace('|', "\\|"),
             class.pixels.to_string(),
@@ -34,28 +36,8 @@ pub fn markdown(scores: &Scores) -> String {
             percent(class.recall),
         ]);
     }
-    let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
-    let widths: [usize; 7] = std::array::from_fn(width);
-    let mut text = String::new();
-    for (i, row) in rows.iter().enumerate() {
-        for (column, cell) in row.iter().enumerate() {
-            // Writing to a String cannot fail.
-            let _ = match column {
-                1 => write!(text, "| {cell:<0$} ", widths[column]),
-                _ => write!(text, "| {cell:>0$} ", widths[column]),
-            };
-        }
-        text.push_str("|\n");
-        if i == 0 {
-            for (column, width) in widths.iter().enumerate() {
-                let _ = match column {
-                    1 => write!(text, "|{:-<1$}", "", width + 2),
-                    _ => write!(text, "|{:->1$}", ":", width + 2),
-                };
-            }
-            text.push_str("|\n");
-        }
-    }
+    let mut text = aligned(&rows);
+    // Writing to a String cannot fail.
     let _ = write!(
         text,
         "\naccuracy {} % · class average {} % · mean IoU {} % · mean Dice {} % · calibration error {} % · {} pixels\n",
@@ -66,6 +48,34 @@ pub fn markdown(scores: &Scores) -> String {
         percent(scores.calibration_error),
         scores.valid_pixels,
     );
+    text
+}
+
+/// Rows as a Markdown table: the second column to the left, numbers to the right.
+pub(crate) fn aligned(rows: &[Vec<String>]) -> String {
+    let columns = rows.first().map_or(0, Vec::len);
+    let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
+    let widths: Vec<usize> = (0..columns).map(width).collect();
+    let mut text = String::new();
+    for (number, row) in rows.iter().enumerate() {
+        for (column, (cell, width)) in row.iter().zip(&widths).enumerate() {
+            // Writing to a String cannot fail.
+            let _ = match column {
+                1 => write!(text, "| {cell:<width$} "),
+                _ => write!(text, "| {cell:>width$} "),
+            };
+        }
+        text.push_str("|\n");
+        if number == 0 {
+            for (column, width) in widths.iter().enumerate() {
+                let _ = match column {
+                    1 => write!(text, "|{:-<1$}", "", width + 2),
+                    _ => write!(text, "|{:->1$}", ":", width + 2),
+                };
+            }
+            text.push_str("|\n");
+        }
+    }
     text
 }
 

@@ -108,6 +108,39 @@ pub(crate) enum Family {
 /// (key, default, meaning).
 type Options = &'static [(&'static str, &'static str, &'static str)];
 
+// Options that several kinds share.
+const SMOOTHING: Options = &[("label_smoothing", "0", "share of each label that goes to all classes alike")];
+const THRESHOLD: Options = &[("threshold", "none", "{ logit_shift = [τ…] } or { logit_adjustment = t }")];
+const PRIOR: Options = &[("prior", "per_batch", "source and values of the class priors")];
+const WEIGHING: Options = &[
+    ("threshold", "none", "{ logit_shift = [τ…] } or { logit_adjustment = t }"),
+    ("weights", "none", "source, scheme, values, decay, absent, normalise"),
+    ("prior", "per_batch", "source and values of the class priors"),
+    (
+        "denominator",
+        "weight_sum",
+        "weight_sum | valid_pixels | elements | images | per_pixel | { constant = x }",
+    ),
+];
+const WEIGHING_CLASSES: Options = &[
+    ("threshold", "none", "{ logit_shift = [τ…] } or { logit_adjustment = t }"),
+    ("weights", "none", "source, scheme, values, decay, absent, normalise"),
+    ("prior", "per_batch", "source and values of the class priors"),
+    ("denominator", "weight_sum", "weight_sum | images | per_pixel | { constant = x }"),
+];
+const ELEMENTS: Options = &[(
+    "denominator",
+    "elements",
+    "weight_sum | valid_pixels | elements | images | per_pixel | { constant = x }",
+)];
+const ACTIVATION: Options = &[("activation", "softmax", "softmax, or sigmoid for classes that may overlap")];
+const REGION: Options = &[("region", "batch", "batch or image: over which pixels the loss sums or sorts")];
+const ALL_CLASSES: Options = &[("classes", "all", "all, or present: which classes of a region count")];
+const SMOOTH: Options = &[("smooth", "1e-5", "s ≥ 0")];
+const DOCUMENT_WEIGHT: Options = &[("weights", "per_batch", "source: per_batch or per_sample")];
+const PRICES: Options =
+    &[("alpha", "0.3", "price α of false positives"), ("beta", "0.7", "price β of false negatives")];
+
 impl Kind {
     /// Every kind, in the order of the documentation.
     pub const ALL: [Self; 21] = [
@@ -153,7 +186,11 @@ impl Kind {
     /// The kind's entry in the registry.
     pub fn info(self) -> KindInfo {
         let (name, summary, formula, reference, options) = self.entry();
-        let options = options.iter().map(|&(key, default, meaning)| OptionInfo { key, default, meaning });
+        let options = options.iter().copied().flatten().map(|&(key, default, meaning)| OptionInfo {
+            key,
+            default,
+            meaning,
+        });
         KindInfo {
             name,
             summary,
@@ -164,41 +201,21 @@ impl Kind {
         }
     }
 
-    fn entry(self) -> (&'static str, &'static str, &'static str, &'static str, Options) {
+    fn entry(self) -> (&'static str, &'static str, &'static str, &'static str, &'static [Options]) {
         match self {
             Self::CrossEntropy => (
                 "cross_entropy",
                 "Softmax cross-entropy with class weights: the default for exclusive classes.",
                 "Σ_c w_c·y_c·(ln Σ_j exp z_j − z_c)",
                 "Bishop 2006, Pattern Recognition and Machine Learning, eq. 4.108; per-sample weights: the source document, S5",
-                &[
-                    ("label_smoothing", "0", "share of each label that goes to all classes alike"),
-                    ("threshold", "none", "{ logit_shift = [τ…] } or { logit_adjustment = t }"),
-                    ("weights", "none", "source, scheme, values, decay, absent, normalise"),
-                    ("prior", "per_batch", "source and values of the class priors"),
-                    (
-                        "denominator",
-                        "weight_sum",
-                        "weight_sum | valid_pixels | elements | images | per_pixel | { constant = x }",
-                    ),
-                ],
+                &[SMOOTHING, WEIGHING],
             ),
             Self::BinaryCrossEntropy => (
                 "binary_cross_entropy",
                 "Sigmoid cross-entropy, one problem per channel: one class, or classes that may overlap.",
                 "Σ_c w⁺_c·y_c·softplus(−z_c) + w⁻_c·(1 − y_c)·softplus(z_c)",
                 "Bishop 2006, Pattern Recognition and Machine Learning, eq. 4.90",
-                &[
-                    ("label_smoothing", "0", "share of each label that goes to all classes alike"),
-                    ("threshold", "none", "{ logit_shift = [τ…] } or { logit_adjustment = t }"),
-                    ("weights", "none", "source, scheme, values, decay, absent, normalise"),
-                    ("prior", "per_batch", "source and values of the class priors"),
-                    (
-                        "denominator",
-                        "weight_sum",
-                        "weight_sum | valid_pixels | elements | images | per_pixel | { constant = x }",
-                    ),
-                ],
+                &[SMOOTHING, WEIGHING],
             ),
             Self::DocumentBinary => (
                 "document_binary",
@@ -206,13 +223,9 @@ impl Kind {
                 "(1 − w)·y·(−ln u) + (1 − y)·w·(−ln(1 − u)),  u = max(0, σ(z) + 0.5 − th),  w = Σy/size(y)",
                 "the source document, S1",
                 &[
-                    ("threshold", "{ document = 1/C }", "the document's activation threshold"),
-                    ("weights", "per_batch", "source: per_batch or per_sample"),
-                    (
-                        "denominator",
-                        "elements",
-                        "weight_sum | valid_pixels | elements | images | per_pixel | { constant = x }",
-                    ),
+                    &[("threshold", "{ document = 1/C }", "the document's activation threshold")],
+                    DOCUMENT_WEIGHT,
+                    ELEMENTS,
                 ],
             ),
             Self::DocumentSigmoid => (
@@ -220,60 +233,28 @@ impl Kind {
                 "The document's S2, without its overflow. Channels without a target are never pushed down.",
                 "Σ_c y_c·softplus(−z_c)",
                 "the source document, S2",
-                &[(
-                    "denominator",
-                    "elements",
-                    "weight_sum | valid_pixels | elements | images | per_pixel | { constant = x }",
-                )],
+                &[ELEMENTS],
             ),
             Self::DocumentCategorical => (
                 "document_categorical",
                 "The document's S3: its scalar weight is exactly 1/C for one-hot labels and balances nothing.",
                 "w·Σ_c y_c·(ln Σ_j exp z_j − z_c),  w = Σy/size(y)",
                 "the source document, S3",
-                &[
-                    ("weights", "per_batch", "source: per_batch or per_sample"),
-                    (
-                        "denominator",
-                        "elements",
-                        "weight_sum | valid_pixels | elements | images | per_pixel | { constant = x }",
-                    ),
-                ],
+                &[DOCUMENT_WEIGHT, ELEMENTS],
             ),
             Self::Focal => (
                 "focal",
                 "Focal loss, softmax or sigmoid: cross-entropy that fades where the prediction is right already.",
                 "Σ_c w_c·y_c·(1 − p_c)^γ·(−ln p_c);  sigmoid: w⁺·y·σ(−z)^γ·softplus(−z) + w⁻·(1 − y)·σ(z)^γ·softplus(z)",
                 "Lin et al. 2017, Focal loss for dense object detection, eq. 5",
-                &[
-                    ("activation", "softmax", "softmax, or sigmoid for classes that may overlap"),
-                    ("gamma", "2", "focusing exponent γ ≥ 0; 0 is cross-entropy"),
-                    ("threshold", "none", "{ logit_shift = [τ…] } or { logit_adjustment = t }"),
-                    ("weights", "none", "source, scheme, values, decay, absent, normalise"),
-                    ("prior", "per_batch", "source and values of the class priors"),
-                    (
-                        "denominator",
-                        "weight_sum",
-                        "weight_sum | valid_pixels | elements | images | per_pixel | { constant = x }",
-                    ),
-                ],
+                &[ACTIVATION, &[("gamma", "2", "focusing exponent γ ≥ 0; 0 is cross-entropy")], WEIGHING],
             ),
             Self::Poly1CrossEntropy => (
                 "poly1_cross_entropy",
                 "Poly-1: cross-entropy with its first polynomial coefficient moved by ε.",
                 "Σ_c w_c·y_c·(−ln p_c + ε·(1 − p_c))",
                 "Leng et al. 2022, PolyLoss, eq. 5 (Poly-1)",
-                &[
-                    ("epsilon", "1", "ε ≥ −1; 0 is cross-entropy"),
-                    ("threshold", "none", "{ logit_shift = [τ…] } or { logit_adjustment = t }"),
-                    ("weights", "none", "source, scheme, values, decay, absent, normalise"),
-                    ("prior", "per_batch", "source and values of the class priors"),
-                    (
-                        "denominator",
-                        "weight_sum",
-                        "weight_sum | valid_pixels | elements | images | per_pixel | { constant = x }",
-                    ),
-                ],
+                &[&[("epsilon", "1", "ε ≥ −1; 0 is cross-entropy")], WEIGHING],
             ),
             Self::Seesaw => (
                 "seesaw",
@@ -281,16 +262,11 @@ impl Kind {
                 "Σ_i w_i·y_i·(ln Σ_j S_ij·exp z_j − z_i),  S_ij = min(1, (π_j/π_i)^p)·max(1, (p_j/p_i)^q), constant for the gradient",
                 "Wang et al. 2021, Seesaw loss for long-tailed instance segmentation, eqs. 3-6",
                 &[
-                    ("mitigation", "0.8", "exponent p ≥ 0 of the mitigation factor"),
-                    ("compensation", "2", "exponent q ≥ 0 of the compensation factor"),
-                    ("threshold", "none", "{ logit_shift = [τ…] } or { logit_adjustment = t }"),
-                    ("weights", "none", "source, scheme, values, decay, absent, normalise"),
-                    ("prior", "per_batch", "source and values of the class priors"),
-                    (
-                        "denominator",
-                        "weight_sum",
-                        "weight_sum | valid_pixels | elements | images | per_pixel | { constant = x }",
-                    ),
+                    &[
+                        ("mitigation", "0.8", "exponent p ≥ 0 of the mitigation factor"),
+                        ("compensation", "2", "exponent q ≥ 0 of the compensation factor"),
+                    ],
+                    WEIGHING,
                 ],
             ),
             Self::Ldam => (
@@ -299,16 +275,11 @@ impl Kind {
                 "cross-entropy of s·(z_c − y_c·Δ_c),  Δ_c = Δ·(n_min/n_c)^(1/4)",
                 "Cao et al. 2019, Learning imbalanced datasets with label-distribution-aware margin loss, eqs. 12 and 13",
                 &[
-                    ("margin", "0.5", "Δ > 0, the margin of the rarest class"),
-                    ("scale", "30", "s > 0, the factor of logits and margins"),
-                    ("threshold", "none", "{ logit_shift = [τ…] } or { logit_adjustment = t }"),
-                    ("weights", "none", "source, scheme, values, decay, absent, normalise"),
-                    ("prior", "per_batch", "source and values of the class priors"),
-                    (
-                        "denominator",
-                        "weight_sum",
-                        "weight_sum | valid_pixels | elements | images | per_pixel | { constant = x }",
-                    ),
+                    &[
+                        ("margin", "0.5", "Δ > 0, the margin of the rarest class"),
+                        ("scale", "30", "s > 0, the factor of logits and margins"),
+                    ],
+                    WEIGHING,
                 ],
             ),
             Self::RecallCrossEntropy => (
@@ -316,18 +287,7 @@ impl Kind {
                 "Recall loss: each class weighs what it misses at the moment, 1 − recall.",
                 "Σ_c w_c·(1 − R_c)·y_c·(−ln p_c),  R_c the recall of class c in the region, constant for the gradient",
                 "Tian et al. 2022, Striking the right balance: recall loss for semantic segmentation, eq. 4",
-                &[
-                    ("label_smoothing", "0", "share of each label that goes to all classes alike"),
-                    ("region", "batch", "batch or image: over which pixels the loss sums or sorts"),
-                    ("threshold", "none", "{ logit_shift = [τ…] } or { logit_adjustment = t }"),
-                    ("weights", "none", "source, scheme, values, decay, absent, normalise"),
-                    ("prior", "per_batch", "source and values of the class priors"),
-                    (
-                        "denominator",
-                        "weight_sum",
-                        "weight_sum | valid_pixels | elements | images | per_pixel | { constant = x }",
-                    ),
-                ],
+                &[SMOOTHING, REGION, WEIGHING],
             ),
             Self::TopKCrossEntropy => (
                 "top_k_cross_entropy",
@@ -335,18 +295,13 @@ impl Kind {
                 "Σ over the ⌈keep·P⌉ valid pixels with the largest −ln p_y of w_y·(−ln p_y)",
                 "Wu et al. 2016, Bridging category-level and instance-level semantic image segmentation, section 2.3; Shrivastava et al. 2016 (OHEM)",
                 &[
-                    ("keep", "0.1", "share of the valid pixels that is kept"),
-                    ("confidence", "none", "keep every pixel with p_y below this as well"),
-                    ("label_smoothing", "0", "share of each label that goes to all classes alike"),
-                    ("region", "batch", "batch or image: over which pixels the loss sums or sorts"),
-                    ("threshold", "none", "{ logit_shift = [τ…] } or { logit_adjustment = t }"),
-                    ("weights", "none", "source, scheme, values, decay, absent, normalise"),
-                    ("prior", "per_batch", "source and values of the class priors"),
-                    (
-                        "denominator",
-                        "weight_sum",
-                        "weight_sum | valid_pixels | elements | images | per_pixel | { constant = x }",
-                    ),
+                    &[
+                        ("keep", "0.1", "share of the valid pixels that is kept"),
+                        ("confidence", "none", "keep every pixel with p_y below this as well"),
+                    ],
+                    SMOOTHING,
+                    REGION,
+                    WEIGHING,
                 ],
             ),
             Self::Dice => (
@@ -355,15 +310,12 @@ impl Kind {
                 "mean_c w_c·(1 − (2·Σpy + s)/(Σp + Σy + s))",
                 "Milletari et al. 2016, V-Net, section 3 (squared); Drozdzal et al. 2016",
                 &[
-                    ("activation", "softmax", "softmax, or sigmoid for classes that may overlap"),
-                    ("squared", "false", "sums of p² and y² in the denominator, as in V-Net"),
-                    ("smooth", "1e-5", "s ≥ 0"),
-                    ("region", "batch", "batch or image: over which pixels the loss sums or sorts"),
-                    ("classes", "all", "all, or present: which classes of a region count"),
-                    ("threshold", "none", "{ logit_shift = [τ…] } or { logit_adjustment = t }"),
-                    ("weights", "none", "source, scheme, values, decay, absent, normalise"),
-                    ("prior", "per_batch", "source and values of the class priors"),
-                    ("denominator", "weight_sum", "weight_sum | images | per_pixel | { constant = x }"),
+                    ACTIVATION,
+                    &[("squared", "false", "sums of p² and y² in the denominator, as in V-Net")],
+                    SMOOTH,
+                    REGION,
+                    ALL_CLASSES,
+                    WEIGHING_CLASSES,
                 ],
             ),
             Self::Jaccard => (
@@ -372,15 +324,12 @@ impl Kind {
                 "mean_c w_c·(1 − (Σpy + s)/(Σp + Σy − Σpy + s))",
                 "Rahman & Wang 2016, Optimizing intersection-over-union in deep neural networks, eq. 3",
                 &[
-                    ("activation", "softmax", "softmax, or sigmoid for classes that may overlap"),
-                    ("squared", "false", "sums of p² and y² in the union"),
-                    ("smooth", "1e-5", "s ≥ 0"),
-                    ("region", "batch", "batch or image: over which pixels the loss sums or sorts"),
-                    ("classes", "all", "all, or present: which classes of a region count"),
-                    ("threshold", "none", "{ logit_shift = [τ…] } or { logit_adjustment = t }"),
-                    ("weights", "none", "source, scheme, values, decay, absent, normalise"),
-                    ("prior", "per_batch", "source and values of the class priors"),
-                    ("denominator", "weight_sum", "weight_sum | images | per_pixel | { constant = x }"),
+                    ACTIVATION,
+                    &[("squared", "false", "sums of p² and y² in the union")],
+                    SMOOTH,
+                    REGION,
+                    ALL_CLASSES,
+                    WEIGHING_CLASSES,
                 ],
             ),
             Self::GeneralizedDice => (
@@ -388,33 +337,14 @@ impl Kind {
                 "Generalised Dice: the overlaps of all classes pooled, each weighted by 1/(pixels of the class)².",
                 "1 − (2·Σ_c w_c·Σpy + s)/(Σ_c w_c·(Σp + Σy) + s),  w_c = 1/(Σy)² unless [weights] says otherwise",
                 "Sudre et al. 2017, Generalised Dice overlap as a deep learning loss function, section 2.1",
-                &[
-                    ("activation", "softmax", "softmax, or sigmoid for classes that may overlap"),
-                    ("smooth", "0", "s ≥ 0"),
-                    ("region", "batch", "batch or image: over which pixels the loss sums or sorts"),
-                    ("threshold", "none", "{ logit_shift = [τ…] } or { logit_adjustment = t }"),
-                    ("weights", "none", "source, scheme, values, decay, absent, normalise"),
-                    ("prior", "per_batch", "source and values of the class priors"),
-                    ("denominator", "weight_sum", "weight_sum | images | per_pixel | { constant = x }"),
-                ],
+                &[ACTIVATION, &[("smooth", "0", "s ≥ 0")], REGION, WEIGHING_CLASSES],
             ),
             Self::Tversky => (
                 "tversky",
                 "Tversky: an overlap in which false positives and false negatives have prices of their own.",
                 "mean_c w_c·(1 − (TP + s)/(TP + α·FP + β·FN + s))",
                 "Salehi et al. 2017, Tversky loss function for image segmentation using 3D fully convolutional deep networks, eq. 2",
-                &[
-                    ("activation", "softmax", "softmax, or sigmoid for classes that may overlap"),
-                    ("alpha", "0.3", "price α of false positives"),
-                    ("beta", "0.7", "price β of false negatives"),
-                    ("smooth", "1e-5", "s ≥ 0"),
-                    ("region", "batch", "batch or image: over which pixels the loss sums or sorts"),
-                    ("classes", "all", "all, or present: which classes of a region count"),
-                    ("threshold", "none", "{ logit_shift = [τ…] } or { logit_adjustment = t }"),
-                    ("weights", "none", "source, scheme, values, decay, absent, normalise"),
-                    ("prior", "per_batch", "source and values of the class priors"),
-                    ("denominator", "weight_sum", "weight_sum | images | per_pixel | { constant = x }"),
-                ],
+                &[ACTIVATION, PRICES, SMOOTH, REGION, ALL_CLASSES, WEIGHING_CLASSES],
             ),
             Self::FocalTversky => (
                 "focal_tversky",
@@ -422,17 +352,13 @@ impl Kind {
                 "mean_c w_c·(1 − TI_c)^(1/γ),  TI_c = (TP + s)/(TP + α·FP + β·FN + s)",
                 "Abraham & Khan 2019, A novel focal Tversky loss function with improved attention U-Net for lesion segmentation, eq. 4",
                 &[
-                    ("activation", "softmax", "softmax, or sigmoid for classes that may overlap"),
-                    ("alpha", "0.3", "price α of false positives"),
-                    ("beta", "0.7", "price β of false negatives"),
-                    ("gamma", "1.3333333333333333", "focusing exponent γ > 0; 1 is tversky"),
-                    ("smooth", "1e-5", "s ≥ 0"),
-                    ("region", "batch", "batch or image: over which pixels the loss sums or sorts"),
-                    ("classes", "all", "all, or present: which classes of a region count"),
-                    ("threshold", "none", "{ logit_shift = [τ…] } or { logit_adjustment = t }"),
-                    ("weights", "none", "source, scheme, values, decay, absent, normalise"),
-                    ("prior", "per_batch", "source and values of the class priors"),
-                    ("denominator", "weight_sum", "weight_sum | images | per_pixel | { constant = x }"),
+                    ACTIVATION,
+                    PRICES,
+                    &[("gamma", "1.3333333333333333", "focusing exponent γ > 0; 1 is tversky")],
+                    SMOOTH,
+                    REGION,
+                    ALL_CLASSES,
+                    WEIGHING_CLASSES,
                 ],
             ),
             Self::UnifiedFocal => (
@@ -441,15 +367,17 @@ impl Kind {
                 "λ·mean Σ_c a_c·y_c·(1 − p_c)^γ_c·(−ln p_c) + (1 − λ)·mean_c (1 − TI_c)^e_c,  a = δ or 1 − δ, TI with δ·FN and (1 − δ)·FP",
                 "Yeung et al. 2022, Unified focal loss, eqs. 15-20",
                 &[
-                    ("mix", "0.5", "share λ of the focal term"),
-                    ("delta", "0.6", "weight δ of rare classes and false negatives"),
-                    ("gamma", "0.5", "focusing exponent γ, at least 0 and below 1"),
-                    ("asymmetric", "true", "enhance the rare classes only"),
-                    ("background", "0", "the class that is not rare"),
-                    ("smooth", "1e-7", "s ≥ 0"),
-                    ("region", "batch", "batch or image: over which pixels the loss sums or sorts"),
-                    ("threshold", "none", "{ logit_shift = [τ…] } or { logit_adjustment = t }"),
-                    ("prior", "per_batch", "source and values of the class priors"),
+                    &[
+                        ("mix", "0.5", "share λ of the focal term"),
+                        ("delta", "0.6", "weight δ of rare classes and false negatives"),
+                        ("gamma", "0.5", "focusing exponent γ, at least 0 and below 1"),
+                        ("asymmetric", "true", "enhance the rare classes only"),
+                        ("background", "0", "the class that is not rare"),
+                        ("smooth", "1e-7", "s ≥ 0"),
+                    ],
+                    REGION,
+                    THRESHOLD,
+                    PRIOR,
                 ],
             ),
             Self::LovaszSoftmax => (
@@ -458,12 +386,9 @@ impl Kind {
                 "mean_c w_c·Σ_i e_(i)·(J_i − J_(i−1)),  e = |y − p| in falling order, J the Jaccard loss of the first i as mistakes",
                 "Berman et al. 2018, The Lovász-Softmax loss, eqs. 8 and 9, algorithm 1",
                 &[
-                    ("region", "batch", "batch or image: over which pixels the loss sums or sorts"),
-                    ("classes", "present", "present, or all: which classes of a region count"),
-                    ("threshold", "none", "{ logit_shift = [τ…] } or { logit_adjustment = t }"),
-                    ("weights", "none", "source, scheme, values, decay, absent, normalise"),
-                    ("prior", "per_batch", "source and values of the class priors"),
-                    ("denominator", "weight_sum", "weight_sum | images | per_pixel | { constant = x }"),
+                    REGION,
+                    &[("classes", "present", "present, or all: which classes of a region count")],
+                    WEIGHING_CLASSES,
                 ],
             ),
             Self::LovaszHinge => (
@@ -471,41 +396,25 @@ impl Kind {
                 "Lovász hinge: the convex surrogate of IoU for one class, or classes that may overlap.",
                 "mean_c w_c·Σ_i max(0, e_(i))·(J_i − J_(i−1)),  e = 1 − z where y = 1, 1 + z where y = 0",
                 "Berman et al. 2018, The Lovász-Softmax loss, eqs. 6 and 7; Yu & Blaschko 2015",
-                &[
-                    ("region", "batch", "batch or image: over which pixels the loss sums or sorts"),
-                    ("classes", "all", "all, or present: which classes of a region count"),
-                    ("threshold", "none", "{ logit_shift = [τ…] } or { logit_adjustment = t }"),
-                    ("weights", "none", "source, scheme, values, decay, absent, normalise"),
-                    ("prior", "per_batch", "source and values of the class priors"),
-                    ("denominator", "weight_sum", "weight_sum | images | per_pixel | { constant = x }"),
-                ],
+                &[REGION, ALL_CLASSES, WEIGHING_CLASSES],
             ),
             Self::Boundary => (
                 "boundary",
                 "Boundary loss: what is predicted far outside of a class's true region costs its distance.",
                 "Σ_c w_c·φ_c·p_c,  φ_c the signed Euclidean distance to the boundary of class c, negative inside",
                 "Kervadec et al. 2019, Boundary loss for highly unbalanced segmentation, eq. 5",
-                &[
-                    ("threshold", "none", "{ logit_shift = [τ…] } or { logit_adjustment = t }"),
-                    ("weights", "none", "source, scheme, values, decay, absent, normalise"),
-                    ("prior", "per_batch", "source and values of the class priors"),
-                    (
-                        "denominator",
-                        "weight_sum",
-                        "weight_sum | valid_pixels | elements | images | per_pixel | { constant = x }",
-                    ),
-                ],
+                &[WEIGHING],
             ),
             Self::Combined => (
                 "combined",
                 "A weighted sum of any of the other losses.",
                 "Σ_t factor_t·L_t",
                 "the losses' own",
-                &[(
+                &[&[(
                     "terms",
                     "none",
                     "[[terms]] with `factor` (1) and [terms.loss], a specification of its own",
-                )],
+                )]],
             ),
         }
     }
@@ -561,7 +470,7 @@ impl Kind {
 
     /// The default of an option, as [`Kind::info`] states it.
     pub(crate) fn default_number(self, option: Number) -> f64 {
-        let found = self.entry().4.iter().find(|(key, ..)| *key == option.key());
+        let found = self.entry().4.iter().copied().flatten().find(|(key, ..)| *key == option.key());
         found.and_then(|(_, default, _)| default.parse().ok()).unwrap_or(f64::NAN)
     }
 
