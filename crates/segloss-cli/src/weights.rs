@@ -25,7 +25,8 @@ C classes, f the share of a class among the valid pixels, n its pixels:
 
   inverse_frequency   1/(C·f)          inverse_sqrt      1/√(C·f)         power γ             (C·f)^−γ
   complement          1 − f            enet              1/ln(1.02 + f)   effective_number β  (1 − β)/(1 − β^n)
-  median_frequency    median(f')/f', f' counted over the images that contain the class")]
+  median_frequency    median(f')/f', f' counted over the images that contain the class
+  document_scalar     the source document's, 1/C for every class: it balances nothing")]
 pub struct WeightsArgs {
     /// `DIR/{train,val,test}/{images,masks}`; the embedded tiles if left out.
     #[arg(long, value_name = "DIR")]
@@ -144,6 +145,7 @@ impl WeightsArgs {
             Scheme::Enet,
             Scheme::EffectiveNumber(self.beta),
             Scheme::Complement,
+            Scheme::DocumentScalar,
         ];
         let masks = samples.iter().map(|sample| sample.labels.as_slice());
         let balance = Balance::new(masks, &classes, self.count_void, &spec, &schemes);

@@ -88,3 +88,37 @@ impl<T: Element> PixelLoss<T> for BinaryFocal {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::{Input, Loss, LossSpec};
+
+    fn gradient(gamma: f64, z: [f64; 2], label: u8) -> [f64; 2] {
+        let spec = LossSpec::from_toml(&format!("kind = 'focal'\ngamma = {gamma:?}")).unwrap();
+        let mut gradient = [f64::NAN; 2];
+        let labels = [label];
+        let input = Input::from_slices(&z, &[1, 2], &labels).unwrap();
+        Loss::new(spec).unwrap().value_and_gradient(&input, &mut gradient).unwrap();
+        gradient
+    }
+
+    /// Below γ = 1 the power of q has an infinite slope by p at q = 0; by z it has none.
+    #[test]
+    fn a_certain_pixel_has_no_slope_for_any_gamma() {
+        for gamma in [0.25, 0.5, 0.99, 1.0, 2.0] {
+            // e^−800 is no number: q is 0.
+            assert_eq!(gradient(gamma, [400.0, -400.0], 0), [0.0, 0.0], "{gamma}");
+            // Nearly certain, q = e^−z: the slope is −(1 + γ)·q^(1 + γ), and falls with q.
+            let [near, _] = gradient(gamma, [20.0, 0.0], 0);
+            let want = -(1.0 + gamma) * (-20.0 * (1.0 + gamma)).exp();
+            assert!((near / want - 1.0).abs() <= 1e-7, "{gamma}: {near:e} {want:e}");
+        }
+    }
+
+    #[test]
+    fn a_confident_mistake_keeps_the_slope_of_cross_entropy() {
+        for gamma in [0.0, 0.5, 2.0, 5.0] {
+            assert_eq!(gradient(gamma, [400.0, -400.0], 1), [1.0, -1.0], "{gamma}");
+        }
+    }
+}
