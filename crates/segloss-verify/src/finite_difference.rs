@@ -9,8 +9,8 @@
 pub struct Derivative {
     /// The derivative.
     pub value: f64,
-    /// An estimate of the error: how far neighbouring extrapolations differ, and no less than what the
-    /// rounding of the values makes of any difference of them.
+    /// An estimate of the error: how far neighbouring extrapolations differ, and the best ones of two rows; and
+    /// no less than what the rounding of the values makes of any difference of them.
     pub error: f64,
 }
 
@@ -34,11 +34,14 @@ pub fn ridders(mut f: impl FnMut(f64) -> f64, x: f64, step: f64) -> Derivative {
     };
     let mut h = step;
     let mut above = vec![difference(h).0];
-    let mut best = Derivative { value: f64::NAN, error: f64::INFINITY };
+    let unknown = Derivative { value: f64::NAN, error: f64::INFINITY };
+    // The best of all rows, and the best of the others.
+    let (mut best, mut second) = (unknown, unknown);
     for _ in 1..ROWS {
         h /= SHRINK;
         let (first, rounding) = difference(h);
         let mut row = vec![first];
+        let mut here = unknown;
         // Each column removes one more even power of h: Neville's scheme in h².
         let mut factor = SHRINK * SHRINK;
         for order in 0..above.len() {
@@ -46,14 +49,21 @@ pub fn ridders(mut f: impl FnMut(f64) -> f64, x: f64, step: f64) -> Derivative {
             factor *= SHRINK * SHRINK;
             // Two extrapolations may agree by accident, never below the rounding of their values.
             let error = (next - row[order]).abs().max((next - above[order]).abs()).max(rounding);
-            if error <= best.error {
-                best = Derivative { value: next, error };
+            if error <= here.error {
+                here = Derivative { value: next, error };
             }
             row.push(next);
         }
+        if here.error <= best.error {
+            (best, second) = (here, best);
+        } else if here.error <= second.error {
+            second = here;
+        }
         above = row;
     }
-    best
+    // Of so many extrapolations two may be neighbours by accident; another row has no part in that.
+    let apart = (best.value - second.value).abs();
+    Derivative { error: if apart > best.error { apart } else { best.error }, ..best }
 }
 
 /// (f(x + h) − f(x − h)) / 2h: error O(h²), rounding O(ε/h).

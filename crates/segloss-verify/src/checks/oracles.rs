@@ -1,6 +1,6 @@
 //! The judges agree with each other before they judge anybody.
 
-use super::gradients::{differentiate, doubt};
+use super::gradients::{are_unsure, differentiate};
 use super::{Check, Context, Judges};
 use crate::compare::{relative_to, relative_to_max};
 use crate::matrix::{self, Effort};
@@ -35,7 +35,7 @@ fn run(context: &Context<'_>) -> Result<Tally, Trouble> {
             tally.measure(&ORACLE_F64, off, &format!("{} value in f64", case.name));
 
             let derivatives = differentiate(case);
-            if doubt(&derivatives) > GRADIENT_F64.bound {
+            if are_unsure(&derivatives) {
                 // The slope is next to nothing beside the value: f64 has lost it, by whichever way.
                 return tally;
             }
