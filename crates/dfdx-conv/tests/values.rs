@@ -137,8 +137,14 @@ fn images_of_many_blocks_agree_with_the_definition() {
     check_batch_norm2d::<f64>((2, 67, 50, 9));
 }
 
+/// 64 shapes, or as many as `PROPTEST_CASES` asks for.
+fn config() -> ProptestConfig {
+    let cases = if std::env::var_os("PROPTEST_CASES").is_some() { ProptestConfig::default().cases } else { 64 };
+    ProptestConfig { cases, failure_persistence: None, ..ProptestConfig::default() }
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(64))]
+    #![proptest_config(config())]
 
     #[test]
     fn any_shape_agrees_with_the_definition(
