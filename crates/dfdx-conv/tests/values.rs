@@ -5,15 +5,16 @@
 mod common;
 
 use common::*;
+use dfdx_conv::reference::Number;
 use dfdx_conv::*;
 use proptest::prelude::*;
 
 /// Rounding of a dot product of up to a few hundred terms, relative to the largest result.
-fn tolerance<E: Element>() -> f64 {
+fn tolerance<E: Element + Number>() -> f64 {
     if size_of::<E>() == 4 { 2e-6 } else { 1e-14 }
 }
 
-fn check_conv2d<E: Element>(shape: Shape4, kernel: Shape4) {
+fn check_conv2d<E: Element + Number>(shape: Shape4, kernel: Shape4) {
     let (x, w) = (numbers::<E>(elements(shape), 1), numbers::<E>(elements(kernel), 2));
     let b = numbers::<E>(kernel.3, 3);
     let y = conv2d(image(&x, shape), &image(&w, kernel), Some(&vector(&b))).unwrap();
@@ -22,7 +23,7 @@ fn check_conv2d<E: Element>(shape: Shape4, kernel: Shape4) {
     assert_close(&values(&y), &reference::conv2d(&x, shape, &w, kernel, None), tolerance::<E>());
 }
 
-fn check_conv_transpose2d<E: Element>(shape: Shape4, outputs: usize) {
+fn check_conv_transpose2d<E: Element + Number>(shape: Shape4, outputs: usize) {
     let kernel = (2, 2, shape.3, outputs);
     let (x, w) = (numbers::<E>(elements(shape), 1), numbers::<E>(elements(kernel), 2));
     let b = numbers::<E>(outputs, 3);
@@ -33,7 +34,7 @@ fn check_conv_transpose2d<E: Element>(shape: Shape4, outputs: usize) {
     assert_close(&values(&y), &reference::conv_transpose2d(&x, shape, &w, kernel, None), tolerance::<E>());
 }
 
-fn check_upsample_conv2d<E: Element>(shape: Shape4, outputs: usize) {
+fn check_upsample_conv2d<E: Element + Number>(shape: Shape4, outputs: usize) {
     let (kernel, large) = ((3, 3, shape.3, outputs), (shape.0, 2 * shape.1, 2 * shape.2, shape.3));
     let (x, w) = (numbers::<E>(elements(shape), 1), numbers::<E>(elements(kernel), 2));
     let b = numbers::<E>(outputs, 3);
@@ -46,7 +47,7 @@ fn check_upsample_conv2d<E: Element>(shape: Shape4, outputs: usize) {
     }
 }
 
-fn check_elementwise<E: Element>(shape: Shape4, more: usize) {
+fn check_elementwise<E: Element + Number>(shape: Shape4, more: usize) {
     let (n, h, w, c) = shape;
     let x = numbers::<E>(elements(shape), 4);
     // These only move or select numbers: no rounding.
@@ -66,7 +67,7 @@ fn check_elementwise<E: Element>(shape: Shape4, more: usize) {
     assert_eq!(values(&to_channels_first(last).unwrap()), x);
 }
 
-fn check_batch_norm2d<E: Element>(shape: Shape4) {
+fn check_batch_norm2d<E: Element + Number>(shape: Shape4) {
     let x = numbers::<E>(elements(shape), 7);
     let (gamma, beta) = (numbers::<E>(shape.3, 8), numbers::<E>(shape.3, 9));
     let epsilon = E::narrow(1e-5);
@@ -74,7 +75,8 @@ fn check_batch_norm2d<E: Element>(shape: Shape4) {
     let (g, b) = (vector(&gamma), vector(&beta));
     let y = batch_norm2d(image(&x, shape), &g, &b, epsilon, BatchNormMode::Train(&mut statistics)).unwrap();
     // The reference sums in E, one after the other; few pixels, but division by a small σ magnifies.
-    let expected = reference::batch_norm2d(&x, shape, &gamma, &beta, epsilon);
+    let (mean, variance) = reference::moments(&x, shape);
+    let expected = reference::batch_norm2d(&x, (&mean, &variance), &gamma, &beta, 1e-5);
     assert_close(&values(&y), &expected, 50.0 * tolerance::<E>());
 }
 
@@ -139,7 +141,8 @@ fn images_of_many_blocks_agree_with_the_definition() {
 
 /// 64 shapes, or as many as `PROPTEST_CASES` asks for.
 fn config() -> ProptestConfig {
-    let cases = if std::env::var_os("PROPTEST_CASES").is_some() { ProptestConfig::default().cases } else { 64 };
+    let cases =
+        if std::env::var_os("PROPTEST_CASES").is_some() { ProptestConfig::default().cases } else { 64 };
     ProptestConfig { cases, failure_persistence: None, ..ProptestConfig::default() }
 }
 

@@ -5,10 +5,14 @@
 ///
 /// Where every wanted number is zero, so must be every one got: else the difference is infinite.
 pub fn relative_to_max(got: &[f64], want: &[f64]) -> f64 {
+    largest_relative_to(got, want, largest(want.iter().map(|x| x.abs())))
+}
+
+/// max_i |got_i − want_i| / scale.
+pub fn largest_relative_to(got: &[f64], want: &[f64], scale: f64) -> f64 {
     if got.len() != want.len() || want.is_empty() {
         return f64::INFINITY;
     }
-    let scale = largest(want.iter().map(|x| x.abs()));
     let worst = largest(got.iter().zip(want).map(|(g, w)| (g - w).abs()));
     if worst == 0.0 { 0.0 } else { worst / scale }
 }

@@ -19,8 +19,30 @@ use std::collections::BTreeMap;
 pub enum Effort {
     /// Seconds: a self-test, or a look before a commit.
     Quick,
-    /// The whole of it.
+    /// What is worth a minute or two.
     Default,
+    /// All that there is time for.
+    Full,
+}
+
+impl Effort {
+    /// As reports call it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Quick => "quick",
+            Self::Default => "default",
+            Self::Full => "full",
+        }
+    }
+
+    /// What asks for it on the command line, behind a space.
+    pub fn flag(self) -> &'static str {
+        match self {
+            Self::Quick => " --quick",
+            Self::Default => "",
+            Self::Full => " --full",
+        }
+    }
 }
 
 /// Both layouts.
@@ -68,6 +90,8 @@ pub fn of_kind(seed: u64, effort: Effort, kind: Kind) -> Vec<Case> {
         (Effort::Quick, _) => 20,
         (Effort::Default, ..4) => 48,
         (Effort::Default, _) => 120,
+        (Effort::Full, ..4) => 240,
+        (Effort::Full, _) => 600,
     };
     let mut deal = Deal::new(seed, kind.name());
     (0..count).map(|i| one(&mut deal, seed, kind, i)).collect()

@@ -1,8 +1,17 @@
 //! What the checks judge: anything that computes losses.
 
 use crate::case::{Case, Labels};
+use crate::network::{NetworkTask, ParameterStep, Step};
+use crate::operation::{Applied, EPSILON, MOMENTUM, Operation, Task};
+use dfdx::prelude::{Backward, Cpu, NoneTape, OwnedTape, PutTape, SplitTape, TensorFromVec, Trace};
+use dfdx_conv::{
+    Activation, BatchNormMode, Conv2dOptions, Image, Kernel, RunningStatistics, Vector, data, external_loss,
+    parameter_gradient,
+};
 use ndarray::{ArrayView, IxDyn};
 use segloss::{Element, Error, Input, Layout, Loss, Problem, Target, Warning};
+use segloss_unet::UNet;
+use segloss_unet::objective::Objective;
 use std::ops::Range;
 
 /// The element type to compute in.
@@ -97,6 +106,18 @@ pub trait Subject: Sync {
         layout: Layout,
         class: usize,
     ) -> Result<Vec<f64>, String>;
+
+    /// An operation of the network, forward and backward.
+    ///
+    /// # Errors
+    /// The subject's own words for refusing.
+    fn operate(&self, task: &Task, precision: Precision) -> Result<Applied, String>;
+
+    /// A whole net's training step, before anything is changed by it.
+    ///
+    /// # Errors
+    /// The subject's own words for refusing.
+    fn step(&self, task: &NetworkTask) -> Result<Step, String>;
 }
 
 /// A subject that is asked about one case only, so that a replay prints that case and nothing else.
@@ -132,6 +153,14 @@ impl Subject for Only<'_> {
         class: usize,
     ) -> Result<Vec<f64>, String> {
         self.subject.class_prediction(scores, shape, layout, class)
+    }
+
+    fn operate(&self, task: &Task, precision: Precision) -> Result<Applied, String> {
+        self.subject.operate(task, precision)
+    }
+
+    fn step(&self, task: &NetworkTask) -> Result<Step, String> {
+        self.subject.step(task)
     }
 }
 
@@ -199,6 +228,18 @@ impl Subject for Library {
         let found = segloss::class_prediction(scores, layout, class).map_err(text)?;
         Ok(found.into_iter().collect())
     }
+
+    fn operate(&self, task: &Task, precision: Precision) -> Result<Applied, String> {
+        match precision {
+            Precision::F32 => operate(task, |x| x as f32),
+            Precision::F64 => operate(task, |x| x),
+        }
+        .map_err(text)
+    }
+
+    fn step(&self, task: &NetworkTask) -> Result<Step, String> {
+        step(task).map_err(text)
+    }
 }
 
 fn evaluate<T: Element + Into<f64>>(
@@ -264,6 +305,144 @@ fn weigh<'a, T: Element>(
     input.with_weight_map(map).map_err(text)
 }
 
-fn text(error: impl std::fmt::Display) -> String {
-    error.to_string()
+/// An image with its tape, in one of the two precisions.
+type Recorded<E> = Image<E, OwnedTape<E, Cpu>>;
+
+/// The operands of a task beside its image.
+struct Operands<E: segloss_unet::Real> {
+    kernel: Option<Kernel<E>>,
+    vectors: Vec<Vector<E>>,
+    running: RunningStatistics<E>,
+}
+
+fn operate<E: segloss_unet::Real + Into<f64>>(
+    task: &Task,
+    narrow: impl Fn(f64) -> E + Copy,
+) -> Result<Applied, dfdx_conv::Error> {
+    let device = Cpu::default();
+    let all = |numbers: &[f64]| numbers.iter().map(|&x| narrow(x)).collect::<Vec<E>>();
+    let wide = |numbers: &[E]| numbers.iter().map(|&x| x.into()).collect::<Vec<f64>>();
+    let x: Image<E> = device.try_tensor_from_vec(all(&task.operands[0]), task.image)?;
+    let mut rest = task.operands[1..].iter();
+    let kernel = match (task.second, rest.len()) {
+        (Some(shape), 1..) => rest.next().map(|numbers| device.try_tensor_from_vec(all(numbers), shape)),
+        _ => None,
+    };
+    let vectors = rest.map(|numbers| device.try_tensor_from_vec(all(numbers), (numbers.len(),)));
+    let mut operands = Operands {
+        kernel: kernel.transpose()?,
+        vectors: vectors.collect::<Result<_, _>>()?,
+        running: RunningStatistics {
+            mean: all(&task.running.0),
+            variance: all(&task.running.1),
+            momentum: narrow(MOMENTUM),
+        },
+    };
+    let r = all(&task.cotangent);
+    let loss = |y: Recorded<E>| {
+        external_loss(y, |y, gradient| {
+            if let Some(gradient) = gradient {
+                gradient.copy_from_slice(&r);
+            }
+            // The value is nobody's business: only r comes back.
+            Ok::<E, dfdx_conv::Error>(y[0])
+        })
+    };
+
+    let y = apply(task.operation, x.leaky_trace(), &mut operands)?;
+    let output = wide(data(&y)?);
+    let statistics = match task.operation {
+        Operation::BatchNorm2d | Operation::BatchNorm2dEvaluating => {
+            [wide(&operands.running.mean), wide(&operands.running.variance)].concat()
+        }
+        _ => Vec::new(),
+    };
+    let mut total = loss(y)?;
+    if task.twice {
+        // Again, on the same tape: what both leave behind must add up.
+        let (first, tape) = total.split_tape();
+        total = loss(apply(task.operation, x.clone().put_tape(tape), &mut operands)?)? + first;
+    }
+    let mut gradients = total.backward();
+    let mut found = vec![wide(parameter_gradient(&mut gradients, &x)?)];
+    if let Some(kernel) = &operands.kernel {
+        found.push(wide(parameter_gradient(&mut gradients, kernel)?));
+    }
+    for vector in &operands.vectors {
+        found.push(wide(parameter_gradient(&mut gradients, vector)?));
+    }
+    Ok(Applied { output, gradients: found, statistics })
+}
+
+fn apply<E: segloss_unet::Real + Into<f64>>(
+    operation: Operation,
+    x: Recorded<E>,
+    with: &mut Operands<E>,
+) -> Result<Recorded<E>, dfdx_conv::Error> {
+    let kernel = with.kernel.as_ref();
+    // A task of a kernel, or of a second image, has one.
+    let second =
+        || kernel.ok_or_else(|| dfdx_conv::Error::Dfdx("the task has one operand too few".to_owned()));
+    let epsilon = <E as Element>::of(EPSILON);
+    match operation {
+        Operation::Conv2d => dfdx_conv::conv2d(x, second()?, with.vectors.first()),
+        Operation::Conv2dRelu => {
+            let options = Conv2dOptions { activation: Activation::Relu, ..Conv2dOptions::default() };
+            dfdx_conv::conv2d_with(x, second()?, with.vectors.first(), options)
+        }
+        Operation::ConvTranspose2d => dfdx_conv::conv_transpose2d(x, second()?, with.vectors.first()),
+        Operation::MaxPool2d => dfdx_conv::max_pool2d(x),
+        Operation::UpsampleNearest2d => dfdx_conv::upsample_nearest2d(x),
+        Operation::UpsampleConv2d => dfdx_conv::upsample_conv2d(x, second()?, with.vectors.first()),
+        Operation::BatchNorm2d => {
+            let mode = BatchNormMode::Train(&mut with.running);
+            dfdx_conv::batch_norm2d(x, &with.vectors[0], &with.vectors[1], epsilon, mode)
+        }
+        Operation::BatchNorm2dEvaluating => {
+            let mode = BatchNormMode::Evaluate(&with.running);
+            dfdx_conv::batch_norm2d(x, &with.vectors[0], &with.vectors[1], epsilon, mode)
+        }
+        Operation::Relu => dfdx_conv::relu(x),
+        Operation::ConcatChannels => dfdx_conv::concat_channels(x, second()?.retaped::<NoneTape>()),
+        Operation::ToChannelsLast => dfdx_conv::to_channels_last(x),
+        Operation::ToChannelsFirst => dfdx_conv::to_channels_first(x),
+        Operation::ExternalLoss => {
+            let half_square = external_loss(x, |x, gradient| {
+                if let Some(gradient) = gradient {
+                    gradient.copy_from_slice(x);
+                }
+                let squares = x.iter().map(|&x| x.into() * x.into());
+                Ok::<E, dfdx_conv::Error>(<E as Element>::of(0.5 * squares.sum::<f64>()))
+            })?;
+            // A number as an image of one pixel.
+            let (value, tape) = half_square.split_tape();
+            Ok(dfdx::prelude::BroadcastTo::broadcast_like(value.put_tape(tape), &(1, 1, 1, 1)))
+        }
+    }
+}
+
+fn step(task: &NetworkTask) -> Result<Step, segloss_unet::Error> {
+    let classes = task.classes.count();
+    let mut net = UNet::<f64>::new(&task.config, task.shape.3, classes, task.seed)?;
+    let objective = Objective::new(&task.spec, &task.classes, None)?;
+    let input = net.tensor(task.images.clone(), task.shape)?;
+    let logits = net.forward(input.leaky_trace())?;
+    let (loss, found) = objective.apply(logits, &task.labels)?;
+    let mut gradients = loss.backward();
+    let mut parameters = Vec::new();
+    for parameter in &net.parameters {
+        parameters.push(ParameterStep {
+            name: parameter.name.clone(),
+            shape: parameter.shape(),
+            values: parameter.values()?.to_vec(),
+            gradient: parameter.gradient(&mut gradients)?.to_vec(),
+        });
+    }
+    Ok(Step { value: found.value, parameters })
+}
+
+/// The error and what it came of.
+fn text(error: impl std::error::Error) -> String {
+    let sources = std::iter::successors(error.source(), |error| error.source());
+    sources.fold(error.to_string(), |text, source| format!("{text}: {source}"))
 }

@@ -1,6 +1,7 @@
 //! What a check counts: cases, the worst difference, and what fell short.
 
 use crate::case::Case;
+use crate::operation::Operation;
 use crate::spread::Spread;
 use crate::subject::{Outcome, Precision, Subject};
 use crate::tolerance::{self, Tolerance};
@@ -23,6 +24,8 @@ pub struct Tally {
     pub hardest: Vec<Hardest>,
     /// The kinds that were judged.
     pub kinds: BTreeSet<Kind>,
+    /// The operations of the network that were judged.
+    pub operations: BTreeSet<Operation>,
     /// What the reports draw.
     pub exhibits: Vec<Exhibit>,
 }
@@ -116,6 +119,7 @@ impl Tally {
         }
         other.hardest.into_iter().for_each(|hard| self.keep(hard));
         self.kinds.extend(other.kinds);
+        self.operations.extend(other.operations);
         self.exhibits.extend(other.exhibits);
     }
 

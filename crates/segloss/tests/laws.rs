@@ -72,7 +72,8 @@ fn near(a: f64, b: f64, scale: f64) -> bool {
 
 /// 64 batches a law, or as many as `PROPTEST_CASES` asks for: fewer to look for mutants, more in doubt.
 fn config() -> ProptestConfig {
-    let cases = if std::env::var_os("PROPTEST_CASES").is_some() { ProptestConfig::default().cases } else { 64 };
+    let cases =
+        if std::env::var_os("PROPTEST_CASES").is_some() { ProptestConfig::default().cases } else { 64 };
     // Nothing beside the source remembers a failure: it is reproduced by its shrunk batch, written out as a test.
     ProptestConfig { cases, failure_persistence: None, ..ProptestConfig::default() }
 }

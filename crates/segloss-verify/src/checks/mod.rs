@@ -4,8 +4,10 @@ mod all_ignored;
 mod class_prediction;
 mod confidently_wrong;
 mod coverage;
+mod directions;
 mod document_breakdown;
 mod document_weight;
+mod edges;
 mod exact_gradients;
 mod extreme_logits;
 mod fixtures;
@@ -87,7 +89,7 @@ fn scale(case: &Case, value: f64) -> f64 {
 }
 
 /// Every check, in the order in which they run.
-pub const ALL: [Check; 32] = [
+pub const ALL: [Check; 34] = [
     oracles::CHECK,
     fixtures::FILES,
     worked_example::CHECK,
@@ -105,7 +107,9 @@ pub const ALL: [Check; 32] = [
     values::F32,
     gradients::CHECK,
     exact_gradients::CHECK,
+    directions::CHECK,
     ulps::CHECK,
+    edges::CHECK,
     extreme_logits::CHECK,
     confidently_wrong::CHECK,
     limits::CHECK,

@@ -3,9 +3,11 @@
 use super::gradients::{are_unsure, differentiate};
 use super::{Check, Context, Judges};
 use crate::compare::{relative_to, relative_to_max};
+use crate::finite_difference::{Derivative, ridders};
 use crate::matrix::{self, Effort};
 use crate::number::Number;
 use crate::number::big::Big;
+use crate::operation;
 use crate::tally::Tally;
 use crate::textbook;
 use crate::tolerance::{GRADIENT_F64, ORACLE_F64};
@@ -50,5 +52,42 @@ fn run(context: &Context<'_>) -> Result<Tally, Trouble> {
         .collect();
     let mut all = Tally::default();
     tallies.into_iter().for_each(|tally| all.join(tally));
+    operations(context, &mut all);
     Ok(all)
+}
+
+/// The definitions of the network's operations: in f64 and by finite differences, which see no kinks.
+fn operations(context: &Context<'_>, tally: &mut Tally) {
+    for task in operation::tasks(context.seed).into_iter().filter(|task| !task.twice) {
+        let exact = task.exact();
+        tally.measure(
+            &ORACLE_F64,
+            relative_to_max(&task.output(), &exact.output),
+            &format!("{} in f64", task.name),
+        );
+        if task.operation.has_kinks() {
+            continue;
+        }
+        let mut operands = task.operands.clone();
+        for (operand, want) in exact.gradients.iter().enumerate() {
+            let derivatives: Vec<Derivative> = (0..want.len())
+                .map(|i| {
+                    let at = operands[operand][i];
+                    let loss = |x: f64| {
+                        operands[operand][i] = x;
+                        task.loss(&operands)
+                    };
+                    let derivative = ridders(loss, at, 0.25);
+                    operands[operand][i] = at;
+                    derivative
+                })
+                .collect();
+            if are_unsure(&derivatives) {
+                continue;
+            }
+            let found: Vec<f64> = derivatives.iter().map(|found| found.value).collect();
+            let name = format!("{} finite differences by operand {operand}", task.name);
+            tally.measure(&GRADIENT_F64, relative_to_max(&found, want), &name);
+        }
+    }
 }

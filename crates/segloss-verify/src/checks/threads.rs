@@ -32,7 +32,7 @@ fn run(context: &Context<'_>) -> Result<Tally, Trouble> {
         .collect::<Result<Vec<_>, _>>()?;
     let (sides, forms): (_, &[TargetForm]) = match context.effort {
         Effort::Quick => (QUICK_SIDES, &[TargetForm::Soft]),
-        Effort::Default => (SIDES, &[TargetForm::Indices, TargetForm::Soft]),
+        Effort::Default | Effort::Full => (SIDES, &[TargetForm::Indices, TargetForm::Soft]),
     };
     for kind in Kind::ALL {
         let specs = matrix::specs(context.seed, "threads", kind, 3, forms.len());

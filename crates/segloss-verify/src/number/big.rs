@@ -93,6 +93,16 @@ impl Number for Big {
     }
 }
 
+impl dfdx_conv::reference::Number for Big {
+    fn constant(x: f64) -> Self {
+        Self::from_f64(x)
+    }
+
+    fn square_root(&self) -> Self {
+        Self(self.0.sqrt(PRECISION, ROUNDING))
+    }
+}
+
 impl PartialEq for Big {
     fn eq(&self, other: &Self) -> bool {
         self.partial_cmp(other) == Some(Ordering::Equal)

@@ -22,6 +22,11 @@ impl<T: Number> Dual<T> {
         Self { value: x, slopes: vec![(i, T::one())] }
     }
 
+    /// x at a point that moves along several directions at once: `slopes[i]` is its own rate along direction i.
+    pub fn moving(x: T, slopes: impl IntoIterator<Item = T>) -> Self {
+        Self { value: x, slopes: slopes.into_iter().enumerate().collect() }
+    }
+
     /// Anything that depends on no variable.
     pub fn constant(x: T) -> Self {
         Self { value: x, slopes: Vec::new() }
@@ -83,6 +88,19 @@ impl<T: Number> Number for Dual<T> {
     fn ln(&self) -> Self {
         let outer = T::one() / self.value.clone();
         self.clone().chained(self.value.ln(), &outer)
+    }
+}
+
+impl<T: Number + dfdx_conv::reference::Number> dfdx_conv::reference::Number for Dual<T> {
+    fn constant(x: f64) -> Self {
+        Self::from_f64(x)
+    }
+
+    /// (√a)' = b/(2·√a)
+    fn square_root(&self) -> Self {
+        let value = self.value.square_root();
+        let outer = T::one() / (value.clone() + value.clone());
+        self.clone().chained(value, &outer)
     }
 }
 
@@ -185,5 +203,14 @@ mod tests {
     fn a_constant_has_no_slope() {
         assert_eq!(function(Dual::constant(0.5)).slope(0), 0.0);
         assert_eq!((-Dual::variable(0, 2.0)).slope(0), -1.0);
+    }
+
+    #[test]
+    fn a_root_has_its_slope() {
+        use dfdx_conv::reference::Number as _;
+        let root = Dual::variable(0, 2.25).square_root();
+        assert_eq!((root.value, root.slope(0)), (1.5, 1.0 / 3.0));
+        let root = Dual::moving(Big::from_f64(2.25), [Big::from_f64(6.0)]).square_root();
+        assert_eq!((root.value.to_f64(), root.slope(0).to_f64()), (1.5, 2.0));
     }
 }

@@ -87,7 +87,18 @@ pub(crate) fn ratio<T: Number>(a: T, b: T) -> T {
     if b == T::zero() { T::zero() } else { a / b }
 }
 
-/// Σ of the terms, in order.
+/// Σ of the terms, by halves: in machine numbers the error then grows with the logarithm of their number.
 pub(crate) fn sum<T: Number>(terms: impl IntoIterator<Item = T>) -> T {
-    terms.into_iter().fold(T::zero(), |total, term| total + term)
+    let mut terms: Vec<T> = terms.into_iter().collect();
+    while terms.len() > 1 {
+        let mut left = terms.into_iter();
+        terms = Vec::with_capacity(left.len().div_ceil(2));
+        while let Some(first) = left.next() {
+            terms.push(match left.next() {
+                Some(second) => first + second,
+                None => first,
+            });
+        }
+    }
+    terms.pop().unwrap_or_else(T::zero)
 }

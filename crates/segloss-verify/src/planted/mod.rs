@@ -5,6 +5,8 @@
 mod mistakes;
 
 use crate::case::{Case, Labels, distribution};
+use crate::network::{NetworkTask, Step};
+use crate::operation::{Applied, Task};
 use crate::subject::{InParts, Outcome, Precision, Subject};
 use segloss::{Kind, Layout, LossSpec, Source, WeightSpec};
 use std::ops::Range;
@@ -319,5 +321,13 @@ impl<S: Subject> Subject for Planted<S> {
             nudged[grid.at(layout, n, c, p)] += 1e-12 * c as f64;
         }
         self.inner.class_prediction(&nudged, shape, layout, class)
+    }
+
+    fn operate(&self, task: &Task, precision: Precision) -> Result<Applied, String> {
+        self.inner.operate(task, precision)
+    }
+
+    fn step(&self, task: &NetworkTask) -> Result<Step, String> {
+        self.inner.step(task)
     }
 }

@@ -7,7 +7,7 @@ mod markdown;
 mod plots;
 
 use crate::case::{Case, Labels};
-use crate::matrix::{self, Effort};
+use crate::matrix;
 use crate::run::Run;
 use crate::self_test::SelfTest;
 use crate::tally::{Exhibit, Hardest};
@@ -261,7 +261,7 @@ impl Report {
             version: VERSION,
             subject: run.subject.clone(),
             seed: run.seed,
-            profile: if run.effort == Effort::Quick { "quick" } else { "default" },
+            profile: run.effort.name(),
             passed: run.passed(),
             failed: run.failed(),
             checks,
@@ -351,7 +351,7 @@ fn hardest(run: &Run) -> Vec<HardCase> {
         .collect();
     all.sort_by(|a, b| b.1.strain().total_cmp(&a.1.strain()));
     let drawn: Vec<Case> = matrix::cases(run.seed, run.effort).collect();
-    let quick = if run.effort == Effort::Quick { " --quick" } else { "" };
+    let profile = run.effort.flag();
     all.into_iter()
         .take(HARDEST)
         .map(|(check, hard)| {
@@ -364,7 +364,7 @@ fn hardest(run: &Run) -> Vec<HardCase> {
                 case: hard.case.clone(),
                 bound: hard.bound.name,
                 difference: hard.difference,
-                replay: format!("cargo xtask verify{quick} --seed {} --check {check}{only}", run.seed),
+                replay: format!("cargo xtask verify{profile} --seed {} --check {check}{only}", run.seed),
                 input: case.map(|case| HardInput {
                     spec: case.spec.to_toml(),
                     shape: case.shape(),

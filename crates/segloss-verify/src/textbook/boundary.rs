@@ -4,41 +4,52 @@
 use super::reduce::{self, Sums};
 use super::{Pixel, softmax};
 use crate::case::Case;
-use crate::number::{Number, power, smaller, sum};
+use crate::number::{Number, power, sum};
 use segloss::Denominator;
 
 /// φ, as `distances[n][p][c]`: outside of a class the distance to its nearest pixel, inside −(the distance to
-/// the nearest valid pixel of another class − 1); 0 where the class has no boundary in the image. By trying
-/// every pixel.
+/// the nearest valid pixel of another class − 1); 0 where the class has no boundary in the image.
 pub fn distances<T: Number>(case: &Case) -> Vec<Vec<Vec<T>>> {
     let (pixels, classes) = (case.grid.pixels(), case.grid.classes);
-    let of = |n: usize, p: usize, c: usize| {
-        let valid = (0..pixels).filter(|&q| !case.is_ignored(n, q));
-        let (inside, outside): (Vec<usize>, Vec<usize>) = valid.partition(|&q| case.target(n, q, c) > 0.0);
-        match (nearest::<T>(case, p, &inside), nearest::<T>(case, p, &outside)) {
-            (Some(_), Some(out)) if case.target(n, p, c) > 0.0 => -(out - T::one()),
-            (Some(into), Some(_)) => into,
+    let of_class = |n: usize, c: usize| -> Vec<T> {
+        let is_valid = |p: usize| !case.is_ignored(n, p);
+        let is_inside = |p: usize| case.target(n, p, c) > 0.0;
+        let to_inside = squares(&case.grid.spatial, |p| is_valid(p) && is_inside(p));
+        let to_outside = squares(&case.grid.spatial, |p| is_valid(p) && !is_inside(p));
+        let root = |square: usize| power(T::from_f64(square as f64), T::from_f64(0.5));
+        let phi = |p: usize| match (to_inside[p], to_outside[p]) {
+            (Some(_), Some(out)) if is_inside(p) => -(root(out) - T::one()),
+            (Some(into), Some(_)) => root(into),
             _ => T::zero(),
-        }
+        };
+        (0..pixels).map(phi).collect()
     };
-    let of_image = |n| (0..pixels).map(|p| (0..classes).map(|c| of(n, p, c)).collect()).collect();
+    let of_image = |n: usize| {
+        let by_class: Vec<Vec<T>> = (0..classes).map(|c| of_class(n, c)).collect();
+        (0..pixels).map(|p| by_class.iter().map(|phi| phi[p].clone()).collect()).collect()
+    };
     (0..case.grid.images).map(of_image).collect()
 }
 
-/// The distance from a pixel to the nearest of others.
-fn nearest<T: Number>(case: &Case, p: usize, others: &[usize]) -> Option<T> {
-    others.iter().map(|&q| distance(&case.grid.spatial, p, q)).reduce(smaller)
-}
-
-/// √Σ(difference along each axis)².
-fn distance<T: Number>(spatial: &[usize], p: usize, q: usize) -> T {
-    let (mut p, mut q, mut square) = (p, q, 0);
+/// The square of each pixel's distance to the nearest of some, if there are any. Axis by axis, by trying every
+/// pixel of a line: the nearest in a plane is the nearest along the rows of what is nearest along the columns.
+fn squares(spatial: &[usize], is_one: impl Fn(usize) -> bool) -> Vec<Option<usize>> {
+    let pixels: usize = spatial.iter().product();
+    let mut squares: Vec<Option<usize>> = (0..pixels).map(|p| is_one(p).then_some(0)).collect();
+    let mut stride = 1;
     // Row-major: the last axis runs fastest.
     for &size in spatial.iter().rev() {
-        square += (p % size).abs_diff(q % size).pow(2);
-        (p, q) = (p / size, q / size);
+        let before = squares.clone();
+        for (p, square) in squares.iter_mut().enumerate() {
+            let here = p / stride % size;
+            let along = |there: usize| {
+                Some(before[p - here * stride + there * stride]? + here.abs_diff(there).pow(2))
+            };
+            *square = (0..size).filter_map(along).min();
+        }
+        stride *= size;
     }
-    power(T::from_f64(square as f64), T::from_f64(0.5))
+    squares
 }
 
 /// The sums of a batch. Every class has its part in every pixel: hence the sum of weights.

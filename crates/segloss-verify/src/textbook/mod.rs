@@ -44,6 +44,7 @@ pub mod seesaw;
 mod shift;
 pub mod top_k_cross_entropy;
 pub mod tversky;
+pub mod unet;
 pub mod unified_focal;
 pub mod weights;
 

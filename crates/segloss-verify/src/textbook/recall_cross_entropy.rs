@@ -3,6 +3,7 @@
 use super::{Pixel, cross_entropy, reduce};
 use crate::case::Case;
 use crate::number::{Number, ratio, sum};
+use segloss::Region;
 
 /// 1 − R_c over the region of each pixel, held: the share of the class whose largest logit (the first one)
 /// is another's.
@@ -16,7 +17,8 @@ pub fn misses<T: Number>(case: &Case, here: &[Pixel<T>]) -> Vec<Vec<T>> {
         };
         let missed: Vec<T> = (0..case.grid.classes).map(missed).collect();
         for (x, mine) in here.iter().zip(&mut by_pixel) {
-            if region.iter().any(|y| (y.n, y.p) == (x.n, x.p)) {
+            let is_of_region = case.spec.region != Some(Region::Image) || region[0].n == x.n;
+            if is_of_region {
                 mine.clone_from(&missed);
             }
         }

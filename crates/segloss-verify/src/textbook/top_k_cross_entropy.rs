@@ -4,25 +4,28 @@ use super::reduce::{self, Sums};
 use super::{Pixel, cross_entropy, softmax};
 use crate::case::Case;
 use crate::number::{Number, sum};
+use std::cmp::Ordering;
+use std::collections::HashMap;
 
 /// How much of each pixel is kept, held: all of the ⌈keep·P⌉ hardest of a region by their unweighted loss, none of
 /// the others; pixels that tie for the last places share them. With a confidence q also all with p_y < q.
 pub fn shares<T: Number>(case: &Case, here: &[Pixel<T>]) -> Vec<T> {
     let mut shares = vec![T::zero(); here.len()];
+    let places: HashMap<_, _> = here.iter().enumerate().map(|(i, x)| ((x.n, x.p), i)).collect();
     for region in reduce::regions(case, here) {
         let hardness: Vec<T> = region.iter().map(|x| hardness(x, case.spec.label_smoothing)).collect();
+        let mut hardest_first: Vec<&T> = hardness.iter().collect();
+        hardest_first.sort_by(|a, b| b.partial_cmp(a).unwrap_or(Ordering::Equal));
         let keep = (case.spec.keep.unwrap_or(0.1) * region.len() as f64).ceil();
         for (x, u) in region.iter().zip(&hardness) {
-            let harder = hardness.iter().filter(|other| *other > u).count() as f64;
-            let tied = hardness.iter().filter(|other| *other == u).count() as f64;
-            let share = match keep {
+            let harder = hardest_first.partition_point(|other| *other > u) as f64;
+            let tied = hardest_first.partition_point(|other| *other >= u) as f64 - harder;
+            shares[places[&(x.n, x.p)]] = match keep {
                 _ if is_unsure(x, case.spec.confidence) => T::one(),
                 keep if keep <= harder => T::zero(),
                 keep if keep >= harder + tied => T::one(),
                 keep => T::from_f64(keep - harder) / T::from_f64(tied),
             };
-            let place = here.iter().position(|y| (y.n, y.p) == (x.n, x.p));
-            shares[place.expect("a region's pixels are among all")] = share;
         }
     }
     shares
