@@ -3,6 +3,7 @@
 use segloss_verify::report::{self, Report};
 use segloss_verify::self_test::SelfTest;
 use segloss_verify::subject::{Library, Only, Subject};
+use segloss_verify::sweep::Sweep;
 use segloss_verify::{CheckResult, Effort, Options, Trouble};
 use std::io::{ErrorKind, IsTerminal, Write};
 use std::path::{Path, PathBuf};
@@ -15,6 +16,12 @@ pub struct Arguments {
     /// Decides everything that is drawn; a failure replays with the seed that its run printed.
     #[arg(long, default_value_t = 1, value_name = "N")]
     seed: u64,
+    /// Many times as many cases, the kill matrix as well: a quarter of an hour.
+    #[arg(long, conflicts_with_all = ["quick", "self_test"])]
+    full: bool,
+    /// A little of each of N seeds, to show that right code raises no alarm.
+    #[arg(long, value_name = "N", conflicts_with_all = ["quick", "full", "self_test"])]
+    seeds: Option<u64>,
     /// Judge the harness instead: plant every bug of the zoo, and show which check kills it.
     #[arg(long, conflicts_with_all = ["quick", "check"])]
     self_test: bool,
@@ -44,25 +51,65 @@ pub fn run(arguments: &Arguments) -> Result<bool, Trouble> {
     if arguments.self_test {
         return self_test(arguments.seed, &folder);
     }
-    let effort = if arguments.quick { Effort::Quick } else { Effort::Default };
+    let effort = match arguments {
+        Arguments { quick: true, .. } => Effort::Quick,
+        Arguments { full: true, .. } => Effort::Full,
+        Arguments { seeds: Some(_), check: Some(_), .. } => Effort::Sweep,
+        _ => Effort::Default,
+    };
     let options =
         Options { seed: arguments.seed, effort, check: arguments.check.clone(), ..Options::default() };
     let colour = std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none();
     if options.check.is_some() {
         return replay(arguments, &options, colour);
     }
+    if let Some(seeds) = arguments.seeds {
+        return sweep(arguments.seed, seeds, &folder);
+    }
     let run = segloss_verify::run(&Library, &options, |result| print(&line(result, colour)))?;
 
     let page = Report::new(&run).write(&folder)?;
-    let page = page.canonicalize().unwrap_or(page);
-    let here = std::env::current_dir().unwrap_or_default();
-    eprintln!("report: {}", page.strip_prefix(&here).unwrap_or(&page).display());
+    tell(&page);
     if !run.held() {
-        let quick = if arguments.quick { " --quick" } else { "" };
-        eprintln!("replay: cargo xtask verify{quick} --seed {}", run.seed);
+        eprintln!("replay: cargo xtask verify{} --seed {}", run.effort.flag(), run.seed);
     }
     print(&format!("{} passed, {} failed", run.passed(), run.failed()));
     Ok(run.held())
+}
+
+/// Many seeds, with their number on a terminal as they go by.
+fn sweep(first: u64, seeds: u64, folder: &Path) -> Result<bool, Trouble> {
+    let progress = std::io::stderr().is_terminal();
+    let mut told = 0;
+    let found = Sweep::run(&Library, first, seeds, |sweep| {
+        for (seed, check, what) in &sweep.alarms[told..] {
+            print(&format!("✗ seed {seed}, {check}: {what}"));
+        }
+        told = sweep.alarms.len();
+        if progress {
+            eprint!("\r{} of {seeds} seeds", sweep.seeds);
+        }
+    })?;
+    if progress {
+        eprintln!();
+    }
+    for (bound, near) in &found.nearest {
+        let (off, allowed, seed, check, case) =
+            (near.difference, near.bound, near.seed, near.check, &near.case);
+        print(&format!("{bound:<16} worst {off:<8.1e} bound {allowed:<6.0e} seed {seed:<5} {check}: {case}"));
+    }
+    let page = report::write_sweep(&found, folder)?;
+    tell(&page);
+    let (seeds, alarms) = (found.seeds, found.alarms.len());
+    print(&format!("{seeds} seeds, {} comparisons, {alarms} alarms", found.comparisons));
+    Ok(found.held())
+}
+
+/// Where the report is, seen from here.
+fn tell(page: &Path) {
+    let page = page.canonicalize().unwrap_or_else(|_| page.to_owned());
+    let here = std::env::current_dir().unwrap_or_default();
+    eprintln!("report: {}", page.strip_prefix(&here).unwrap_or(&page).display());
 }
 
 /// The kill matrix, bug by bug as they fall, and the smallest error that is seen.
@@ -78,9 +125,7 @@ fn self_test(seed: u64, folder: &Path) -> Result<bool, Trouble> {
         print(&format!("✗ {name} fails without any defect"));
     }
     let page = report::write_self_test(&found, folder)?;
-    let here = std::env::current_dir().unwrap_or_default();
-    let page = page.canonicalize().unwrap_or(page);
-    eprintln!("report: {}", page.strip_prefix(&here).unwrap_or(&page).display());
+    tell(&page);
     let (bugs, survivors) = (found.bugs.len(), found.survivors().count());
     print(&format!("{} of {bugs} planted bugs killed", bugs - survivors));
     Ok(found.held())

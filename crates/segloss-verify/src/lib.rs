@@ -35,6 +35,7 @@ mod run;
 pub mod self_test;
 pub mod spread;
 pub mod subject;
+pub mod sweep;
 pub mod tally;
 pub mod textbook;
 pub mod tolerance;

@@ -17,6 +17,8 @@ use std::collections::BTreeMap;
 /// How much to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Effort {
+    /// A second or two: one of many seeds.
+    Sweep,
     /// Seconds: a self-test, or a look before a commit.
     Quick,
     /// What is worth a minute or two.
@@ -29,6 +31,7 @@ impl Effort {
     /// As reports call it.
     pub fn name(self) -> &'static str {
         match self {
+            Self::Sweep => "sweep",
             Self::Quick => "quick",
             Self::Default => "default",
             Self::Full => "full",
@@ -38,10 +41,27 @@ impl Effort {
     /// What asks for it on the command line, behind a space.
     pub fn flag(self) -> &'static str {
         match self {
+            Self::Sweep => " --seeds 1",
             Self::Quick => " --quick",
             Self::Default => "",
             Self::Full => " --full",
         }
+    }
+
+    /// How many, in the order of the efforts.
+    pub fn of<T>(self, [sweep, quick, default, full]: [T; 4]) -> T {
+        match self {
+            Self::Sweep => sweep,
+            Self::Quick => quick,
+            Self::Default => default,
+            Self::Full => full,
+        }
+    }
+
+    /// The kinds for a check that costs much for each: all, and of a sweep those whose turn it is.
+    pub fn kinds(self, seed: u64) -> impl Iterator<Item = Kind> {
+        let is_next = move |i: u64| self != Self::Sweep || (i + seed).is_multiple_of(7);
+        (0..).zip(Kind::ALL).filter(move |&(i, _)| is_next(i)).map(|(_, kind)| kind)
     }
 }
 
@@ -85,14 +105,8 @@ pub fn cases(seed: u64, effort: Effort) -> impl Iterator<Item = Case> {
 
 /// The cases of one kind.
 pub fn of_kind(seed: u64, effort: Effort, kind: Kind) -> Vec<Case> {
-    let count = match (effort, kind.info().options.len()) {
-        (Effort::Quick, ..4) => 8,
-        (Effort::Quick, _) => 20,
-        (Effort::Default, ..4) => 48,
-        (Effort::Default, _) => 120,
-        (Effort::Full, ..4) => 240,
-        (Effort::Full, _) => 600,
-    };
+    let few_options = kind.info().options.len() < 4;
+    let count = effort.of(if few_options { [2, 8, 48, 240] } else { [4, 20, 120, 600] });
     let mut deal = Deal::new(seed, kind.name());
     (0..count).map(|i| one(&mut deal, seed, kind, i)).collect()
 }

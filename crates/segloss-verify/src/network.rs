@@ -1,6 +1,7 @@
 //! A whole net with its loss: one training step's value and gradient, and what they should be.
 
 use crate::case::{Case, Grid, Labels, generator};
+use crate::matrix::Effort;
 use crate::number::Number;
 use crate::number::big::Big;
 use crate::number::dual::Dual;
@@ -58,11 +59,11 @@ pub struct ParameterStep {
     pub gradient: Vec<f64>,
 }
 
-/// Nets with and without batch norm, with both ways up, under different losses.
+/// Nets with and without batch norm, with both ways up, under different losses; of a sweep one in turn.
 ///
 /// # Errors
 /// If the embedded images' classes cannot be read.
-pub fn tasks(seed: u64) -> Result<Vec<NetworkTask>, Error> {
+pub fn tasks(seed: u64, effort: Effort) -> Result<Vec<NetworkTask>, Error> {
     let classes = Dataset::load(&Default::default())?.classes;
     let weighted =
         WeightSpec { source: Source::PerSample, scheme: Scheme::InverseFrequency, ..WeightSpec::default() };
@@ -73,7 +74,13 @@ pub fn tasks(seed: u64) -> Result<Vec<NetworkTask>, Error> {
         // A row of weights for each image wants a region for each.
         let region = (kind == Kind::Dice).then_some(Region::Image);
         NetworkTask {
-            config: ModelConfig { width: 3, depth: 2, norm, up, ..ModelConfig::default() },
+            config: ModelConfig {
+                width: effort.of([2, 3, 3, 3]),
+                depth: effort.of([1, 2, 2, 2]),
+                norm,
+                up,
+                ..ModelConfig::default()
+            },
             seed,
             spec: LossSpec { kind, weights: weighted.clone(), region, ..LossSpec::default() },
             images: (0..pixels * SHAPE.3).map(|_| rng.random::<f64>() * 3.0 - 1.5).collect(),
@@ -88,7 +95,8 @@ pub fn tasks(seed: u64) -> Result<Vec<NetworkTask>, Error> {
         (Norm::Batch, Up::Nearest, Kind::Focal),
         (Norm::None, Up::Transposed, Kind::Dice),
     ];
-    Ok(nets.map(of).into())
+    let is_next = |i: u64| effort != Effort::Sweep || i == seed % nets.len() as u64;
+    Ok((0..).zip(nets).filter(|&(i, _)| is_next(i)).map(|(_, net)| of(net)).collect())
 }
 
 impl NetworkTask {

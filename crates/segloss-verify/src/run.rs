@@ -20,8 +20,8 @@ pub struct Options {
     pub effort: Effort,
     /// Where the golden numbers are.
     pub fixtures: PathBuf,
-    /// Only the checks that judge losses: what a planted defect needs.
-    pub losses_only: bool,
+    /// Only the checks that judge this: what a planted defect needs.
+    pub judges: Option<Judges>,
     /// Only this check.
     pub check: Option<String>,
     /// Exact answers that another run of the same seed and effort has worked out.
@@ -34,7 +34,7 @@ impl Default for Options {
             seed: 1,
             effort: Effort::Default,
             fixtures: default_root(),
-            losses_only: false,
+            judges: None,
             check: None,
             exact: None,
         }
@@ -141,15 +141,15 @@ pub fn run(
 }
 
 fn selected(options: &Options) -> Vec<Check> {
-    let quick = options.effort == Effort::Quick;
+    let whole = matches!(options.effort, Effort::Default | Effort::Full);
     let mut checks: Vec<Check> = ALL
         .into_iter()
-        .filter(|check| !options.losses_only || check.judges == Judges::Losses)
-        .filter(|check| !(quick && check.name == "training"))
+        .chain([TIGHTNESS])
+        // A quick look trains nothing, and sees too little to call a bound too wide.
+        .filter(|check| whole || ![TIGHTNESS.name, "training"].contains(&check.name))
+        .filter(|check| options.effort != Effort::Sweep || check.drawn)
+        .filter(|check| options.judges.is_none_or(|judges| check.judges == judges))
         .collect();
-    if !quick && !options.losses_only {
-        checks.push(TIGHTNESS);
-    }
     if let Some(name) = &options.check {
         checks.retain(|check| check.name == name);
     }

@@ -1,5 +1,6 @@
 //! The harness judges itself: which check kills which planted bug, and how small a mistake it still sees.
 
+use crate::checks::Judges;
 use crate::compare::relative_to_max;
 use crate::exact::ExactCases;
 use crate::matrix::Effort;
@@ -53,8 +54,13 @@ impl SelfTest {
         let exact = Arc::new(ExactCases::new(seed, Effort::Quick, None));
         let judge = |subject: &dyn Subject| {
             let exact = Some(exact.clone());
-            let options =
-                Options { seed, effort: Effort::Quick, losses_only: true, exact, ..Options::default() };
+            let options = Options {
+                seed,
+                effort: Effort::Quick,
+                judges: Some(Judges::Losses),
+                exact,
+                ..Options::default()
+            };
             run(subject, &options, |_| ())
         };
         let clean = judge(&Library)?;

@@ -22,6 +22,8 @@ pub struct Tally {
     pub spreads: BTreeMap<&'static str, Spread>,
     /// The cases that came nearest to their bounds, or went beyond, the worst first.
     pub hardest: Vec<Hardest>,
+    /// The case that came nearest to each bound, by the bound's name.
+    pub nearest: BTreeMap<&'static str, Hardest>,
     /// The kinds that were judged.
     pub kinds: BTreeSet<Kind>,
     /// The operations of the network that were judged.
@@ -55,8 +57,11 @@ pub struct Hardest {
 impl Hardest {
     /// How much of the bound is used; NaN counts as more than all of it.
     pub fn strain(&self) -> f64 {
-        let strain = self.difference / self.bound.bound;
-        if strain.is_nan() { f64::INFINITY } else { strain }
+        match self.difference / self.bound.bound {
+            _ if self.difference == 0.0 => 0.0,
+            strain if strain.is_nan() => f64::INFINITY,
+            strain => strain,
+        }
     }
 }
 
@@ -71,7 +76,9 @@ impl Tally {
     pub fn measure(&mut self, bound: &'static Tolerance, difference: f64, case: &str) {
         self.cases += 1;
         self.spreads.entry(bound.name).or_default().add(difference);
-        self.keep(Hardest { case: case.to_owned(), bound, difference });
+        let hard = Hardest { case: case.to_owned(), bound, difference };
+        self.come_near(&hard);
+        self.keep(hard);
         if !bound.holds(difference) {
             self.fail(format!("{case}: off by {difference:.3e}, bound {:.0e} ({})", bound.bound, bound.name));
         }
@@ -118,6 +125,7 @@ impl Tally {
             self.spreads.entry(name).or_default().join(spread);
         }
         other.hardest.into_iter().for_each(|hard| self.keep(hard));
+        other.nearest.values().for_each(|hard| self.come_near(hard));
         self.kinds.extend(other.kinds);
         self.operations.extend(other.operations);
         self.exhibits.extend(other.exhibits);
@@ -134,6 +142,14 @@ impl Tally {
             .iter()
             .filter_map(|bound| self.spreads.get(bound.name).map(|spread| (*bound, spread.worst)))
             .max_by(|a, b| strain(a.0, a.1).total_cmp(&strain(b.0, b.1)))
+    }
+
+    /// Notes the case if none came nearer to its bound before it.
+    fn come_near(&mut self, hard: &Hardest) {
+        let before = self.nearest.get(hard.bound.name);
+        if before.is_none_or(|before| hard.strain() > before.strain()) {
+            self.nearest.insert(hard.bound.name, hard.clone());
+        }
     }
 
     /// Keeps the hardest few; of equally hard ones those that came first. What must be exact and is, is not hard.

@@ -1,6 +1,7 @@
 //! Every defect of the zoo turns a quick run red, and the library without one leaves it green: a harness
 //! that cannot fail proves nothing.
 
+use segloss_verify::checks::Judges;
 use segloss_verify::exact::ExactCases;
 use segloss_verify::planted::{Defect, Planted};
 use segloss_verify::subject::{Library, Subject};
@@ -9,7 +10,8 @@ use std::sync::Arc;
 
 fn quick(subject: &dyn Subject, exact: &Arc<ExactCases>) -> Run {
     let exact = Some(exact.clone());
-    let options = Options { effort: Effort::Quick, losses_only: true, exact, ..Options::default() };
+    let options =
+        Options { effort: Effort::Quick, judges: Some(Judges::Losses), exact, ..Options::default() };
     run(subject, &options, |_| ()).expect("the fixtures are in the repository")
 }
 

@@ -14,6 +14,7 @@ pub(super) const CHECK: Check = Check {
     name: "class_prediction",
     claim: "S4 keeps a class's score where it is the first largest of its pixel, and 0 elsewhere",
     judges: Judges::Losses,
+    drawn: true,
     run,
 };
 

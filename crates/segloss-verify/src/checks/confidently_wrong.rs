@@ -12,6 +12,7 @@ pub(super) const CHECK: Check = Check {
     name: "confidently_wrong",
     claim: "a pixel that is sure of the wrong class pulls its own class up and the wrong one down, at |z| = 8 and at 40, unless the definition itself says otherwise",
     judges: Judges::Losses,
+    drawn: false,
     run,
 };
 

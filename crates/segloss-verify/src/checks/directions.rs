@@ -3,7 +3,7 @@
 use super::{Check, Context, Judges};
 use crate::case::{Grid, TargetForm, draw, generator};
 use crate::compare::relative_to;
-use crate::matrix::{self, Effort, LAYOUTS, spread};
+use crate::matrix::{self, LAYOUTS, spread};
 use crate::number::dual::Dual;
 use crate::subject::Precision;
 use crate::tally::Tally;
@@ -18,6 +18,7 @@ pub(super) const CHECK: Check = Check {
     name: "directions",
     claim: "on 256² pixels the value is the textbook's, and the gradient its derivative along 8 random directions, by dual numbers",
     judges: Judges::Losses,
+    drawn: true,
     run,
 };
 
@@ -25,13 +26,10 @@ const DIRECTIONS: usize = 8;
 const CLASSES: usize = 3;
 
 fn run(context: &Context<'_>) -> Result<Tally, Trouble> {
-    let (side, count) = match context.effort {
-        Effort::Quick => (48, 1),
-        Effort::Default => (256, 1),
-        Effort::Full => (256, 6),
-    };
+    let (side, count) = context.effort.of([(32, 1), (48, 1), (256, 1), (256, 6)]);
     let specs = |kind: Kind| matrix::specs(context.seed, "directions", kind, CLASSES, count);
-    let specs: Vec<(usize, LossSpec)> = Kind::ALL.into_iter().flat_map(specs).enumerate().collect();
+    let specs: Vec<(usize, LossSpec)> =
+        context.effort.kinds(context.seed).flat_map(specs).enumerate().collect();
     let tallies: Vec<Tally> = specs.into_par_iter().map(|(i, spec)| one(context, i, side, spec)).collect();
     let mut all = Tally::default();
     tallies.into_iter().for_each(|tally| all.join(tally));

@@ -12,6 +12,7 @@ pub(super) const CHECK: Check = Check {
     name: "document_breakdown",
     claim: "S1 gives NaN from σ + 0.5 − th = 1 upwards and ∞ or NaN from 0 downwards, as the document's formula does, and says how often",
     judges: Judges::Losses,
+    drawn: false,
     run,
 };
 

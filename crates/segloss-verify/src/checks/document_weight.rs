@@ -14,6 +14,7 @@ pub(super) const CHECK: Check = Check {
     name: "document_weight",
     claim: "S3's weight is exactly 1/C for every class of any one-hot target, so that S3 is cross-entropy / C",
     judges: Judges::Losses,
+    drawn: true,
     run,
 };
 

@@ -16,6 +16,7 @@ pub(super) const CHECK: Check = Check {
     name: "edges",
     claim: "a single pixel of one, two or three classes, |z| = 0, 1e-300, 80 or 1e4, tied or not, has the textbook's value and gradient",
     judges: Judges::Losses,
+    drawn: false,
     run,
 };
 

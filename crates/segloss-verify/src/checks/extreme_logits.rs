@@ -3,7 +3,7 @@
 use super::{Check, Context, Judges};
 use crate::case::{Case, Grid, Labels, TargetForm, draw};
 use crate::compare::{relative, relative_to, relative_to_max};
-use crate::matrix::{self, Effort, LAYOUTS};
+use crate::matrix::{self, LAYOUTS};
 use crate::subject::Precision;
 use crate::tally::Tally;
 use crate::textbook;
@@ -15,6 +15,7 @@ pub(super) const CHECK: Check = Check {
     name: "extreme_logits",
     claim: "|z| = 1e4 gives the closed form's value and gradient where there is one, and never NaN or infinity",
     judges: Judges::Losses,
+    drawn: true,
     run,
 };
 
@@ -200,7 +201,7 @@ fn of_probabilities(
 
 /// Whatever the options.
 fn finite(context: &Context<'_>, tally: &mut Tally) {
-    let count = if context.effort == Effort::Quick { 6 } else { 40 };
+    let count = context.effort.of([1, 6, 40, 200]);
     for kind in Kind::ALL {
         for (i, spec) in matrix::specs(context.seed, "extreme", kind, 3, count).into_iter().enumerate() {
             if matrix::has_term(&spec, |kind| kind == Kind::DocumentBinary) {

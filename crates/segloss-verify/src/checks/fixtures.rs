@@ -12,6 +12,7 @@ pub(super) const FILES: Check = Check {
     name: "fixture_files",
     claim: "every fixture is the file whose hash was recorded when it was made",
     judges: Judges::Run,
+    drawn: false,
     run: files,
 };
 
@@ -19,6 +20,7 @@ pub(super) const TENSORFLOW: Check = Check {
     name: "fixtures_tensorflow",
     claim: "values and gradients agree with TensorFlow's and Keras', S1's NaN and infinity included",
     judges: Judges::Losses,
+    drawn: false,
     run: |context| golden(context, FRAMEWORKS[0]),
 };
 
@@ -26,6 +28,7 @@ pub(super) const TORCH: Check = Check {
     name: "fixtures_torch",
     claim: "values and gradients agree with PyTorch's",
     judges: Judges::Losses,
+    drawn: false,
     run: |context| golden(context, FRAMEWORKS[1]),
 };
 
@@ -33,6 +36,7 @@ pub(super) const MONAI: Check = Check {
     name: "fixtures_monai",
     claim: "values and gradients agree with MONAI's and torchvision's",
     judges: Judges::Losses,
+    drawn: false,
     run: |context| golden(context, FRAMEWORKS[2]),
 };
 
@@ -40,6 +44,7 @@ pub(super) const OPTAX: Check = Check {
     name: "fixtures_optax",
     claim: "values and gradients agree with Optax'",
     judges: Judges::Losses,
+    drawn: false,
     run: |context| golden(context, FRAMEWORKS[3]),
 };
 
@@ -47,6 +52,7 @@ pub(super) const KERAS: Check = Check {
     name: "fixtures_keras",
     claim: "values and gradients agree with Keras' newer losses",
     judges: Judges::Losses,
+    drawn: false,
     run: |context| golden(context, FRAMEWORKS[4]),
 };
 
@@ -54,6 +60,7 @@ pub(super) const PAPERS: Check = Check {
     name: "fixtures_papers",
     claim: "values and gradients agree with the code that the papers' authors published",
     judges: Judges::Losses,
+    drawn: false,
     run: |context| golden(context, FRAMEWORKS[5]),
 };
 
@@ -61,6 +68,7 @@ pub(super) const KNOWN_WRONG: Check = Check {
     name: "fixtures_known_wrong",
     claim: "where a formula or call in use is known to be wrong, the subject does not follow it",
     judges: Judges::Losses,
+    drawn: false,
     run: known_wrong,
 };
 

@@ -3,7 +3,7 @@
 use super::{Check, Context, Judges};
 use crate::case::{Case, Grid, Labels, TargetForm, draw};
 use crate::compare::{bitwise, relative, relative_to_max};
-use crate::matrix::{self, Effort, IGNORED, has_term, spread};
+use crate::matrix::{self, IGNORED, has_term, spread};
 use crate::subject::Precision;
 use crate::tally::Tally;
 use crate::tolerance::{EXACT, LAW_F64};
@@ -14,6 +14,7 @@ pub(super) const CHECK: Check = Check {
     name: "ignored",
     claim: "ignoring pixels is removing them, whatever their logits hold: NaN and ±∞ too; their gradient is 0",
     judges: Judges::Losses,
+    drawn: true,
     run,
 };
 
@@ -24,7 +25,7 @@ const PIXELS: usize = 10;
 fn run(context: &Context<'_>) -> Result<Tally, Trouble> {
     let mut tally = Tally::default();
     for kind in Kind::ALL {
-        let count = if context.effort == Effort::Quick { 10 } else { 60 };
+        let count = context.effort.of([2, 10, 60, 300]);
         for (i, spec) in matrix::specs(context.seed, "ignored", kind, 3, count).into_iter().enumerate() {
             one(context, &mut tally, &format!("{}/{i}", kind.name()), by_what_counts(spec));
         }

@@ -13,6 +13,7 @@ pub(super) const CHECK: Check = Check {
     name: "layouts",
     claim: "transposing the input transposes the gradient and leaves value, denominator and weights alone",
     judges: Judges::Losses,
+    drawn: true,
     run,
 };
 

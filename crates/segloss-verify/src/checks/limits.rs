@@ -19,6 +19,7 @@ pub(super) const CHECK: Check = Check {
     name: "limits",
     claim: "where one loss is another by definition (γ = 0, α = β, equal weights, a map of whole numbers, …) it gives the other's value and gradient",
     judges: Judges::Losses,
+    drawn: true,
     run,
 };
 

@@ -59,11 +59,15 @@ pub struct Context<'a> {
 /// What a check judges: decides whether a planted defect can turn it red.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Judges {
-    /// The subject.
+    /// The subject's losses.
     Losses,
-    /// The network's operations and training, which no defect of a loss is planted into.
-    Network,
-    /// The run itself.
+    /// Its operations.
+    Operations,
+    /// Its whole nets.
+    Networks,
+    /// Its training.
+    Training,
+    /// Nothing of the subject's: the judges, their files and the run itself.
     Run,
 }
 
@@ -76,6 +80,8 @@ pub struct Check {
     pub claim: &'static str,
     /// What it judges.
     pub judges: Judges,
+    /// Whether it draws what it looks at, so that another seed shows more.
+    pub drawn: bool,
     /// Does it.
     pub run: fn(&Context<'_>) -> Result<Tally, Trouble>,
 }

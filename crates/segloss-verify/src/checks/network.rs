@@ -13,7 +13,8 @@ use rayon::prelude::*;
 pub(super) const CHECK: Check = Check {
     name: "network",
     claim: "through a whole U-Net and its loss, the tape's gradient is the definition's, by dual numbers: no step crosses a kink",
-    judges: Judges::Network,
+    judges: Judges::Networks,
+    drawn: true,
     run,
 };
 
@@ -21,7 +22,7 @@ const DIRECTIONS: usize = 8;
 
 fn run(context: &Context<'_>) -> Result<Tally, Trouble> {
     let mut tally = Tally::default();
-    let tasks = tasks(context.seed).map_err(|error| error.to_string());
+    let tasks = tasks(context.seed, context.effort).map_err(|error| error.to_string());
     let Some(tasks) = tally.accept(tasks, "embedded images") else { return Ok(tally) };
     let mut steps = Vec::new();
     for task in &tasks {

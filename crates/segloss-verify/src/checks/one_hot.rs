@@ -13,6 +13,7 @@ pub(super) const CHECK: Check = Check {
     name: "one_hot",
     claim: "index targets and the same targets written as one-hot give the same result",
     judges: Judges::Losses,
+    drawn: true,
     run,
 };
 

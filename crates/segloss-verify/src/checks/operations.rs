@@ -12,7 +12,8 @@ use rayon::prelude::*;
 pub(super) const CHECK: Check = Check {
     name: "operations",
     claim: "convolution, pooling, up-sampling, batch norm, ReLU, layouts and concatenation are their definitions, with their derivatives, at ties and kinks, too",
-    judges: Judges::Network,
+    judges: Judges::Operations,
+    drawn: true,
     run,
 };
 

@@ -3,10 +3,8 @@
 use super::gradients::{are_unsure, differentiate};
 use super::{Check, Context, Judges};
 use crate::compare::{relative_to, relative_to_max};
+use crate::exact::Exact;
 use crate::finite_difference::{Derivative, ridders};
-use crate::matrix::{self, Effort};
-use crate::number::Number;
-use crate::number::big::Big;
 use crate::operation;
 use crate::tally::Tally;
 use crate::textbook;
@@ -18,34 +16,32 @@ pub(super) const CHECK: Check = Check {
     name: "oracles",
     claim: "the textbook in 320 bits, in f64, as dual numbers and by finite differences is one and the same function",
     judges: Judges::Run,
+    drawn: true,
     run,
 };
 
 fn run(context: &Context<'_>) -> Result<Tally, Trouble> {
-    // They do not depend on the subject: a few cases of each kind do.
-    let cases: Vec<_> = matrix::cases(context.seed, Effort::Quick).collect();
-    let tallies: Vec<Tally> = cases
+    let differences = context.exact.differences(differentiate);
+    let tallies: Vec<Tally> = context
+        .exact
+        .get()
         .par_iter()
-        .map(|case| {
+        .zip(differences)
+        .map(|(Exact { case, answer, gradient, .. }, (_, derivatives))| {
             let mut tally = Tally::default();
             tally.kinds.insert(case.spec.kind);
-            let by_f64 = textbook::evaluate::<f64>(case);
-            let by_big = textbook::evaluate::<Big>(case);
+            let by_f64 = textbook::answer_and_gradient::<f64>(case);
             // A loss may be a difference: what it was made of is what its rounding is relative to.
-            let scale = by_big.magnitude.to_f64();
-            let off = relative_to(by_f64.value, by_big.value.to_f64(), scale);
+            let off = relative_to(by_f64.0.value.value, answer.value, answer.magnitude);
             tally.measure(&ORACLE_F64, off, &format!("{} value in f64", case.name));
-
-            let derivatives = differentiate(case);
-            if are_unsure(&derivatives) {
+            if are_unsure(derivatives) {
                 // The slope is next to nothing beside the value: f64 has lost it, by whichever way.
                 return tally;
             }
-            let exact: Vec<f64> = textbook::gradient::<Big>(case).iter().map(Big::to_f64).collect();
-            let duals = relative_to_max(&textbook::gradient::<f64>(case), &exact);
+            let duals = relative_to_max(&by_f64.1, gradient);
             tally.measure(&ORACLE_F64, duals, &format!("{} duals of f64", case.name));
             let differences: Vec<f64> = derivatives.iter().map(|found| found.value).collect();
-            let differences = relative_to_max(&differences, &exact);
+            let differences = relative_to_max(&differences, gradient);
             tally.measure(&GRADIENT_F64, differences, &format!("{} finite differences", case.name));
             tally
         })

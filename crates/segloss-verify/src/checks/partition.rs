@@ -3,7 +3,7 @@
 use super::{Check, Context, Judges, scale};
 use crate::case::{Case, Grid, draw};
 use crate::compare::{bitwise, relative_to, relative_to_max};
-use crate::matrix::{self, Effort, spread};
+use crate::matrix::{self, spread};
 use crate::subject::Precision;
 use crate::tally::Tally;
 use crate::tolerance::{EXACT, LAW_F64};
@@ -15,6 +15,7 @@ pub(super) const CHECK: Check = Check {
     name: "partition",
     claim: "a batch computed in parts has the value and gradient of the whole; bit for bit the gradient of a sum over pixels",
     judges: Judges::Losses,
+    drawn: true,
     run,
 };
 
@@ -24,7 +25,7 @@ const CUTS: [&[Range<usize>]; 3] = [&[0..3, 3..4], &[0..1, 1..4], &[0..1, 1..2, 
 fn run(context: &Context<'_>) -> Result<Tally, Trouble> {
     let mut tally = Tally::default();
     for kind in Kind::ALL {
-        let count = if context.effort == Effort::Quick { 12 } else { 70 };
+        let count = context.effort.of([2, 12, 70, 350]);
         for (i, spec) in matrix::specs(context.seed, "partition", kind, 3, count).into_iter().enumerate() {
             let forms = matrix::forms(&spec);
             let (form, spread) = (forms[i % forms.len()], spread(&spec));

@@ -15,6 +15,7 @@ pub(super) const CHECK: Check = Check {
     name: "symmetry",
     claim: "reordering pixels or classes reorders the gradient; a constant added to a pixel's logits changes no softmax loss",
     judges: Judges::Losses,
+    drawn: true,
     run,
 };
 

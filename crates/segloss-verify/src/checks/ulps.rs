@@ -19,24 +19,33 @@ pub(super) const CHECK: Check = Check {
     name: "ulps",
     claim: "each pixel's loss and each entry of the gradient is right to a few units in the last place, |z| ≤ 80, sure pixels included",
     judges: Judges::Losses,
+    drawn: true,
     run,
 };
 
 /// Logits at which something saturates, cancels or vanishes.
 const EDGES: [f64; 15] =
     [0.0, 1e-38, 1e-30, 1e-7, 1e-3, 0.1, 0.5, 1.0, 2.0, 5.0, 10.0, 17.0, 37.0, 60.0, 80.0];
-const DRAWN: usize = 90;
+
+/// The edges do not depend on the seed: a sweep leaves them to others.
+fn edges(context: &Context<'_>) -> &'static [f64] {
+    context.effort.of([&[], &EDGES, &EDGES, &EDGES])
+}
+
+fn drawn(context: &Context<'_>) -> usize {
+    context.effort.of([12, 90, 90, 900])
+}
 
 fn run(context: &Context<'_>) -> Result<Tally, Trouble> {
     let mut tally = Tally::default();
     for precision in Precision::ALL {
         for (spec, bound) in sigmoid_kinds() {
-            let case = binary(context.seed, spec);
+            let case = binary(context, spec);
             hold(context, &mut tally, &case, &case, precision, bound);
         }
         for (spec, bound) in softmax_kinds() {
             for classes in [2, 5] {
-                let case = categorical(context.seed, spec.clone(), classes);
+                let case = categorical(context, spec.clone(), classes);
                 hold(context, &mut tally, &case, &differences(&case, precision), precision, bound);
             }
         }
@@ -74,10 +83,11 @@ fn softmax_kinds() -> Vec<(LossSpec, &'static Tolerance)> {
 }
 
 /// One channel; every logit as a positive and as a negative.
-fn binary(seed: u64, spec: LossSpec) -> Case {
-    let mut rng = generator(seed, "ulps of sigmoids");
-    let drawn = (0..DRAWN).map(|_| f64::from((rng.random::<f64>() * 160.0 - 80.0) as f32));
-    let z: Vec<f64> = EDGES.iter().flat_map(|&z| [z, -z]).chain(drawn).map(|z| f64::from(z as f32)).collect();
+fn binary(context: &Context<'_>, spec: LossSpec) -> Case {
+    let mut rng = generator(context.seed, "ulps of sigmoids");
+    let drawn = (0..drawn(context)).map(|_| f64::from((rng.random::<f64>() * 160.0 - 80.0) as f32));
+    let z: Vec<f64> =
+        edges(context).iter().flat_map(|&z| [z, -z]).chain(drawn).map(|z| f64::from(z as f32)).collect();
     let labels = (0..2 * z.len()).map(|i| (i % 2) as i64).collect();
     let logits: Vec<f64> = z.iter().flat_map(|&z| [z, z]).collect();
     let grid = Grid::new(1, 1, &[logits.len()]);
@@ -85,11 +95,12 @@ fn binary(seed: u64, spec: LossSpec) -> Case {
 }
 
 /// Pixels whose classes are far apart, near, or tied; the label is each class in turn.
-fn categorical(seed: u64, spec: LossSpec, classes: usize) -> Case {
-    let mut rng = generator(seed, "ulps of softmaxes");
+fn categorical(context: &Context<'_>, spec: LossSpec, classes: usize) -> Case {
+    let edges = edges(context);
+    let mut rng = generator(context.seed, "ulps of softmaxes");
     let mut logits = Vec::new();
-    for i in 0..EDGES.len() + DRAWN {
-        let spread = EDGES.get(i).copied().unwrap_or(160.0 * rng.random::<f64>());
+    for i in 0..edges.len() + drawn(context) {
+        let spread = edges.get(i).copied().unwrap_or(160.0 * rng.random::<f64>());
         let first = rng.random::<f64>() * (80.0 - spread / 2.0);
         for c in 0..classes {
             // The first two classes are `spread` apart, the others anywhere below.

@@ -14,6 +14,7 @@ pub(super) const F64: Check = Check {
     name: "values_f64",
     claim: "value, numerator, denominator, weights and loss map are the textbook's, in f64",
     judges: Judges::Losses,
+    drawn: true,
     run: f64_,
 };
 
@@ -21,6 +22,7 @@ pub(super) const F32: Check = Check {
     name: "values_f32",
     claim: "f32 gives the textbook's value and the f64 gradient to f32's precision",
     judges: Judges::Losses,
+    drawn: true,
     run: f32_,
 };
 

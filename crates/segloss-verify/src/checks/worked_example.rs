@@ -11,6 +11,7 @@ pub(super) const CHECK: Check = Check {
     name: "worked_example",
     claim: "the document's example gives TensorFlow's weight, map, mean and gradient (S3) and its class-1 prediction (S4)",
     judges: Judges::Losses,
+    drawn: false,
     run,
 };
 

@@ -1,6 +1,7 @@
 //! The page to read.
 
 use super::{Report, Training};
+use crate::sweep::Sweep;
 use std::fmt::Write;
 
 pub(super) fn page(report: &Report) -> String {
@@ -124,6 +125,39 @@ fn write_training(page: &mut String, training: &Training) -> std::fmt::Result {
         page,
         "![image, truth, plain, weighted](training_images.png)\n\nAn image that was not trained on, its truth, and what the first seed's nets make of it: plain, weighted.\n\n![training loss](training_loss.svg)\n\n![scores by class](training_classes.svg)"
     )
+}
+
+/// Many seeds.
+pub(super) fn sweep(found: &Sweep) -> String {
+    let mut page = String::new();
+    // Writing to a string cannot fail.
+    _ = write_sweep(&mut page, found);
+    page
+}
+
+fn write_sweep(page: &mut String, found: &Sweep) -> std::fmt::Result {
+    let last = (found.first + found.seeds).saturating_sub(1);
+    let (seeds, comparisons, alarms) = (found.seeds, found.comparisons, found.alarms.len());
+    writeln!(page, "# Many seeds, a little of each\n")?;
+    writeln!(
+        page,
+        "**{seeds} seeds, {comparisons} comparisons, {alarms} alarms.** Seeds {} to {last}.",
+        found.first
+    )?;
+    writeln!(page, "Made by `cargo xtask verify --seed {} --seeds {seeds}`.\n", found.first)?;
+    for (seed, check, what) in &found.alarms {
+        writeln!(page, "- seed {seed}, `{check}`: {}", cell(what))?;
+    }
+    writeln!(page, "| bound | allows | the nearest any seed came | again |\n|---|---:|---|---|")?;
+    for (bound, near) in &found.nearest {
+        let (off, allowed, seed, check) = (near.difference, near.bound, near.seed, near.check);
+        writeln!(
+            page,
+            "| `{bound}` | {allowed:.0e} | {off:.1e}, {} | `cargo xtask verify --seeds 1 --seed {seed} --check {check}` |",
+            cell(&near.case)
+        )?;
+    }
+    Ok(())
 }
 
 /// A pipe would end a table's cell, a line break its row.

@@ -10,6 +10,7 @@ use crate::case::{Case, Labels};
 use crate::matrix;
 use crate::run::Run;
 use crate::self_test::SelfTest;
+use crate::sweep::Sweep;
 use crate::tally::{Exhibit, Hardest};
 use crate::tolerance;
 use crate::trouble::Trouble;
@@ -307,12 +308,7 @@ impl Report {
     /// # Errors
     /// [`Trouble::Report`] or [`Trouble::File`].
     pub fn write(&self, folder: &Path) -> Result<PathBuf, Trouble> {
-        std::fs::create_dir_all(folder).map_err(Trouble::file(folder))?;
-        for (name, contents) in self.files()? {
-            let path = folder.join(name);
-            segloss_unet::files::write_atomic(&path, &contents)
-                .map_err(|error| Trouble::file(path)(std::io::Error::other(error)))?;
-        }
+        write_all(folder, self.files()?)?;
         Ok(folder.join("report.md"))
     }
 }
@@ -322,15 +318,38 @@ impl Report {
 /// # Errors
 /// [`Trouble::Report`] or [`Trouble::File`].
 pub fn write_self_test(found: &SelfTest, folder: &Path) -> Result<PathBuf, Trouble> {
-    let failed = |error: serde_json::Error| Trouble::Report { part: "kill matrix", what: error.to_string() };
-    let json = serde_json::to_string_pretty(found).map_err(failed)?;
+    beside(folder, "self_test", found, found.markdown())
+}
+
+/// Writes what came of many seeds beside the report. Returns the page to read.
+///
+/// # Errors
+/// [`Trouble::Report`] or [`Trouble::File`].
+pub fn write_sweep(found: &Sweep, folder: &Path) -> Result<PathBuf, Trouble> {
+    beside(folder, "seeds", found, markdown::sweep(found))
+}
+
+fn beside(folder: &Path, part: &'static str, of: &impl Serialize, page: String) -> Result<PathBuf, Trouble> {
+    let failed = |error: serde_json::Error| Trouble::Report { part, what: error.to_string() };
+    let json = serde_json::to_string_pretty(of).map_err(failed)?;
+    write_all(folder, [(format!("{part}.json"), (json + "\n").into_bytes())])?;
+    let name = format!("{part}.md");
+    write_all(folder, [(name.clone(), page.into_bytes())])?;
+    Ok(folder.join(name))
+}
+
+/// Each file whole, or not at all.
+fn write_all<N: AsRef<Path>>(
+    folder: &Path,
+    files: impl IntoIterator<Item = (N, Vec<u8>)>,
+) -> Result<(), Trouble> {
     std::fs::create_dir_all(folder).map_err(Trouble::file(folder))?;
-    for (name, contents) in [("self_test.json", json + "\n"), ("self_test.md", found.markdown())] {
+    for (name, contents) in files {
         let path = folder.join(name);
-        segloss_unet::files::write_atomic(&path, contents.as_bytes())
+        segloss_unet::files::write_atomic(&path, &contents)
             .map_err(|error| Trouble::file(path)(std::io::Error::other(error)))?;
     }
-    Ok(folder.join("self_test.md"))
+    Ok(())
 }
 
 /// Hard cases that are written out.
