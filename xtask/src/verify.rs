@@ -116,13 +116,16 @@ fn tell(page: &Path) {
 fn self_test(seed: u64, folder: &Path) -> Result<bool, Trouble> {
     let found = SelfTest::run(seed, |bug| {
         let mark = if bug.killed_by.is_empty() { "✗ survives" } else { "✓ killed by" };
-        print(&format!("{:<24} {:<60} {mark} {}", bug.bug, bug.stands_for, bug.killed_by.join(" ")));
+        print(&format!("{:<34} {:<70} {mark} {}", bug.bug, bug.stands_for, bug.killed_by.join(" ")));
     })?;
     for (kind, error) in &found.sensitivity {
         print(&format!("smallest error of scale seen in {kind:<22} {error:.0e}"));
     }
     for name in &found.false_alarms {
-        print(&format!("✗ {name} fails without any defect"));
+        print(&format!("✗ {name} fails without any bug"));
+    }
+    for name in found.dispensable() {
+        print(&format!("✗ {name} is the only killer of no bug"));
     }
     let page = report::write_self_test(&found, folder)?;
     tell(&page);

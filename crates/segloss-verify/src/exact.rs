@@ -6,6 +6,7 @@ use crate::finite_difference::Derivative;
 use crate::matrix::{self, Effort};
 use crate::number::Number;
 use crate::number::big::Big;
+use crate::subject::Subject;
 use crate::textbook::{self, Answer};
 use rayon::prelude::*;
 use std::collections::HashMap;
@@ -31,6 +32,9 @@ pub struct ExactCases {
     effort: Effort,
     /// The name of the only case that is wanted.
     only: Option<String>,
+    /// How the textbook misreads a case, and a gradient, where a planted bug has it so.
+    misreading: Option<fn(&mut Case)>,
+    false_rule: Option<fn(&Case, &mut [f64])>,
     cases: OnceLock<Vec<Exact>>,
     differences: OnceLock<Vec<(Case, Vec<Derivative>)>>,
     /// Cases that are not of the matrix, by name.
@@ -41,19 +45,34 @@ impl ExactCases {
     /// Of a seed; of all its cases, or of the one with this name.
     pub fn new(seed: u64, effort: Effort, only: Option<String>) -> Self {
         let (cases, differences) = (OnceLock::new(), OnceLock::new());
-        Self { seed, effort, only, cases, differences, others: Mutex::default() }
+        let (misreading, false_rule) = (None, None);
+        Self { seed, effort, only, misreading, false_rule, cases, differences, others: Mutex::default() }
+    }
+
+    /// For a subject that the textbook may share a misreading with.
+    pub fn shared_with(self, subject: &dyn Subject) -> Self {
+        Self { misreading: subject.misreading(), false_rule: subject.false_rule(), ..self }
+    }
+
+    /// The case as the textbook reads it: as it stands, unless a planted bug has it otherwise.
+    pub fn read(&self, case: &Case) -> Case {
+        let mut case = case.clone();
+        if let Some(misread) = self.misreading {
+            misread(&mut case);
+        }
+        case
     }
 
     /// The cases of the matrix, in its order.
     pub fn get(&self) -> &[Exact] {
-        self.cases.get_or_init(|| self.matrix().into_par_iter().map(exact).collect())
+        self.cases.get_or_init(|| self.matrix().into_par_iter().map(|case| self.exact(case)).collect())
     }
 
     /// The same cases with their finite differences.
     pub fn differences(&self, of: impl Fn(&Case) -> Vec<Derivative> + Sync) -> &[(Case, Vec<Derivative>)] {
         self.differences.get_or_init(|| {
             let with = |case: Case| {
-                let derivatives = of(&case);
+                let derivatives = of(&self.read(&case));
                 (case, derivatives)
             };
             self.matrix().into_par_iter().map(with).collect()
@@ -68,7 +87,7 @@ impl ExactCases {
         if let Some(exact) = known(&lock()) {
             return exact;
         }
-        let exact = Arc::new(exact(case.clone()));
+        let exact = Arc::new(self.exact(case.clone()));
         lock().entry(case.name.clone()).or_insert(exact).clone()
     }
 
@@ -76,13 +95,18 @@ impl ExactCases {
         let wanted = |case: &Case| self.only.as_ref().is_none_or(|only| *only == case.name);
         matrix::cases(self.seed, self.effort).filter(wanted).collect()
     }
-}
 
-fn exact(case: Case) -> Exact {
-    let (answer, gradient) = textbook::answer_and_gradient::<Big>(&case);
-    let map = answer.map.as_deref().unwrap_or_default();
-    let narrow =
-        (map.iter().map(|entry| entry.value.to_f32()).collect(), gradient.iter().map(Big::to_f32).collect());
-    let gradient = gradient.iter().map(Big::to_f64).collect();
-    Exact { answer: answer.rounded(), gradient, narrow, case }
+    fn exact(&self, case: Case) -> Exact {
+        let (answer, gradient) = textbook::answer_and_gradient::<Big>(&self.read(&case));
+        let map = answer.map.as_deref().unwrap_or_default();
+        let narrow = (
+            map.iter().map(|entry| entry.value.to_f32()).collect(),
+            gradient.iter().map(Big::to_f32).collect(),
+        );
+        let mut gradient: Vec<f64> = gradient.iter().map(Big::to_f64).collect();
+        if let Some(rule) = self.false_rule {
+            rule(&case, &mut gradient);
+        }
+        Exact { answer: answer.rounded(), gradient, narrow, case }
+    }
 }

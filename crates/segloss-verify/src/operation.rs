@@ -290,6 +290,18 @@ impl Task {
         y.iter().zip(&self.cotangent).map(|(y, r)| y * r).sum()
     }
 
+    /// What the rounding of the output is relative to: Σ|terms| of sums of products, else the largest entry.
+    pub fn output_scale(&self, output: &[f64]) -> f64 {
+        let sizes = match self.operation {
+            Operation::Conv2d | Operation::ConvTranspose2d | Operation::UpsampleConv2d => {
+                let absolute = |operand: &Vec<f64>| operand.iter().map(|x| x.abs()).collect();
+                self.by_definition::<f64>(&self.operands.iter().map(absolute).collect::<Vec<_>>()).0
+            }
+            _ => output.iter().map(|y| y.abs()).collect(),
+        };
+        crate::compare::largest(sizes)
+    }
+
     /// What the rounding of the image's gradient is relative to: its largest entry, unless terms cancel. Behind
     /// batch norm γ/σ·(r − mean of r − x̂·mean of r·x̂) nearly vanishes where pixels are few.
     pub fn scale(&self, gradient: &[f64]) -> f64 {

@@ -109,7 +109,10 @@ pub fn run(
             known: ALL.map(|check| check.name).join(", "),
         });
     }
-    let fresh = || Arc::new(ExactCases::new(options.seed, options.effort, subject.only().map(str::to_owned)));
+    let fresh = || {
+        let only = subject.only().map(str::to_owned);
+        Arc::new(ExactCases::new(options.seed, options.effort, only).shared_with(subject))
+    };
     let exact = options.exact.clone().unwrap_or_else(fresh);
     let mut results: Vec<CheckResult> = Vec::new();
     for check in selected(options) {

@@ -10,8 +10,8 @@ use dfdx_conv::{
 };
 use ndarray::{ArrayView, IxDyn};
 use segloss::{Element, Error, Input, Layout, Loss, Problem, Target, Warning};
-use segloss_unet::UNet;
 use segloss_unet::objective::Objective;
+use segloss_unet::{Config, UNet};
 use std::ops::Range;
 
 /// The element type to compute in.
@@ -118,6 +118,21 @@ pub trait Subject: Sync {
     /// # Errors
     /// The subject's own words for refusing.
     fn step(&self, task: &NetworkTask) -> Result<Step, String>;
+
+    /// A training's configuration as it reaches the trainer.
+    fn configure(&self, config: Config) -> Config {
+        config
+    }
+
+    /// How it and the textbook misread every case alike: of planted bugs only.
+    fn misreading(&self) -> Option<fn(&mut Case)> {
+        None
+    }
+
+    /// What it and the textbook both take for the gradient: of planted bugs only.
+    fn false_rule(&self) -> Option<fn(&Case, &mut [f64])> {
+        None
+    }
 }
 
 /// A subject that is asked about one case only, so that a replay prints that case and nothing else.
@@ -161,6 +176,18 @@ impl Subject for Only<'_> {
 
     fn step(&self, task: &NetworkTask) -> Result<Step, String> {
         self.subject.step(task)
+    }
+
+    fn configure(&self, config: Config) -> Config {
+        self.subject.configure(config)
+    }
+
+    fn misreading(&self) -> Option<fn(&mut Case)> {
+        self.subject.misreading()
+    }
+
+    fn false_rule(&self) -> Option<fn(&Case, &mut [f64])> {
+        self.subject.false_rule()
     }
 }
 

@@ -168,6 +168,8 @@ struct Group {
     pixels: Vec<f64>,
     /// Pixels of the class / valid pixels.
     overall: Vec<f64>,
+    /// The other pixels / valid pixels: from the counts, as 1 − 399/400 would have lost two digits.
+    others: Vec<f64>,
     /// Pixels of the class / valid pixels of the images that contain it.
     where_present: Vec<f64>,
 }
@@ -176,7 +178,8 @@ impl Group {
     fn new(valid: f64, pixels: Vec<f64>, present_in: Vec<f64>) -> Self {
         let overall = pixels.iter().map(|&pixels| share(pixels, valid)).collect();
         let where_present = pixels.iter().zip(&present_in).map(|(&pixels, &of)| share(pixels, of)).collect();
-        Self { valid, pixels, overall, where_present }
+        let others = pixels.iter().map(|&pixels| share(valid - pixels, valid)).collect();
+        Self { valid, pixels, overall, others, where_present }
     }
 }
 
@@ -184,7 +187,8 @@ impl Group {
     /// What a prior leads to expect of so many pixels: one of each class at least, as in the prior itself.
     fn expected(valid: f64, prior: &[f64]) -> Self {
         let pixels = prior.iter().map(|f| (f * valid).max(1.0)).collect();
-        Self { valid, pixels, overall: prior.to_vec(), where_present: prior.to_vec() }
+        let others = prior.iter().map(|f| 1.0 - f).collect();
+        Self { valid, pixels, overall: prior.to_vec(), others, where_present: prior.to_vec() }
     }
 }
 
@@ -219,7 +223,7 @@ fn raw(scheme: Scheme, group: &Group) -> Vec<f64> {
     let classes = group.overall.len() as f64;
     let each = |weight: &dyn Fn(f64) -> f64| group.overall.iter().map(|&f| weight(f)).collect();
     match scheme {
-        Scheme::Complement => each(&|f| 1.0 - f),
+        Scheme::Complement => group.others.clone(),
         Scheme::InverseFrequency => each(&|f| 1.0 / (classes * f)),
         Scheme::InverseSqrt => each(&|f| 1.0 / (classes * f).sqrt()),
         Scheme::Power(gamma) => each(&|f| (classes * f).powf(-gamma)),

@@ -52,7 +52,7 @@ fn one(context: &Context<'_>, i: usize, side: usize, spec: LossSpec) -> Tally {
         case.logits.iter().map(|_| std::array::from_fn(|_| rate())).collect();
     let moving = |(&z, rates): (&f64, &[f64; DIRECTIONS])| Dual::moving(z, *rates);
     let logits: Vec<Dual<f64>> = case.logits.iter().zip(&directions).map(moving).collect();
-    let want = Textbook::of(&case).at(&logits);
+    let want = Textbook::of(&context.exact.read(&case)).at(&logits);
     let value = relative_to(found.value, want.value.value, want.magnitude.value);
     tally.measure(&LARGE_F64, value, &format!("{name} value"));
     for d in 0..DIRECTIONS {

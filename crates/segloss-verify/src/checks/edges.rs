@@ -88,6 +88,10 @@ fn one(
         target: Labels::Indices(vec![label as i64]),
         weight_map: None,
     };
+    if let Some(narrow) = tally.evaluate(context.subject, &case, Precision::F32) {
+        let finite = narrow.value.is_finite() && narrow.gradient.iter().all(|g| g.is_finite());
+        tally.require(finite, &case.name, || format!("in f32: {} and {:?}", narrow.value, narrow.gradient));
+    }
     let want = context.exact.of(&case);
     let Some(found) = tally.evaluate(context.subject, &case, Precision::F64) else { return };
     let value = relative_to(found.value, want.answer.value, want.answer.magnitude);

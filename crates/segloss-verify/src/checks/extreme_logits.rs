@@ -194,7 +194,7 @@ fn of_probabilities(
     let mut near = far.clone();
     near.logits.iter_mut().for_each(|z| *z = z.clamp(-300.0, 300.0));
     let Some(there) = tally.evaluate(context.subject, &near, Precision::F64) else { return };
-    let want = textbook::evaluate::<f64>(&near);
+    let want = textbook::evaluate::<f64>(&context.exact.read(&near));
     tally.measure(&EXTREME, relative_to(there.value, want.value, want.magnitude), &near.name);
     hold(context, tally, &far, want.value, Some(&there.gradient), layout);
 }
@@ -207,12 +207,16 @@ fn finite(context: &Context<'_>, tally: &mut Tally) {
             if matrix::has_term(&spec, |kind| kind == Kind::DocumentBinary) {
                 continue;
             }
-            let name = format!("{}/{i} at 1e4", kind.name());
-            let case = draw(context.seed, &name, spec, Grid::new(2, 3, &[5]), TargetForm::Indices, FAR);
-            for precision in Precision::ALL {
-                let Some(found) = tally.evaluate(context.subject, &case, precision) else { continue };
-                let finite = found.value.is_finite() && found.gradient.iter().all(|g| g.is_finite());
-                tally.require(finite, &name, || format!("{} and {:?}", found.value, found.gradient));
+            // Beyond f32's exponentials, beyond f64's, and far beyond both.
+            for far in [60.0, 400.0, FAR] {
+                let name = format!("{}/{i} at {far}", kind.name());
+                let grid = Grid::new(2, 3, &[5]);
+                let case = draw(context.seed, &name, spec.clone(), grid, TargetForm::Indices, far);
+                for precision in Precision::ALL {
+                    let Some(found) = tally.evaluate(context.subject, &case, precision) else { continue };
+                    let finite = found.value.is_finite() && found.gradient.iter().all(|g| g.is_finite());
+                    tally.require(finite, &name, || format!("{} and {:?}", found.value, found.gradient));
+                }
             }
         }
     }

@@ -5,7 +5,7 @@ use crate::compare::{relative, relative_to, relative_to_max};
 use crate::matrix;
 use crate::subject::Precision;
 use crate::tally::Tally;
-use crate::tolerance::LAW_F64;
+use crate::tolerance::EXACT;
 use crate::trouble::Trouble;
 use segloss::Layout;
 
@@ -30,9 +30,9 @@ fn run(context: &Context<'_>) -> Result<Tally, Trouble> {
         };
         let back = case.grid.relaid(&there.gradient, last, first);
         let scale = scale(&case, here.value);
-        tally.measure(&LAW_F64, relative_to(there.value, here.value, scale), &case.name);
-        tally.measure(&LAW_F64, relative_to_max(&back, &here.gradient), &case.name);
-        tally.measure(&LAW_F64, relative(there.denominator, here.denominator), &case.name);
+        tally.measure(&EXACT, relative_to(there.value, here.value, scale), &case.name);
+        tally.measure(&EXACT, relative_to_max(&back, &here.gradient), &case.name);
+        tally.measure(&EXACT, relative(there.denominator, here.denominator), &case.name);
         tally.require(there.weights == here.weights, &case.name, || {
             format!("weights are {:?} and {:?}", there.weights, here.weights)
         });

@@ -6,7 +6,7 @@ use crate::compare::{relative_to, relative_to_max};
 use crate::matrix;
 use crate::subject::Precision;
 use crate::tally::Tally;
-use crate::tolerance::LAW_F64;
+use crate::tolerance::EXACT;
 use crate::trouble::Trouble;
 
 pub(super) const CHECK: Check = Check {
@@ -32,8 +32,8 @@ fn run(context: &Context<'_>) -> Result<Tally, Trouble> {
         let Some(indices) = tally.evaluate(context.subject, &case, Precision::F64) else { continue };
         let Some(one_hot) = tally.evaluate(context.subject, &written_out, Precision::F64) else { continue };
         let scale = scale(&case, indices.value);
-        tally.measure(&LAW_F64, relative_to(one_hot.value, indices.value, scale), &case.name);
-        tally.measure(&LAW_F64, relative_to_max(&one_hot.gradient, &indices.gradient), &case.name);
+        tally.measure(&EXACT, relative_to(one_hot.value, indices.value, scale), &case.name);
+        tally.measure(&EXACT, relative_to_max(&one_hot.gradient, &indices.gradient), &case.name);
         tally.require(one_hot.weights == indices.weights, &case.name, || {
             format!("weights are {:?} and {:?}", one_hot.weights, indices.weights)
         });

@@ -35,7 +35,8 @@ fn run(context: &Context<'_>) -> Result<Tally, Trouble> {
             let found = context.subject.operate(task, precision);
             let Some(found) = tally.accept(found, &task.name) else { continue };
             let name = |part: &str| format!("{} {} {part}", task.name, precision.name());
-            let output = relative_to_max(&found.output, &want.output);
+            let scale = task.output_scale(&want.output);
+            let output = largest_relative_to(&found.output, &want.output, scale);
             tally.measure(bound, output, &name("output"));
             tally.require(found.gradients.len() == want.gradients.len(), &name("operands"), || {
                 format!("gradients of {} operands, expected {}", found.gradients.len(), want.gradients.len())

@@ -2,6 +2,7 @@
 
 use super::{Check, Context, Judges};
 use crate::report::{Training, TrainingRun};
+use crate::subject::Subject;
 use crate::tally::{Exhibit, Tally};
 use crate::trouble::Trouble;
 use segloss::{LossSpec, Scheme, Source, WeightSpec};
@@ -29,9 +30,9 @@ const DEPTH: usize = 2;
 /// squares for another machine's rounding, which training amplifies.
 const MARGIN: f64 = 0.4;
 
-fn run(_: &Context<'_>) -> Result<Tally, Trouble> {
+fn run(context: &Context<'_>) -> Result<Tally, Trouble> {
     let mut tally = Tally::default();
-    let training = train_all();
+    let training = train_all(context.subject);
     let Some(training) = tally.accept(training, "training") else { return Ok(tally) };
     let rare = training.rare;
     let recall = |loss: &'static str| training.mean(loss, |run| run.recall[rare]);
@@ -56,8 +57,8 @@ fn run(_: &Context<'_>) -> Result<Tally, Trouble> {
     Ok(tally)
 }
 
-fn train_all() -> Result<Training, String> {
-    let (mut training, maps, data) = train_each_seed().map_err(|error| error.to_string())?;
+fn train_all(subject: &dyn Subject) -> Result<Training, String> {
+    let (mut training, maps, data) = train_each_seed(subject).map_err(|error| error.to_string())?;
     let sample = &data.val[0];
     let maps: Vec<&[u8]> = [&sample.labels].into_iter().chain(&maps).map(Vec::as_slice).collect();
     training.picture = picture::encode_png(&picture::panels(&sample.image, &maps, &data.classes))?;
@@ -65,7 +66,7 @@ fn train_all() -> Result<Training, String> {
 }
 
 /// The runs, what the first seed's two nets make of the first validation image, and the data.
-fn train_each_seed() -> Result<(Training, Vec<Vec<u8>>, Dataset), Error> {
+fn train_each_seed(subject: &dyn Subject) -> Result<(Training, Vec<Vec<u8>>, Dataset), Error> {
     let mut config = Config::default();
     (config.model.width, config.model.depth) = (WIDTH, DEPTH);
     (config.train.epochs, config.train.batch_size) = (EPOCHS, BATCH);
@@ -79,7 +80,7 @@ fn train_each_seed() -> Result<(Training, Vec<Vec<u8>>, Dataset), Error> {
         for seed in SEEDS {
             config.loss = LossSpec { weights: weights.clone(), ..LossSpec::default() };
             config.train.seed = seed;
-            let mut trainer = Trainer::new(&config, &data)?;
+            let mut trainer = Trainer::new(&subject.configure(config.clone()), &data)?;
             let mut run = TrainingRun { loss, seed, losses: Vec::new(), recall: Vec::new(), iou: Vec::new() };
             for _ in 0..EPOCHS {
                 let report = trainer.run_epoch(&mut ())?;

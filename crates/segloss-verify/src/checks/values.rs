@@ -59,7 +59,7 @@ fn f32_(context: &Context<'_>) -> Result<Tally, Trouble> {
     let mut tally = Tally::default();
     for case in matrix::cases(context.seed, context.effort) {
         // Of f32 the textbook in f64 knows all that there is.
-        let want = textbook::evaluate::<f64>(&case);
+        let want = textbook::evaluate::<f64>(&context.exact.read(&case));
         let Some(wide) = tally.evaluate(context.subject, &case, Precision::F64) else { continue };
         let Some(found) = tally.evaluate(context.subject, &case, Precision::F32) else { continue };
         tally.measure(&VALUE_F32, relative_to(found.value, want.value, want.magnitude), &case.name);

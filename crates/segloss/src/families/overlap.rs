@@ -148,7 +148,7 @@ impl<T: Element> Walk<'_, T> {
         let classes = self.geometry.classes;
         let zeros = vec![T::zero(); classes];
         let row = |from: fn(&Slopes) -> &Vec<f64>| match slopes.get(&self.plan.region(tile.image)) {
-            Some(slopes) => from(slopes).iter().map(|&x| T::of(x * scale)).collect(),
+            Some(slopes) => from(slopes).iter().map(|&x| in_range(x * scale)).collect(),
             None => zeros.clone(),
         };
         let (by_hits, by_errors): (Vec<T>, Vec<T>) = (row(|s| &s.by_hits), row(|s| &s.by_errors));
@@ -176,6 +176,14 @@ impl<T: Element> Walk<'_, T> {
             Ok(())
         })
     }
+}
+
+/// A slope in the pixels' own type. Where a class is predicted by next to nothing (and s = 0), 1/D is beyond all
+/// numbers, and ∞·0 would be NaN at the pixels of the others: there it stays at the largest that may still be
+/// multiplied by a weight and added up.
+fn in_range<T: Element>(slope: f64) -> T {
+    let largest = T::max_value().wide() * 2f64.powi(-32);
+    T::of(slope.clamp(-largest, largest))
 }
 
 /// The probabilities of a pixel and their complements, with neither rounded away.

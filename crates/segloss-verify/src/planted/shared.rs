@@ -1,0 +1,154 @@
+//! Misreadings that the textbook shares: who wrote the code wrote the definition. Numbers from elsewhere object, or a
+//! law, or a step.
+
+use super::weights::everywhere;
+use super::{Bug, Wrong, losses, pixels};
+use crate::case::{Case, Labels, distribution};
+use crate::matrix::is_of_regions;
+use segloss::{Denominator, Kind, LossSpec, Region, Scheme, Source, Threshold};
+
+pub(super) const BUGS: &[Bug] = &[
+    Bug {
+        name: "shared: S2 divided by its pixels",
+        stands_for: "the mean over pixels, where Keras means elements",
+        wrong: Wrong::Shared(|case| {
+            everywhere(&mut case.spec, &|spec| {
+                if spec.kind == Kind::DocumentSigmoid && spec.denominator() == Denominator::Elements {
+                    spec.denominator = Some(Denominator::ValidPixels);
+                }
+            });
+        }),
+    },
+    Bug {
+        name: "shared: half the adjustment",
+        stands_for: "√π for π in logit adjustment",
+        wrong: Wrong::Shared(|case| {
+            everywhere(&mut case.spec, &|spec| {
+                if let Some(Threshold::LogitAdjustment(strength)) = &mut spec.threshold {
+                    *strength /= 2.0;
+                }
+            });
+        }),
+    },
+    Bug {
+        name: "shared: 1/n for 1/n²",
+        stands_for: "Sudre's weights without the square, as MONAI's `simple`",
+        wrong: Wrong::Shared(|case| {
+            everywhere(&mut case.spec, &|spec| {
+                if spec.kind == Kind::GeneralizedDice && spec.weights.source == Source::None {
+                    spec.weights.source = source_of(spec);
+                    spec.weights.scheme = Scheme::InverseFrequency;
+                }
+            });
+        }),
+    },
+    Bug {
+        name: "shared: a mean of Dice",
+        stands_for: "generalised Dice without smoothing as a weighted mean of each class's Dice, as Optax",
+        wrong: Wrong::Shared(|case| {
+            everywhere(&mut case.spec, &|spec| {
+                let estimated = spec.weights.source == Source::None;
+                if spec.kind == Kind::GeneralizedDice && spec.smooth == Some(0.0) && estimated {
+                    spec.kind = Kind::Dice;
+                    spec.weights.source = source_of(spec);
+                    spec.weights.scheme = Scheme::Power(2.0);
+                }
+            });
+        }),
+    },
+    Bug {
+        name: "shared: half of ε",
+        stands_for: "poly-1's coefficient without the 1 that it has already",
+        wrong: Wrong::Shared(|case| {
+            everywhere(&mut case.spec, &|spec| {
+                if spec.kind == Kind::Poly1CrossEntropy {
+                    spec.epsilon = spec.epsilon.map(|epsilon| epsilon / 2.0);
+                }
+            });
+        }),
+    },
+    Bug {
+        name: "shared: smoothed towards 1/C",
+        stands_for: "a categorical's label smoothing for channels that are problems of their own",
+        wrong: Wrong::Shared(smoothed_to_share),
+    },
+    Bug {
+        name: "shared: prices swapped",
+        stands_for: "α priced on what β should be",
+        wrong: Wrong::Shared(losses::swap_prices),
+    },
+    Bug {
+        name: "shared: p and q swapped",
+        stands_for: "seesaw's two exponents, each in the other's place",
+        wrong: Wrong::Shared(|case| {
+            everywhere(&mut case.spec, &|spec| {
+                if spec.kind == Kind::Seesaw {
+                    std::mem::swap(&mut spec.mitigation, &mut spec.compensation);
+                }
+            });
+        }),
+    },
+    Bug {
+        name: "shared: δ for 1 − δ",
+        stands_for: "unified focal's weight of the rare given to the background",
+        wrong: Wrong::Shared(|case| {
+            everywhere(&mut case.spec, &|spec| {
+                if spec.kind == Kind::UnifiedFocal {
+                    spec.delta = spec.delta.map(|delta| 1.0 - delta);
+                }
+            });
+        }),
+    },
+    Bug {
+        name: "shared: smoothing per class",
+        stands_for: "PyTorch's label smoothing beside class weights, taken for the definition",
+        wrong: Wrong::Shared(losses::smoothing_per_class),
+    },
+    Bug {
+        name: "shared: m² of regions",
+        stands_for: "a map of weights in the intersection and again in the sum",
+        wrong: Wrong::Shared(|case| {
+            if is_of_regions(case.spec.kind) {
+                case.weight_map.iter_mut().flatten().for_each(|m| *m *= *m);
+            }
+        }),
+    },
+    Bug {
+        name: "shared: maps of volumes off by one",
+        stands_for: "a map that was resampled to the grid of its voxels' corners",
+        wrong: Wrong::Shared(|case| {
+            let pixels = case.grid.pixels();
+            if case.grid.spatial.len() == 3 && is_of_regions(case.spec.kind) {
+                let images = case.weight_map.iter_mut().flat_map(|map| map.chunks_mut(pixels));
+                images.for_each(|image| image.rotate_right(1));
+            }
+        }),
+    },
+    Bug {
+        name: "shared: a false rule",
+        stands_for: "a derivative by hand in the code and in the dual numbers: only a step knows better",
+        wrong: Wrong::SharedGradient(|case, gradient| {
+            // Where no framework was asked.
+            if case.spec.label_smoothing == 0.4 && case.grid.spatial.len() == 3 {
+                gradient.iter_mut().for_each(|g| *g *= 1.001);
+            }
+        }),
+    },
+];
+
+/// Estimated over what a region is.
+fn source_of(spec: &LossSpec) -> Source {
+    if spec.region == Some(Region::Image) { Source::PerSample } else { Source::PerBatch }
+}
+
+fn smoothed_to_share(case: &mut Case) {
+    let (s, classes) = (case.spec.label_smoothing, case.grid.classes as f64);
+    let some_ignored = pixels(case).any(|(n, p)| case.is_ignored(n, p));
+    let weighted = case.spec.weights.source != Source::None || case.spec.threshold.is_some();
+    if case.spec.kind != Kind::BinaryCrossEntropy || s == 0.0 || some_ignored || weighted {
+        return;
+    }
+    let y = distribution(case).iter().map(|y| (1.0 - s) * y + s / classes).collect();
+    case.target = Labels::Distribution(y);
+    case.spec.label_smoothing = 0.0;
+}
