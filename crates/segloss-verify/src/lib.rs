@@ -4,10 +4,11 @@
 //! [`report`] writes down what came of it.
 //!
 //! ```text
-//! fixtures/ ─────────┐                       planted  (a subject with a defect)
+//! fixtures/ ─────────┐                       planted  (a subject with a bug)
 //! textbook ──────────┤                          │
 //! finite_difference ─┼─► checks ◄── subject ◄───┘
-//! matrix, case ──────┘     │
+//! matrix, case, ─────┘     │
+//! operation, network       │
 //!                  tally, tolerance ─► run ─► report (JSON ─► CSV, Markdown, SVG)
 //! ```
 //!
@@ -25,6 +26,7 @@ pub mod compare;
 pub mod exact;
 pub mod finite_difference;
 pub mod fixtures;
+pub mod hard;
 pub mod matrix;
 pub mod network;
 pub mod number;

@@ -71,9 +71,15 @@ pub const LAYOUTS: [Layout; 2] = [Layout::ChannelsFirst, Layout::ChannelsLast];
 /// The label of ignored pixels in drawn cases.
 pub const IGNORED: i64 = 255;
 
-/// Logits of drawn cases lie in ± this. The document's S1 gets less: there a larger logit breaks it.
+/// Logits of drawn cases lie in ± this. The document's S1 gets less, where a larger logit breaks it; and LDAM, which
+/// multiplies them: s = 30 is meant for cosines.
 pub fn spread(spec: &LossSpec) -> f64 {
-    if has_term(spec, |kind| kind == Kind::DocumentBinary) { 1.2 } else { 4.0 }
+    let own = match spec.kind {
+        Kind::DocumentBinary => 1.2,
+        Kind::Ldam => f64::min(4.0, 20.0 / spec.scale.unwrap_or(30.0)),
+        _ => 4.0,
+    };
+    spec.terms.iter().map(|term| spread(&term.loss)).fold(own, f64::min)
 }
 
 /// Whether the loss, or a term of it, is of such a kind.

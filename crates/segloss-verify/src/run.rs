@@ -3,6 +3,7 @@
 use crate::checks::{ALL, Check, Context, Judges, TIGHTNESS};
 use crate::exact::ExactCases;
 use crate::fixtures::{Fixtures, default_root};
+use crate::hard;
 use crate::matrix::Effort;
 use crate::subject::Subject;
 use crate::tally::Tally;
@@ -109,15 +110,13 @@ pub fn run(
             known: ALL.map(|check| check.name).join(", "),
         });
     }
-    let fresh = || {
-        let only = subject.only().map(str::to_owned);
-        Arc::new(ExactCases::new(options.seed, options.effort, only).shared_with(subject))
-    };
-    let exact = options.exact.clone().unwrap_or_else(fresh);
+    let only = subject.only().map(str::to_owned);
+    let fresh = |seed, effort| Arc::new(ExactCases::new(seed, effort, only.clone()).shared_with(subject));
+    let exact = options.exact.clone().unwrap_or_else(|| fresh(options.seed, options.effort));
     let mut results: Vec<CheckResult> = Vec::new();
     for check in selected(options) {
         let started = Instant::now();
-        let context = Context {
+        let own = Context {
             subject,
             fixtures: &fixtures,
             exact: &exact,
@@ -125,16 +124,15 @@ pub fn run(
             effort: options.effort,
             before: &results,
         };
-        let tally = match (check.run)(&context) {
-            Ok(tally) => tally,
-            // One file of the fixtures is missing or spoilt: that falls short, and the other checks go on.
-            Err(trouble @ (Trouble::File { .. } | Trouble::Malformed { .. })) => {
-                let mut tally = Tally::default();
-                tally.require(false, check.name, || trouble.to_string());
-                tally
+        let mut tally = carry_out(&check, &own)?;
+        if options.effort >= Effort::Default {
+            for seed in hard::seeds(check.name) {
+                let exact = fresh(seed, Effort::Sweep);
+                let hard = Context { seed, effort: Effort::Sweep, exact: &exact, ..own };
+                let hard = carry_out(&check, &hard)?;
+                tally.join(hard.of_seed(seed));
             }
-            Err(trouble) => return Err(trouble),
-        };
+        }
         let seconds = started.elapsed().as_secs_f64();
         let result = CheckResult { name: check.name, claim: check.claim, tally, seconds };
         report(&result);
@@ -143,8 +141,20 @@ pub fn run(
     Ok(Run { subject: subject.name().to_owned(), seed: options.seed, effort: options.effort, results })
 }
 
+fn carry_out(check: &Check, context: &Context<'_>) -> Result<Tally, Trouble> {
+    match (check.run)(context) {
+        // One file of the fixtures is missing or spoilt: that falls short, and the other checks go on.
+        Err(trouble @ (Trouble::File { .. } | Trouble::Malformed { .. })) => {
+            let mut tally = Tally::default();
+            tally.require(false, check.name, || trouble.to_string());
+            Ok(tally)
+        }
+        tally => tally,
+    }
+}
+
 fn selected(options: &Options) -> Vec<Check> {
-    let whole = matches!(options.effort, Effort::Default | Effort::Full);
+    let whole = options.effort >= Effort::Default;
     let mut checks: Vec<Check> = ALL
         .into_iter()
         .chain([TIGHTNESS])

@@ -4,7 +4,7 @@ use crate::checks::Judges;
 use crate::compare::relative_to_max;
 use crate::exact::ExactCases;
 use crate::matrix::Effort;
-use crate::planted::{Planted, zoo};
+use crate::planted::{Bug, Planted, zoo};
 use crate::run::{Options, Run, run};
 use crate::subject::{Library, Precision, Subject};
 use crate::tolerance::GRADIENT_EXACT;
@@ -14,6 +14,7 @@ use serde::Serialize;
 use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::sync::Arc;
+use std::thread::ScopedJoinHandle;
 
 /// A scale error of this size must be seen in every kind's gradient.
 const SMALLEST: f64 = 1e-9;
@@ -44,6 +45,17 @@ pub struct Verdict {
     pub killed_by: Vec<&'static str>,
 }
 
+impl Verdict {
+    /// ◆ where a check is the only killer, ✗ where it is one of several.
+    pub fn mark(&self, check: &str) -> &'static str {
+        match self.killed_by.as_slice() {
+            [only] if *only == check => "◆",
+            some if some.contains(&check) => "✗",
+            _ => "",
+        }
+    }
+}
+
 impl SelfTest {
     /// Runs the library and every planted bug through the checks that judge what the bug is in; each verdict goes to
     /// `report` as it falls.
@@ -58,16 +70,23 @@ impl SelfTest {
             checks.extend(clean.results.iter().map(|result| result.name));
             false_alarms.extend(killers(&clean));
         }
-        let mut bugs = Vec::new();
-        for bug in zoo() {
-            let planted = Planted::new(Library, bug);
-            // Who shares a misreading with the textbook works it out anew.
-            let is_shared = planted.misreading().is_some() || planted.false_rule().is_some();
-            let exact = if is_shared { None } else { Some(&exact) };
-            let killed_by = killers(&judge(&planted, seed, bug.judges(), exact)?);
-            let verdict = Verdict { bug: bug.name, stands_for: bug.stands_for, killed_by };
-            report(&verdict);
-            bugs.push(verdict);
+        let all: Vec<&'static Bug> = zoo().collect();
+        let mut bugs = Vec::with_capacity(all.len());
+        // Bug by bug on threads of their own, not of a pool whose threads would take up one bug while another holds
+        // what both wait for.
+        let workers = std::thread::available_parallelism().map_or(1, usize::from);
+        for some in all.chunks(workers) {
+            let verdicts = std::thread::scope(|scope| {
+                let threads: Vec<_> =
+                    some.iter().map(|&bug| scope.spawn(|| try_bug(bug, seed, &exact))).collect();
+                let join = |thread: ScopedJoinHandle<'_, Result<Verdict, Trouble>>| match thread.join() {
+                    Ok(verdict) => verdict,
+                    Err(panic) => std::panic::resume_unwind(panic),
+                };
+                threads.into_iter().map(join).collect::<Result<Vec<Verdict>, Trouble>>()
+            })?;
+            verdicts.iter().for_each(&mut report);
+            bugs.extend(verdicts);
         }
         Ok(Self { seed, checks, false_alarms, bugs, sensitivity: sensitivity(&exact) })
     }
@@ -98,12 +117,12 @@ impl SelfTest {
     pub fn markdown(&self) -> String {
         let mut page = String::new();
         // Writing to a string cannot fail.
-        _ = self.write(&mut page);
+        _ = writeln!(page, "# The harness judges itself\n").and_then(|()| self.write(&mut page));
         page
     }
 
-    fn write(&self, page: &mut String) -> std::fmt::Result {
-        writeln!(page, "# The harness judges itself\n")?;
+    /// The same without its title, onto a page.
+    pub(crate) fn write(&self, page: &mut String) -> std::fmt::Result {
         let killed = self.bugs.len() - self.survivors().count();
         writeln!(page, "**{killed} of {} planted bugs killed.** Seed {}.", self.bugs.len(), self.seed)?;
         let least = self.checks.len() - self.dispensable().count();
@@ -120,16 +139,11 @@ impl SelfTest {
         writeln!(page, "| bug | stands for | {} |", columns.join(" | "))?;
         writeln!(page, "|---|---|{}", "---|".repeat(self.checks.len()))?;
         for bug in &self.bugs {
-            let mark = |check| match bug.killed_by.as_slice() {
-                [only] if *only == check => "◆",
-                some if some.contains(&check) => "✗",
-                _ => "",
-            };
-            let marks: Vec<&str> = self.checks.iter().map(|&check| mark(check)).collect();
+            let marks: Vec<&str> = self.checks.iter().map(|&check| bug.mark(check)).collect();
             let stands_for = bug.stands_for.replace('|', "\\|");
             writeln!(page, "| {} | {stands_for} | {} |", bug.bug, marks.join(" | "))?;
         }
-        writeln!(page, "\n## The smallest error of scale that is seen\n")?;
+        writeln!(page, "\n### The smallest error of scale that is seen\n")?;
         writeln!(page, "A gradient times 1 + ε, against the textbook's by dual numbers of 320 bits.\n")?;
         writeln!(page, "| kind | ε |\n|---|---:|")?;
         for (kind, error) in &self.sensitivity {
@@ -137,6 +151,15 @@ impl SelfTest {
         }
         Ok(())
     }
+}
+
+fn try_bug(bug: &'static Bug, seed: u64, exact: &Arc<ExactCases>) -> Result<Verdict, Trouble> {
+    let planted = Planted::new(Library, bug);
+    // Who shares a misreading with the textbook works it out anew.
+    let is_shared = planted.misreading().is_some() || planted.false_rule().is_some();
+    let exact = if is_shared { None } else { Some(exact) };
+    let killed_by = killers(&judge(&planted, seed, bug.judges(), exact)?);
+    Ok(Verdict { bug: bug.name, stands_for: bug.stands_for, killed_by })
 }
 
 /// A run of the checks that judge one thing, as short as they can be.

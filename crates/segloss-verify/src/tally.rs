@@ -52,6 +52,8 @@ pub struct Hardest {
     pub bound: &'static Tolerance,
     /// How far it was off.
     pub difference: f64,
+    /// The hard seed that it was drawn from; none of the run's own.
+    pub seed: Option<u64>,
 }
 
 impl Hardest {
@@ -76,11 +78,11 @@ impl Tally {
     pub fn measure(&mut self, bound: &'static Tolerance, difference: f64, case: &str) {
         self.cases += 1;
         self.spreads.entry(bound.name).or_default().add(difference);
-        let hard = Hardest { case: case.to_owned(), bound, difference };
+        let hard = Hardest { case: case.to_owned(), bound, difference, seed: None };
         self.come_near(&hard);
         self.keep(hard);
         if !bound.holds(difference) {
-            self.fail(format!("{case}: off by {difference:.3e}, bound {:.0e} ({})", bound.bound, bound.name));
+            self.fail(format!("{case}: off by {difference:.3e}, bound {:e} ({})", bound.bound, bound.name));
         }
     }
 
@@ -129,6 +131,13 @@ impl Tally {
         self.kinds.extend(other.kinds);
         self.operations.extend(other.operations);
         self.exhibits.extend(other.exhibits);
+    }
+
+    /// The same, noted as drawn from a hard seed.
+    pub fn of_seed(mut self, seed: u64) -> Self {
+        self.hardest.iter_mut().chain(self.nearest.values_mut()).for_each(|hard| hard.seed = Some(seed));
+        self.failures.iter_mut().for_each(|failure| failure.push_str(&format!(" (seed {seed})")));
+        self
     }
 
     /// The bound that is nearest to failing (or fails most), with its worst difference.

@@ -63,7 +63,8 @@ const UNSURE_OF_FEW: f64 = 5.0;
 /// bound: it is trusted to a factor of three.
 pub(super) fn are_unsure(derivatives: &[Derivative]) -> bool {
     let error = largest(derivatives.iter().map(|d| d.error));
-    3.0 * error / largest(derivatives.iter().map(|d| d.value.abs())) > GRADIENT_F64.bound
+    // Where all slopes are 0 nothing is known of them: 0/0 is unsure.
+    !(3.0 * error / largest(derivatives.iter().map(|d| d.value.abs())) <= GRADIENT_F64.bound)
 }
 
 /// ∂value/∂z for every logit.

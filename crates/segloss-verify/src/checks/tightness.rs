@@ -7,7 +7,7 @@ use crate::trouble::Trouble;
 
 pub(super) const CHECK: Check = Check {
     name: "tightness",
-    claim: "no bound of the tolerance table is wider than its slack allows, and none is unused",
+    claim: "no bound of the tolerance table could be four times as tight, and none is unused",
     judges: Judges::Run,
     drawn: false,
     run,
@@ -21,8 +21,8 @@ fn run(context: &Context<'_>) -> Result<Tally, Trouble> {
             tally.require(false, bound.name, || "no check uses this bound".to_owned());
             continue;
         };
-        tally.require(!(worst * bound.slack < bound.bound), bound.name, || {
-            format!("the worst difference is {worst:.1e}: tighten the bound {:.0e}", bound.bound)
+        tally.require(!(worst * tolerance::SLACK < bound.bound), bound.name, || {
+            format!("the worst difference is {worst:.1e}: tighten the bound {:e}", bound.bound)
         });
     }
     Ok(tally)

@@ -43,15 +43,13 @@ pub(super) const BUGS: &[Bug] = &[
         }),
     },
     Bug {
-        name: "shared: a mean of Dice",
-        stands_for: "generalised Dice without smoothing as a weighted mean of each class's Dice, as Optax",
+        name: "shared: ε of Jaccard doubled",
+        stands_for: "Dice's ε for Jaccard's, which has no 2 in front of its TP",
         wrong: Wrong::Shared(|case| {
             everywhere(&mut case.spec, &|spec| {
-                let estimated = spec.weights.source == Source::None;
-                if spec.kind == Kind::GeneralizedDice && spec.smooth == Some(0.0) && estimated {
-                    spec.kind = Kind::Dice;
-                    spec.weights.source = source_of(spec);
-                    spec.weights.scheme = Scheme::Power(2.0);
+                if spec.kind == Kind::Jaccard {
+                    // The larger ones have a law.
+                    spec.smooth = spec.smooth.map(|smooth| if smooth < 1e-3 { 2.0 * smooth } else { smooth });
                 }
             });
         }),
@@ -102,7 +100,12 @@ pub(super) const BUGS: &[Bug] = &[
     Bug {
         name: "shared: smoothing per class",
         stands_for: "PyTorch's label smoothing beside class weights, taken for the definition",
-        wrong: Wrong::Shared(losses::smoothing_per_class),
+        wrong: Wrong::Shared(|case| {
+            // No framework's golden numbers smooth so much.
+            if case.spec.label_smoothing >= 0.5 {
+                losses::smoothing_per_class(case);
+            }
+        }),
     },
     Bug {
         name: "shared: m² of regions",
@@ -145,7 +148,9 @@ fn smoothed_to_share(case: &mut Case) {
     let (s, classes) = (case.spec.label_smoothing, case.grid.classes as f64);
     let some_ignored = pixels(case).any(|(n, p)| case.is_ignored(n, p));
     let weighted = case.spec.weights.source != Source::None || case.spec.threshold.is_some();
-    if case.spec.kind != Kind::BinaryCrossEntropy || s == 0.0 || some_ignored || weighted {
+    // Of images PyTorch's golden numbers know it, too; of lines and volumes Keras' alone.
+    let is_image = case.grid.spatial.len() == 2;
+    if case.spec.kind != Kind::BinaryCrossEntropy || s == 0.0 || is_image || some_ignored || weighted {
         return;
     }
     let y = distribution(case).iter().map(|y| (1.0 - s) * y + s / classes).collect();

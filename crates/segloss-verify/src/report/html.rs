@@ -2,6 +2,7 @@
 
 use super::Report;
 use super::junit::escaped;
+use crate::self_test::SelfTest;
 use std::fmt::Write;
 
 const STYLE: &str = "\
@@ -9,7 +10,8 @@ body{font:15px/1.45 system-ui,sans-serif;max-width:70rem;margin:2rem auto;paddin
 table{border-collapse:collapse;margin:1rem 0;width:100%}\
 th,td{text-align:left;padding:.25rem .6rem;border-bottom:1px solid #ddd;vertical-align:top}\
 td.n{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap}\
-.held{color:#07733f}.short{color:#b3261e;font-weight:600}code{font-size:.9em}svg{max-width:100%;height:auto}";
+.held{color:#07733f}.short{color:#b3261e;font-weight:600}code{font-size:.9em}\
+.wide{overflow-x:auto}.turned span{writing-mode:vertical-rl}svg{max-width:100%;height:auto}";
 
 /// `files`: the report's other files, of which the pictures go onto the page.
 pub(super) fn page(report: &Report, files: &[(&'static str, String)]) -> String {
@@ -80,13 +82,14 @@ fn write_page(page: &mut String, report: &Report, files: &[(&'static str, String
     }
     writeln!(
         page,
-        "</table>\n<h2>Bounds</h2>\n<table>\n<tr><th>bound<th>allows<th>worst seen<th>99 %<th>cases<th>why</tr>"
+        "</table>\n{}<h2>Bounds</h2>\n<table>\n<tr><th>bound<th>allows<th>worst seen<th>99 %<th>cases<th>why</tr>",
+        report.self_test.as_ref().map_or_else(String::new, matrix)
     )?;
     for bound in &report.tolerances {
         let seen = |x: Option<f64>| x.map_or("unused".to_owned(), |x| format!("{x:.1e}"));
         writeln!(
             page,
-            "<tr><td><code>{}</code><td class=\"n\">{:.0e}<td class=\"n\">{}<td class=\"n\">{}<td class=\"n\">{}<td>{}</tr>",
+            "<tr><td><code>{}</code><td class=\"n\">{:e}<td class=\"n\">{}<td class=\"n\">{}<td class=\"n\">{}<td>{}</tr>",
             escaped(bound.name),
             bound.bound,
             seen(bound.worst),
@@ -100,4 +103,25 @@ fn write_page(page: &mut String, report: &Report, files: &[(&'static str, String
         writeln!(page, "{}", picture.trim_start_matches("<?xml version=\"1.0\" encoding=\"UTF-8\"?>"))?;
     }
     writeln!(page, "</html>")
+}
+
+/// The kill matrix.
+fn matrix(found: &SelfTest) -> String {
+    let cells =
+        |of: &dyn Fn(&'static str) -> String| found.checks.iter().map(|&check| of(check)).collect::<String>();
+    let head = cells(&|check| format!("<th class=\"turned\"><span>{}</span>", escaped(check)));
+    let rows: String = found
+        .bugs
+        .iter()
+        .map(|bug| {
+            let marks = cells(&|check| format!("<td>{}", bug.mark(check)));
+            format!("<tr><td>{}<td>{}{marks}</tr>\n", escaped(bug.bug), escaped(bug.stands_for))
+        })
+        .collect();
+    let killed = found.bugs.len() - found.survivors().count();
+    format!(
+        "<h2>Planted bugs</h2>\n<p>{killed} of {} killed; ◆ marks an only killer.</p>\n\
+         <div class=\"wide\"><table>\n<tr><th>bug<th>stands for{head}</tr>\n{rows}</table></div>\n",
+        found.bugs.len()
+    )
 }

@@ -7,7 +7,7 @@ mod markdown;
 mod plots;
 
 use crate::case::{Case, Labels};
-use crate::matrix;
+use crate::matrix::{self, Effort};
 use crate::run::Run;
 use crate::self_test::SelfTest;
 use crate::sweep::Sweep;
@@ -18,7 +18,7 @@ use serde::{Serialize, Serializer};
 use std::path::{Path, PathBuf};
 
 /// Rises when a reader of an older `report.json` would misread a newer one.
-pub const VERSION: u32 = 2;
+pub const VERSION: u32 = 3;
 
 /// A run, written down. Holds no time and no path: identical inputs give identical files.
 #[derive(Clone, Debug, Serialize)]
@@ -47,6 +47,8 @@ pub struct Report {
     pub step_errors: Vec<StepError>,
     /// The short training, if it ran.
     pub training: Option<Training>,
+    /// The kill matrix, of a full run.
+    pub self_test: Option<SelfTest>,
 }
 
 /// A check.
@@ -271,7 +273,13 @@ impl Report {
             ulps,
             step_errors,
             training,
+            self_test: None,
         }
+    }
+
+    /// With the kill matrix.
+    pub fn with_self_test(self, found: SelfTest) -> Self {
+        Self { self_test: Some(found), ..self }
     }
 
     /// Every file of the report: (name, contents).
@@ -370,20 +378,25 @@ fn hardest(run: &Run) -> Vec<HardCase> {
         .collect();
     all.sort_by(|a, b| b.1.strain().total_cmp(&a.1.strain()));
     let drawn: Vec<Case> = matrix::cases(run.seed, run.effort).collect();
-    let profile = run.effort.flag();
     all.into_iter()
         .take(HARDEST)
         .map(|(check, hard)| {
             // What is compared is named after its case, with a word or two behind.
             let named = |case: &&Case| hard.case.split([' ', ',']).next() == Some(case.name.as_str());
-            let case = drawn.iter().find(named);
-            let only = case.map_or_else(String::new, |case| format!(" --case {}", case.name));
+            let (case, profile, seed) = match hard.seed {
+                None => (drawn.iter().find(named).cloned(), run.effort.flag(), run.seed),
+                Some(seed) => {
+                    let of_seed = matrix::cases(seed, Effort::Sweep).find(|case| named(&case));
+                    (of_seed, Effort::Sweep.flag(), seed)
+                }
+            };
+            let only = case.as_ref().map_or_else(String::new, |case| format!(" --case {}", case.name));
             HardCase {
                 check,
                 case: hard.case.clone(),
                 bound: hard.bound.name,
                 difference: hard.difference,
-                replay: format!("cargo xtask verify{profile} --seed {} --check {check}{only}", run.seed),
+                replay: format!("cargo xtask verify{profile} --seed {} --check {check}{only}", seed),
                 input: case.map(|case| HardInput {
                     spec: case.spec.to_toml(),
                     shape: case.shape(),

@@ -271,6 +271,19 @@ mod tests {
     }
 
     #[test]
+    fn what_is_hardly_predicted_has_a_slope_that_is_a_number() {
+        // p of class 1 is 4e-44, and 1/D with it beyond f32; class 1 is not there, and costs nothing to leave out.
+        let spec = "kind = 'tversky'\nsmooth = 0.0\nalpha = 1.0\nbeta = 0.0";
+        let loss = crate::Loss::new(crate::LossSpec::from_toml(spec).unwrap()).unwrap();
+        let (z, mut gradient) = ([100.0_f32, 0.0], [f32::NAN; 2]);
+        let input = crate::Input::from_slices(&z, &[1, 2], &[0u8]).unwrap();
+        loss.value_and_gradient(&input, &mut gradient).unwrap();
+        assert!(gradient.iter().all(|g| g.is_finite()), "{gradient:?}");
+        assert_eq!(in_range::<f32>(f64::NEG_INFINITY), -f32::MAX * 2f32.powi(-32));
+        assert_eq!(in_range::<f64>(0.25), 0.25);
+    }
+
+    #[test]
     fn a_certain_softmax_still_pulls() {
         let mut p = Probabilities::new(2, false);
         p.set(&[30.0_f32, 0.0]);
