@@ -46,6 +46,37 @@ fn every_class_has_its_sums() {
 }
 
 #[test]
+fn classes_weigh_what_is_kept_of_them() {
+    // Four pixels, equally hard: half of each is kept.
+    let input = Input::from_slices(&EVEN, &[4, 2], &[0_u8, 0, 0, 1]).unwrap();
+    let text = "kind = 'top_k_cross_entropy'\nkeep = 0.5\nweights = { source = 'fixed', values = [1, 2] }";
+    let found = loss(text).value(&input).unwrap();
+    let kept = [(3.0, 1.5), (1.0, 1.0)];
+    assert_eq!(
+        found.per_class,
+        kept.map(|(pixels, weight)| ClassSums { pixels, weight, loss: weight * LN_2 })
+    );
+}
+
+#[test]
+fn an_image_without_a_valid_pixel_is_no_region() {
+    let input = Input::from_slices(&EVEN, &[2, 2, 2], &[0_u8, 1, 255, 255]).unwrap();
+    for (kind, regions) in [("generalized_dice", 1.0), ("dice", 2.0)] {
+        let text = format!("kind = '{kind}'\nignore_index = 255\nregion = 'image'");
+        assert_eq!(loss(&text).value(&input).unwrap().denominator, regions, "{kind}");
+    }
+}
+
+#[test]
+fn of_equal_logits_the_first_wins() {
+    let recall = loss("kind = 'recall_cross_entropy'");
+    for (label, missed) in [(0_u8, 0.0), (1, 1.0)] {
+        let input = Input::from_slices(&EVEN[..2], &[1, 2], std::slice::from_ref(&label)).unwrap();
+        assert_eq!(recall.value(&input).unwrap().value, missed * LN_2);
+    }
+}
+
+#[test]
 fn the_sums_of_parts_add_up() {
     let [first, second] = [[0_u8, 1], [1, 255]];
     for (denominator, one, other) in [
@@ -152,6 +183,11 @@ fn weights_follow_counts() {
     let near = |found: &[f64], want: [f64; 3]| found.iter().zip(want).all(|(f, w)| (f - w).abs() <= 1e-15);
     assert!(near(&absent(segloss::Absent::Zero), [common, rare, 0.0]));
     assert!(near(&absent(segloss::Absent::Prior), [common, rare, 8.0 / 3.0]));
+    // The negatives of a channel have what its prior leaves of 1.
+    let input = Input::from_slices(&EVEN[..2], &[1, 1, 2], &[1_u8, 1]).unwrap();
+    let text = "kind = 'binary_cross_entropy'\nweights = { source = 'per_batch', absent = 'prior' }\n\
+                prior = { source = 'fixed', values = [0.75] }";
+    assert_eq!(loss(text).value(&input).unwrap().effective_weights, array![[2.0, 0.5]]);
 }
 
 #[test]
