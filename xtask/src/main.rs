@@ -1,8 +1,9 @@
-//! Project tasks: `cargo xtask verify`.
+//! Project tasks: `cargo xtask verify`, `cargo xtask fixtures`.
 //!
 //! Parses, matches, calls; each command is a file of its own. Exit codes: 0 all held, 1 something fell
 //! short, 2 the tool itself could not work.
 
+mod fixtures;
 mod verify;
 
 use clap::{Parser, Subcommand};
@@ -23,11 +24,16 @@ enum Command {
     /// Prints a line for each check and writes a report. Exits with 0 if all held, 1 if something fell
     /// short, 2 if the tool could not work.
     Verify(verify::Arguments),
+    /// Write fixtures/exact: drawn cases of every kind with the textbook's answers, worked out in 320 bits.
+    ///
+    /// The tests of segloss compare with them, so that they need nothing of the harness.
+    Fixtures(fixtures::Arguments),
 }
 
 fn main() -> ExitCode {
     let finished = match Arguments::parse().command {
         Command::Verify(arguments) => verify::run(&arguments),
+        Command::Fixtures(arguments) => fixtures::run(&arguments),
     };
     match finished {
         Ok(true) => ExitCode::SUCCESS,

@@ -113,6 +113,19 @@ mod tests {
         assert_eq!(output, [0.0; 3]);
     }
 
+    /// What the safety of the product rests on.
+    #[test]
+    fn a_view_ends_with_its_last_element() {
+        // Three rows of two, three apart: 0 1 . 3 4 . 6 7
+        let matrix = Matrix::rows(&[0.0; 8], 3, 2, 3);
+        assert_eq!((matrix.end(), matrix.transposed().end()), (8, 8));
+        assert_eq!(Matrix::rows(&[0.0; 8], 1, 2, 3).end(), 2);
+        assert_eq!(
+            (Matrix::<f64>::rows(&[], 0, 2, 3).end(), Matrix::<f64>::rows(&[], 3, 0, 3).end()),
+            (0, 0)
+        );
+    }
+
     #[test]
     #[should_panic(expected = "exceeds its data")]
     fn a_view_beyond_its_data_is_refused() {

@@ -400,6 +400,7 @@ mod tests {
         let map = BorderMap::default();
         let reach = map.reach();
         assert_eq!(reach, 31); // 5 √(2 ln(10 · 2²⁴))
+        assert_eq!(BorderMap { w0: 1e3, sigma: 50.0, ..map.clone() }.reach(), 344); // 50 √(2 ln(1000 · 2²⁴))
         let mut cells = Array1::zeros(200);
         (cells[50], cells[51 + reach]) = (1, 2);
         assert!(map.weights(cells.view()).unwrap().iter().all(|&weight| weight == 1.0));

@@ -125,11 +125,8 @@ impl Loss {
         let plain = |spec, role| Self { spec, role, terms: Vec::new(), running: None };
         let terms = match spec.kind {
             Kind::Combined => {
-                let outer = |loss: &LossSpec| LossSpec {
-                    layout: spec.layout,
-                    ignore_index: spec.ignore_index,
-                    ..loss.clone()
-                };
+                // No term is asked for its layout: arrays are read as the combined loss lays them out.
+                let outer = |loss: &LossSpec| LossSpec { ignore_index: spec.ignore_index, ..loss.clone() };
                 spec.terms.iter().map(|Term { factor, loss }| (*factor, Self::of(outer(loss)))).collect()
             }
             Kind::UnifiedFocal => {

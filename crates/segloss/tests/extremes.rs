@@ -1,0 +1,34 @@
+//! Where a difference of two large numbers, or of two nearly equal ones, would take all digits.
+#![allow(clippy::unwrap_used)]
+
+use segloss::{Input, Loss, LossSpec};
+
+fn run<T: segloss::Element>(kind: &str, logits: [T; 2], label: u8) -> (f64, [T; 2]) {
+    let text = format!("kind = '{kind}'\nlayout = 'channels_last'");
+    let loss = Loss::new(LossSpec::from_toml(&text).unwrap()).unwrap();
+    let mut gradient = [T::zero(); 2];
+    let input = Input::from_slices(&logits, &[1, 1, 2], std::slice::from_ref(&label)).unwrap();
+    let value = loss.value_and_gradient(&input, &mut gradient).unwrap().value;
+    (value, gradient)
+}
+
+/// Of two classes one gives what the other takes, however certain the pixel: e^−40 is not lost beside 1.
+#[test]
+fn a_certain_pixel_s_gradient_adds_up_to_nothing() {
+    for kind in ["dice", "jaccard", "generalized_dice", "tversky", "focal_tversky"] {
+        for logits in [[0.0_f64, 40.0], [40.0, 0.0]] {
+            for label in [0, 1] {
+                let (_, [a, b]) = run(kind, logits, label);
+                assert!(a != 0.0 && (a + b).abs() <= 1e-14 * a.abs(), "{kind} {logits:?} {label}: {a} {b}");
+            }
+        }
+    }
+}
+
+/// What a class without a share of the pixel would cost is not asked: from there the others are infinitely far.
+#[test]
+fn classes_without_a_share_cost_nothing() {
+    for kind in ["seesaw", "cross_entropy"] {
+        assert_eq!(run(kind, [3e38_f32, -3e38], 0), (0.0, [0.0; 2]), "{kind}");
+    }
+}

@@ -1,0 +1,247 @@
+//! What comes beside value and gradient: sums by class, parts, warnings, counts.
+#![allow(clippy::unwrap_used)]
+
+use ndarray::{Array3, array};
+use segloss::{
+    ClassCounts, ClassSums, Denominator, Input, Kind, Loss, LossSpec, Target, Warning, WeightSpec,
+};
+
+fn spec(text: &str) -> LossSpec {
+    LossSpec::from_toml(text).unwrap()
+}
+
+fn loss(text: &str) -> Loss {
+    Loss::new(spec(text)).unwrap()
+}
+
+/// Where both logits of a pixel are equal, a cross-entropy is ln 2 times its weight.
+const EVEN: [f64; 8] = [0.0; 8];
+const LN_2: f64 = std::f64::consts::LN_2;
+
+#[test]
+fn every_class_has_its_sums() {
+    let input = Input::from_slices(&EVEN[..6], &[3, 2], &[0_u8, 0, 255]).unwrap();
+    let found =
+        loss("ignore_index = 255\nweights = { source = 'fixed', values = [2, 3] }").value(&input).unwrap();
+    let [seen, unseen] = [(2.0, 4.0, 4.0 * LN_2), (0.0, 0.0, 0.0)].map(|(pixels, weight, loss)| ClassSums {
+        pixels,
+        weight,
+        loss,
+    });
+    assert_eq!(found.per_class, [seen, unseen]);
+    assert_eq!((found.valid_pixels, found.denominator, found.value), (2, 4.0, LN_2));
+    assert_eq!(found.class_means(), [Some(LN_2), None]);
+
+    // Of a sum of losses a class's loss is its share of the value, and its weight 1.
+    let combined = "kind = 'combined'\nterms = [{ factor = 0.5, loss = { kind = 'cross_entropy' } }]";
+    let input = Input::from_slices(&EVEN, &[4, 2], &[0_u8, 0, 0, 1]).unwrap();
+    let found = loss(combined).value(&input).unwrap();
+    let all = [(3.0, 0.375 * LN_2), (1.0, 0.125 * LN_2)];
+    assert_eq!(found.per_class, all.map(|(pixels, loss)| ClassSums { pixels, weight: 1.0, loss }));
+    assert_eq!(found.terms[0].per_class[0].loss, 3.0 * LN_2);
+    // A term without a pixel to divide by adds nothing.
+    let input = Input::from_slices(&EVEN[..2], &[1, 2], &[255_u8]).unwrap();
+    let found = loss(&format!("ignore_index = 255\n{combined}")).value(&input).unwrap();
+    assert!(found.per_class.iter().all(|class| class.loss == 0.0), "{:?}", found.per_class);
+}
+
+#[test]
+fn classes_weigh_what_is_kept_of_them() {
+    // Four pixels, equally hard: half of each is kept.
+    let input = Input::from_slices(&EVEN, &[4, 2], &[0_u8, 0, 0, 1]).unwrap();
+    let text = "kind = 'top_k_cross_entropy'\nkeep = 0.5\nweights = { source = 'fixed', values = [1, 2] }";
+    let found = loss(text).value(&input).unwrap();
+    let kept = [(3.0, 1.5), (1.0, 1.0)];
+    assert_eq!(
+        found.per_class,
+        kept.map(|(pixels, weight)| ClassSums { pixels, weight, loss: weight * LN_2 })
+    );
+}
+
+#[test]
+fn an_image_without_a_valid_pixel_is_no_region() {
+    let input = Input::from_slices(&EVEN, &[2, 2, 2], &[0_u8, 1, 255, 255]).unwrap();
+    for (kind, regions) in [("generalized_dice", 1.0), ("dice", 2.0)] {
+        let text = format!("kind = '{kind}'\nignore_index = 255\nregion = 'image'");
+        assert_eq!(loss(&text).value(&input).unwrap().denominator, regions, "{kind}");
+    }
+}
+
+#[test]
+fn of_equal_logits_the_first_wins() {
+    let recall = loss("kind = 'recall_cross_entropy'");
+    for (label, missed) in [(0_u8, 0.0), (1, 1.0)] {
+        let input = Input::from_slices(&EVEN[..2], &[1, 2], std::slice::from_ref(&label)).unwrap();
+        assert_eq!(recall.value(&input).unwrap().value, missed * LN_2);
+    }
+}
+
+#[test]
+fn the_sums_of_parts_add_up() {
+    let [first, second] = [[0_u8, 1], [1, 255]];
+    for (denominator, one, other) in [
+        ("'weight_sum'", 5.0, 3.0),
+        ("'valid_pixels'", 2.0, 1.0),
+        ("'elements'", 2.0, 2.0),
+        ("'images'", 1.0, 1.0),
+        ("'per_pixel'", 1.0, 1.0),
+        ("{ constant = 9.0 }", 9.0, 9.0),
+    ] {
+        let loss = loss(&format!(
+            "ignore_index = 255\ndenominator = {denominator}\nweights = {{ source = 'fixed', values = [2, 3] }}"
+        ));
+        let part = |labels: &[u8]| {
+            let input = Input::from_slices(&EVEN[..4], &[1, 2, 2], labels).unwrap();
+            let plan = loss.plan(&loss.census(&input).unwrap()).unwrap();
+            loss.part(&input, &plan, None).unwrap()
+        };
+        let (first, second) = (part(&first), part(&second));
+        assert_eq!((first.sums().denominator, second.sums().denominator), (one, other), "{denominator}");
+        let both = first.combine(second);
+        let shared = one == other && !["'elements'", "'images'"].contains(&denominator);
+        let sums = both.sums();
+        assert_eq!(sums.denominator, if shared { one } else { one + other }, "{denominator}");
+        assert!((sums.numerator - 8.0 * LN_2).abs() <= 1e-15 * sums.numerator && sums.valid_pixels == 3);
+        let want = [(1.0, 2.0), (2.0, 6.0)].map(|(pixels, weight)| ClassSums {
+            pixels,
+            weight,
+            loss: weight * LN_2,
+        });
+        assert_eq!(sums.per_class, want);
+    }
+}
+
+#[test]
+fn broken_entries_of_parts_are_counted_together() {
+    let loss = loss("kind = 'document_binary'\nthreshold = { document = 0.2 }");
+    let input = |logits| Input::from_slices(logits, &[1, 1, 2], &[0_u8, 0]).unwrap();
+    // σ(2) + 0.3 > 1.
+    let (one, two, none) = (input(&[0.0, 2.0]), input(&[2.0, 2.0]), input(&[0.0, 0.0]));
+    let plan = loss.plan(&loss.census(&one).unwrap()).unwrap();
+    let [one, two, none] = [one, two, none].map(|input| loss.part(&input, &plan, None).unwrap());
+    let counted =
+        |part: &segloss::Part| part.sums().broken.as_ref().map(|broken| (broken.count, broken.first.clone()));
+    assert_eq!(counted(&one.clone().combine(two.clone())), Some((3, vec![0, 1])));
+    assert_eq!(counted(&two.clone().combine(one.clone())), Some((3, vec![0, 0])));
+    assert_eq!(counted(&none.clone().combine(one.clone())), Some((1, vec![0, 1])));
+    assert_eq!(counted(&one.combine(none.clone())), Some((1, vec![0, 1])));
+    assert_eq!(counted(&none.clone().combine(none)), None);
+}
+
+#[test]
+fn pixels_without_weight_are_warned_of() {
+    let input = Input::from_slices(&EVEN[..4], &[2, 2], &[0_u8, 0]).unwrap();
+    let weighted = |values: &str| loss(&format!("weights = {{ source = 'fixed', values = {values} }}"));
+    assert_eq!(weighted("[0, 1]").value(&input).unwrap().warnings, [Warning::NoWeight]);
+    assert_eq!(weighted("[1, 0]").value(&input).unwrap().warnings, []);
+    // A sum of losses has no weights of its own.
+    let combined = "kind = 'combined'\nterms = [{ loss = { kind = 'cross_entropy' } }]";
+    assert_eq!(loss(combined).value(&input).unwrap().warnings, []);
+}
+
+#[test]
+fn a_census_counts_every_pixel_of_every_image() {
+    // More pixels than one task takes, each image with shares of its own.
+    let (images, pixels) = (3, 70_000);
+    let logits = Array3::<f32>::zeros((images, 2, pixels));
+    let label = |n: usize, p: usize| if p % 10 <= n { 1_u8 } else { u8::from(p == 39_998) * 255 };
+    let labels = ndarray::Array2::from_shape_fn((images, pixels), |(n, p)| label(n, p));
+    let input = Input::new(logits.view(), Target::indices(labels.view())).unwrap();
+    let loss = loss("ignore_index = 255\nweights = { source = 'per_sample', scheme = 'complement' }");
+    let census = loss.census(&input).unwrap();
+    assert_eq!((census.len(), census.is_empty(), census.classes()), (3, false, 2));
+    assert_eq!(census.valid_pixels(), 3 * 69_999);
+    assert_eq!(census.mass(), [62_999.0 + 55_999.0 + 48_999.0, 7_000.0 + 14_000.0 + 21_000.0]);
+    let weights = loss.plan(&census).unwrap().effective_weights();
+    for (n, row) in weights.rows().into_iter().enumerate() {
+        let rare = 7_000.0 * (n + 1) as f64 / 69_999.0;
+        assert!((row[0] - rare).abs() <= 1e-15 && (row[1] - (1.0 - rare)).abs() <= 1e-15, "{row}");
+    }
+}
+
+#[test]
+fn what_a_specification_needs_is_known_beforehand() {
+    let mapped = "weights = { source = 'map' }";
+    assert!(!spec("").needs_weight_map() && spec(mapped).needs_weight_map());
+    let term = |inner: &str| spec(&format!("kind = 'combined'\nterms = [{{ loss = {{ {inner} }} }}]"));
+    assert!(!term("kind = 'dice'").needs_weight_map() && term(mapped).needs_weight_map());
+    for kind in Kind::ALL {
+        let expected = match kind {
+            Kind::DocumentBinary | Kind::DocumentSigmoid | Kind::DocumentCategorical => Denominator::Elements,
+            Kind::Combined | Kind::UnifiedFocal => Denominator::PerPixel,
+            _ => Denominator::WeightSum,
+        };
+        assert_eq!((kind.default_denominator(), kind.info().default_denominator), (expected, expected));
+    }
+}
+
+#[test]
+fn weights_follow_counts() {
+    let counts = ClassCounts { valid: 8.0, pixels: vec![6.0, 2.0, 0.0], ..ClassCounts::new(3) };
+    let absent = |policy| WeightSpec { absent: policy, ..WeightSpec::default() }.of_counts(&counts);
+    let [common, rare] = [8.0 / 18.0, 8.0 / 6.0];
+    let near = |found: &[f64], want: [f64; 3]| found.iter().zip(want).all(|(f, w)| (f - w).abs() <= 1e-15);
+    assert!(near(&absent(segloss::Absent::Zero), [common, rare, 0.0]));
+    assert!(near(&absent(segloss::Absent::Prior), [common, rare, 8.0 / 3.0]));
+    // The negatives of a channel have what its prior leaves of 1.
+    let input = Input::from_slices(&EVEN[..2], &[1, 1, 2], &[1_u8, 1]).unwrap();
+    let text = "kind = 'binary_cross_entropy'\nweights = { source = 'per_batch', absent = 'prior' }\n\
+                prior = { source = 'fixed', values = [0.75] }";
+    assert_eq!(loss(text).value(&input).unwrap().effective_weights, array![[2.0, 0.5]]);
+}
+
+#[test]
+fn a_batch_of_other_classes_begins_a_new_history() {
+    let mut loss = loss("weights = { source = 'ema', decay = 0.5 }");
+    let counts = |pixels: &[f64]| {
+        let mut counts = ClassCounts::new(pixels.len());
+        counts.add_image(pixels.iter().sum(), pixels);
+        counts
+    };
+    loss.observe(&counts(&[4.0, 0.0]));
+    loss.observe(&counts(&[0.0, 4.0]));
+    assert_eq!(loss.history()[0].pixels, [2.0, 2.0]);
+    loss.observe(&counts(&[1.0, 2.0, 3.0]));
+    assert_eq!(loss.history(), [counts(&[1.0, 2.0, 3.0])]);
+}
+
+#[test]
+fn a_label_must_suit_every_term() {
+    let combined = |first: &str, second: &str| {
+        let term = |kind: &str| format!("{{ loss = {{ kind = '{kind}' }} }}");
+        loss(&format!("kind = 'combined'\nterms = [{}, {}]", term(first), term(second)))
+    };
+    let logits = array![[0.0_f64, 1.0]];
+    let message = |loss: &Loss, y: [f64; 2]| {
+        let y = array![y];
+        let input = Input::new(logits.view(), Target::distribution(y.view())).unwrap();
+        loss.value(&input).map_or_else(|error| error.to_string(), |_| "fine".to_owned())
+    };
+    // In whichever order the terms come.
+    for (first, second) in
+        [("cross_entropy", "binary_cross_entropy"), ("binary_cross_entropy", "cross_entropy")]
+    {
+        let found = message(&combined(first, second), [0.0, 1.5]);
+        assert!(
+            found.contains("target holds 1.5 for class 1 at [0]; expected a number from 0 to 1"),
+            "{found}"
+        );
+    }
+    let found = message(&combined("cross_entropy", "dice"), [0.0, -1.0]);
+    assert!(found.contains("expected a number from 0 to any finite one"), "{found}");
+    assert_eq!(message(&combined("cross_entropy", "dice"), [0.0, 1.5]), "fine");
+    for (first, second) in [("cross_entropy", "lovasz_softmax"), ("lovasz_softmax", "cross_entropy")] {
+        assert!(message(&combined(first, second), [0.0, 0.5]).contains("one whole class a pixel"));
+        assert!(message(&combined(first, second), [1.0, 1.0]).contains("one whole class a pixel"));
+        assert_eq!(message(&combined(first, second), [0.0, 1.0]), "fine");
+    }
+    // Channels of a hinge are problems of their own.
+    assert_eq!(message(&loss("kind = 'lovasz_hinge'"), [1.0, 1.0]), "fine");
+    assert!(message(&loss("kind = 'lovasz_hinge'"), [0.0, 0.5]).contains("one whole class a pixel"));
+
+    // One channel knows two labels only if each term takes it for a problem of its own.
+    let single = Input::from_slices(&[0.5_f64], &[1, 1], &[1_u8]).unwrap();
+    assert!(combined("binary_cross_entropy", "lovasz_hinge").value(&single).is_ok());
+    assert!(combined("binary_cross_entropy", "cross_entropy").value(&single).is_err());
+    assert!(combined("cross_entropy", "binary_cross_entropy").value(&single).is_err());
+}
