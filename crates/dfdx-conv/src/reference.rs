@@ -106,8 +106,8 @@ pub fn max_pool2d<E: Number>(x: &[E], shape: Shape4) -> Vec<E> {
         .map(|[n, r, s, c]| {
             let of_window = |(i, j)| x[at(shape, [n, 2 * r + i, 2 * s + j, c])].clone();
             let window = [(0, 0), (0, 1), (1, 0), (1, 1)].map(of_window);
-            // Alone among numbers NaN differs from itself.
-            let nan = window.iter().find(|&x| *x != *x).cloned();
+            // NaN alone compares with nothing, not with itself either.
+            let nan = window.iter().find(|x| x.partial_cmp(x).is_none()).cloned();
             nan.unwrap_or_else(|| {
                 let [first, others @ ..] = window;
                 others.into_iter().fold(first, |best, x| if x > best { x } else { best })

@@ -6,7 +6,6 @@
 
 /// (check, seed).
 pub const HARD: &[(&str, u64)] = &[
-    ("oracles", 1236),
     ("oracles", 2040),
     ("values_f64", 2128),
     ("values_f32", 2128),

@@ -69,7 +69,7 @@ pub const ULPS_POWER: Tolerance = Tolerance {
 /// The textbook's own rounding.
 pub const ORACLE_F64: Tolerance = Tolerance {
     name: "oracle_f64",
-    bound: 5e-13,
+    bound: 2e-13,
     reason: "relative to the value or max|g|. The definitions in f64 as they stand in the books, 1 − p and all, \
              against 320 bits",
 };

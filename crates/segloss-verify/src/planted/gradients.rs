@@ -1,7 +1,8 @@
 //! Mistakes in the gradient of a value that is right.
 
 use super::{Bug, Wrong, pixels};
-use crate::case::{Case, Labels};
+use crate::case::Case;
+use crate::matrix::is_of_regions;
 use crate::subject::{Outcome, Precision};
 use segloss::Kind;
 
@@ -63,8 +64,7 @@ pub(super) const BUGS: &[Bug] = &[
         name: "maps_of_volumes_in_forty_bits",
         stands_for: "a fixed-point format for three-dimensional maps",
         wrong: Wrong::Spoil(|case, _, out| {
-            let is_soft = matches!(case.target, Labels::Distribution(_));
-            if case.weight_map.is_some() && case.grid.spatial.len() == 3 && is_soft {
+            if case.weight_map.is_some() && case.grid.spatial.len() == 3 && is_of_regions(case.spec.kind) {
                 scale(out, 1.0 + 1e-12);
             }
         }),

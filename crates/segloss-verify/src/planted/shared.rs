@@ -100,12 +100,7 @@ pub(super) const BUGS: &[Bug] = &[
     Bug {
         name: "shared: smoothing per class",
         stands_for: "PyTorch's label smoothing beside class weights, taken for the definition",
-        wrong: Wrong::Shared(|case| {
-            // No framework's golden numbers smooth so much.
-            if case.spec.label_smoothing >= 0.5 {
-                losses::smoothing_per_class(case);
-            }
-        }),
+        wrong: Wrong::Shared(as_pytorch_smooths),
     },
     Bug {
         name: "shared: m² of regions",
@@ -142,6 +137,22 @@ pub(super) const BUGS: &[Bug] = &[
 /// Estimated over what a region is.
 fn source_of(spec: &LossSpec) -> Source {
     if spec.region == Some(Region::Image) { Source::PerSample } else { Source::PerBatch }
+}
+
+/// Each class's share of the smoothing at that class's weight, divided by the weights of the labels.
+fn as_pytorch_smooths(case: &mut Case) {
+    let weight_of_labels = |case: &Case| {
+        let weight = |(n, p)| -> f64 {
+            let of_class = |c: usize| case.spec.weights.values.get(c).unwrap_or(&1.0) * case.target(n, p, c);
+            (0..case.grid.classes).map(of_class).sum()
+        };
+        pixels(case).map(weight).sum()
+    };
+    // No framework's golden numbers smooth so much.
+    if case.spec.label_smoothing >= 0.5 && case.spec.kind == Kind::CrossEntropy {
+        case.spec.denominator = Some(Denominator::Constant(weight_of_labels(case)));
+        losses::smoothing_per_class(case);
+    }
 }
 
 fn smoothed_to_share(case: &mut Case) {
