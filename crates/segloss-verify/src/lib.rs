@@ -14,10 +14,11 @@
 //!
 //! What holds here:
 //!
-//! - The textbook shares no code with the library; every bound stands in [`tolerance`], with its reason.
+//! - The textbook of the losses shares no code with the library; the operations have theirs in `dfdx_conv::reference`,
+//!   apart from the fast ones. Every bound stands in [`tolerance`], with its reason.
 //! - A comparison passes only if `difference <= bound` is true: NaN never passes. Differences are
 //!   relative, without an absolute allowance.
-//! - Nothing compared, a missing fixture, a kind without coverage: each is a failure.
+//! - Nothing compared, a missing fixture, a kind or operation without coverage: each is a failure.
 //! - Identical inputs give identical reports: no time, no path, no hash order.
 
 pub mod case;

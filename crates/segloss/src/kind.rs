@@ -106,33 +106,23 @@ pub(crate) enum Family {
 }
 
 /// (key, default, meaning).
-type Options = &'static [(&'static str, &'static str, &'static str)];
+type Row = (&'static str, &'static str, &'static str);
+type Options = &'static [Row];
 
 // Options that several kinds share.
 const SMOOTHING: Options = &[("label_smoothing", "0", "share of each label that goes to all classes alike")];
-const THRESHOLD: Options = &[("threshold", "none", "{ logit_shift = [τ…] } or { logit_adjustment = t }")];
-const PRIOR: Options = &[("prior", "per_batch", "source and values of the class priors")];
-const WEIGHING: Options = &[
-    ("threshold", "none", "{ logit_shift = [τ…] } or { logit_adjustment = t }"),
-    ("weights", "none", "source, scheme, values, decay, absent, normalise"),
-    ("prior", "per_batch", "source and values of the class priors"),
-    (
-        "denominator",
-        "weight_sum",
-        "weight_sum | valid_pixels | elements | images | per_pixel | { constant = x }",
-    ),
-];
+const THRESHOLD: Row = ("threshold", "none", "{ logit_shift = [τ…] } or { logit_adjustment = t }");
+const WEIGHTS: Row = ("weights", "none", "source, scheme, values, decay, absent, normalise");
+const PRIOR: Row = ("prior", "per_batch", "source and values of the class priors");
+const DENOMINATORS: &str = "weight_sum | valid_pixels | elements | images | per_pixel | { constant = x }";
+const WEIGHING: Options = &[THRESHOLD, WEIGHTS, PRIOR, ("denominator", "weight_sum", DENOMINATORS)];
 const WEIGHING_CLASSES: Options = &[
-    ("threshold", "none", "{ logit_shift = [τ…] } or { logit_adjustment = t }"),
-    ("weights", "none", "source, scheme, values, decay, absent, normalise"),
-    ("prior", "per_batch", "source and values of the class priors"),
+    THRESHOLD,
+    WEIGHTS,
+    PRIOR,
     ("denominator", "weight_sum", "weight_sum | images | per_pixel | { constant = x }"),
 ];
-const ELEMENTS: Options = &[(
-    "denominator",
-    "elements",
-    "weight_sum | valid_pixels | elements | images | per_pixel | { constant = x }",
-)];
+const ELEMENTS: Options = &[("denominator", "elements", DENOMINATORS)];
 const ACTIVATION: Options = &[("activation", "softmax", "softmax, or sigmoid for classes that may overlap")];
 const REGION: Options = &[("region", "batch", "batch or image: over which pixels the loss sums or sorts")];
 const ALL_CLASSES: Options = &[("classes", "all", "all, or present: which classes of a region count")];
@@ -376,8 +366,7 @@ impl Kind {
                         ("smooth", "1e-7", "s ≥ 0"),
                     ],
                     REGION,
-                    THRESHOLD,
-                    PRIOR,
+                    &[THRESHOLD, PRIOR],
                 ],
             ),
             Self::LovaszSoftmax => (

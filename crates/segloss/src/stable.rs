@@ -58,13 +58,19 @@ impl<T: Element> Softmax<T> {
         // With the maximum taken out no exponential overflows, and the largest is exactly 1. It is
         // left out of the sum: a confident pixel has all its information in the others, which
         // 1 + others would round away.
-        let mut others = T::zero();
+        let (mut others, mut lost) = (T::zero(), T::zero());
         for (class, (e, &logit)) in scratch.iter_mut().zip(z).enumerate() {
             *e = (logit - max).exp();
             if class != top {
-                others = others + *e;
+                // What each addition rounds away is kept (Knuth's two-sum) and added at the end: a sum
+                // over many classes is as right as its terms.
+                let sum = others + *e;
+                let taken = sum - others;
+                lost = lost + ((others - (sum - taken)) + (*e - taken));
+                others = sum;
             }
         }
+        others = others + lost;
         Self { max, top, others, log_sum: others.ln_1p() }
     }
 

@@ -63,8 +63,9 @@ const UNSURE_OF_FEW: f64 = 5.0;
 /// bound: it is trusted to a factor of three.
 pub(super) fn are_unsure(derivatives: &[Derivative]) -> bool {
     let error = largest(derivatives.iter().map(|d| d.error));
-    // Where all slopes are 0 nothing is known of them: 0/0 is unsure.
-    !(3.0 * error / largest(derivatives.iter().map(|d| d.value.abs())) <= GRADIENT_F64.bound)
+    // An error holds the rounding of the values: it is 0 only where all of them were 0, and the slopes with them. Slopes
+    // that are 0 beside values that are not may have been lost: x/0 is unsure.
+    error != 0.0 && !(3.0 * error / largest(derivatives.iter().map(|d| d.value.abs())) <= GRADIENT_F64.bound)
 }
 
 /// ∂value/∂z for every logit.

@@ -120,13 +120,8 @@ pub fn evaluate<T: Number + 'static>(case: &Case) -> Answer<T> {
     Textbook::of(case).at(&case.logits.iter().map(|&z| T::from_f64(z)).collect::<Vec<_>>())
 }
 
-/// ∂value/∂z for every logit, by dual numbers over `T`: without steps, and of [`Big`](crate::number::big::Big)
-/// without rounding.
-pub fn gradient<T: Number + 'static>(case: &Case) -> Vec<T> {
-    answer_and_gradient(case).1
-}
-
-/// The loss of `case` and its gradient, of which the answer is half the work.
+/// The loss of `case`, and ∂value/∂z for every logit by dual numbers over `T`: without steps, and of
+/// [`Big`](crate::number::big::Big) without rounding. The answer is half the work of the gradient.
 pub fn answer_and_gradient<T: Number + 'static>(case: &Case) -> (Answer<Dual<T>>, Vec<T>) {
     let variable = |(i, &z)| Dual::variable(i, T::from_f64(z));
     let z: Vec<Dual<T>> = case.logits.iter().enumerate().map(variable).collect();

@@ -39,7 +39,7 @@ impl<T: Element> PixelLoss<T> for Poly1 {
             }
             let (p, q) = (softmax.probability(gradient[c]), softmax.complement(c, gradient[c]));
             loss[c] = w.loss[c] * share * (softmax.surprise(z[c]) + epsilon * q);
-            pulls[c] = w.gradient[c] * share * (T::one() + epsilon * p);
+            pulls[c] = w.gradient[c] * share * epsilon.mul_add(p, T::one());
         }
         let total = pulls.iter().fold(T::zero(), |sum, &pull| sum + pull);
         for (k, g) in gradient.iter_mut().enumerate() {
