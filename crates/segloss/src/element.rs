@@ -1,5 +1,6 @@
 //! The number types a loss computes in.
 
+use crate::kernels::functions::Real;
 use num_traits::Float;
 use std::fmt::{Debug, Display};
 
@@ -12,7 +13,7 @@ mod sealed {
 /// A number type of logits, gradients and per-pixel maps: `f32` or `f64`.
 ///
 /// Each pixel is computed in this type; sums over pixels are always kept in `f64`.
-pub trait Element: Float + Debug + Display + Send + Sync + sealed::Sealed + 'static {
+pub trait Element: Real + Float + Debug + Display + Send + Sync + sealed::Sealed + 'static {
     /// The type's name as Rust and NumPy users know it.
     const NAME: &'static str;
 
