@@ -7,8 +7,10 @@
 /// (check, seed).
 pub const HARD: &[(&str, u64)] = &[
     ("oracles", 2040),
+    ("values_f64", 59),
     ("values_f64", 2128),
     ("values_f32", 2128),
+    ("exact_gradients", 59),
     ("exact_gradients", 2128),
     ("limits", 2065),
     ("operations", 1233),
