@@ -8,7 +8,6 @@ use crate::kinds::PixelTarget;
 use crate::layout::Geometry;
 use crate::loss::Loss;
 use crate::plan::Plan;
-use crate::target::Values;
 use crate::tiles::{self, Tile};
 use rayon::prelude::*;
 
@@ -84,11 +83,6 @@ impl<T: Element> Walk<'_, T> {
             visit(Some(Visit { pixel, z: &z, y: target, m }), at)?;
         }
         Ok(())
-    }
-
-    /// Whether every pixel has a class, or none, rather than a share of several.
-    pub fn has_labels(&self) -> bool {
-        self.instead_of_target.is_none() && matches!(self.input.target.values, Values::Indices(_))
     }
 
     /// Refuses logits that are NaN or infinite, also where what is made of them would look finite: the softmax

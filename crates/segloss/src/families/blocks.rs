@@ -1,4 +1,4 @@
-//! Sums over pixels of a hard label each, block by block: the way of every loss that has a kernel.
+//! Sums over pixels with a class each, block by block: the way of every loss that has a kernel.
 
 use crate::census::positive_class;
 use crate::element::Element;
@@ -20,8 +20,8 @@ pub(crate) enum BlockLoss {
 const IGNORED: usize = usize::MAX;
 
 impl<T: Element> Walk<'_, T> {
-    /// Σ over the pixels of a tile, its gradient and its map. `None` where a logit, a loss or a gradient is no finite
-    /// number: pixel by pixel it is found out which, and said.
+    /// Σ over the pixels of a tile, its gradient and its map. `None` where a pixel is of several classes, and
+    /// where a logit, a loss or a gradient is no finite number: pixel by pixel it is found out which, and said.
     pub fn sum_blocks(
         &self,
         kernel: BlockLoss,
@@ -43,10 +43,16 @@ impl<T: Element> Walk<'_, T> {
             for (at, class_of) in class_of[..pixels].iter_mut().enumerate() {
                 let flat = tile.image * self.geometry.pixels + start + at;
                 *class_of = IGNORED;
-                // The census has refused labels that name no class.
-                if let PixelLabel::Index(label) = self.input.label(flat, spec.ignore_index)
-                    && let Some(class) = positive_class(label, classes, false).flatten()
-                {
+                let class = match self.input.label(flat, spec.ignore_index) {
+                    PixelLabel::Ignored => None,
+                    // The census has refused labels that name no class.
+                    PixelLabel::Index(label) => positive_class(label, classes, false).flatten(),
+                    // A row that is one-hot is its index, to the bit; any other has no kernel.
+                    PixelLabel::Distribution(rows) => {
+                        Some(self.geometry.one_hot(rows, tile.image, start + at)?)
+                    }
+                };
+                if let Some(class) = class {
                     let m = self.input.weight(flat).unwrap_or(T::one());
                     block.set(at, class, w_loss[class] * m, w_gradient[class] * m);
                     *class_of = class;

@@ -80,12 +80,13 @@ pub(crate) trait Kernel {
 }
 
 /// How a·b + c is computed.
-pub(crate) trait Arithmetic {
+pub trait Arithmetic {
+    /// a·b + c.
     fn mul_add<T: Real>(a: T, b: T, c: T) -> T;
 }
 
 /// In one instruction, rounded once.
-pub(crate) struct Fused;
+pub struct Fused;
 
 impl Arithmetic for Fused {
     #[inline(always)]
@@ -95,7 +96,7 @@ impl Arithmetic for Fused {
 }
 
 /// As a product and a sum: without an instruction for both, a fused one would be a call for every number.
-pub(crate) struct Separate;
+pub struct Separate;
 
 impl Arithmetic for Separate {
     #[inline(always)]
