@@ -20,6 +20,10 @@ pub trait Element: Real + Float + Debug + Display + Send + Sync + sealed::Sealed
     /// The nearest value of this type.
     fn of(value: f64) -> Self;
 
+    /// The number of a class.
+    #[doc(hidden)]
+    fn of_class(class: u16) -> Self;
+
     /// The same value as `f64`, exactly.
     fn wide(self) -> f64;
 }
@@ -29,6 +33,10 @@ impl Element for f32 {
 
     fn of(value: f64) -> Self {
         value as f32
+    }
+
+    fn of_class(class: u16) -> Self {
+        Self::from(class)
     }
 
     fn wide(self) -> f64 {
@@ -41,6 +49,10 @@ impl Element for f64 {
 
     fn of(value: f64) -> Self {
         value
+    }
+
+    fn of_class(class: u16) -> Self {
+        Self::from(class)
     }
 
     fn wide(self) -> f64 {

@@ -1,12 +1,11 @@
 //! Sums over pixels with a class each, block by block: the way of every loss that has a kernel.
 
-use crate::census::positive_class;
 use crate::element::Element;
 use crate::families::pixels::{Output, weights};
-use crate::input::PixelLabel;
-use crate::kernels::block::{Block, LANES, PIXELS};
+use crate::kernels::block::{Block, NO_CLASS, PIXELS};
 use crate::kernels::cross_entropy::CrossEntropy;
 use crate::sums::Sums;
+use crate::target::Values;
 use crate::tiles::{Tile, TileMut};
 use crate::walk::Walk;
 
@@ -16,8 +15,8 @@ pub(crate) enum BlockLoss {
     CrossEntropy,
 }
 
-/// The class of a pixel that does not count.
-const IGNORED: usize = usize::MAX;
+/// Neighbouring pixels are mostly of one class: with a sum of its own for each of eight, no addition waits for another.
+const BANKS: usize = 8;
 
 impl<T: Element> Walk<'_, T> {
     /// Σ over the pixels of a tile, its gradient and its map. `None` where a pixel is of several classes, and
@@ -30,63 +29,75 @@ impl<T: Element> Walk<'_, T> {
         Output { gradient, map }: &mut Output<'_, T>,
     ) -> Option<Sums> {
         let classes = self.geometry.classes;
-        let spec = self.loss.spec();
         let (w_loss, w_gradient): (Vec<T>, Vec<T>) = weights(self.plan.row(tile.image), denominator, |_| 1.0);
         let shift: Vec<T> = self.plan.shift(tile.image).into_iter().flatten().map(|&s| T::of(s)).collect();
 
         let mut sums = Sums::zero(classes, self.loss.denominator());
+        let mut partial = vec![[0.0; BANKS]; classes];
         let mut block = Block::new(classes);
-        let mut class_of = [IGNORED; PIXELS];
         for start in tile.pixels.clone().step_by(PIXELS) {
             let pixels = PIXELS.min(tile.pixels.end - start);
-            block.clear(pixels, classes);
-            for (at, class_of) in class_of[..pixels].iter_mut().enumerate() {
-                let flat = tile.image * self.geometry.pixels + start + at;
-                *class_of = IGNORED;
-                let class = match self.input.label(flat, spec.ignore_index) {
-                    PixelLabel::Ignored => None,
-                    // The census has refused labels that name no class.
-                    PixelLabel::Index(label) => positive_class(label, classes, false).flatten(),
-                    // A row that is one-hot is its index, to the bit; any other has no kernel.
-                    PixelLabel::Distribution(rows) => {
-                        Some(self.geometry.one_hot(rows, tile.image, start + at)?)
-                    }
-                };
-                if let Some(class) = class {
-                    let m = self.input.weight(flat).unwrap_or(T::one());
-                    block.set(at, class, w_loss[class] * m, w_gradient[class] * m);
-                    *class_of = class;
-                }
+            let (class, m) = block.start(pixels, classes);
+            self.classes(tile.image, start, class)?;
+            if let Some((_, map)) = &self.input.weight_map {
+                m.copy_from_slice(&map[tile.image * self.geometry.pixels + start..][..pixels]);
             }
             block.read(self.input.logits, self.geometry, tile.image, start, pixels);
             if !shift.is_empty() {
                 block.shift(&shift);
             }
-            // What does not count may be anything.
-            if !block.logits_are_finite() && !block.silence() {
-                return None;
-            }
-            match kernel {
-                BlockLoss::CrossEntropy => self.loss.instructions().run(CrossEntropy(&mut block)),
-            }
-            if !block.results_are_finite() {
+            let is_finite = match kernel {
+                BlockLoss::CrossEntropy => self.loss.instructions().run(CrossEntropy {
+                    block: &mut block,
+                    w_loss: &w_loss,
+                    w_gradient: &w_gradient,
+                }),
+            };
+            if !is_finite {
                 return None;
             }
             let at = start - tile.pixels.start;
             block.write(gradient, at, pixels);
-            let losses = block.loss.as_flattened();
+            let losses = &block.loss.as_flattened()[..pixels];
             if !matches!(map, TileMut::Nothing) {
                 (0..pixels).for_each(|i| map.put(at + i, &losses[i..=i]));
             }
-            for (&class, loss) in class_of[..pixels].iter().zip(losses) {
-                if let Some(sum) = sums.per_class.get_mut(class) {
-                    sum.loss += loss.wide();
+            for (i, (class, loss)) in block.class.as_flattened().iter().zip(losses).enumerate() {
+                // No class is out of range, and no pixel of it is added.
+                if let Some(class) = class.to_usize()
+                    && let Some(sums) = partial.get_mut(class)
+                {
+                    sums[i % BANKS] += loss.wide();
                 }
             }
         }
-        sums.numerator = sums.per_class.iter().map(|class| class.loss).sum();
+        for (sum, partial) in sums.per_class.iter_mut().zip(partial) {
+            sum.loss = partial.iter().sum();
+            sums.numerator += sum.loss;
+        }
         Some(sums)
     }
-}
 
-const _: () = assert!(PIXELS % LANES == 0);
+    /// Writes the classes of the pixels of an image from number `start` on. `None` if one is of several.
+    fn classes(&self, image: usize, start: usize, out: &mut [T]) -> Option<()> {
+        let flat = image * self.geometry.pixels + start;
+        match self.input.target.values {
+            Values::Indices(labels) => labels.read(flat, self.loss.spec().ignore_index, T::of(NO_CLASS), out),
+            // A row that is one-hot is its index, to the bit; any other has no kernel.
+            Values::Distribution(rows) => {
+                for (at, out) in out.iter_mut().enumerate() {
+                    if !self.input.is_masked(flat + at) {
+                        *out = T::of(self.geometry.one_hot(rows, image, start + at)? as f64);
+                    }
+                }
+            }
+            Values::NotContiguous => return None,
+        }
+        if let Some((_, mask)) = &self.input.mask {
+            for (out, &counts) in out.iter_mut().zip(&mask[flat..]) {
+                *out = if counts { *out } else { T::of(NO_CLASS) };
+            }
+        }
+        Some(())
+    }
+}

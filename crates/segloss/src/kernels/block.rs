@@ -10,8 +10,10 @@ pub(crate) const LANES: usize = 16;
 /// Pixels of a block.
 pub(crate) const PIXELS: usize = 256;
 
-/// The label of a pixel that does not count: no class is −1.
-const NO_CLASS: f64 = -1.0;
+const _: () = assert!(PIXELS.is_multiple_of(LANES));
+
+/// The class of a pixel that does not count.
+pub(crate) const NO_CLASS: f64 = -1.0;
 
 /// Up to [`PIXELS`] pixels. The last group is filled up with pixels that do not count.
 pub(crate) struct Block<T> {
@@ -19,51 +21,45 @@ pub(crate) struct Block<T> {
     pub groups: usize,
     /// In: the logits of class c and group g at c·groups + g. Out: the gradient.
     pub z: Vec<[T; LANES]>,
-    /// The number of each pixel's class, as a number that compares with others of its kind.
-    pub label: Vec<[T; LANES]>,
-    /// The weight of the pixel in the value; 0 if it does not count.
-    pub w_loss: Vec<[T; LANES]>,
-    /// The same divided by the denominator.
-    pub w_gradient: Vec<[T; LANES]>,
+    /// The largest logit of each pixel: between two passes of a kernel.
+    pub max: Vec<[T; LANES]>,
+    /// The number of each pixel's class, or [`NO_CLASS`]; a float, as wide as the logits that it decides about.
+    pub class: Vec<[T; LANES]>,
+    /// The weight of each pixel in the map.
+    pub m: Vec<[T; LANES]>,
     /// Out: the weighted loss.
     pub loss: Vec<[T; LANES]>,
 }
 
 impl<T: Element> Block<T> {
+    /// With room for [`PIXELS`] pixels, each of weight 1.
     pub fn new(classes: usize) -> Self {
-        let rows = |count: usize| vec![[T::zero(); LANES]; count * PIXELS / LANES];
+        let rows = |value: T, count: usize| vec![[value; LANES]; count * PIXELS / LANES];
+        let zero = T::zero();
         Self {
             groups: 0,
-            z: rows(classes),
-            label: rows(1),
-            w_loss: rows(1),
-            w_gradient: rows(1),
-            loss: rows(1),
+            z: rows(zero, classes),
+            max: rows(zero, 1),
+            class: rows(T::of(NO_CLASS), 1),
+            m: rows(T::one(), 1),
+            loss: rows(zero, 1),
         }
     }
 
-    /// Makes room for `pixels` pixels of `classes` classes, none of which counts so far.
-    pub fn clear(&mut self, pixels: usize, classes: usize) {
+    /// Takes up `pixels` pixels of `classes` classes, and returns where their classes and weights are to be written:
+    /// none counts so far.
+    pub fn start(&mut self, pixels: usize, classes: usize) -> (&mut [T], &mut [T]) {
         self.groups = pixels.div_ceil(LANES);
         self.z.resize(classes * self.groups, [T::zero(); LANES]);
-        self.label[..self.groups].fill([T::of(NO_CLASS); LANES]);
-        self.w_loss[..self.groups].fill([T::zero(); LANES]);
-        self.w_gradient[..self.groups].fill([T::zero(); LANES]);
-    }
-
-    /// Says what a pixel counts for.
-    pub fn set(&mut self, at: usize, class: usize, w_loss: T, w_gradient: T) {
-        let (group, lane) = (at / LANES, at % LANES);
-        self.label[group][lane] = T::of(class as f64);
-        self.w_loss[group][lane] = w_loss;
-        self.w_gradient[group][lane] = w_gradient;
+        self.class[..self.groups].fill([T::of(NO_CLASS); LANES]);
+        (&mut self.class.as_flattened_mut()[..pixels], &mut self.m.as_flattened_mut()[..pixels])
     }
 
     /// Reads the logits of `pixels` pixels from number `start` of an image on.
     pub fn read(&mut self, logits: &[T], geometry: &Geometry, image: usize, start: usize, pixels: usize) {
         let offset = geometry.offset(image, start);
-        let room = self.groups * LANES;
-        for (class, plane) in self.z.as_flattened_mut().chunks_exact_mut(room).enumerate() {
+        let planes = self.z.as_flattened_mut().chunks_exact_mut(self.groups * LANES);
+        for (class, plane) in planes.enumerate() {
             let (values, filling) = plane.split_at_mut(pixels);
             match geometry.layout {
                 Layout::ChannelsFirst => {
@@ -85,27 +81,6 @@ impl<T: Element> Block<T> {
         }
     }
 
-    /// Whether all logits are finite.
-    pub fn logits_are_finite(&self) -> bool {
-        are_finite(&self.z)
-    }
-
-    /// Whether gradient and loss are finite.
-    pub fn results_are_finite(&self) -> bool {
-        are_finite(&self.z) && are_finite(&self.loss[..self.groups])
-    }
-
-    /// Takes the logits of pixels that do not count for 0. Returns whether all others are finite.
-    pub fn silence(&mut self) -> bool {
-        let ignored = T::of(NO_CLASS);
-        for plane in self.z.chunks_exact_mut(self.groups) {
-            for (z, label) in plane.as_flattened_mut().iter_mut().zip(self.label.as_flattened()) {
-                *z = if *label == ignored { T::zero() } else { *z };
-            }
-        }
-        self.logits_are_finite()
-    }
-
     /// Writes the gradient of the tile's pixels from number `at` on.
     pub fn write(&self, gradient: &mut TileMut<'_, T>, at: usize, pixels: usize) {
         let planes = self.z.as_flattened().chunks_exact(self.groups * LANES);
@@ -124,15 +99,4 @@ impl<T: Element> Block<T> {
             }
         }
     }
-}
-
-/// Without a branch for each number: x − x is 0 for every finite one, and NaN for the others.
-fn are_finite<T: Element>(rows: &[[T; LANES]]) -> bool {
-    let mut sums = [T::zero(); LANES];
-    for row in rows {
-        for i in 0..LANES {
-            sums[i] = sums[i] + (row[i] - row[i]);
-        }
-    }
-    sums.iter().all(|&sum| sum == T::zero())
 }
