@@ -22,6 +22,15 @@ impl Tolerance {
     pub fn holds(&self, difference: f64) -> bool {
         difference <= self.bound
     }
+
+    /// How much of the bound a difference uses; NaN counts as more than all of it.
+    pub fn strain(&self, difference: f64) -> f64 {
+        match difference / self.bound {
+            _ if difference == 0.0 => 0.0,
+            strain if strain.is_nan() => f64::INFINITY,
+            strain => strain,
+        }
+    }
 }
 
 /// How many times smaller than its bound the worst difference of a default run may be.
@@ -209,6 +218,31 @@ mod tests {
         for tolerance in ALL {
             assert!(!tolerance.holds(f64::NAN) && !tolerance.holds(f64::INFINITY), "{}", tolerance.name);
             assert!(tolerance.holds(0.0) && tolerance.reason.len() > 20, "{}", tolerance.name);
+        }
+    }
+
+    #[test]
+    fn a_bound_holds_up_to_itself_and_as_it_is_printed() {
+        for tolerance in ALL {
+            let bound = tolerance.bound;
+            assert!(tolerance.holds(bound) && !tolerance.holds(bound.next_up()), "{}", tolerance.name);
+            // Reports print two digits.
+            assert_eq!(format!("{bound:.1e}").parse(), Ok(bound), "{}", tolerance.name);
+        }
+    }
+
+    #[test]
+    fn names_tell_bounds_apart() {
+        let names: std::collections::BTreeSet<&str> = ALL.iter().map(|tolerance| tolerance.name).collect();
+        assert_eq!(names.len(), ALL.len());
+    }
+
+    #[test]
+    fn strain_is_the_share_of_the_bound() {
+        assert_eq!((ULPS.strain(1.0), ULPS.strain(4.0), ULPS.strain(6.0)), (0.25, 1.0, 1.5));
+        assert_eq!((EXACT.strain(0.0), EXACT.strain(1e-300)), (0.0, f64::INFINITY));
+        for bad in [f64::NAN, -f64::NAN, f64::INFINITY] {
+            assert_eq!(ULPS.strain(bad), f64::INFINITY, "{bad}");
         }
     }
 }
