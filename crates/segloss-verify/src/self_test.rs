@@ -7,7 +7,7 @@ use crate::matrix::Effort;
 use crate::planted::{Bug, Planted, zoo};
 use crate::run::{Options, Run, run};
 use crate::subject::{Library, Precision, Subject};
-use crate::tolerance::GRADIENT_EXACT;
+use crate::tolerance::{self, GRADIENT_EXACT, SCALED_F64};
 use crate::trouble::Trouble;
 use segloss::Kind;
 use serde::Serialize;
@@ -187,7 +187,8 @@ fn sensitivity(exact: &ExactCases) -> BTreeMap<&'static str, f64> {
         let Ok(found) = Library.evaluate(&known.case, Precision::F64) else { continue };
         for exponent in 1..=15 {
             let error = 10f64.powi(-exponent);
-            if GRADIENT_EXACT.holds(relative_to_max(&scaled(&found.gradient, error), &known.gradient)) {
+            let bound = tolerance::scaled(&known.case.spec, &SCALED_F64, &GRADIENT_EXACT);
+            if bound.holds(relative_to_max(&scaled(&found.gradient, error), &known.gradient)) {
                 break;
             }
             let least = seen.entry(known.case.spec.kind.name()).or_insert(f64::INFINITY);

@@ -6,6 +6,7 @@ use crate::run::{Options, Run, run};
 use crate::subject::Subject;
 use crate::tally::Tally;
 use crate::trouble::Trouble;
+use rayon::prelude::*;
 use serde::Serialize;
 use std::collections::BTreeMap;
 
@@ -62,17 +63,22 @@ impl Sweep {
     fn of(
         first: u64,
         seeds: u64,
-        mut run: impl FnMut(&Options) -> Result<Run, Trouble>,
+        run: impl Fn(&Options) -> Result<Run, Trouble> + Sync,
         mut report: impl FnMut(&Self),
     ) -> Result<Self, Trouble> {
         let mut sweep = Self { first, ..Self::default() };
-        for seed in first..first.saturating_add(seeds) {
-            let options = Options { seed, effort: Effort::Sweep, ..Options::default() };
-            for result in &run(&options)?.results {
-                sweep.add(seed, result.name, &result.tally);
+        let run = |seed| run(&Options { seed, effort: Effort::Sweep, ..Options::default() });
+        let seeds: Vec<u64> = (first..first.saturating_add(seeds)).collect();
+        // Much of a run is of one thread: seeds side by side keep all busy. They are joined in their order.
+        for side_by_side in seeds.chunks(4 * rayon::current_num_threads()) {
+            let runs: Vec<Result<Run, Trouble>> = side_by_side.par_iter().map(|&seed| run(seed)).collect();
+            for (&seed, run) in side_by_side.iter().zip(runs) {
+                for result in &run?.results {
+                    sweep.add(seed, result.name, &result.tally);
+                }
+                sweep.seeds += 1;
+                report(&sweep);
             }
-            sweep.seeds += 1;
-            report(&sweep);
         }
         Ok(sweep)
     }
@@ -99,6 +105,7 @@ mod tests {
     use crate::run::CheckResult;
     use crate::subject::Library;
     use crate::tolerance::{ULPS, ULPS_POWER};
+    use std::collections::BTreeSet;
 
     /// Differences under the bound of 4, each a case that is called as it is off.
     fn measured(differences: &[f64]) -> Tally {
@@ -122,16 +129,16 @@ mod tests {
 
     #[test]
     fn every_seed_is_swept_and_its_nearest_kept() {
-        let mut seeds = Vec::new();
+        let seeds = std::sync::Mutex::new(BTreeSet::new());
         let judge = |options: &Options| {
             assert_eq!((options.effort, options.judges, &options.check), (Effort::Sweep, None, &None));
-            seeds.push(options.seed);
+            assert!(seeds.lock().unwrap().insert(options.seed));
             let laws = measured(if options.seed == 6 { &[3.0, 1.0] } else { &[1.0] });
             Ok(run_of(options, measured(&[2.0, 0.0]), laws))
         };
         let mut reported = Vec::new();
         let sweep = Sweep::of(5, 3, judge, |sweep| reported.push((sweep.seeds, sweep.comparisons))).unwrap();
-        assert_eq!(seeds, [5, 6, 7]);
+        assert_eq!(seeds.into_inner().unwrap(), BTreeSet::from([5, 6, 7]));
         assert_eq!(reported, [(1, 3), (2, 7), (3, 10)]);
         assert_eq!((sweep.first, sweep.seeds, sweep.comparisons), (5, 3, 10));
         assert_eq!(nearest(&sweep, "ulps"), (3.0, 6, "laws"));
