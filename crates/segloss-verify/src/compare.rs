@@ -101,6 +101,36 @@ mod tests {
     }
 
     #[test]
+    fn differences_are_shares_of_a_scale() {
+        assert_eq!(relative_to(3.0, 1.0, 4.0), 0.5);
+        assert_eq!(relative_to(-3.0, 1.0, 4.0), 1.0);
+        assert_eq!(relative_to(7.0, 7.0, 0.0), 0.0);
+        assert_eq!((relative(3.0, -4.0), relative(5.0, 4.0), relative(0.0, 0.0)), (1.75, 0.25, 0.0));
+        assert_eq!(largest_relative_to(&[3.0, 0.0], &[1.0, 1.0], 8.0), 0.25);
+        // The worst of them is 3 off, and the largest that is wanted is 4, whatever its sign.
+        assert_eq!(relative_to_max(&[3.0, -1.0], &[1.0, -4.0]), 0.75);
+    }
+
+    #[test]
+    fn lists_of_other_lengths_are_never_close() {
+        for differ in [relative_to_max, relative_where_finite, bitwise] {
+            assert_eq!(differ(&[1.0, 2.0], &[1.0]), f64::INFINITY);
+            assert_eq!(differ(&[1.0], &[1.0, 2.0]), f64::INFINITY);
+        }
+        assert_eq!(relative_where_finite(&[], &[]), f64::INFINITY);
+        assert_eq!(largest_relative_to(&[1.0, 2.0], &[1.0], 1.0), f64::INFINITY);
+    }
+
+    #[test]
+    fn the_largest_is_none_of_the_others() {
+        assert_eq!(largest([]), 0.0);
+        assert_eq!(largest([2.0, 5.0, 5.0, 3.0]), 5.0);
+        assert_eq!(largest([1.0, f64::INFINITY, 2.0]), f64::INFINITY);
+        // A zero with a sign is no larger than one without.
+        assert_eq!(largest([-0.0]).to_bits(), 0);
+    }
+
+    #[test]
     fn infinity_is_never_close() {
         assert!(!(relative(f64::INFINITY, f64::INFINITY) <= 1.0));
         assert!(!(relative(1.0, f64::INFINITY) <= 0.5));
@@ -132,12 +162,29 @@ mod tests {
         assert_eq!((ulps_f32(-0.0, 0.0), ulps_f64(0.0, -0.0)), (0.0, 0.0));
         let smallest = f32::from_bits(1);
         assert_eq!(ulps_f32(-smallest, smallest), 2.0);
+        assert_eq!((ulps_f32(0.0, smallest), ulps_f32(-0.0, smallest)), (1.0, 1.0));
+        assert_eq!(
+            (ulps_f32(-1.0, -1.0 - f32::EPSILON), ulps_f32(-1.0, 1.0)),
+            (1.0, 2.0 * 127.0 * 8_388_608.0)
+        );
+        let smallest = f64::from_bits(1);
+        assert_eq!(ulps_f64(-smallest, smallest), 2.0);
+        assert_eq!((ulps_f64(0.0, smallest), ulps_f64(-0.0, smallest)), (1.0, 1.0));
+        assert_eq!(ulps_f64(-1.0, -1.0 - f64::EPSILON), 1.0);
         assert_eq!(ulps_f64(f64::MIN, f64::MAX), 2.0 * f64::MAX.to_bits() as f64);
         for bad in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY] {
-            assert!(!(ulps_f64(bad, 1.0) <= 1e300) && !(ulps_f32(1.0, bad as f32) <= 1e300));
+            assert_eq!((ulps_f64(bad, 1.0), ulps_f64(1.0, bad)), (f64::INFINITY, f64::INFINITY));
+            let bad = bad as f32;
+            assert_eq!((ulps_f32(bad, 1.0), ulps_f32(1.0, bad)), (f64::INFINITY, f64::INFINITY));
         }
-        assert!(!(ulps_f64(f64::NAN, f64::NAN) <= 1e300));
-        assert_eq!(ulps_f64(f64::INFINITY, f64::INFINITY), 0.0);
+        assert_eq!(
+            (ulps_f64(f64::NAN, f64::NAN), ulps_f32(f32::NAN, f32::NAN)),
+            (f64::INFINITY, f64::INFINITY)
+        );
+        assert_eq!(
+            (ulps_f64(f64::INFINITY, f64::INFINITY), ulps_f32(f32::INFINITY, f32::INFINITY)),
+            (0.0, 0.0)
+        );
     }
 
     #[test]
@@ -145,5 +192,7 @@ mod tests {
         assert_eq!(bitwise(&[1.0, f64::NAN], &[1.0, f64::NAN]), 0.0);
         assert!(bitwise(&[0.0], &[-0.0]) > 0.0);
         assert!(bitwise(&[1.0], &[1.0 + f64::EPSILON]) > 0.0);
+        assert_eq!(bitwise(&[1.5, 2.0], &[1.0, 2.0]), 0.25);
+        assert_eq!((bitwise(&[0.0], &[-0.0]), bitwise(&[], &[])), (f64::INFINITY, 0.0));
     }
 }

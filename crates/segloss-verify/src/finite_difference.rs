@@ -63,7 +63,7 @@ pub fn ridders(mut f: impl FnMut(f64) -> f64, x: f64, step: f64) -> Derivative {
     }
     // Of so many extrapolations two may be neighbours by accident; another row has no part in that.
     let apart = (best.value - second.value).abs();
-    Derivative { error: if apart > best.error { apart } else { best.error }, ..best }
+    Derivative { error: best.error.max(apart), ..best }
 }
 
 /// (f(x + h) − f(x − h)) / 2h: error O(h²), rounding O(ε/h).
@@ -94,9 +94,46 @@ mod tests {
         }
     }
 
+    /// No two extrapolations differ: what is left is the rounding of the values at the largest step but one.
     #[test]
-    fn a_constant_has_slope_zero_exactly() {
-        assert_eq!(ridders(|_| 0.7, 1.0, 0.5).value, 0.0);
+    fn a_line_is_as_sure_as_its_rounding() {
+        let h = 0.5 / SHRINK;
+        let constant = Derivative { value: 0.0, error: f64::EPSILON * 0.7 / h };
+        assert_eq!(ridders(|_| -0.7, 1.0, 0.5), constant);
+        // The largest value is 2·1.5.
+        let line = Derivative { value: 2.0, error: f64::EPSILON * 3.0 / h };
+        assert_eq!(ridders(|x| 2.0 * x, 1.0, 0.5), line);
+        // And on the other side of 0, where the largest value is the lower one.
+        assert_eq!(ridders(|x| 2.0 * x, -1.0, 0.5), line);
+    }
+
+    /// A central difference of xⁿ has errors of h², h⁴ up to hⁿ⁻¹, which n / 2 columns remove.
+    #[test]
+    fn each_column_removes_a_power_of_the_step() {
+        for n in [2, 3, 5, 7, 9, 11] {
+            let found = ridders(|x| x.powi(n), 1.0, 2.0);
+            let off = (found.value - f64::from(n)).abs();
+            let rounding = f64::EPSILON * 3f64.powi(n);
+            assert!(
+                off <= 4.0 * rounding && found.error <= 20.0 * rounding,
+                "{n}: {off:e}, {rounding:e}, {found:?}"
+            );
+        }
+    }
+
+    /// Slope 0 at the two largest steps, 1 at all smaller ones: the first two agree, and are not believed.
+    #[test]
+    fn two_neighbours_that_agree_by_accident_are_not_sure() {
+        let found = ridders(|x: f64| if x.abs() > 0.3 { 0.0 } else { x }, 0.0, 0.5);
+        assert_eq!(found, Derivative { value: 0.0, error: 1.0 });
+    }
+
+    #[test]
+    fn a_central_difference_by_hand() {
+        // (2.25² − 1.75²) / 0.5
+        assert_eq!(central(|x| x * x, 2.0, 0.25), 4.0);
+        // ((−1)³ − (−3)³) / 2
+        assert_eq!(central(|x| x * x * x, -2.0, 1.0), 13.0);
     }
 
     #[test]

@@ -124,21 +124,30 @@ pub fn run(
             effort: options.effort,
             before: &results,
         };
-        let mut tally = carry_out(&check, &own)?;
-        if options.effort >= Effort::Default {
-            for seed in hard::seeds(check.name) {
-                let exact = fresh(seed, Effort::Sweep);
-                let hard = Context { seed, effort: Effort::Sweep, exact: &exact, ..own };
-                let hard = carry_out(&check, &hard)?;
-                tally.join(hard.of_seed(seed));
-            }
-        }
+        let tally = on_all_seeds(&check, own, fresh)?;
         let seconds = started.elapsed().as_secs_f64();
         let result = CheckResult { name: check.name, claim: check.claim, tally, seconds };
         report(&result);
         results.push(result);
     }
     Ok(Run { subject: subject.name().to_owned(), seed: options.seed, effort: options.effort, results })
+}
+
+/// The check on the run's own seed, and after it, unless time is short, on the check's hard ones.
+fn on_all_seeds(
+    check: &Check,
+    own: Context<'_>,
+    fresh: impl Fn(u64, Effort) -> Arc<ExactCases>,
+) -> Result<Tally, Trouble> {
+    let mut tally = carry_out(check, &own)?;
+    if own.effort >= Effort::Default {
+        for seed in hard::seeds(check.name) {
+            let exact = fresh(seed, Effort::Sweep);
+            let hard = Context { seed, effort: Effort::Sweep, exact: &exact, ..own };
+            tally.join(carry_out(check, &hard)?.of_seed(seed));
+        }
+    }
+    Ok(tally)
 }
 
 fn carry_out(check: &Check, context: &Context<'_>) -> Result<Tally, Trouble> {
@@ -172,6 +181,8 @@ fn selected(options: &Options) -> Vec<Check> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::subject::Library;
+    use std::fs;
 
     fn result(tally: Tally) -> CheckResult {
         CheckResult { name: "a", claim: "b", tally, seconds: 0.0 }
@@ -197,5 +208,145 @@ mod tests {
         let mixed = run_of(vec![result(good), result(bad)]);
         assert!(!mixed.held());
         assert_eq!((mixed.passed(), mixed.failed()), (1, 1));
+        assert_eq!((run_of(Vec::new()).passed(), run_of(Vec::new()).failed()), (0, 0));
+    }
+
+    #[test]
+    fn a_check_that_compared_nothing_does_not_hold() {
+        let held = |cases, failed| result(Tally { cases, failed, ..Tally::default() }).held();
+        assert!(held(1, 0) && held(2, 0));
+        assert!(!held(0, 0) && !held(1, 1) && !held(2, 1) && !held(0, 1));
+    }
+
+    /// The names of the checks that are selected.
+    fn names(effort: Effort, judges: Option<Judges>, check: Option<&str>) -> Vec<&'static str> {
+        let options = Options { effort, judges, check: check.map(str::to_owned), ..Options::default() };
+        selected(&options).iter().map(|check| check.name).collect()
+    }
+
+    /// The names of all checks but tightness that are so.
+    fn all(are: impl Fn(&Check) -> bool) -> Vec<&'static str> {
+        ALL.iter().filter(|check| are(check)).map(|check| check.name).collect()
+    }
+
+    #[test]
+    fn the_effort_says_which_checks_there_is_time_for() {
+        let whole = [all(|_| true), vec!["tightness"]].concat();
+        assert_eq!(names(Effort::Default, None, None), whole);
+        assert_eq!(names(Effort::Full, None, None), whole);
+        assert_eq!(names(Effort::Quick, None, None), all(|check| check.name != "training"));
+        let drawn = names(Effort::Sweep, None, None);
+        assert_eq!(drawn, all(|check| check.drawn));
+        assert!(drawn.contains(&"values_f64") && !drawn.contains(&"worked_example"));
+    }
+
+    #[test]
+    fn checks_are_selected_by_what_they_judge_and_by_name() {
+        let judging = |effort, judges| names(effort, Some(judges), None);
+        assert_eq!(judging(Effort::Quick, Judges::Operations), ["operations"]);
+        assert_eq!(judging(Effort::Default, Judges::Training), ["training"]);
+        assert!(judging(Effort::Quick, Judges::Training).is_empty());
+        assert_eq!(
+            judging(Effort::Default, Judges::Run),
+            ["oracles", "fixture_files", "coverage", "tightness"]
+        );
+        assert_eq!(judging(Effort::Default, Judges::Losses), all(|check| check.judges == Judges::Losses));
+        assert_eq!(names(Effort::Default, None, Some("limits")), ["limits"]);
+        assert_eq!(names(Effort::Default, None, Some("tightness")), ["tightness"]);
+        assert!(names(Effort::Quick, Some(Judges::Networks), Some("limits")).is_empty());
+    }
+
+    /// A quick run of one check on the library, and the names that were reported.
+    fn quick(check: &str, fixtures: PathBuf) -> (Result<Run, Trouble>, Vec<&'static str>) {
+        let check = Some(check.to_owned());
+        let options = Options { seed: 3, effort: Effort::Quick, fixtures, check, ..Options::default() };
+        let mut reported = Vec::new();
+        let run = run(&Library, &options, |result| reported.push(result.name));
+        (run, reported)
+    }
+
+    #[test]
+    fn a_run_tells_what_was_run() {
+        let (run, reported) = quick("class_prediction", default_root());
+        let run = run.unwrap();
+        assert_eq!((run.subject.as_str(), run.seed, run.effort), ("segloss", 3, Effort::Quick));
+        assert_eq!((reported, run.results.len()), (vec!["class_prediction"], 1));
+        // Three grids in two layouts, of 3, 5 and 2 classes.
+        assert_eq!(run.results[0].tally.cases, 20);
+        assert!(run.held() && run.results[0].claim.starts_with("S4 keeps"));
+    }
+
+    #[test]
+    fn a_check_that_does_not_exist_is_trouble() {
+        let (run, reported) = quick("classprediction", default_root());
+        let Err(Trouble::NoSuchCheck { name, known }) = run else { panic!("{run:?}") };
+        assert_eq!((name.as_str(), reported.len()), ("classprediction", 0));
+        assert!(known.starts_with("oracles, fixture_files, ") && known.ends_with(", coverage"));
+    }
+
+    #[test]
+    fn a_missing_fixture_fails_its_check_and_no_fixtures_are_trouble() {
+        let root = tempfile::tempdir().unwrap();
+        let (run, _) = quick("worked_example", root.path().to_owned());
+        assert!(matches!(run, Err(Trouble::NoFixtures(_))));
+        fs::create_dir(root.path().join("losses")).unwrap();
+        fs::write(root.path().join("losses/SHA256SUMS"), "").unwrap();
+        let (run, reported) = quick("worked_example", root.path().to_owned());
+        let run = run.unwrap();
+        let tally = &run.results[0].tally;
+        assert_eq!((reported, run.failed()), (vec!["worked_example"], 1));
+        assert_eq!((tally.cases, tally.failed, tally.failures.len()), (1, 1, 1));
+        let named = "worked_example: fixtures/worked_example/s3_gradient.npy: ";
+        assert!(tally.failures[0].starts_with(named), "{:?}", tally.failures);
+    }
+
+    /// What [`on_all_seeds`] makes of a check that is called `name`.
+    fn all_seeds(
+        name: &'static str,
+        effort: Effort,
+        run: fn(&Context<'_>) -> Result<Tally, Trouble>,
+    ) -> Result<Tally, Trouble> {
+        let fresh = |seed, effort| Arc::new(ExactCases::new(seed, effort, None));
+        let (fixtures, exact) = (Fixtures::open(&default_root())?, fresh(3, effort));
+        let own =
+            Context { subject: &Library, fixtures: &fixtures, exact: &exact, seed: 3, effort, before: &[] };
+        on_all_seeds(&Check { name, claim: "", judges: Judges::Run, drawn: true, run }, own, fresh)
+    }
+
+    /// A check that only tells what it was asked.
+    fn tell(context: &Context<'_>) -> Result<Tally, Trouble> {
+        let exact = format!("{:?}", context.exact);
+        let (exact, _) = exact.split_once(", only").unwrap();
+        let mut tally = Tally::default();
+        tally.require(false, context.effort.name(), || format!("{}, {exact}", context.seed));
+        Ok(tally)
+    }
+
+    #[test]
+    fn a_default_run_goes_through_the_hard_seeds_as_a_sweep_would() {
+        let own = |effort: &str, debug: &str| format!("{effort}: 3, ExactCases {{ seed: 3, effort: {debug}");
+        let hard = |seed| format!("sweep: {seed}, ExactCases {{ seed: {seed}, effort: Sweep (seed {seed})");
+        let hard: Vec<String> = hard::seeds("operations").map(hard).collect();
+        assert!(hard.len() > 1, "no check has more than one hard seed");
+        for (effort, own) in
+            [(Effort::Default, own("default", "Default")), (Effort::Full, own("full", "Full"))]
+        {
+            let tally = all_seeds("operations", effort, tell).unwrap();
+            assert_eq!(tally.failures, [vec![own], hard.clone()].concat());
+            assert_eq!(all_seeds("no hard seeds", effort, tell).unwrap().failures.len(), 1);
+        }
+        for (effort, own) in [(Effort::Quick, own("quick", "Quick")), (Effort::Sweep, own("sweep", "Sweep"))]
+        {
+            assert_eq!(all_seeds("operations", effort, tell).unwrap().failures, [own]);
+        }
+    }
+
+    #[test]
+    fn a_spoilt_fixture_falls_short_and_any_other_trouble_ends_the_run() {
+        let spoilt = all_seeds("a", Effort::Quick, |_| Err(Trouble::malformed("b.npy", "no array"))).unwrap();
+        assert_eq!((spoilt.failures, spoilt.failed), (vec!["a: b.npy: no array".to_owned()], 1));
+        let broken: fn(&Context<'_>) -> Result<Tally, Trouble> =
+            |_| Err(Trouble::Threads { threads: 2, what: "none left".to_owned() });
+        assert!(matches!(all_seeds("a", Effort::Quick, broken), Err(Trouble::Threads { .. })));
     }
 }

@@ -7,7 +7,7 @@ use crate::matrix::Effort;
 use crate::planted::{Bug, Planted, zoo};
 use crate::run::{Options, Run, run};
 use crate::subject::{Library, Precision, Subject};
-use crate::tolerance::GRADIENT_EXACT;
+use crate::tolerance::{self, GRADIENT_EXACT, SCALED_F64};
 use crate::trouble::Trouble;
 use segloss::Kind;
 use serde::Serialize;
@@ -66,7 +66,7 @@ impl SelfTest {
         let exact = Arc::new(ExactCases::new(seed, Effort::Quick, None));
         let (mut checks, mut false_alarms) = (Vec::new(), Vec::new());
         for judges in [Judges::Losses, Judges::Operations, Judges::Networks, Judges::Training] {
-            let clean = judge(&Library, seed, judges, Some(&exact))?;
+            let clean = run(&Library, &short(seed, judges, Some(&exact)), |_| ())?;
             checks.extend(clean.results.iter().map(|result| result.name));
             false_alarms.extend(killers(&clean));
         }
@@ -155,24 +155,25 @@ impl SelfTest {
 
 fn try_bug(bug: &'static Bug, seed: u64, exact: &Arc<ExactCases>) -> Result<Verdict, Trouble> {
     let planted = Planted::new(Library, bug);
-    // Who shares a misreading with the textbook works it out anew.
-    let is_shared = planted.misreading().is_some() || planted.false_rule().is_some();
-    let exact = if is_shared { None } else { Some(exact) };
-    let killed_by = killers(&judge(&planted, seed, bug.judges(), exact)?);
+    let options = short(seed, bug.judges(), known_of(&planted, exact));
+    let killed_by = killers(&run(&planted, &options, |_| ())?);
     Ok(Verdict { bug: bug.name, stands_for: bug.stands_for, killed_by })
 }
 
-/// A run of the checks that judge one thing, as short as they can be.
-fn judge(
-    subject: &dyn Subject,
-    seed: u64,
-    judges: Judges,
-    exact: Option<&Arc<ExactCases>>,
-) -> Result<Run, Trouble> {
+/// The exact answers, unless the textbook shares a mistake with the subject: then it works out all anew.
+fn known_of<'a>(subject: &dyn Subject, exact: &'a Arc<ExactCases>) -> Option<&'a Arc<ExactCases>> {
+    match (subject.misreading(), subject.false_rule()) {
+        (None, None) => Some(exact),
+        _ => None,
+    }
+}
+
+/// The checks that judge one thing, as short as they can be.
+fn short(seed: u64, judges: Judges, exact: Option<&Arc<ExactCases>>) -> Options {
     // A training has no quick form.
     let effort = if judges == Judges::Training { Effort::Default } else { Effort::Quick };
     let exact = exact.filter(|_| effort == Effort::Quick).cloned();
-    run(subject, &Options { seed, effort, judges: Some(judges), exact, ..Options::default() }, |_| ())
+    Options { seed, effort, judges: Some(judges), exact, ..Options::default() }
 }
 
 fn killers(run: &Run) -> Vec<&'static str> {
@@ -186,8 +187,8 @@ fn sensitivity(exact: &ExactCases) -> BTreeMap<&'static str, f64> {
         let Ok(found) = Library.evaluate(&known.case, Precision::F64) else { continue };
         for exponent in 1..=15 {
             let error = 10f64.powi(-exponent);
-            let scaled: Vec<f64> = found.gradient.iter().map(|g| g * (1.0 + error)).collect();
-            if GRADIENT_EXACT.holds(relative_to_max(&scaled, &known.gradient)) {
+            let bound = tolerance::scaled(&known.case.spec, &SCALED_F64, &GRADIENT_EXACT);
+            if bound.holds(relative_to_max(&scaled(&found.gradient, error), &known.gradient)) {
                 break;
             }
             let least = seen.entry(known.case.spec.kind.name()).or_insert(f64::INFINITY);
@@ -197,9 +198,18 @@ fn sensitivity(exact: &ExactCases) -> BTreeMap<&'static str, f64> {
     seen
 }
 
+/// gradient·(1 + ε).
+fn scaled(gradient: &[f64], error: f64) -> Vec<f64> {
+    gradient.iter().map(|g| g * (1.0 + error)).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::matrix;
+    use crate::planted::Wrong;
+    use crate::run::CheckResult;
+    use crate::tally::Tally;
 
     fn result(bugs: &[(&'static str, &[&'static str])]) -> SelfTest {
         let verdict = |(bug, killers): &(&'static str, &[&'static str])| Verdict {
@@ -228,8 +238,96 @@ mod tests {
         let mut blind = good.clone();
         blind.sensitivity.insert("dice", 1e-3);
         assert!(!blind.held());
+        blind.sensitivity.insert("dice", SMALLEST);
+        assert!(blind.held(), "no more is asked for");
         blind.sensitivity.remove("dice");
         assert!(!blind.held(), "a kind that was not tried");
-        assert!(good.markdown().contains("| A | a \\| b | ◆ |  |"), "{}", good.markdown());
+        let nobody = SelfTest { checks: Vec::new(), ..good };
+        assert!(!nobody.held(), "no check");
+    }
+
+    #[test]
+    fn the_only_killer_is_marked_as_such() {
+        let found = result(&[("A", &["values"]), ("B", &["values", "laws"]), ("C", &[])]);
+        let marks = |check| found.bugs.iter().map(|bug| bug.mark(check)).collect::<Vec<_>>();
+        assert_eq!((marks("values"), marks("laws")), (vec!["◆", "✗", ""], vec!["", "✗", ""]));
+        assert_eq!(found.survivors().map(|bug| bug.bug).collect::<Vec<_>>(), ["C"]);
+    }
+
+    #[test]
+    fn the_kill_matrix_as_it_is_printed() {
+        let found = result(&[("A", &["values"]), ("B", &["values", "laws"]), ("C", &[])]);
+        let sensitivity = BTreeMap::from([("dice", 1e-13)]);
+        let found = SelfTest { seed: 7, false_alarms: vec!["laws"], sensitivity, ..found };
+        let page = "\
+# The harness judges itself
+
+**2 of 3 planted bugs killed.** Seed 7.
+Each of 1 of the 2 checks is the only killer of some bug (◆). Without a bug, 1 raise an alarm.
+
+Checks: 1 `values`, 2 `laws`.
+
+| bug | stands for | 1 | 2 |
+|---|---|---|---|
+| A | a \\| b | ◆ |  |
+| B | a \\| b | ✗ | ✗ |
+| C | a \\| b |  |  |
+
+### The smallest error of scale that is seen
+
+A gradient times 1 + ε, against the textbook's by dual numbers of 320 bits.
+
+| kind | ε |
+|---|---:|
+| `dice` | 1e-13 |
+";
+        assert_eq!(found.markdown(), page);
+    }
+
+    #[test]
+    fn what_does_not_hold_kills() {
+        let result = |name, tally| CheckResult { name, claim: "", tally, seconds: 0.0 };
+        let (mut good, mut bad) = (Tally::default(), Tally::default());
+        good.require(true, "", String::new);
+        bad.require(false, "", String::new);
+        let results = vec![result("good", good), result("bad", bad), result("idle", Tally::default())];
+        let run = Run { subject: "s".to_owned(), seed: 1, effort: Effort::Quick, results };
+        assert_eq!(killers(&run), ["bad", "idle"]);
+    }
+
+    #[test]
+    fn only_a_training_is_not_quick() {
+        let exact = Arc::new(ExactCases::new(7, Effort::Quick, None));
+        for judges in [Judges::Losses, Judges::Operations, Judges::Networks] {
+            let options = short(7, judges, Some(&exact));
+            assert_eq!((options.seed, options.effort, options.judges), (7, Effort::Quick, Some(judges)));
+            assert!(options.exact.is_some_and(|own| Arc::ptr_eq(&own, &exact)));
+        }
+        let options = short(7, Judges::Training, Some(&exact));
+        assert_eq!((options.effort, options.judges), (Effort::Default, Some(Judges::Training)));
+        assert!(options.exact.is_none(), "which are those of a quick run");
+        assert!(short(7, Judges::Losses, None).exact.is_none());
+    }
+
+    #[test]
+    fn what_the_textbook_gets_wrong_too_is_worked_out_anew() {
+        let exact = Arc::new(ExactCases::new(1, Effort::Quick, None));
+        let is_known = |subject: &dyn Subject| known_of(subject, &exact).is_some();
+        assert!(is_known(&Library));
+        let is_shared = |bug: &Bug| matches!(bug.wrong, Wrong::Shared(_) | Wrong::SharedGradient(_));
+        for bug in zoo() {
+            assert_eq!(is_known(&Planted::new(Library, bug)), !is_shared(bug), "{}", bug.name);
+        }
+        assert!(zoo().any(|bug| matches!(bug.wrong, Wrong::Shared(_))));
+        assert!(zoo().any(|bug| matches!(bug.wrong, Wrong::SharedGradient(_))));
+    }
+
+    #[test]
+    fn sensitivity_ends_where_the_bound_begins() {
+        assert_eq!(scaled(&[2.0, -4.0], 0.5), [3.0, -6.0]);
+        let case = matrix::of_kind(1, Effort::Quick, Kind::CrossEntropy).swap_remove(0);
+        let exact = ExactCases::new(1, Effort::Quick, Some(case.name));
+        // 1e−14 is within the bound of 1.5e−14, 1e−13 is beyond it.
+        assert_eq!(sensitivity(&exact), BTreeMap::from([("cross_entropy", 10f64.powi(-13))]));
     }
 }

@@ -1,5 +1,6 @@
 //! How differences are spread: their number, the worst, and how many lie below a size.
 
+use crate::compare::largest;
 use std::collections::BTreeMap;
 
 /// The differences held against one bound.
@@ -11,7 +12,8 @@ pub struct Spread {
     pub worst: f64,
     /// Those that are 0.
     zeros: u64,
-    /// The others by the tenth of a decade that they lie in, which is all that percentiles need.
+    /// The finite others by the tenth of a decade that they lie in, which is all that percentiles need: beyond every
+    /// decade is the worst.
     decades: BTreeMap<i32, u64>,
 }
 
@@ -22,23 +24,18 @@ impl Spread {
     /// Adds a difference.
     pub fn add(&mut self, difference: f64) {
         self.count += 1;
-        if difference.is_nan() || difference > self.worst {
-            self.worst = difference;
-        }
-        match difference {
-            0.0 => self.zeros += 1,
-            // NaN and ∞ are worse than any number.
-            d if !d.is_finite() => *self.decades.entry(i32::MAX).or_default() += 1,
-            d => *self.decades.entry((d.log10() * STEPS).floor() as i32).or_default() += 1,
+        self.worst = largest([self.worst, difference]);
+        if difference == 0.0 {
+            self.zeros += 1;
+        } else if difference.is_finite() {
+            *self.decades.entry((difference.log10() * STEPS).floor() as i32).or_default() += 1;
         }
     }
 
     /// Adds another spread.
     pub fn join(&mut self, other: &Self) {
         self.count += other.count;
-        if other.worst.is_nan() || other.worst > self.worst {
-            self.worst = other.worst;
-        }
+        self.worst = largest([self.worst, other.worst]);
         self.zeros += other.zeros;
         for (&decade, &count) in &other.decades {
             *self.decades.entry(decade).or_default() += count;
@@ -56,12 +53,8 @@ impl Spread {
         for (&decade, &count) in &self.decades {
             below += count;
             if below >= wanted {
-                let edge = if decade == i32::MAX {
-                    f64::INFINITY
-                } else {
-                    10f64.powf(f64::from(decade + 1) / STEPS)
-                };
-                return if edge < self.worst { edge } else { self.worst };
+                let edge = 10f64.powf(f64::from(decade + 1) / STEPS);
+                return if self.worst.is_nan() { self.worst } else { edge.min(self.worst) };
             }
         }
         self.worst
@@ -89,6 +82,38 @@ mod tests {
         assert!((5e-14..=6.4e-14).contains(&median), "{median:e}");
     }
 
+    /// Two zeros; two of 10^−2.96 and one of 10^−1.96, between tenths of decades; and ∞.
+    const BY_HAND: [f64; 6] = [1.1e-3, 0.0, 1.1e-2, 0.0, f64::INFINITY, 1.1e-3];
+
+    #[test]
+    fn percentiles_by_hand() {
+        let spread = spread(&BY_HAND);
+        assert_eq!((spread.count, spread.worst, spread.zeros), (6, f64::INFINITY, 2));
+        let edges = [0.0, 0.0, 10f64.powf(-2.9), 10f64.powf(-2.9), 10f64.powf(-1.9), f64::INFINITY];
+        for (i, edge) in (1..).zip(edges) {
+            assert_eq!(spread.percentile(f64::from(i) / 6.0), edge, "{i} of 6");
+        }
+        assert_eq!(spread.percentile(0.34), edges[2], "of 2.04 differences the third is one");
+        assert_eq!(Spread::default().percentile(0.99), 0.0);
+    }
+
+    #[test]
+    fn an_edge_beyond_the_worst_is_the_worst() {
+        assert_eq!(spread(&[1.1e-3]).percentile(1.0), 1.1e-3);
+        let broken = spread(&[f64::NAN, 1.1e-3, 1.1e-2]);
+        assert!(broken.percentile(0.3).is_nan(), "beside NaN no number is the worst");
+    }
+
+    #[test]
+    fn what_is_joined_is_as_if_it_were_one() {
+        for cut in 0..=BY_HAND.len() {
+            let (some, others) = BY_HAND.split_at(cut);
+            let mut joined = spread(some);
+            joined.join(&spread(others));
+            assert_eq!(joined, spread(&BY_HAND), "cut at {cut}");
+        }
+    }
+
     #[test]
     fn nan_is_the_worst_and_zeros_the_least() {
         let spread = spread(&[0.0, 0.0, f64::NAN, 1e-16]);
@@ -97,5 +122,8 @@ mod tests {
         let mut joined = Spread::default();
         joined.join(&spread);
         assert!(joined.worst.is_nan() && joined.count == 4);
+        joined.join(&Spread { worst: 1.0, ..Spread::default() });
+        joined.add(f64::INFINITY);
+        assert!(joined.worst.is_nan(), "and stays it");
     }
 }

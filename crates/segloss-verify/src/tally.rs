@@ -59,11 +59,7 @@ pub struct Hardest {
 impl Hardest {
     /// How much of the bound is used; NaN counts as more than all of it.
     pub fn strain(&self) -> f64 {
-        match self.difference / self.bound.bound {
-            _ if self.difference == 0.0 => 0.0,
-            strain if strain.is_nan() => f64::INFINITY,
-            strain => strain,
-        }
+        self.bound.strain(self.difference)
     }
 }
 
@@ -142,15 +138,10 @@ impl Tally {
 
     /// The bound that is nearest to failing (or fails most), with its worst difference.
     pub fn headline(&self) -> Option<(&'static Tolerance, f64)> {
-        let strain = |bound: &Tolerance, difference: f64| match difference {
-            d if d.is_nan() => f64::INFINITY,
-            0.0 => 0.0,
-            d => d / bound.bound,
-        };
         tolerance::ALL
             .iter()
             .filter_map(|bound| self.spreads.get(bound.name).map(|spread| (*bound, spread.worst)))
-            .max_by(|a, b| strain(a.0, a.1).total_cmp(&strain(b.0, b.1)))
+            .max_by(|a, b| a.0.strain(a.1).total_cmp(&b.0.strain(b.1)))
     }
 
     /// Notes the case if none came nearer to its bound before it.
@@ -167,10 +158,8 @@ impl Tally {
             return;
         }
         let place = self.hardest.partition_point(|other| other.strain() >= hard.strain());
-        if place < KEPT {
-            self.hardest.insert(place, hard);
-            self.hardest.truncate(KEPT);
-        }
+        self.hardest.insert(place, hard);
+        self.hardest.truncate(KEPT);
     }
 
     fn fail(&mut self, what: String) {
@@ -184,6 +173,35 @@ impl Tally {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::case::{Grid, TargetForm, draw};
+    use crate::network::{NetworkTask, Step};
+    use crate::operation::{Applied, Task};
+    use crate::subject::{InParts, Library, Only};
+    use crate::tolerance::{EXACT, ULPS, ULPS_POWER};
+    use segloss::{Layout, LossSpec};
+    use std::ops::Range;
+
+    /// Differences under the bound of 4, each a case with a letter of its own from `a` on.
+    fn measured(differences: &[f64]) -> Tally {
+        let mut tally = Tally::default();
+        for (name, difference) in ('a'..).zip(differences) {
+            tally.measure(&ULPS, *difference, &name.to_string());
+        }
+        tally
+    }
+
+    fn names(tally: &Tally) -> String {
+        tally.hardest.iter().map(|hard| hard.case.as_str()).collect()
+    }
+
+    /// Cases, failures, and failures written.
+    fn counts(tally: &Tally) -> (u64, u64, usize) {
+        (tally.cases, tally.failed, tally.failures.len())
+    }
+
+    fn case() -> Case {
+        draw(1, "own", LossSpec::default(), Grid::new(1, 2, &[2]), TargetForm::Indices, 1.0)
+    }
 
     #[test]
     fn nan_fails_and_stays_the_worst() {
@@ -194,6 +212,153 @@ mod tests {
         assert!(tally.spreads["value_f64"].worst.is_nan());
         assert_eq!((tally.hardest[0].case.as_str(), tally.hardest.len()), ("a", 2));
         assert!(tally.headline().unwrap().1.is_nan());
+    }
+
+    #[test]
+    fn what_is_measured_is_held_against_its_bound() {
+        let tally = measured(&[1.0, 4.0, 5.0]);
+        assert_eq!(counts(&tally), (3, 1, 1));
+        assert_eq!(tally.failures, ["c: off by 5.000e0, bound 4e0 (ulps)"]);
+        assert_eq!((tally.spreads["ulps"].count, tally.spreads["ulps"].worst), (3, 5.0));
+        let nearest = &tally.nearest["ulps"];
+        assert_eq!((nearest.case.as_str(), nearest.difference, nearest.seed), ("c", 5.0, None));
+        assert_eq!(nearest.strain(), 1.25);
+    }
+
+    #[test]
+    fn what_is_required_is_counted_and_written_where_it_falls_short() {
+        let mut tally = Tally::default();
+        tally.require(true, "a", || "is not".to_owned());
+        assert_eq!(counts(&tally), (1, 0, 0));
+        tally.require(false, "b", || "is not".to_owned());
+        assert_eq!(counts(&tally), (2, 1, 1));
+        assert_eq!(tally.failures, ["b: is not"]);
+        assert!(tally.spreads.contains_key("exact") && tally.hardest.is_empty() && tally.nearest.is_empty());
+    }
+
+    #[test]
+    fn the_hardest_few_are_kept_the_worst_first() {
+        assert_eq!(names(&measured(&[1.0, 3.0, 2.0])), "bca");
+        assert_eq!(names(&measured(&[1.0, f64::NAN, 2.0, f64::INFINITY])), "bdca");
+        assert_eq!(names(&measured(&[1.0, 2.0, 1.0, 2.0])), "bdac", "of equals those that came first");
+        assert_eq!(names(&measured(&[0.0, 1.0, 0.0])), "b", "what is exact is not hard");
+        let rising: Vec<f64> = (1..=12).map(|i| f64::from(i) / 8.0).collect();
+        assert_eq!(names(&measured(&rising)), "lkjihgfedc");
+        assert_eq!(names(&measured(&[1.0; 12])), "abcdefghij");
+    }
+
+    #[test]
+    fn hardness_is_the_share_of_the_bound() {
+        let mut tally = Tally::default();
+        tally.measure(&ULPS_POWER, 6.0, "a");
+        tally.measure(&ULPS, 2.0, "b");
+        tally.measure(&EXACT, 1e-300, "c");
+        assert_eq!(names(&tally), "cba");
+        assert_eq!(tally.nearest.keys().copied().collect::<Vec<_>>(), ["exact", "ulps", "ulps_power"]);
+    }
+
+    #[test]
+    fn the_nearest_is_the_first_of_the_worst() {
+        let nearest = |differences: &[f64]| measured(differences).nearest["ulps"].case.clone();
+        assert_eq!(nearest(&[1.0, 3.0, 2.0]), "b");
+        assert_eq!(nearest(&[2.0, 1.0, 2.0]), "a");
+        assert_eq!(nearest(&[0.0, 0.0]), "a", "what is exact is near if nothing is nearer");
+        assert_eq!(nearest(&[1.0, f64::NAN, 5.0]), "b");
+    }
+
+    #[test]
+    fn the_headline_is_the_bound_that_is_used_most() {
+        assert!(Tally::default().headline().is_none());
+        let mut tally = measured(&[1.0, 0.5]);
+        tally.measure(&ULPS_POWER, 2.0, "");
+        tally.measure(&EXACT, 0.0, "");
+        assert_eq!(tally.headline(), Some((&ULPS, 1.0)));
+        tally.measure(&ULPS_POWER, 6.0, "");
+        assert_eq!(tally.headline(), Some((&ULPS_POWER, 6.0)));
+        tally.measure(&ULPS, -f64::NAN, "");
+        assert!(tally.headline().is_some_and(|(bound, worst)| bound == &ULPS && worst.is_nan()));
+    }
+
+    #[test]
+    fn what_is_joined_is_as_if_it_were_one() {
+        let mut tally = measured(&[5.0, 1.0, 6.0, 7.0]);
+        let mut other = measured(&[8.0, 2.0, 9.0, 10.0]);
+        other.measure(&ULPS_POWER, 1.0, "e");
+        tally.kinds.insert(Kind::Dice);
+        other.kinds.insert(Kind::Focal);
+        other.operations.insert(Operation::Relu);
+        other.exhibits.push(Exhibit::Ulps(Vec::new()));
+        tally.join(other);
+        assert_eq!(counts(&tally), (9, 6, WRITTEN));
+        assert_eq!(tally.failures[3], "a: off by 8.000e0, bound 4e0 (ulps)");
+        assert_eq!((tally.spreads["ulps"].count, tally.spreads["ulps"].worst), (8, 10.0));
+        assert_eq!(tally.spreads["ulps_power"].count, 1);
+        assert_eq!(names(&tally), "dcadcabbe");
+        assert_eq!((tally.nearest["ulps"].difference, tally.nearest["ulps_power"].difference), (10.0, 1.0));
+        assert_eq!(tally.kinds, BTreeSet::from([Kind::Dice, Kind::Focal]));
+        assert_eq!((tally.operations.len(), tally.exhibits.len()), (1, 1));
+        tally.join(Tally::default());
+        assert_eq!(counts(&tally), (9, 6, WRITTEN));
+        tally.join(measured(&[1.0; 9]));
+        assert_eq!((tally.hardest.len(), tally.nearest["ulps"].difference), (KEPT, 10.0));
+    }
+
+    #[test]
+    fn a_hard_seed_is_noted_wherever_a_case_is_named() {
+        let tally = measured(&[1.0, 5.0]).of_seed(7);
+        assert_eq!(counts(&tally), (2, 1, 1));
+        assert_eq!(tally.failures, ["b: off by 5.000e0, bound 4e0 (ulps) (seed 7)"]);
+        assert!(tally.hardest.iter().chain(tally.nearest.values()).all(|hard| hard.seed == Some(7)));
+        assert_eq!((tally.hardest.len(), tally.nearest.len()), (2, 1));
+    }
+
+    #[test]
+    fn whoever_is_asked_about_one_case_is_asked_about_no_other() {
+        let mut tally = Tally::default();
+        let (subject, case) = (&Library, case());
+        assert_eq!(tally.evaluate(&Only { subject, case: "other" }, &case, Precision::F64), None);
+        assert!(tally.kinds.is_empty() && tally.cases == 0);
+        let own = tally.evaluate(&Only { subject, case: "own" }, &case, Precision::F64);
+        assert_eq!(own.map(|found| found.gradient.len()), Some(4));
+        assert_eq!(tally.kinds, BTreeSet::from([case.spec.kind]));
+        assert!(tally.evaluate(subject, &case, Precision::F32).is_some());
+        assert_eq!(counts(&tally), (0, 0, 0), "an answer is no comparison yet");
+    }
+
+    #[test]
+    fn a_panic_falls_short_and_ends_nothing() {
+        let mut tally = Tally::default();
+        assert_eq!(tally.evaluate(&Panics, &case(), Precision::F64), None);
+        assert_eq!(tally.failures, ["own: refused: panicked (see above)"]);
+        assert_eq!((counts(&tally), tally.kinds.len()), ((1, 1, 1), 1));
+    }
+
+    struct Panics;
+
+    impl Subject for Panics {
+        fn name(&self) -> &str {
+            "panics"
+        }
+
+        fn evaluate(&self, _: &Case, _: Precision) -> Result<Outcome, String> {
+            panic!("as it should")
+        }
+
+        fn evaluate_in_parts(&self, _: &Case, _: &[Range<usize>]) -> Result<InParts, String> {
+            Err(String::new())
+        }
+
+        fn class_prediction(&self, _: &[f64], _: &[usize], _: Layout, _: usize) -> Result<Vec<f64>, String> {
+            Err(String::new())
+        }
+
+        fn operate(&self, _: &Task, _: Precision) -> Result<Applied, String> {
+            Err(String::new())
+        }
+
+        fn step(&self, _: &NetworkTask) -> Result<Step, String> {
+            Err(String::new())
+        }
     }
 
     #[test]
@@ -209,6 +374,9 @@ mod tests {
     fn a_refusal_fails() {
         let mut tally = Tally::default();
         assert_eq!(tally.accept::<()>(Err("bad label".into()), "case"), None);
+        assert_eq!((tally.cases, tally.failed), (1, 1));
+        assert_eq!(tally.failures, ["case: refused: bad label"]);
+        assert_eq!(tally.accept(Ok(3), "case"), Some(3));
         assert_eq!((tally.cases, tally.failed), (1, 1));
     }
 }

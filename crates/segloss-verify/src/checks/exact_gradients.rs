@@ -5,7 +5,7 @@ use crate::compare::relative_to_max;
 use crate::exact::Exact;
 use crate::subject::Precision;
 use crate::tally::Tally;
-use crate::tolerance::GRADIENT_EXACT;
+use crate::tolerance::{GRADIENT_EXACT, SCALED_F64, scaled};
 use crate::trouble::Trouble;
 
 pub(super) const CHECK: Check = Check {
@@ -20,7 +20,8 @@ fn run(context: &Context<'_>) -> Result<Tally, Trouble> {
     let mut tally = Tally::default();
     for Exact { case, gradient, .. } in context.exact.get() {
         let Some(found) = tally.evaluate(context.subject, case, Precision::F64) else { continue };
-        tally.measure(&GRADIENT_EXACT, relative_to_max(&found.gradient, gradient), &case.name);
+        let bound = scaled(&case.spec, &SCALED_F64, &GRADIENT_EXACT);
+        tally.measure(bound, relative_to_max(&found.gradient, gradient), &case.name);
     }
     Ok(tally)
 }

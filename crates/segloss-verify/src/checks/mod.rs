@@ -134,3 +134,24 @@ pub const ALL: [Check; 34] = [
 
 /// Runs after all others of a default run.
 pub const TIGHTNESS: Check = tightness::CHECK;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fixtures::default_root;
+    use crate::subject::Library;
+
+    /// What a check makes of the results of others.
+    pub(super) fn judge(check: &Check, before: &[CheckResult]) -> Tally {
+        let fixtures = Fixtures::open(&default_root()).unwrap();
+        let (seed, effort) = (1, Effort::Quick);
+        let exact = ExactCases::new(seed, effort, None);
+        let context = Context { subject: &Library, fixtures: &fixtures, exact: &exact, seed, effort, before };
+        (check.run)(&context).unwrap()
+    }
+
+    /// What came of a check that is called `name`.
+    pub(super) fn result(name: &'static str, tally: Tally) -> CheckResult {
+        CheckResult { name, claim: "", tally, seconds: 0.0 }
+    }
+}

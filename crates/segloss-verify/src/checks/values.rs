@@ -5,7 +5,7 @@ use crate::compare::{largest, relative_to, relative_to_max};
 use crate::exact::Exact;
 use crate::subject::Precision;
 use crate::tally::Tally;
-use crate::tolerance::{GRADIENT_F32, MAP_F64, VALUE_F32, VALUE_F64};
+use crate::tolerance::{GRADIENT_F32, MAP_F64, SCALED_F32, SCALED_F64, VALUE_F32, VALUE_F64, scaled};
 use crate::trouble::Trouble;
 
 pub(super) const F64: Check = Check {
@@ -28,16 +28,17 @@ fn f64_(context: &Context<'_>) -> Result<Tally, Trouble> {
     let mut tally = Tally::default();
     for Exact { case, answer: want, .. } in context.exact.get() {
         let Some(found) = tally.evaluate(context.subject, case, Precision::F64) else { continue };
+        let [of_value, of_map] = [&VALUE_F64, &MAP_F64].map(|usual| scaled(&case.spec, &SCALED_F64, usual));
         for (part, found, want, scale) in [
             ("value", found.value, want.value, want.magnitude),
             ("numerator", found.numerator, want.numerator, want.magnitude * want.denominator),
             ("denominator", found.denominator, want.denominator, want.denominator),
         ] {
-            tally.measure(&VALUE_F64, relative_to(found, want, scale), &format!("{} {part}", case.name));
+            tally.measure(of_value, relative_to(found, want, scale), &format!("{} {part}", case.name));
         }
         match (&found.map, &want.map) {
             (Some(found), Some(want)) => {
-                tally.measure(&MAP_F64, relative_to_max(found, want), &format!("{} map", case.name));
+                tally.measure(of_map, relative_to_max(found, want), &format!("{} map", case.name));
             }
             (found, want) => tally.require(found.is_none() && want.is_none(), &case.name, || {
                 "a map where the loss is no sum over pixels, or none where it is".to_owned()
@@ -68,8 +69,10 @@ fn f32_(context: &Context<'_>) -> Result<Tally, Trouble> {
             tally.require(small, &case.name, || format!("f32 gives {} for {}", found.value, want.value));
             continue;
         }
-        tally.measure(&VALUE_F32, relative_to(found.value, want.value, want.magnitude), &case.name);
-        tally.measure(&GRADIENT_F32, relative_to_max(&found.gradient, &wide.gradient), &case.name);
+        let [of_value, of_gradient] =
+            [&VALUE_F32, &GRADIENT_F32].map(|usual| scaled(&case.spec, &SCALED_F32, usual));
+        tally.measure(of_value, relative_to(found.value, want.value, want.magnitude), &case.name);
+        tally.measure(of_gradient, relative_to_max(&found.gradient, &wide.gradient), &case.name);
     }
     Ok(tally)
 }

@@ -36,16 +36,16 @@ pub(super) fn entries<T: Number>(
     loss: impl Fn(&Pixel<T>, usize) -> T,
 ) -> Sums<T> {
     let mut map = vec![T::zero(); case.grid.len()];
-    let mut weight_sum = T::zero();
+    let mut weights = Vec::with_capacity(case.grid.len());
     for x in all {
         for c in 0..case.grid.classes {
             map[case.at(x.n, c, x.p)] = x.m.clone() * loss(x, c);
             let (negative, positive, y) = entry(x, c);
             let weight = positive * y.clone() + negative * (T::one() - y);
-            weight_sum = weight_sum + x.m.clone() * weight;
+            weights.push(x.m.clone() * weight);
         }
     }
-    mapped(map, denominator(case, weight_sum, T::from_f64(all.len() as f64)))
+    mapped(map, denominator(case, sum(weights), T::from_f64(all.len() as f64)))
 }
 
 /// (w⁻, w⁺, y) of a channel.

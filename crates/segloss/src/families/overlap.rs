@@ -97,10 +97,11 @@ impl Overlap {
                 continue;
             }
             let ratio = errors / all;
-            // At e = 1 both factors are exactly 1 and Q.
+            // At e = 1 both factors are exactly 1 and Q. An error so small that Q rounds to 0 would have an infinite
+            // slope, and ∞·0 is NaN: the slope stays that of the smallest normal number.
             let (power, steep) = match e {
                 1.0 => (ratio, 1.0),
-                _ => (ratio.powf(e), e * ratio.powf(e - 1.0)),
+                _ => (ratio.powf(e), e * ratio.max(f64::MIN_POSITIVE).powf(e - 1.0)),
             };
             slopes.loss[c] = w[c] * power;
             slopes.by_errors[c] = w[c] * steep * ((hits + s) / all / all);
@@ -268,6 +269,10 @@ mod tests {
         let slopes = focal.slopes(&perfect, array![1.0, 1.0].view());
         assert_eq!(slopes.by_errors[0], 0.0);
         assert!(slopes.by_errors[1].is_finite() && slopes.by_errors[1] > 0.0);
+        // 5e-324/5 is 0.
+        let nearly = Overlaps { hits: vec![2.0, 2.0], errors: vec![0.0, 5e-324] };
+        let slopes = focal.slopes(&nearly, array![1.0, 1.0].view());
+        assert!(slopes.by_errors[1].is_finite() && slopes.by_hits[1] == 0.0, "{slopes:?}");
     }
 
     #[test]
