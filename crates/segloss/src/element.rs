@@ -1,6 +1,7 @@
 //! The number types a loss computes in.
 
-use crate::kernels::functions::Real;
+use crate::kernels::instructions::Registers;
+use crate::kernels::real::Real;
 use num_traits::Float;
 use std::fmt::{Debug, Display};
 
@@ -13,16 +14,14 @@ mod sealed {
 /// A number type of logits, gradients and per-pixel maps: `f32` or `f64`.
 ///
 /// Each pixel is computed in this type; sums over pixels are always kept in `f64`.
-pub trait Element: Real + Float + Debug + Display + Send + Sync + sealed::Sealed + 'static {
+pub trait Element:
+    Real + Registers + Float + Debug + Display + Send + Sync + sealed::Sealed + 'static
+{
     /// The type's name as Rust and NumPy users know it.
     const NAME: &'static str;
 
     /// The nearest value of this type.
     fn of(value: f64) -> Self;
-
-    /// The number of a class.
-    #[doc(hidden)]
-    fn of_class(class: u16) -> Self;
 
     /// The same value as `f64`, exactly.
     fn wide(self) -> f64;
@@ -31,14 +30,12 @@ pub trait Element: Real + Float + Debug + Display + Send + Sync + sealed::Sealed
 impl Element for f32 {
     const NAME: &'static str = "f32";
 
+    #[inline(always)]
     fn of(value: f64) -> Self {
         value as f32
     }
 
-    fn of_class(class: u16) -> Self {
-        Self::from(class)
-    }
-
+    #[inline(always)]
     fn wide(self) -> f64 {
         f64::from(self)
     }
@@ -47,14 +44,12 @@ impl Element for f32 {
 impl Element for f64 {
     const NAME: &'static str = "f64";
 
+    #[inline(always)]
     fn of(value: f64) -> Self {
         value
     }
 
-    fn of_class(class: u16) -> Self {
-        Self::from(class)
-    }
-
+    #[inline(always)]
     fn wide(self) -> f64 {
         self
     }

@@ -50,6 +50,18 @@ impl<T: Copy> TileMut<'_, T> {
             Self::Nothing => {}
         }
     }
+
+    /// Writes a number for each of the tile's pixels from number `at` on, of an output without classes.
+    pub fn put_all(&mut self, at: usize, pixels: &[T]) {
+        let all = match self {
+            Self::Planes(planes) => planes.first_mut().map(|plane| &mut **plane),
+            Self::Rows { values, .. } => Some(&mut **values),
+            Self::Nothing => None,
+        };
+        if let Some(all) = all {
+            all[at..][..pixels.len()].copy_from_slice(pixels);
+        }
+    }
 }
 
 /// Cuts a buffer of the logits' shape and layout along [`tiles`].

@@ -6,7 +6,7 @@ use crate::kernels::block::{Block, NO_CLASS, PIXELS};
 use crate::kernels::cross_entropy::CrossEntropy;
 use crate::sums::Sums;
 use crate::target::Values;
-use crate::tiles::{Tile, TileMut};
+use crate::tiles::Tile;
 use crate::walk::Walk;
 
 /// The losses that have a kernel.
@@ -29,15 +29,19 @@ impl<T: Element> Walk<'_, T> {
         Output { gradient, map }: &mut Output<'_, T>,
     ) -> Option<Sums> {
         let classes = self.geometry.classes;
+        if classes > usize::from(u16::MAX) {
+            return None;
+        }
         let (w_loss, w_gradient): (Vec<T>, Vec<T>) = weights(self.plan.row(tile.image), denominator, |_| 1.0);
         let shift: Vec<T> = self.plan.shift(tile.image).into_iter().flatten().map(|&s| T::of(s)).collect();
 
         let mut sums = Sums::zero(classes, self.loss.denominator());
-        let mut partial = vec![[0.0; BANKS]; classes];
+        // The first is of the pixels that do not count.
+        let mut partial = vec![[0.0; BANKS]; 1 + classes];
         let mut block = Block::new(classes);
         for start in tile.pixels.clone().step_by(PIXELS) {
             let pixels = PIXELS.min(tile.pixels.end - start);
-            let (class, m) = block.start(pixels, classes);
+            let (class, m) = block.start(pixels);
             self.classes(tile.image, start, class)?;
             if let Some((_, map)) = &self.input.weight_map {
                 m.copy_from_slice(&map[tile.image * self.geometry.pixels + start..][..pixels]);
@@ -58,20 +62,15 @@ impl<T: Element> Walk<'_, T> {
             }
             let at = start - tile.pixels.start;
             block.write(gradient, at, pixels);
-            let losses = &block.loss.as_flattened()[..pixels];
-            if !matches!(map, TileMut::Nothing) {
-                (0..pixels).for_each(|i| map.put(at + i, &losses[i..=i]));
-            }
-            for (i, (class, loss)) in block.class.as_flattened().iter().zip(losses).enumerate() {
-                // No class is out of range, and no pixel of it is added.
-                if let Some(class) = class.to_usize()
-                    && let Some(sums) = partial.get_mut(class)
-                {
-                    sums[i % BANKS] += loss.wide();
+            let (classes, losses) = block.losses(pixels);
+            map.put_all(at, losses);
+            for (eight, losses) in classes.chunks(BANKS).zip(losses.chunks(BANKS)) {
+                for (bank, (class, loss)) in eight.iter().zip(losses).enumerate() {
+                    partial[(class.class() + 1) as usize][bank] += loss.wide();
                 }
             }
         }
-        for (sum, partial) in sums.per_class.iter_mut().zip(partial) {
+        for (sum, partial) in sums.per_class.iter_mut().zip(&partial[1..]) {
             sum.loss = partial.iter().sum();
             sums.numerator += sum.loss;
         }
