@@ -264,7 +264,8 @@ mod tests {
         let bound = |toml: &str| scaled(&LossSpec::from_toml(toml).unwrap(), &SCALED_F32, &VALUE_F32).name;
         assert_eq!(bound("kind = 'ldam'"), "scaled_f32");
         assert_eq!(bound("kind = 'focal'"), "value_f32");
-        let terms = "kind = 'combined'\n[[terms]]\nfactor = 1.0\nkind = 'dice'\n[[terms]]\nfactor = 1.0\nkind = 'ldam'";
+        let terms = "kind = 'combined'\n[[terms]]\nfactor = 1.0\nloss = { kind = 'dice' }\n[[terms]]\nfactor = 1.0\n\
+                     loss = { kind = 'ldam' }";
         assert_eq!(bound(terms), "scaled_f32");
     }
 
