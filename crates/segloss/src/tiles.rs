@@ -51,15 +51,15 @@ impl<T: Copy> TileMut<'_, T> {
         }
     }
 
-    /// Writes a number for each of the tile's pixels from number `at` on, of an output without classes.
-    pub fn put_all(&mut self, at: usize, pixels: &[T]) {
-        let all = match self {
-            Self::Planes(planes) => planes.first_mut().map(|plane| &mut **plane),
-            Self::Rows { values, .. } => Some(&mut **values),
-            Self::Nothing => None,
-        };
-        if let Some(all) = all {
-            all[at..][..pixels.len()].copy_from_slice(pixels);
+    /// Writes a class of the tile's pixels from number `at` on.
+    pub fn put_class(&mut self, class: usize, at: usize, pixels: &[T]) {
+        match self {
+            Self::Planes(planes) => planes[class][at..][..pixels.len()].copy_from_slice(pixels),
+            Self::Rows { values, classes } => {
+                let rows = values[at * *classes..].chunks_exact_mut(*classes);
+                rows.zip(pixels).for_each(|(row, &value)| row[class] = value);
+            }
+            Self::Nothing => {}
         }
     }
 }

@@ -1,18 +1,23 @@
-//! Sums over pixels with a class each, block by block: the way of every loss that has a kernel.
+//! Sums over pixels with a class each, many pixels side by side: the way of every loss that has a kernel.
 
 use crate::element::Element;
 use crate::families::pixels::{Output, weights};
-use crate::kernels::block::{Block, NO_CLASS, PIXELS};
+use crate::kernels::binary::Binary;
+use crate::kernels::block::{Block, LANES, NO_CLASS, runs};
 use crate::kernels::cross_entropy::CrossEntropy;
+use crate::kernels::power::Power;
 use crate::sums::Sums;
 use crate::target::Values;
-use crate::tiles::Tile;
+use crate::tiles::{Tile, TileMut};
 use crate::walk::Walk;
 
 /// The losses that have a kernel.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum BlockLoss {
-    CrossEntropy,
+    /// Softmax cross-entropy, or focal loss.
+    Softmax { power: Power },
+    /// Sigmoid cross-entropy, or focal loss.
+    Sigmoid { power: Power },
 }
 
 /// Neighbouring pixels are mostly of one class: with a sum of its own for each of eight, no addition waits for another.
@@ -33,61 +38,79 @@ impl<T: Element> Walk<'_, T> {
             return None;
         }
         let (w_loss, w_gradient): (Vec<T>, Vec<T>) = weights(self.plan.row(tile.image), denominator, |_| 1.0);
+        let (w_loss, w_gradient) = (w_loss.as_slice(), w_gradient.as_slice());
         let shift: Vec<T> = self.plan.shift(tile.image).into_iter().flatten().map(|&s| T::of(s)).collect();
+        let instructions = self.loss.instructions();
 
+        let pairs = matches!(kernel, BlockLoss::Sigmoid { .. });
         let mut sums = Sums::zero(classes, self.loss.denominator());
-        // The first is of the pixels that do not count.
-        let mut partial = vec![[0.0; BANKS]; 1 + classes];
-        let mut block = Block::new(classes);
-        for start in tile.pixels.clone().step_by(PIXELS) {
-            let pixels = PIXELS.min(tile.pixels.end - start);
-            let (class, m) = block.start(pixels);
+        // By class; of a softmax first the pixels that do not count.
+        let mut banks = vec![[0.0; BANKS]; 1 + classes];
+        let mut lanes = vec![[0.0; LANES]; if pairs { classes } else { 0 }];
+        let mut block = Block::new(classes, if pairs { classes } else { 1 });
+        // The shift is taken from a copy.
+        let in_planes = matches!(gradient, TileMut::Planes(_)) && shift.is_empty();
+        for run in runs(tile.pixels.len(), in_planes) {
+            let start = tile.pixels.start + run.start;
+            let (class, m) = block.start(run);
             self.classes(tile.image, start, class)?;
             if let Some((_, map)) = &self.input.weight_map {
-                m.copy_from_slice(&map[tile.image * self.geometry.pixels + start..][..pixels]);
+                m.copy_from_slice(&map[tile.image * self.geometry.pixels + start..][..run.pixels]);
             }
-            block.read(self.input.logits, self.geometry, tile.image, start, pixels);
-            if !shift.is_empty() {
-                block.shift(&shift);
-            }
-            let is_finite = match kernel {
-                BlockLoss::CrossEntropy => self.loss.instructions().run(CrossEntropy {
-                    block: &mut block,
-                    w_loss: &w_loss,
-                    w_gradient: &w_gradient,
-                }),
-            };
+            let place = (self.geometry, self.geometry.offset(tile.image, start));
+            let is_finite =
+                block.with(run, self.input.logits, place, &shift, gradient, |planes| match kernel {
+                    BlockLoss::Softmax { power } => {
+                        instructions.run(CrossEntropy { planes, w_loss, w_gradient, power })
+                    }
+                    BlockLoss::Sigmoid { power } => {
+                        let sums = &mut lanes;
+                        instructions.run(Binary { planes, w_loss, w_gradient, power, sums })
+                    }
+                });
             if !is_finite {
                 return None;
             }
-            let at = start - tile.pixels.start;
-            block.write(gradient, at, pixels);
-            let (classes, losses) = block.losses(pixels);
-            map.put_all(at, losses);
-            for (eight, losses) in classes.chunks(BANKS).zip(losses.chunks(BANKS)) {
-                for (bank, (class, loss)) in eight.iter().zip(losses).enumerate() {
-                    partial[(class.class() + 1) as usize][bank] += loss.wide();
+            for (channel, losses) in block.losses(run).enumerate() {
+                map.put_class(channel, run.start, losses);
+            }
+            if !pairs && let Some(losses) = block.losses(run).next() {
+                for (classes, losses) in block.classes(run).chunks(BANKS).zip(losses.chunks(BANKS)) {
+                    for (bank, (&class, loss)) in classes.iter().zip(losses).enumerate() {
+                        banks[(T::class(class) + 1) as usize][bank] += loss.wide();
+                    }
                 }
             }
         }
-        for (sum, partial) in sums.per_class.iter_mut().zip(&partial[1..]) {
-            sum.loss = partial.iter().sum();
-            sums.numerator += sum.loss;
+        let each = sums.per_class.iter_mut();
+        match pairs {
+            true => each.zip(&lanes).for_each(|(sum, lanes)| sum.loss = lanes.iter().sum()),
+            false => each.zip(&banks[1..]).for_each(|(sum, banks)| sum.loss = banks.iter().sum()),
         }
+        sums.numerator = sums.per_class.iter().map(|class| class.loss).sum();
         Some(sums)
     }
 
     /// Writes the classes of the pixels of an image from number `start` on. `None` if one is of several.
     fn classes(&self, image: usize, start: usize, out: &mut [T]) -> Option<()> {
         let flat = image * self.geometry.pixels + start;
+        let single = self.geometry.classes == 1 && self.loss.spec().is_sigmoid();
         match self.input.target.values {
             Values::Indices(labels) => labels.read(flat, self.loss.spec().ignore_index, T::of(NO_CLASS), out),
             // A row that is one-hot is its index, to the bit; any other has no kernel.
             Values::Distribution(rows) => {
                 for (at, out) in out.iter_mut().enumerate() {
-                    if !self.input.is_masked(flat + at) {
-                        *out = T::of(self.geometry.one_hot(rows, image, start + at)? as f64);
+                    if self.input.is_masked(flat + at) {
+                        continue;
                     }
+                    // A single channel has no other that could be 1 instead.
+                    let class = match rows[self.geometry.offset(image, start + at)] {
+                        y if single && y == T::zero() => 0,
+                        y if single && y == T::one() => 1,
+                        _ if single => return None,
+                        _ => self.geometry.one_hot(rows, image, start + at)?,
+                    };
+                    *out = T::of(class as f64);
                 }
             }
             Values::NotContiguous => return None,

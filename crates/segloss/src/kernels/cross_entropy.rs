@@ -1,44 +1,42 @@
-//! Softmax cross-entropy of a block of pixels with a class each: the formulas of
-//! [`kinds::cross_entropy`](crate::kinds::cross_entropy), many pixels side by side.
+//! Softmax cross-entropy of pixels with a class each: the formulas of
+//! [`kinds::cross_entropy`](crate::kinds::cross_entropy) and, with γ > 0, of [`kinds::focal`](crate::kinds::focal).
 
-use super::block::{Block, NO_CLASS};
+use super::block::{LANES, NO_CLASS, Planes};
 use super::instructions::Kernel;
+use super::power::Power;
 use super::vector::{Vector, exp_nonpositive, ln_1p_nonnegative};
 use crate::element::Element;
 
-/// Turns the logits of a block into its gradient, and writes the losses. Returns whether all logits of pixels that
-/// count, all losses and all of the gradient are finite.
-pub(crate) struct CrossEntropy<'a, T> {
-    pub block: &'a mut Block<T>,
+/// Writes gradient and losses. Returns whether all logits of pixels that count, all losses and all of the gradient are
+/// finite.
+pub(crate) struct CrossEntropy<'a, 'b, T> {
+    pub planes: Planes<'a, 'b, T>,
     /// The weight of each class in the loss.
     pub w_loss: &'a [T],
     /// The same divided by the denominator.
     pub w_gradient: &'a [T],
+    pub power: Power,
 }
 
-impl<T: Element> Kernel<T> for CrossEntropy<'_, T> {
+impl<T: Element> Kernel<T> for CrossEntropy<'_, '_, T> {
     type Output = bool;
 
     #[inline(always)]
     fn run<V: Vector<Real = T>>(self) -> bool {
-        let Self { block, w_loss, w_gradient } = self;
-        let (pixels, classes) = (block.padded(), w_loss.len());
-        let (z, class, m, loss) = block.parts();
+        let Self { planes: Planes { z, gradient, class, m, loss }, w_loss, w_gradient, power } = self;
         let (zero, one) = (V::splat(T::zero()), V::splat(T::one()));
         let no_class = V::splat(T::of(NO_CLASS));
-        let weights = || w_loss.iter().zip(w_gradient);
         // 0·x is 0 for a finite x, and NaN for any other: a sum of them tells.
         let mut doubt = zero;
 
-        for at in (0..pixels).step_by(V::LANES) {
+        for at in (0..class.len()).step_by(V::LANES) {
             let label = V::load(&class[at..]);
             // What does not count may be anything: it is taken for 0.
             let ignored = label.equal(no_class);
-            let rows = || (at..at + classes * pixels).step_by(pixels);
 
             let mut max = V::splat(T::min_value());
-            for row in rows() {
-                let z_c = V::select(ignored, zero, V::load(&z[row..]));
+            for z in z {
+                let z_c = V::select(ignored, zero, V::load(&z[at..]));
                 doubt = z_c.mul_add(zero, doubt);
                 max = V::select(max.less(z_c), z_c, max);
             }
@@ -48,10 +46,12 @@ impl<T: Element> Kernel<T> for CrossEntropy<'_, T> {
             let (mut others, mut lost, mut largest) = (zero, zero, zero - one);
             let (mut z_y, mut e_y, mut w, mut v) = (zero, zero, zero, zero);
             let mut c = zero;
-            for (row, (&w_c, &v_c)) in rows().zip(weights()) {
-                let d = V::select(ignored, zero, V::load(&z[row..])) - max;
+            for ((z, gradient), (&w_c, &v_c)) in
+                z.iter().zip(&mut *gradient).zip(w_loss.iter().zip(w_gradient))
+            {
+                let d = V::select(ignored, zero, V::load(&z[at..])) - max;
                 let e = exp_nonpositive(d);
-                e.store(&mut z[row..]);
+                e.store(&mut gradient[at..]);
                 let is_largest = d.equal(zero);
                 largest = V::select(is_largest, largest + one, largest);
                 let term = V::select(is_largest, zero, e);
@@ -72,21 +72,32 @@ impl<T: Element> Kernel<T> for CrossEntropy<'_, T> {
             let sum = one + others;
             // 1 − p_y: of a largest class the others' share, never a difference from 1.
             let complement = V::select(z_y.equal(zero), others, sum - e_y);
+            let surprise = ln_1p_nonnegative(others) - z_y;
+            let (cost, pull) = match power.is_one() {
+                true => (surprise, v),
+                false => {
+                    let (p, q) = (e_y / sum, complement / sum);
+                    // At q = 0 the limits: q^γ is 0, or 1 for γ = 0, and −ln p/q is 1.
+                    let ratio = V::select(zero.less(q), surprise / q, one);
+                    let faded = power.of(q);
+                    (faded * surprise, v * (faded * (power.gamma::<V>() * p).mul_add(ratio, one)))
+                }
+            };
             let m = V::load(&m[at..]);
-            let scale = v * m / sum;
+            let scale = pull * m / sum;
             let own = zero - scale * complement;
-            let l = w * m * (ln_1p_nonnegative(others) - z_y);
+            let l = w * m * cost;
             l.store(&mut loss[at..]);
             doubt = l.mul_add(zero, scale.mul_add(zero, doubt));
 
             let mut c = zero;
-            for row in rows() {
-                let g = V::load(&z[row..]) * scale;
-                V::select(label.equal(c), own, g).store(&mut z[row..]);
+            for gradient in &mut *gradient {
+                let g = V::load(&gradient[at..]) * scale;
+                V::select(label.equal(c), own, g).store(&mut gradient[at..]);
                 c = c + one;
             }
         }
-        let mut lanes = [T::zero(); 16];
+        let mut lanes = [T::zero(); LANES];
         doubt.store(&mut lanes);
         lanes.iter().all(|&doubt| doubt == T::zero())
     }

@@ -7,10 +7,12 @@
 //! A kernel computes what its kind's page in [`kinds`](crate::kinds) says; the scalar formula there is what everything
 //! without a kernel takes: soft targets, label smoothing, rarer kinds.
 
+pub(crate) mod binary;
 pub(crate) mod block;
 pub(crate) mod cross_entropy;
 pub(crate) mod instructions;
 mod portable;
+pub(crate) mod power;
 pub(crate) mod real;
 pub(crate) mod vector;
 #[cfg(target_arch = "x86_64")]

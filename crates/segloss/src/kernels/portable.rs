@@ -50,6 +50,19 @@ impl<T: Element> Vector for Array<T> {
     }
 
     #[inline(always)]
+    fn sqrt(self) -> Self {
+        Self(self.0.map(T::sqrt))
+    }
+
+    #[inline(always)]
+    fn add_to(self, sums: &mut [f64]) {
+        let sums = &mut sums[..4];
+        for i in 0..4 {
+            sums[i] += self.0[i].wide();
+        }
+    }
+
+    #[inline(always)]
     fn less(self, other: Self) -> [bool; 4] {
         from_fn(|i| self.0[i] < other.0[i])
     }

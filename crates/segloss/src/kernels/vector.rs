@@ -35,6 +35,15 @@ pub trait Vector:
     /// self·b + c: rounded once where the instructions do so, else twice.
     fn mul_add(self, b: Self, c: Self) -> Self;
 
+    /// √self, rounded once.
+    fn sqrt(self) -> Self;
+
+    /// Adds each lane to a sum of its own.
+    ///
+    /// # Panics
+    /// If there are fewer than [`LANES`](Self::LANES).
+    fn add_to(self, sums: &mut [f64]);
+
     /// self < other; false beside NaN.
     fn less(self, other: Self) -> Self::Mask;
 

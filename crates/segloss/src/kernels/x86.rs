@@ -12,7 +12,8 @@ use std::ops::{Add, Div, Mul, Sub};
 macro_rules! register {
     (
         $(#[$doc:meta])* $name:ident: $lanes:literal $real:ident in $register:ident, $mask:ident;
-        $splat:ident $load:ident $store:ident $add:ident $sub:ident $mul:ident $div:ident $mul_add:ident;
+        $splat:ident $load:ident $store:ident $add:ident $sub:ident $mul:ident $div:ident $mul_add:ident $sqrt:ident;
+        add_to($p:ident, $lane:ident) $add_to:expr;
         less($a:ident, $b:ident) $less:expr;
         equal($c:ident, $d:ident) $equal:expr;
         select($m:ident, $yes:ident, $no:ident) $select:expr;
@@ -57,6 +58,19 @@ macro_rules! register {
             fn mul_add(self, b: Self, c: Self) -> Self {
                 // SAFETY: the machine has the instruction (see the module).
                 Self(unsafe { $mul_add(self.0, b.0, c.0) })
+            }
+
+            #[inline(always)]
+            fn sqrt(self) -> Self {
+                // SAFETY: as above.
+                Self(unsafe { $sqrt(self.0) })
+            }
+
+            #[inline(always)]
+            fn add_to(self, sums: &mut [f64]) {
+                let ($p, $lane) = (sums[..$lanes].as_mut_ptr(), self.0);
+                // SAFETY: as above; and there are as many sums as are read and written.
+                unsafe { $add_to }
             }
 
             #[inline(always)]
@@ -112,7 +126,13 @@ macro_rules! register {
 register! {
     /// Eight f32.
     F32x8: 8 f32 in __m256, __m256;
-    _mm256_set1_ps _mm256_loadu_ps _mm256_storeu_ps _mm256_add_ps _mm256_sub_ps _mm256_mul_ps _mm256_div_ps _mm256_fmadd_ps;
+    _mm256_set1_ps _mm256_loadu_ps _mm256_storeu_ps _mm256_add_ps _mm256_sub_ps _mm256_mul_ps _mm256_div_ps _mm256_fmadd_ps _mm256_sqrt_ps;
+    add_to(sums, x) {
+        let low = _mm256_cvtps_pd(_mm256_castps256_ps128(x));
+        let high = _mm256_cvtps_pd(_mm256_extractf128_ps::<1>(x));
+        _mm256_storeu_pd(sums, _mm256_add_pd(_mm256_loadu_pd(sums), low));
+        _mm256_storeu_pd(sums.add(4), _mm256_add_pd(_mm256_loadu_pd(sums.add(4)), high));
+    };
     less(a, b) _mm256_cmp_ps::<_CMP_LT_OQ>(a, b);
     equal(a, b) _mm256_cmp_ps::<_CMP_EQ_OQ>(a, b);
     select(mask, yes, no) _mm256_blendv_ps(no, yes, mask);
@@ -138,7 +158,8 @@ register! {
 register! {
     /// Four f64.
     F64x4: 4 f64 in __m256d, __m256d;
-    _mm256_set1_pd _mm256_loadu_pd _mm256_storeu_pd _mm256_add_pd _mm256_sub_pd _mm256_mul_pd _mm256_div_pd _mm256_fmadd_pd;
+    _mm256_set1_pd _mm256_loadu_pd _mm256_storeu_pd _mm256_add_pd _mm256_sub_pd _mm256_mul_pd _mm256_div_pd _mm256_fmadd_pd _mm256_sqrt_pd;
+    add_to(sums, x) _mm256_storeu_pd(sums, _mm256_add_pd(_mm256_loadu_pd(sums), x));
     less(a, b) _mm256_cmp_pd::<_CMP_LT_OQ>(a, b);
     equal(a, b) _mm256_cmp_pd::<_CMP_EQ_OQ>(a, b);
     select(mask, yes, no) _mm256_blendv_pd(no, yes, mask);
@@ -167,7 +188,13 @@ register! {
 register! {
     /// Sixteen f32.
     F32x16: 16 f32 in __m512, __mmask16;
-    _mm512_set1_ps _mm512_loadu_ps _mm512_storeu_ps _mm512_add_ps _mm512_sub_ps _mm512_mul_ps _mm512_div_ps _mm512_fmadd_ps;
+    _mm512_set1_ps _mm512_loadu_ps _mm512_storeu_ps _mm512_add_ps _mm512_sub_ps _mm512_mul_ps _mm512_div_ps _mm512_fmadd_ps _mm512_sqrt_ps;
+    add_to(sums, x) {
+        let low = _mm512_cvtps_pd(_mm512_castps512_ps256(x));
+        let high = _mm512_cvtps_pd(_mm512_extractf32x8_ps::<1>(x));
+        _mm512_storeu_pd(sums, _mm512_add_pd(_mm512_loadu_pd(sums), low));
+        _mm512_storeu_pd(sums.add(8), _mm512_add_pd(_mm512_loadu_pd(sums.add(8)), high));
+    };
     less(a, b) _mm512_cmp_ps_mask::<_CMP_LT_OQ>(a, b);
     equal(a, b) _mm512_cmp_ps_mask::<_CMP_EQ_OQ>(a, b);
     select(mask, yes, no) _mm512_mask_blend_ps(mask, no, yes);
@@ -185,7 +212,8 @@ register! {
 register! {
     /// Eight f64.
     F64x8: 8 f64 in __m512d, __mmask8;
-    _mm512_set1_pd _mm512_loadu_pd _mm512_storeu_pd _mm512_add_pd _mm512_sub_pd _mm512_mul_pd _mm512_div_pd _mm512_fmadd_pd;
+    _mm512_set1_pd _mm512_loadu_pd _mm512_storeu_pd _mm512_add_pd _mm512_sub_pd _mm512_mul_pd _mm512_div_pd _mm512_fmadd_pd _mm512_sqrt_pd;
+    add_to(sums, x) _mm512_storeu_pd(sums, _mm512_add_pd(_mm512_loadu_pd(sums), x));
     less(a, b) _mm512_cmp_pd_mask::<_CMP_LT_OQ>(a, b);
     equal(a, b) _mm512_cmp_pd_mask::<_CMP_EQ_OQ>(a, b);
     select(mask, yes, no) _mm512_mask_blend_pd(mask, no, yes);
