@@ -9,7 +9,7 @@ use crate::error::{Error, Problem};
 use crate::input::{Input, PixelLabel};
 use crate::layout::Geometry;
 use crate::target::{Labels, Values};
-use rayon::prelude::*;
+use crate::tiles;
 
 /// Class counts, image by image.
 ///
@@ -138,14 +138,11 @@ pub(crate) fn take<T: Element>(
     rules: &Rules,
 ) -> Result<Census, Error> {
     let chunks = geometry.pixels.div_ceil(CHUNK);
-    let counted: Vec<_> = (0..geometry.images * chunks)
-        .into_par_iter()
-        .map(|task| {
-            let (image, start) = (task / chunks, task % chunks * CHUNK);
-            let end = geometry.pixels.min(start + CHUNK);
-            count(input, geometry, rules, image, start..end)
-        })
-        .collect();
+    let counted = tiles::each(geometry, (0..geometry.images * chunks).collect(), |task| {
+        let (image, start) = (task / chunks, task % chunks * CHUNK);
+        let end = geometry.pixels.min(start + CHUNK);
+        count(input, geometry, rules, image, start..end)
+    });
     // Added up, and errors reported, in the order of the pixels.
     let mut images: Vec<ImageCensus> = Vec::with_capacity(geometry.images);
     for (task, chunk) in counted.into_iter().enumerate() {

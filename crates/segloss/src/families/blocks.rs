@@ -3,8 +3,8 @@
 use crate::element::Element;
 use crate::families::pixels::{Output, weights};
 use crate::kernels::binary::Binary;
-use crate::kernels::block::{Block, LANES, NO_CLASS, runs};
-use crate::kernels::cross_entropy::CrossEntropy;
+use crate::kernels::block::{Block, LANES, NO_CLASS, Planes, Run, runs};
+use crate::kernels::cross_entropy::{CrossEntropy, Shape};
 use crate::kernels::power::Power;
 use crate::sums::Sums;
 use crate::target::Values;
@@ -14,8 +14,8 @@ use crate::walk::Walk;
 /// The losses that have a kernel.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum BlockLoss {
-    /// Softmax cross-entropy, or focal loss.
-    Softmax { power: Power },
+    /// Softmax cross-entropy and its kin.
+    Softmax(Shape),
     /// Sigmoid cross-entropy, or focal loss.
     Sigmoid { power: Power },
 }
@@ -34,12 +34,8 @@ impl<T: Element> Walk<'_, T> {
         Output { gradient, map }: &mut Output<'_, T>,
     ) -> Option<Sums> {
         let classes = self.geometry.classes;
-        if classes > usize::from(u16::MAX) {
-            return None;
-        }
         let (w_loss, w_gradient): (Vec<T>, Vec<T>) = weights(self.plan.row(tile.image), denominator, |_| 1.0);
         let (w_loss, w_gradient) = (w_loss.as_slice(), w_gradient.as_slice());
-        let shift: Vec<T> = self.plan.shift(tile.image).into_iter().flatten().map(|&s| T::of(s)).collect();
         let instructions = self.loss.instructions();
 
         let pairs = matches!(kernel, BlockLoss::Sigmoid { .. });
@@ -47,30 +43,14 @@ impl<T: Element> Walk<'_, T> {
         // By class; of a softmax first the pixels that do not count.
         let mut banks = vec![[0.0; BANKS]; 1 + classes];
         let mut lanes = vec![[0.0; LANES]; if pairs { classes } else { 0 }];
-        let mut block = Block::new(classes, if pairs { classes } else { 1 });
-        // The shift is taken from a copy.
-        let in_planes = matches!(gradient, TileMut::Planes(_)) && shift.is_empty();
-        for run in runs(tile.pixels.len(), in_planes) {
-            let start = tile.pixels.start + run.start;
-            let (class, m) = block.start(run);
-            self.classes(tile.image, start, class)?;
-            if let Some((_, map)) = &self.input.weight_map {
-                m.copy_from_slice(&map[tile.image * self.geometry.pixels + start..][..run.pixels]);
+        let kernel = |planes: Planes<'_, '_, T>| match kernel {
+            BlockLoss::Softmax(shape) => instructions.run(CrossEntropy { planes, w_loss, w_gradient, shape }),
+            BlockLoss::Sigmoid { power } => {
+                let sums = &mut lanes;
+                instructions.run(Binary { planes, w_loss, w_gradient, power, sums })
             }
-            let place = (self.geometry, self.geometry.offset(tile.image, start));
-            let is_finite =
-                block.with(run, self.input.logits, place, &shift, gradient, |planes| match kernel {
-                    BlockLoss::Softmax { power } => {
-                        instructions.run(CrossEntropy { planes, w_loss, w_gradient, power })
-                    }
-                    BlockLoss::Sigmoid { power } => {
-                        let sums = &mut lanes;
-                        instructions.run(Binary { planes, w_loss, w_gradient, power, sums })
-                    }
-                });
-            if !is_finite {
-                return None;
-            }
+        };
+        self.blocks(tile, if pairs { classes } else { 1 }, gradient, kernel, |block, run| {
             for (channel, losses) in block.losses(run).enumerate() {
                 map.put_class(channel, run.start, losses);
             }
@@ -81,7 +61,7 @@ impl<T: Element> Walk<'_, T> {
                     }
                 }
             }
-        }
+        })?;
         let each = sums.per_class.iter_mut();
         match pairs {
             true => each.zip(&lanes).for_each(|(sum, lanes)| sum.loss = lanes.iter().sum()),
@@ -89,6 +69,40 @@ impl<T: Element> Walk<'_, T> {
         }
         sums.numerator = sums.per_class.iter().map(|class| class.loss).sum();
         Some(sums)
+    }
+
+    /// Hands the planes of a tile to a kernel, run by run, with `losses` losses for each pixel. `None` as soon as it
+    /// does not return true, and where a pixel is of several classes.
+    pub fn blocks(
+        &self,
+        tile: &Tile,
+        losses: usize,
+        out: &mut TileMut<'_, T>,
+        mut kernel: impl FnMut(Planes<'_, '_, T>) -> bool,
+        mut done: impl FnMut(&Block<T>, Run),
+    ) -> Option<()> {
+        let classes = self.geometry.classes;
+        if classes > usize::from(u16::MAX) || self.instead_of_target.is_some() {
+            return None;
+        }
+        let shift: Vec<T> = self.plan.shift(tile.image).into_iter().flatten().map(|&s| T::of(s)).collect();
+        let mut block = Block::new(classes, losses);
+        // The shift is taken from a copy.
+        let in_planes = matches!(out, TileMut::Planes(_)) && shift.is_empty();
+        for run in runs(tile.pixels.len(), in_planes) {
+            let start = tile.pixels.start + run.start;
+            let (class, m) = block.start(run);
+            self.classes(tile.image, start, class)?;
+            if let Some((_, map)) = &self.input.weight_map {
+                m.copy_from_slice(&map[tile.image * self.geometry.pixels + start..][..run.pixels]);
+            }
+            let place = (self.geometry, self.geometry.offset(tile.image, start));
+            if !block.with(run, self.input.logits, place, &shift, out, &mut kernel) {
+                return None;
+            }
+            done(&block, run);
+        }
+        Some(())
     }
 
     /// Writes the classes of the pixels of an image from number `start` on. `None` if one is of several.

@@ -56,7 +56,6 @@ impl<T: Element> Walk<'_, T> {
     ) -> Result<Sums, Error> {
         if let Some(kernel) = kind.kernel()
             && rescale.is_plain()
-            && self.instead_of_target.is_none()
             && let Some(sums) = self.sum_blocks(kernel, denominator, tile, &mut output)
         {
             return Ok(sums);

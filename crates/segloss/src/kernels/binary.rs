@@ -5,7 +5,7 @@
 use super::block::{LANES, NO_CLASS, Planes};
 use super::instructions::Kernel;
 use super::power::Power;
-use super::vector::{Vector, exp_nonpositive, ln_1p_nonnegative};
+use super::vector::{Vector, exp_nonpositive, is_zero, ln_1p_nonnegative};
 use crate::element::Element;
 
 /// Writes gradient and losses, and adds up the losses of each channel. Returns whether all logits of pixels that count,
@@ -67,8 +67,6 @@ impl<T: Element> Kernel<T> for Binary<'_, '_, T> {
             }
             c = c + one;
         }
-        let mut lanes = [T::zero(); LANES];
-        doubt.store(&mut lanes);
-        lanes.iter().all(|&doubt| doubt == T::zero())
+        is_zero(doubt)
     }
 }

@@ -1,11 +1,23 @@
 //! Softmax cross-entropy of pixels with a class each: the formulas of
-//! [`kinds::cross_entropy`](crate::kinds::cross_entropy) and, with γ > 0, of [`kinds::focal`](crate::kinds::focal).
+//! [`kinds::cross_entropy`](crate::kinds::cross_entropy) and, with γ > 0, of
+//! [`kinds::focal`](crate::kinds::focal); of [`kinds::poly1_cross_entropy`](crate::kinds::poly1_cross_entropy).
 
-use super::block::{LANES, NO_CLASS, Planes};
+use super::block::{NO_CLASS, Planes};
 use super::instructions::Kernel;
 use super::power::Power;
-use super::vector::{Vector, exp_nonpositive, ln_1p_nonnegative};
+use super::vector::{Vector, exp_nonpositive, is_zero, ln_1p_nonnegative};
 use crate::element::Element;
+
+/// What is made of −ln p of the pixel's class.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Shape {
+    /// Cross-entropy: nothing.
+    Plain,
+    /// Focal: (1 − p)^γ times it.
+    Focal(Power),
+    /// Poly-1: ε·(1 − p) more.
+    Poly1 { epsilon: f64 },
+}
 
 /// Writes gradient and losses. Returns whether all logits of pixels that count, all losses and all of the gradient are
 /// finite.
@@ -15,7 +27,7 @@ pub(crate) struct CrossEntropy<'a, 'b, T> {
     pub w_loss: &'a [T],
     /// The same divided by the denominator.
     pub w_gradient: &'a [T],
-    pub power: Power,
+    pub shape: Shape,
 }
 
 impl<T: Element> Kernel<T> for CrossEntropy<'_, '_, T> {
@@ -23,7 +35,7 @@ impl<T: Element> Kernel<T> for CrossEntropy<'_, '_, T> {
 
     #[inline(always)]
     fn run<V: Vector<Real = T>>(self) -> bool {
-        let Self { planes: Planes { z, gradient, class, m, loss }, w_loss, w_gradient, power } = self;
+        let Self { planes: Planes { z, gradient, class, m, loss }, w_loss, w_gradient, shape } = self;
         let (zero, one) = (V::splat(T::zero()), V::splat(T::one()));
         let no_class = V::splat(T::of(NO_CLASS));
         // 0·x is 0 for a finite x, and NaN for any other: a sum of them tells.
@@ -73,14 +85,20 @@ impl<T: Element> Kernel<T> for CrossEntropy<'_, '_, T> {
             // 1 − p_y: of a largest class the others' share, never a difference from 1.
             let complement = V::select(z_y.equal(zero), others, sum - e_y);
             let surprise = ln_1p_nonnegative(others) - z_y;
-            let (cost, pull) = match power.is_one() {
-                true => (surprise, v),
-                false => {
+            // The loss, and −∂loss/∂z_y divided by 1 − p.
+            let (cost, pull) = match shape {
+                Shape::Plain => (surprise, v),
+                Shape::Focal(power) => {
                     let (p, q) = (e_y / sum, complement / sum);
                     // At q = 0 the limits: q^γ is 0, or 1 for γ = 0, and −ln p/q is 1.
                     let ratio = V::select(zero.less(q), surprise / q, one);
                     let faded = power.of(q);
                     (faded * surprise, v * (faded * (power.gamma::<V>() * p).mul_add(ratio, one)))
+                }
+                Shape::Poly1 { epsilon } => {
+                    let epsilon = V::splat(T::of(epsilon));
+                    let (p, q) = (e_y / sum, complement / sum);
+                    (epsilon.mul_add(q, surprise), v * epsilon.mul_add(p, one))
                 }
             };
             let m = V::load(&m[at..]);
@@ -97,8 +115,6 @@ impl<T: Element> Kernel<T> for CrossEntropy<'_, '_, T> {
                 c = c + one;
             }
         }
-        let mut lanes = [T::zero(); LANES];
-        doubt.store(&mut lanes);
-        lanes.iter().all(|&doubt| doubt == T::zero())
+        is_zero(doubt)
     }
 }

@@ -60,6 +60,15 @@ pub trait Vector:
     fn split(self) -> (Self, Self);
 }
 
+/// Whether every lane is 0: none is, once NaN was added.
+#[inline(always)]
+pub(crate) fn is_zero<V: Vector>(doubt: V) -> bool {
+    let zero = V::Real::of(0.0);
+    let mut lanes = [zero; super::block::LANES];
+    doubt.store(&mut lanes);
+    lanes.iter().all(|&doubt| doubt == zero)
+}
+
 /// eˣ for x ≤ 0, within one unit in the last place; gradual underflow and NaN as they should be.
 ///
 /// x = n·ln 2 + r with |r| ≤ ½·ln 2; eˣ = 2ⁿ·eʳ. n·ln 2 is taken off in two parts, the first so short that its

@@ -33,7 +33,7 @@
 use super::{Pixel, PixelLoss, PixelTarget, PixelWeights};
 use crate::element::Element;
 use crate::families::blocks::BlockLoss;
-use crate::kernels::power::Power;
+use crate::kernels::cross_entropy::Shape;
 use crate::stable::Softmax;
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -44,8 +44,7 @@ pub(crate) struct CrossEntropy {
 
 impl<T: Element> PixelLoss<T> for CrossEntropy {
     fn kernel(&self) -> Option<BlockLoss> {
-        let power = Power::new(0.0)?;
-        (self.smoothing == 0.0).then_some(BlockLoss::Softmax { power })
+        (self.smoothing == 0.0).then_some(BlockLoss::Softmax(Shape::Plain))
     }
 
     fn pixel(&self, Pixel { z, y, w, loss, gradient, .. }: Pixel<'_, T>) {

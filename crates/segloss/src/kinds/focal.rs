@@ -28,6 +28,7 @@
 use super::{Pixel, PixelLoss};
 use crate::element::Element;
 use crate::families::blocks::BlockLoss;
+use crate::kernels::cross_entropy::Shape;
 use crate::kernels::power::Power;
 use crate::stable::{Logistic, Softmax};
 
@@ -49,8 +50,8 @@ pub(crate) struct BinaryFocal {
 
 impl<T: Element> PixelLoss<T> for Focal {
     fn kernel(&self) -> Option<BlockLoss> {
-        let power = Power::new(self.gamma)?;
-        (self.gamma == self.gamma_of_others).then_some(BlockLoss::Softmax { power })
+        let shape = Shape::Focal(Power::new(self.gamma)?);
+        (self.gamma == self.gamma_of_others).then_some(BlockLoss::Softmax(shape))
     }
 
     fn pixel(&self, Pixel { z, y, w, loss, gradient, scratch, .. }: Pixel<'_, T>) {

@@ -1,0 +1,191 @@
+//! Overlap losses of pixels with a class each: the sums and the gradient of
+//! [`families::overlap`](crate::families::overlap).
+
+use super::block::{LANES, NO_CLASS, Planes};
+use super::instructions::Kernel;
+use super::vector::{Vector, exp_nonpositive, is_zero};
+use crate::element::Element;
+
+/// What an error costs, and what p is.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Form<T> {
+    /// Whether p is a sigmoid; else it is the softmax.
+    pub sigmoid: bool,
+    /// α and β; none where errors are squared.
+    pub prices: Option<(T, T)>,
+}
+
+/// Adds up Σ m·p·y and E, class by class and lane by lane; the gradient's planes are scratch. Returns whether all
+/// logits of pixels that count are finite.
+pub(crate) struct OverlapSums<'a, 'b, T> {
+    pub planes: Planes<'a, 'b, T>,
+    pub form: Form<T>,
+    pub hits: &'a mut [[f64; LANES]],
+    pub errors: &'a mut [[f64; LANES]],
+}
+
+/// Writes the gradient. Returns whether it is finite.
+pub(crate) struct OverlapGradient<'a, 'b, T> {
+    pub planes: Planes<'a, 'b, T>,
+    pub form: Form<T>,
+    /// ∂L/∂TP of each class.
+    pub by_hits: &'a [T],
+    /// ∂L/∂E of each class.
+    pub by_errors: &'a [T],
+}
+
+impl<T: Element> Kernel<T> for OverlapSums<'_, '_, T> {
+    type Output = bool;
+
+    #[inline(always)]
+    fn run<V: Vector<Real = T>>(self) -> bool {
+        let Self { planes: Planes { z, gradient: scratch, class, m, .. }, form, hits, errors } = self;
+        let (zero, one) = (V::splat(T::zero()), V::splat(T::one()));
+        let no_class = V::splat(T::of(NO_CLASS));
+        let mut doubt = zero;
+        for at in (0..class.len()).step_by(V::LANES) {
+            let label = V::load(&class[at..]);
+            let ignored = label.equal(no_class);
+            let m = V::select(ignored, zero, V::load(&m[at..]));
+            let softmax = Softmax::new(form, z, scratch, at, ignored, &mut doubt);
+            let mut c = first_class(form, z.len());
+            for (i, (z, p)) in z.iter().zip(&*scratch).enumerate() {
+                let z = V::select(ignored, zero, V::load(&z[at..]));
+                let (p, q) = pair(form, z, &p[at..], softmax);
+                let is_label = label.equal(c);
+                let error = match form.prices {
+                    Some((alpha, beta)) => V::select(is_label, V::splat(beta) * q, V::splat(alpha) * p),
+                    None => V::select(is_label, q * q, p * p),
+                };
+                V::select(is_label, m * p, zero).add_to(&mut hits[i][at % LANES..]);
+                (m * error).add_to(&mut errors[i][at % LANES..]);
+                c = c + one;
+            }
+        }
+        is_zero(doubt)
+    }
+}
+
+impl<T: Element> Kernel<T> for OverlapGradient<'_, '_, T> {
+    type Output = bool;
+
+    #[inline(always)]
+    fn run<V: Vector<Real = T>>(self) -> bool {
+        let Self { planes: Planes { z, gradient, class, m, .. }, form, by_hits, by_errors } = self;
+        let (zero, one) = (V::splat(T::zero()), V::splat(T::one()));
+        let (two, no_class) = (one + one, V::splat(T::of(NO_CLASS)));
+        let mut doubt = zero;
+        for at in (0..class.len()).step_by(V::LANES) {
+            let label = V::load(&class[at..]);
+            let ignored = label.equal(no_class);
+            let m = V::select(ignored, zero, V::load(&m[at..]));
+            let softmax = Softmax::new(form, z, gradient, at, ignored, &mut doubt);
+
+            // Softmax: p_k·((g_k − g_top) + Σ_c p_c·(g_top − g_c)), as `Probabilities::pull_back` has it.
+            let (mut most, mut drop) = (zero, zero);
+            let rounds = if form.sigmoid { 1 } else { 3 };
+            for round in 0..rounds {
+                let mut c = first_class(form, z.len());
+                for (i, (z, out)) in z.iter().zip(gradient.iter_mut()).enumerate() {
+                    let z = V::select(ignored, zero, V::load(&z[at..]));
+                    let (p, q) = pair(form, z, &out[at..], softmax);
+                    let is_label = label.equal(c);
+                    c = c + one;
+                    let slope = match form.prices {
+                        Some((alpha, beta)) => V::select(is_label, zero - V::splat(beta), V::splat(alpha)),
+                        None => V::select(is_label, zero - two * q, two * p),
+                    };
+                    let hit = V::select(is_label, V::splat(by_hits[i]), zero);
+                    let by_p = m * V::splat(by_errors[i]).mul_add(slope, hit);
+                    match round {
+                        _ if form.sigmoid => {
+                            let g = by_p * p * q;
+                            doubt = g.mul_add(zero, doubt);
+                            g.store(&mut out[at..]);
+                        }
+                        0 => most = V::select(z.equal(softmax.max), by_p, most),
+                        1 => drop = p.mul_add(most - by_p, drop),
+                        _ => {
+                            let g = p * ((by_p - most) + drop);
+                            doubt = g.mul_add(zero, doubt);
+                            g.store(&mut out[at..]);
+                        }
+                    }
+                }
+            }
+        }
+        is_zero(doubt)
+    }
+}
+
+/// What the classes of a pixel share.
+#[derive(Clone, Copy)]
+struct Softmax<V> {
+    max: V,
+    /// 1 − p of a class with the largest logit.
+    complement: V,
+}
+
+impl<V: Vector> Softmax<V> {
+    /// Leaves the p of each class in `scratch`, of a softmax.
+    #[inline(always)]
+    fn new(
+        form: Form<V::Real>,
+        z: &[&[V::Real]],
+        scratch: &mut [&mut [V::Real]],
+        at: usize,
+        ignored: V::Mask,
+        doubt: &mut V,
+    ) -> Self {
+        let of = |x: f64| V::splat(V::Real::of(x));
+        let (zero, one) = (of(0.0), of(1.0));
+        let mut max = V::splat(num_traits::Float::min_value());
+        for z in z {
+            let z = V::select(ignored, zero, V::load(&z[at..]));
+            *doubt = z.mul_add(zero, *doubt);
+            max = V::select(max.less(z), z, max);
+        }
+        if form.sigmoid {
+            return Self { max, complement: zero };
+        }
+        // One of the largest is left out of the sum: a confident pixel has all its information in the others.
+        let mut others = zero - one;
+        let mut rest = zero;
+        for (z, e_out) in z.iter().zip(scratch.iter_mut()) {
+            let d = V::select(ignored, zero, V::load(&z[at..])) - max;
+            let e = exp_nonpositive(d);
+            e.store(&mut e_out[at..]);
+            let is_largest = d.equal(zero);
+            others = V::select(is_largest, others + one, others);
+            rest = rest + V::select(is_largest, zero, e);
+        }
+        others = others + rest;
+        let sum = one + others;
+        for p in scratch.iter_mut() {
+            (V::load(&p[at..]) / sum).store(&mut p[at..]);
+        }
+        Self { max, complement: others / sum }
+    }
+}
+
+/// p and 1 − p, neither as a difference that rounds the other away.
+#[inline(always)]
+fn pair<V: Vector>(form: Form<V::Real>, z: V, p: &[V::Real], softmax: Softmax<V>) -> (V, V) {
+    let of = |x: f64| V::splat(V::Real::of(x));
+    let (zero, one) = (of(0.0), of(1.0));
+    if form.sigmoid {
+        let is_far = z.less(zero);
+        let e = exp_nonpositive(V::select(is_far, z, zero - z));
+        let near = one / (one + e);
+        let far = e * near;
+        return (V::select(is_far, far, near), V::select(is_far, near, far));
+    }
+    let p = V::load(p);
+    (p, V::select(z.equal(softmax.max), softmax.complement, one - p))
+}
+
+/// The number of the first channel's class: a single sigmoid tells class 1 from class 0.
+#[inline(always)]
+fn first_class<V: Vector>(form: Form<V::Real>, channels: usize) -> V {
+    V::splat(V::Real::of(if form.sigmoid && channels == 1 { 1.0 } else { 0.0 }))
+}
