@@ -163,7 +163,7 @@ pub const LAW_F64: Tolerance = Tolerance {
 /// One input computed with other instructions.
 pub const INSTRUCTIONS_F64: Tolerance = Tolerance {
     name: "instructions_f64",
-    bound: 2e-15,
+    bound: 1.5e-15,
     reason: "relative to the value or max|g|, f64. A product and a sum, rounded once or twice",
 };
 
