@@ -208,3 +208,16 @@ pub fn to_channels_first<E: Clone>(x: &[E], shape: Shape4) -> Vec<E> {
     let (n, h, w, c) = shape;
     indices((n, c, h, w)).map(|[n, c, r, s]| x[at(shape, [n, r, s, c])].clone()).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn running_statistics_by_hand() {
+        // ¾·8 + ¼·4 and ¾·2 + ¼·(6·3/2).
+        let of = |pixels| running_statistics(([8.0].as_slice(), &[2.0]), (&[4.0], &[6.0]), pixels, 0.25);
+        assert_eq!(of(3), (vec![7.0], vec![3.75]));
+        assert_eq!(of(1), (vec![7.0], vec![1.5]), "one pixel has no variance");
+    }
+}

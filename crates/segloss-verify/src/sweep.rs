@@ -10,6 +10,9 @@ use rayon::prelude::*;
 use serde::Serialize;
 use std::collections::BTreeMap;
 
+/// Seeds that are run before the next may begin.
+const SIDE_BY_SIDE: usize = 16;
+
 /// What came of all seeds.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct Sweep {
@@ -70,7 +73,7 @@ impl Sweep {
         let run = |seed| run(&Options { seed, effort: Effort::Sweep, ..Options::default() });
         let seeds: Vec<u64> = (first..first.saturating_add(seeds)).collect();
         // Much of a run is of one thread: seeds side by side keep all busy. They are joined in their order.
-        for side_by_side in seeds.chunks(4 * rayon::current_num_threads()) {
+        for side_by_side in seeds.chunks(SIDE_BY_SIDE) {
             let runs: Vec<Result<Run, Trouble>> = side_by_side.par_iter().map(|&seed| run(seed)).collect();
             for (&seed, run) in side_by_side.iter().zip(runs) {
                 for result in &run?.results {
