@@ -63,8 +63,18 @@ impl<T: Element> Vector for Array<T> {
     }
 
     #[inline(always)]
+    fn max(self, other: Self) -> Self {
+        Self::select(self.less(other), other, self)
+    }
+
+    #[inline(always)]
     fn less(self, other: Self) -> [bool; 4] {
         from_fn(|i| self.0[i] < other.0[i])
+    }
+
+    #[inline(always)]
+    fn not_less(self, other: Self) -> [bool; 4] {
+        self.less(other).map(|less| !less)
     }
 
     #[inline(always)]
@@ -73,18 +83,23 @@ impl<T: Element> Vector for Array<T> {
     }
 
     #[inline(always)]
+    fn differs(self, other: Self) -> [bool; 4] {
+        self.equal(other).map(|equal| !equal)
+    }
+
+    #[inline(always)]
     fn select(mask: [bool; 4], yes: Self, no: Self) -> Self {
         Self(from_fn(|i| if mask[i] { yes.0[i] } else { no.0[i] }))
     }
 
     #[inline(always)]
-    fn scale(self, n: Self) -> Self {
-        Self(from_fn(|i| self.0[i].scale(n.0[i])))
+    fn power_of_two(self) -> Self {
+        Self(self.0.map(T::power_of_two))
     }
 
     #[inline(always)]
-    fn split(self) -> (Self, Self) {
-        let parts: [(T, T); 4] = from_fn(|i| self.0[i].split());
-        (Self(parts.map(|(k, _)| k)), Self(parts.map(|(_, m)| m)))
+    fn split(self) -> (Self, Self, Self) {
+        let parts: [(T, T, T); 4] = from_fn(|i| self.0[i].split());
+        (Self(parts.map(|(k, ..)| k)), Self(parts.map(|(_, m, _)| m)), Self(parts.map(|(.., scale)| scale)))
     }
 }
