@@ -36,6 +36,7 @@ macro_rules! labels {
 
         impl Labels<'_> {
             /// Writes the labels from number `start` on as floats, `none` for the ignored one.
+            #[inline(always)]
             pub(crate) fn read<T: Element>(&self, start: usize, ignored: Option<i64>, none: T, out: &mut [T]) {
                 match self { $(Self::$variant(labels) => {
                     // An index that the type cannot hold ignores nothing.

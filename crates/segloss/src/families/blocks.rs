@@ -3,9 +3,11 @@
 use crate::element::Element;
 use crate::families::pixels::{Output, weights};
 use crate::kernels::binary::Binary;
-use crate::kernels::block::{Block, LANES, NO_CLASS, Planes, Run, runs};
+use crate::kernels::block::{BlockKernel, LANES, PIXELS, Place, Room, no_class};
 use crate::kernels::cross_entropy::{CrossEntropy, Shape};
+use crate::kernels::instructions::Kernel;
 use crate::kernels::power::Power;
+use crate::kernels::vector::Vector;
 use crate::sums::Sums;
 use crate::target::Values;
 use crate::tiles::{Tile, TileMut};
@@ -20,8 +22,8 @@ pub(crate) enum BlockLoss {
     Sigmoid { power: Power },
 }
 
-/// Neighbouring pixels are mostly of one class: with a sum of its own for each of eight, no addition waits for another.
-const BANKS: usize = 8;
+/// Bytes of a gradient that no cache holds until somebody reads it: it is written past them.
+const UNCACHED: usize = 1 << 24;
 
 impl<T: Element> Walk<'_, T> {
     /// Σ over the pixels of a tile, its gradient and its map. `None` where a pixel is of several classes, and
@@ -34,83 +36,57 @@ impl<T: Element> Walk<'_, T> {
         Output { gradient, map }: &mut Output<'_, T>,
     ) -> Option<Sums> {
         let classes = self.geometry.classes;
-        let (w_loss, w_gradient): (Vec<T>, Vec<T>) = weights(self.plan.row(tile.image), denominator, |_| 1.0);
-        let (w_loss, w_gradient) = (w_loss.as_slice(), w_gradient.as_slice());
-        let instructions = self.loss.instructions();
-
-        let pairs = matches!(kernel, BlockLoss::Sigmoid { .. });
-        let mut sums = Sums::zero(classes, self.loss.denominator());
-        // By class; of a softmax first the pixels that do not count.
-        let mut banks = vec![[0.0; BANKS]; 1 + classes];
-        let mut lanes = vec![[0.0; LANES]; if pairs { classes } else { 0 }];
-        let kernel = |planes: Planes<'_, '_, T>| match kernel {
-            BlockLoss::Softmax(shape) => instructions.run(CrossEntropy { planes, w_loss, w_gradient, shape }),
+        let (mut w_loss, mut w_gradient): (Vec<T>, Vec<T>) =
+            weights(self.plan.row(tile.image), denominator, |_| 1.0);
+        let lanes = |count| vec![[0.0; LANES]; count];
+        let by_class = match kernel {
+            BlockLoss::Softmax(shape) => {
+                // None is a class more, which weighs nothing.
+                let none = no_class(classes) + 1;
+                w_loss.resize(none, T::zero());
+                w_gradient.resize(none, T::zero());
+                let (w_loss, w_gradient) = (&w_loss[..], &w_gradient[..]);
+                let mut kernel = CrossEntropy { w_loss, w_gradient, shape, sums: lanes(none) };
+                self.blocks(tile, 1, gradient, map, &mut kernel)?;
+                kernel.sums
+            }
             BlockLoss::Sigmoid { power } => {
-                let sums = &mut lanes;
-                instructions.run(Binary { planes, w_loss, w_gradient, power, sums })
+                let (w_loss, w_gradient) = (&w_loss[..], &w_gradient[..]);
+                let mut kernel = Binary { w_loss, w_gradient, power, sums: lanes(classes) };
+                self.blocks(tile, classes, gradient, map, &mut kernel)?;
+                kernel.sums
             }
         };
-        self.blocks(tile, if pairs { classes } else { 1 }, gradient, kernel, |block, run| {
-            for (channel, losses) in block.losses(run).enumerate() {
-                map.put_class(channel, run.start, losses);
-            }
-            if !pairs && let Some(losses) = block.losses(run).next() {
-                for (classes, losses) in block.classes(run).chunks(BANKS).zip(losses.chunks(BANKS)) {
-                    for (bank, (&class, loss)) in classes.iter().zip(losses).enumerate() {
-                        banks[(T::class(class) + 1) as usize][bank] += loss.wide();
-                    }
-                }
-            }
-        })?;
-        let each = sums.per_class.iter_mut();
-        match pairs {
-            true => each.zip(&lanes).for_each(|(sum, lanes)| sum.loss = lanes.iter().sum()),
-            false => each.zip(&banks[1..]).for_each(|(sum, banks)| sum.loss = banks.iter().sum()),
-        }
+        let mut sums = Sums::zero(classes, self.loss.denominator());
+        sums.per_class.iter_mut().zip(&by_class).for_each(|(sum, lanes)| sum.loss = lanes.iter().sum());
         sums.numerator = sums.per_class.iter().map(|class| class.loss).sum();
         Some(sums)
     }
 
-    /// Hands the planes of a tile to a kernel, run by run, with `losses` losses for each pixel. `None` as soon as it
-    /// does not return true, and where a pixel is of several classes.
-    pub fn blocks(
+    /// Hands a tile to a kernel, block by block, with `losses` losses for each pixel. `None` as soon as it does not return
+    /// true, and where a pixel is of several classes.
+    pub fn blocks<K: BlockKernel<T>>(
         &self,
         tile: &Tile,
         losses: usize,
-        out: &mut TileMut<'_, T>,
-        mut kernel: impl FnMut(Planes<'_, '_, T>) -> bool,
-        mut done: impl FnMut(&Block<T>, Run),
+        gradient: &mut TileMut<'_, T>,
+        map: &mut TileMut<'_, T>,
+        kernel: &mut K,
     ) -> Option<()> {
-        let classes = self.geometry.classes;
-        if classes > usize::from(u16::MAX) || self.instead_of_target.is_some() {
+        if self.geometry.classes > usize::from(u16::MAX) || self.instead_of_target.is_some() {
             return None;
         }
-        let shift: Vec<T> = self.plan.shift(tile.image).into_iter().flatten().map(|&s| T::of(s)).collect();
-        let mut block = Block::new(classes, losses);
-        // The shift is taken from a copy.
-        let in_planes = matches!(out, TileMut::Planes(_)) && shift.is_empty();
-        for run in runs(tile.pixels.len(), in_planes) {
-            let start = tile.pixels.start + run.start;
-            let (class, m) = block.start(run);
-            self.classes(tile.image, start, class)?;
-            if let Some((_, map)) = &self.input.weight_map {
-                m.copy_from_slice(&map[tile.image * self.geometry.pixels + start..][..run.pixels]);
-            }
-            let place = (self.geometry, self.geometry.offset(tile.image, start));
-            if !block.with(run, self.input.logits, place, &shift, out, &mut kernel) {
-                return None;
-            }
-            done(&block, run);
-        }
-        Some(())
+        self.loss.instructions().run(Blocks { walk: self, tile, losses, gradient, map, kernel })
     }
 
     /// Writes the classes of the pixels of an image from number `start` on. `None` if one is of several.
+    #[inline(always)]
     fn classes(&self, image: usize, start: usize, out: &mut [T]) -> Option<()> {
+        let none = T::of(no_class(self.geometry.classes) as f64);
         let flat = image * self.geometry.pixels + start;
         let single = self.geometry.classes == 1 && self.loss.spec().is_sigmoid();
         match self.input.target.values {
-            Values::Indices(labels) => labels.read(flat, self.loss.spec().ignore_index, T::of(NO_CLASS), out),
+            Values::Indices(labels) => labels.read(flat, self.loss.spec().ignore_index, none, out),
             // A row that is one-hot is its index, to the bit; any other has no kernel.
             Values::Distribution(rows) => {
                 for (at, out) in out.iter_mut().enumerate() {
@@ -131,8 +107,55 @@ impl<T: Element> Walk<'_, T> {
         }
         if let Some((_, mask)) = &self.input.mask {
             for (out, &counts) in out.iter_mut().zip(&mask[flat..]) {
-                *out = if counts { *out } else { T::of(NO_CLASS) };
+                *out = if counts { *out } else { none };
             }
+        }
+        Some(())
+    }
+}
+
+/// A tile, block by block.
+struct Blocks<'a, 'b, 'c, 'd, T, K> {
+    walk: &'a Walk<'b, T>,
+    tile: &'a Tile,
+    /// Losses of a pixel.
+    losses: usize,
+    gradient: &'a mut TileMut<'c, T>,
+    map: &'a mut TileMut<'d, T>,
+    kernel: &'a mut K,
+}
+
+impl<T: Element, K: BlockKernel<T>> Kernel<T> for Blocks<'_, '_, '_, '_, T, K> {
+    type Output = Option<()>;
+
+    #[inline(always)]
+    fn run<V: Vector<Real = T>>(self) -> Option<()> {
+        let Self { walk, tile, losses, gradient, map, kernel } = self;
+        let Walk { input, geometry, .. } = *walk;
+        let shift = walk.plan.shift(tile.image);
+        let shift: Vec<T> = shift.into_iter().flatten().map(|&s| T::of(s)).collect();
+        let stream = size_of_val(input.logits) >= UNCACHED;
+        let mut room = Room::new(geometry, losses);
+        for start in (0..tile.pixels.len()).step_by(PIXELS) {
+            let pixels = PIXELS.min(tile.pixels.len() - start);
+            let first = tile.pixels.start + start;
+            let (class, m) = room.start(pixels);
+            walk.classes(tile.image, first, class)?;
+            if let Some((_, map)) = &input.weight_map {
+                m.copy_from_slice(&map[tile.image * geometry.pixels + first..][..pixels]);
+            }
+            let place = Place { geometry, offset: geometry.offset(tile.image, first), pixels };
+            room.read::<V>(input.logits, place, &shift);
+            if !kernel.block::<V>(room.planes(pixels)) {
+                return None;
+            }
+            for (channel, losses) in room.losses(pixels).enumerate() {
+                map.put_class(channel, start, losses);
+            }
+            room.write::<V>(gradient, start, pixels, stream);
+        }
+        if stream {
+            V::fence();
         }
         Some(())
     }

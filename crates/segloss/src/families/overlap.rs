@@ -15,7 +15,7 @@
 
 use crate::element::Element;
 use crate::error::Error;
-use crate::kernels::block::{LANES, Planes};
+use crate::kernels::block::LANES;
 use crate::kernels::overlap::{Form, OverlapGradient, OverlapSums};
 use crate::kinds::PixelTarget;
 use crate::stable::{Logistic, Softmax};
@@ -146,14 +146,11 @@ impl<T: Element> Walk<'_, T> {
     fn overlap_blocks(&self, prices: Option<(T, T)>, tile: &Tile) -> Option<Overlaps> {
         let classes = self.geometry.classes;
         let form = Form { sigmoid: self.loss.spec().is_sigmoid(), prices };
-        let (mut hits, mut errors) = (vec![[0.0; LANES]; classes], vec![[0.0; LANES]; classes]);
-        let kernel = |planes: Planes<'_, '_, T>| {
-            let (hits, errors) = (&mut hits[..], &mut errors[..]);
-            self.loss.instructions().run(OverlapSums { planes, form, hits, errors })
-        };
-        self.blocks(tile, 1, &mut TileMut::Nothing, kernel, |_, _| ())?;
+        let lanes = vec![[0.0; LANES]; classes];
+        let mut kernel = OverlapSums { form, hits: lanes.clone(), errors: lanes };
+        self.blocks(tile, 0, &mut TileMut::Nothing, &mut TileMut::Nothing, &mut kernel)?;
         let total = |lanes: Vec<[f64; LANES]>| lanes.iter().map(|lanes| lanes.iter().sum()).collect();
-        Some(Overlaps { hits: total(hits), errors: total(errors) })
+        Some(Overlaps { hits: total(kernel.hits), errors: total(kernel.errors) })
     }
 
     /// The gradient of a tile: Σ_c (∂L/∂TP_c·m·y + ∂L/∂E_c·m·∂E/∂p)·∂p_c/∂z.
@@ -177,12 +174,8 @@ impl<T: Element> Walk<'_, T> {
         let (mut by_p, mut out) = (zeros.clone(), zeros.clone());
         let two = T::one() + T::one();
         let form = Form { sigmoid: self.loss.spec().is_sigmoid(), prices };
-        let (instructions, hits, errors) =
-            (self.loss.instructions(), by_hits.as_slice(), by_errors.as_slice());
-        let kernel = |planes: Planes<'_, '_, T>| {
-            instructions.run(OverlapGradient { planes, form, by_hits: hits, by_errors: errors })
-        };
-        if self.blocks(tile, 1, &mut gradient, kernel, |_, _| ()).is_some() {
+        let mut kernel = OverlapGradient { form, by_hits: &by_hits, by_errors: &by_errors };
+        if self.blocks(tile, 0, &mut gradient, &mut TileMut::Nothing, &mut kernel).is_some() {
             return Ok(());
         }
         self.pixels(tile, |visit, at| {

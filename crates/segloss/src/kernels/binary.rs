@@ -2,44 +2,39 @@
 //! [`kinds::binary_cross_entropy`](crate::kinds::binary_cross_entropy) and, with γ > 0, of
 //! [`kinds::focal`](crate::kinds::focal).
 
-use super::block::{LANES, NO_CLASS, Planes};
-use super::instructions::Kernel;
+use super::block::{BlockKernel, LANES, PIXELS, Planes};
 use super::power::Power;
 use super::vector::{Vector, exp_nonpositive, is_zero, ln_1p_nonnegative};
 use crate::element::Element;
 
-/// Writes gradient and losses, and adds up the losses of each channel. Returns whether all logits of pixels that count,
-/// all losses and all of the gradient are finite.
-pub(crate) struct Binary<'a, 'b, T> {
-    pub planes: Planes<'a, 'b, T>,
+/// Writes gradient and losses, and adds up the losses of each channel.
+pub(crate) struct Binary<'a, T> {
     /// The weights of a negative and a positive of each channel in the loss.
     pub w_loss: &'a [T],
     /// The same divided by the denominator.
     pub w_gradient: &'a [T],
     pub power: Power,
     /// Σ of the losses of each channel, lane by lane.
-    pub sums: &'a mut [[f64; LANES]],
+    pub sums: Vec<[f64; LANES]>,
 }
 
-impl<T: Element> Kernel<T> for Binary<'_, '_, T> {
-    type Output = bool;
-
+impl<T: Element> BlockKernel<T> for Binary<'_, T> {
     #[inline(always)]
-    fn run<V: Vector<Real = T>>(self) -> bool {
-        let Self { planes: Planes { z, gradient, class, m, loss }, w_loss, w_gradient, power, sums } = self;
+    fn block<V: Vector<Real = T>>(&mut self, planes: Planes<'_, T>) -> bool {
+        let Self { w_loss, w_gradient, power, ref mut sums } = *self;
+        let Planes { class, m, loss, z, mut gradient } = planes;
         let (zero, one) = (V::splat(T::zero()), V::splat(T::one()));
-        let no_class = V::splat(T::of(NO_CLASS));
         // A single channel tells class 1 from class 0; of more, each tells its own from the rest.
-        let mut c = if z.len() == 1 { one } else { zero };
+        let mut c = if sums.len() == 1 { one } else { zero };
         let mut doubt = zero;
-        for (channel, (z, gradient)) in z.iter().zip(gradient.iter_mut()).enumerate() {
+        for (channel, (z, gradient)) in z.planes().zip(gradient.planes_mut()).enumerate() {
             let [w_negative, w_positive] = [0, 1].map(|i| V::splat(w_loss[2 * channel + i]));
             let [v_negative, v_positive] = [0, 1].map(|i| V::splat(w_gradient[2 * channel + i]));
-            let loss = &mut loss[channel * class.len()..][..class.len()];
+            let loss = &mut loss[channel * PIXELS..][..PIXELS];
             for at in (0..class.len()).step_by(V::LANES) {
                 let label = V::load(&class[at..]);
-                let (ignored, positive) = (label.equal(no_class), label.equal(c));
-                let z = V::select(ignored, zero, V::load(&z[at..]));
+                let positive = label.equal(c);
+                let z = V::load(&z[at..]);
                 // A positive at z costs what a negative does at −z.
                 let s = V::select(positive, zero - z, z);
                 let is_far = s.less(zero);
@@ -57,7 +52,7 @@ impl<T: Element> Kernel<T> for Binary<'_, '_, T> {
                         (faded * softplus, faded * (power.gamma::<V>() * p).mul_add(softplus, q))
                     }
                 };
-                let m = V::select(ignored, zero, V::load(&m[at..]));
+                let m = V::load(&m[at..]);
                 let l = V::select(positive, w_positive, w_negative) * m * cost;
                 let g = V::select(positive, zero - v_positive, v_negative) * m * slope;
                 l.store(&mut loss[at..]);

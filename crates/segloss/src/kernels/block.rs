@@ -1,5 +1,9 @@
-//! Pixels as kernels want them: class by class, the pixels side by side.
+//! Pixels as kernels want them: class by class, the pixels side by side, in the first cache.
+//!
+//! Whatever the layout, a block of pixels is copied in, computed and copied out: planes of large images lie whole powers
+//! of two apart, where a cache would hold few of them at once.
 
+use super::vector::Vector;
 use crate::element::Element;
 use crate::layout::{Geometry, Layout};
 use crate::tiles::TileMut;
@@ -7,144 +11,235 @@ use crate::tiles::TileMut;
 /// The most pixels that a kernel computes side by side: it is given whole groups of them.
 pub(crate) const LANES: usize = 16;
 
-/// Pixels of a block that is copied: logits and gradient of some classes fit the first cache.
-const COPIED: usize = 256;
+/// Pixels of a block: logits and gradient of a few dozen classes fit the first cache.
+pub(crate) const PIXELS: usize = 64;
 
-/// The class of a pixel that does not count.
-pub(crate) const NO_CLASS: f64 = -1.0;
+/// Numbers of the last block that wait until the cache line which they begin is whole.
+const EDGE: usize = 16;
+
+/// Bytes of a cache line.
+const LINE: usize = 64;
+
+/// A loss, block by block.
+pub(crate) trait BlockKernel<T> {
+    /// Computes a block. Returns whether all logits of pixels that count, all losses and all of the gradient are finite.
+    fn block<V: Vector<Real = T>>(&mut self, planes: Planes<'_, T>) -> bool;
+}
 
 /// What a kernel reads and writes: whole groups of [`LANES`] pixels.
-pub(crate) struct Planes<'a, 'b, T> {
-    /// The logits of each class.
-    pub z: &'a [&'b [T]],
-    /// Out: the gradient of each class.
-    pub gradient: &'a mut [&'b mut [T]],
-    /// The number of each pixel's class, or [`NO_CLASS`]; a float, as wide as the logits that it decides about.
+pub(crate) struct Planes<'a, T> {
+    /// The number of each pixel's class; [`no_class`] of one that does not count, whose logits and weight are 0.
     pub class: &'a [T],
     /// The weight of each pixel in the map.
     pub m: &'a [T],
-    /// Out: the weighted loss of each pixel; of channels that are problems of their own, each channel's after the other.
+    /// Out: the weighted loss of each pixel; of channels that are problems of their own, each channel's after the other,
+    /// [`PIXELS`] apart.
     pub loss: &'a mut [T],
+    pub z: Logits<'a, T>,
+    pub gradient: Gradient<'a, T>,
 }
 
-/// A run of pixels of a tile, and the room that it needs.
-pub(crate) struct Block<T> {
+/// The logits of each class.
+#[derive(Clone, Copy)]
+pub(crate) struct Logits<'a, T>(&'a [T]);
+
+impl<'a, T> Logits<'a, T> {
+    #[inline(always)]
+    pub fn planes(self) -> impl Iterator<Item = &'a [T]> {
+        self.0.chunks_exact(PIXELS)
+    }
+
+    pub fn classes(self) -> usize {
+        self.0.len() / PIXELS
+    }
+}
+
+/// Out: the gradient of each class.
+pub(crate) struct Gradient<'a, T>(&'a mut [T]);
+
+impl<T> Gradient<'_, T> {
+    #[inline(always)]
+    pub fn planes_mut(&mut self) -> impl Iterator<Item = &mut [T]> {
+        self.0.chunks_exact_mut(EDGE + PIXELS).map(|plane| &mut plane[EDGE..])
+    }
+}
+
+/// The number of no class.
+pub(crate) fn no_class(classes: usize) -> usize {
+    // A single channel tells two classes apart.
+    classes.max(2)
+}
+
+/// The room that a block needs, and what of the last one is still to be written.
+pub(crate) struct Room<T> {
     class: Vec<T>,
     m: Vec<T>,
     loss: Vec<T>,
     z: Vec<T>,
     gradient: Vec<T>,
-    classes: usize,
-    /// Losses of a pixel.
-    losses: usize,
+    /// The gradient, pixel by pixel.
+    rows: Vec<T>,
+    none: T,
 }
 
-/// Pixels of a tile, by their numbers in it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Run {
-    pub start: usize,
+/// Where a block lies.
+#[derive(Clone, Copy)]
+pub(crate) struct Place<'a> {
+    pub geometry: &'a Geometry,
+    /// Of its first logit.
+    pub offset: usize,
     pub pixels: usize,
-    /// Whether they are copied: their classes do not lie in planes, or they are no whole groups.
-    pub copied: bool,
 }
 
-/// Cuts a tile into runs: where its classes lie in planes, all whole groups are one, and are not copied.
-pub(crate) fn runs(pixels: usize, in_planes: bool) -> impl Iterator<Item = Run> {
-    let whole = if in_planes { pixels - pixels % LANES } else { 0 };
-    let planes = (whole > 0).then_some(Run { start: 0, pixels: whole, copied: false });
-    let copied = (whole..pixels).step_by(COPIED);
-    planes.into_iter().chain(copied.map(move |start| {
-        let pixels = COPIED.min(pixels - start);
-        Run { start, pixels, copied: true }
-    }))
-}
-
-impl<T: Element> Block<T> {
+impl<T: Element> Room<T> {
     /// With `losses` losses for each pixel.
-    pub fn new(classes: usize, losses: usize) -> Self {
-        let empty = Vec::new;
-        Self { class: empty(), m: empty(), loss: empty(), z: empty(), gradient: empty(), classes, losses }
-    }
-
-    /// Takes up a run, and returns where the classes and weights of its pixels are to be written: none counts so
-    /// far, and each weighs 1.
-    pub fn start(&mut self, run: Run) -> (&mut [T], &mut [T]) {
-        let padded = run.pixels.next_multiple_of(LANES);
-        let fill = |all: &mut Vec<T>, count: usize, value: T| {
-            all.clear();
-            all.resize(count, value);
+    pub fn new(geometry: &Geometry, losses: usize) -> Self {
+        let classes = geometry.classes;
+        let zeros = |count| vec![T::zero(); count];
+        let rows = match geometry.layout {
+            Layout::ChannelsFirst => 0,
+            Layout::ChannelsLast => EDGE + PIXELS * classes,
         };
-        fill(&mut self.class, padded, T::of(NO_CLASS));
-        fill(&mut self.m, padded, T::one());
-        fill(&mut self.loss, self.losses * padded, T::zero());
-        (&mut self.class[..run.pixels], &mut self.m[..run.pixels])
+        Self {
+            class: zeros(PIXELS),
+            m: zeros(PIXELS),
+            loss: zeros(losses * PIXELS),
+            z: zeros(classes * PIXELS),
+            gradient: zeros(classes * (EDGE + PIXELS)),
+            rows: zeros(rows),
+            none: T::of(no_class(classes) as f64),
+        }
     }
 
-    /// Hands the run's planes to a kernel. `offset`: of the run's first logit in class 0.
-    pub fn with<R>(
-        &mut self,
-        run: Run,
-        logits: &[T],
-        (geometry, offset): (&Geometry, usize),
-        shift: &[T],
-        out: &mut TileMut<'_, T>,
-        kernel: impl FnOnce(Planes<'_, '_, T>) -> R,
-    ) -> R {
-        if !run.copied
-            && let TileMut::Planes(planes) = out
-        {
-            let plane = |c| &logits[offset + c * geometry.pixels..][..run.pixels];
-            let z: Vec<&[T]> = (0..self.classes).map(plane).collect();
-            let mut gradient: Vec<&mut [T]> =
-                planes.iter_mut().map(|plane| &mut plane[run.start..][..run.pixels]).collect();
-            let Self { class, m, loss, .. } = self;
-            return kernel(Planes { z: &z, gradient: &mut gradient, class, m, loss });
+    /// Takes up a block, and returns where the classes and weights of its pixels are to be written: none counts so
+    /// far, and each weighs 1.
+    #[inline(always)]
+    pub fn start(&mut self, pixels: usize) -> (&mut [T], &mut [T]) {
+        self.class.fill(self.none);
+        self.m.fill(T::one());
+        (&mut self.class[..pixels], &mut self.m[..pixels])
+    }
+
+    /// Copies the logits in, those of pixels that do not count as 0.
+    #[inline(always)]
+    pub fn read<V: Vector<Real = T>>(&mut self, logits: &[T], place: Place<'_>, shift: &[T]) {
+        let Place { geometry, offset, pixels } = place;
+        let classes = geometry.classes;
+        match geometry.layout {
+            Layout::ChannelsFirst => {
+                for (c, plane) in self.z.chunks_exact_mut(PIXELS).enumerate() {
+                    let from = &logits[offset + c * geometry.pixels..];
+                    if pixels == PIXELS {
+                        for at in (0..PIXELS).step_by(V::LANES) {
+                            V::load(&from[at..]).store(&mut plane[at..]);
+                        }
+                    } else {
+                        plane[..pixels].copy_from_slice(&from[..pixels]);
+                    }
+                    // The next block: a dozen planes are more than the machine foresees by itself.
+                    for line in (PIXELS..2 * PIXELS).step_by(LINE / size_of::<T>()) {
+                        V::prefetch(from.get(line..).unwrap_or_default());
+                    }
+                }
+            }
+            Layout::ChannelsLast => {
+                V::rows_to_columns(&logits[offset..][..pixels * classes], classes, &mut self.z, PIXELS);
+            }
         }
-        let padded = self.class.len();
-        self.read(logits, (geometry, offset), run.pixels);
-        for (plane, &shift) in self.z.chunks_exact_mut(padded).zip(shift) {
+        for (plane, &shift) in self.z.chunks_exact_mut(PIXELS).zip(shift) {
             plane.iter_mut().for_each(|z| *z = *z - shift);
         }
-        let z: Vec<&[T]> = self.z.chunks_exact(padded).collect();
-        let mut gradient: Vec<&mut [T]> = self.gradient.chunks_exact_mut(padded).collect();
-        let (class, m, loss) = (&self.class, &self.m, &mut self.loss);
-        let result = kernel(Planes { z: &z, gradient: &mut gradient, class, m, loss });
-        self.write(out, run);
-        result
+        // What does not count may be anything.
+        if self.class.iter().fold(false, |any, &class| any | (class == self.none)) {
+            let none = V::splat(self.none);
+            for numbers in self.z.chunks_exact_mut(PIXELS).chain([&mut self.m[..]]) {
+                for at in (0..PIXELS).step_by(V::LANES) {
+                    let ignored = V::load(&self.class[at..]).equal(none);
+                    V::select(ignored, V::splat(T::zero()), V::load(&numbers[at..]))
+                        .store(&mut numbers[at..]);
+                }
+            }
+        }
     }
 
-    /// The class of each pixel.
-    pub fn classes(&self, run: Run) -> &[T] {
-        &self.class[..run.pixels]
+    /// What a kernel is given.
+    #[inline(always)]
+    pub fn planes(&mut self, pixels: usize) -> Planes<'_, T> {
+        let padded = pixels.next_multiple_of(LANES);
+        let Self { class, m, loss, z, gradient, .. } = self;
+        Planes { class: &class[..padded], m: &m[..padded], loss, z: Logits(z), gradient: Gradient(gradient) }
     }
 
     /// The weighted losses of the pixels, channel by channel.
-    pub fn losses(&self, run: Run) -> impl Iterator<Item = &[T]> {
-        self.loss.chunks_exact(self.class.len()).map(move |losses| &losses[..run.pixels])
+    pub fn losses(&self, pixels: usize) -> impl Iterator<Item = &[T]> {
+        self.loss.chunks_exact(PIXELS).map(move |losses| &losses[..pixels])
     }
 
-    fn read(&mut self, logits: &[T], (geometry, offset): (&Geometry, usize), pixels: usize) {
-        let (classes, padded) = (self.classes, self.class.len());
-        self.z.resize(classes * padded, T::zero());
-        self.gradient.resize(classes * padded, T::zero());
-        for (class, plane) in self.z.chunks_exact_mut(padded).enumerate() {
-            let (values, filling) = plane.split_at_mut(pixels);
-            match geometry.layout {
-                Layout::ChannelsFirst => {
-                    values.copy_from_slice(&logits[offset + class * geometry.pixels..][..pixels]);
-                }
-                Layout::ChannelsLast => {
-                    let rows = logits[offset..][..pixels * classes].chunks_exact(classes);
-                    values.iter_mut().zip(rows).for_each(|(value, row)| *value = row[class]);
+    /// Copies the gradient out, from pixel number `start` of the tile on. `stream`: past the caches.
+    #[inline(always)]
+    pub fn write<V: Vector<Real = T>>(
+        &mut self,
+        out: &mut TileMut<'_, T>,
+        start: usize,
+        pixels: usize,
+        stream: bool,
+    ) {
+        match out {
+            TileMut::Planes(planes) => {
+                for (plane, values) in planes.iter_mut().zip(self.gradient.chunks_exact_mut(EDGE + PIXELS)) {
+                    write_lines::<V>(plane, start, values, pixels, stream);
                 }
             }
-            filling.fill(T::zero());
+            TileMut::Rows { values, classes } => {
+                let rows = &mut self.rows[EDGE..][..pixels * *classes];
+                V::columns_to_rows(&self.gradient[EDGE..], EDGE + PIXELS, *classes, rows);
+                write_lines::<V>(values, start * *classes, &mut self.rows, pixels * *classes, stream);
+            }
+            TileMut::Nothing => {}
         }
     }
+}
 
-    fn write(&self, out: &mut TileMut<'_, T>, run: Run) {
-        for (class, plane) in self.gradient.chunks_exact(self.class.len()).enumerate() {
-            out.put_class(class, run.start, &plane[..run.pixels]);
+/// Writes `count` values, which stand behind an edge, to `out` from number `start` on. If they are streamed, a cache line
+/// that they only begin waits in the edge for the next ones: half a line costs as much as two.
+#[inline(always)]
+fn write_lines<V: Vector>(
+    out: &mut [V::Real],
+    start: usize,
+    values: &mut [V::Real],
+    count: usize,
+    stream: bool,
+) {
+    let end = start + count;
+    if !(stream && V::STREAMS) {
+        let (to, from) = (&mut out[start..end], &values[EDGE..][..count]);
+        let whole = count - count % V::LANES;
+        for at in (0..whole).step_by(V::LANES) {
+            V::load(&from[at..]).store(&mut to[at..]);
         }
+        to[whole..].copy_from_slice(&from[whole..]);
+        return;
+    }
+    let line = LINE / size_of::<V::Real>();
+    // Numbers before the first whole line; the address of numbers never lies between two of them.
+    let skew = out.as_ptr().align_offset(LINE).min(out.len());
+    // All whole lines of the first n numbers, and what is before them.
+    let done = |n: usize| if n < skew { 0 } else { skew + (n - skew) / line * line };
+    let is_last = end == out.len();
+    let (mut at, to) = (done(start), done(end));
+    if at == 0 && to > 0 {
+        out[..skew].copy_from_slice(&values[EDGE..][..skew]);
+        at = skew;
+    }
+    while at < to {
+        for lane in (at..at + line).step_by(V::LANES) {
+            V::load(&values[EDGE + lane - start..]).stream(&mut out[lane..]);
+        }
+        at += line;
+    }
+    if is_last {
+        out[at..].copy_from_slice(&values[EDGE + at - start..][..end - at]);
+    } else if to != end {
+        values.copy_within(count..count + EDGE, 0);
     }
 }

@@ -1,8 +1,7 @@
 //! Overlap losses of pixels with a class each: the sums and the gradient of
 //! [`families::overlap`](crate::families::overlap).
 
-use super::block::{LANES, NO_CLASS, Planes};
-use super::instructions::Kernel;
+use super::block::{BlockKernel, Gradient, LANES, Logits, Planes};
 use super::vector::{Vector, exp_nonpositive, is_zero};
 use crate::element::Element;
 
@@ -15,18 +14,16 @@ pub(crate) struct Form<T> {
     pub prices: Option<(T, T)>,
 }
 
-/// Adds up Σ m·p·y and E, class by class and lane by lane; the gradient's planes are scratch. Returns whether all
-/// logits of pixels that count are finite.
-pub(crate) struct OverlapSums<'a, 'b, T> {
-    pub planes: Planes<'a, 'b, T>,
+/// Adds up Σ m·p·y and E, class by class and lane by lane; the gradient's planes are scratch. No loss is
+/// written.
+pub(crate) struct OverlapSums<T> {
     pub form: Form<T>,
-    pub hits: &'a mut [[f64; LANES]],
-    pub errors: &'a mut [[f64; LANES]],
+    pub hits: Vec<[f64; LANES]>,
+    pub errors: Vec<[f64; LANES]>,
 }
 
-/// Writes the gradient. Returns whether it is finite.
-pub(crate) struct OverlapGradient<'a, 'b, T> {
-    pub planes: Planes<'a, 'b, T>,
+/// Writes the gradient, and no loss.
+pub(crate) struct OverlapGradient<'a, T> {
     pub form: Form<T>,
     /// ∂L/∂TP of each class.
     pub by_hits: &'a [T],
@@ -34,23 +31,20 @@ pub(crate) struct OverlapGradient<'a, 'b, T> {
     pub by_errors: &'a [T],
 }
 
-impl<T: Element> Kernel<T> for OverlapSums<'_, '_, T> {
-    type Output = bool;
-
+impl<T: Element> BlockKernel<T> for OverlapSums<T> {
     #[inline(always)]
-    fn run<V: Vector<Real = T>>(self) -> bool {
-        let Self { planes: Planes { z, gradient: scratch, class, m, .. }, form, hits, errors } = self;
+    fn block<V: Vector<Real = T>>(&mut self, planes: Planes<'_, T>) -> bool {
+        let Self { form, ref mut hits, ref mut errors } = *self;
+        let Planes { z, gradient: mut scratch, class, m, .. } = planes;
         let (zero, one) = (V::splat(T::zero()), V::splat(T::one()));
-        let no_class = V::splat(T::of(NO_CLASS));
         let mut doubt = zero;
         for at in (0..class.len()).step_by(V::LANES) {
             let label = V::load(&class[at..]);
-            let ignored = label.equal(no_class);
-            let m = V::select(ignored, zero, V::load(&m[at..]));
-            let softmax = Softmax::new(form, z, scratch, at, ignored, &mut doubt);
-            let mut c = first_class(form, z.len());
-            for (i, (z, p)) in z.iter().zip(&*scratch).enumerate() {
-                let z = V::select(ignored, zero, V::load(&z[at..]));
+            let m = V::load(&m[at..]);
+            let softmax = Softmax::new(form, z, &mut scratch, at, &mut doubt);
+            let mut c = first_class(form, z.classes());
+            for (i, (z, p)) in z.planes().zip(scratch.planes_mut()).enumerate() {
+                let z = V::load(&z[at..]);
                 let (p, q) = pair(form, z, &p[at..], softmax);
                 let is_label = label.equal(c);
                 let error = match form.prices {
@@ -66,28 +60,26 @@ impl<T: Element> Kernel<T> for OverlapSums<'_, '_, T> {
     }
 }
 
-impl<T: Element> Kernel<T> for OverlapGradient<'_, '_, T> {
-    type Output = bool;
-
+impl<T: Element> BlockKernel<T> for OverlapGradient<'_, T> {
     #[inline(always)]
-    fn run<V: Vector<Real = T>>(self) -> bool {
-        let Self { planes: Planes { z, gradient, class, m, .. }, form, by_hits, by_errors } = self;
+    fn block<V: Vector<Real = T>>(&mut self, planes: Planes<'_, T>) -> bool {
+        let Self { form, by_hits, by_errors } = *self;
+        let Planes { z, mut gradient, class, m, .. } = planes;
         let (zero, one) = (V::splat(T::zero()), V::splat(T::one()));
-        let (two, no_class) = (one + one, V::splat(T::of(NO_CLASS)));
+        let two = one + one;
         let mut doubt = zero;
         for at in (0..class.len()).step_by(V::LANES) {
             let label = V::load(&class[at..]);
-            let ignored = label.equal(no_class);
-            let m = V::select(ignored, zero, V::load(&m[at..]));
-            let softmax = Softmax::new(form, z, gradient, at, ignored, &mut doubt);
+            let m = V::load(&m[at..]);
+            let softmax = Softmax::new(form, z, &mut gradient, at, &mut doubt);
 
             // Softmax: p_k·((g_k − g_top) + Σ_c p_c·(g_top − g_c)), as `Probabilities::pull_back` has it.
             let (mut most, mut drop) = (zero, zero);
             let rounds = if form.sigmoid { 1 } else { 3 };
             for round in 0..rounds {
-                let mut c = first_class(form, z.len());
-                for (i, (z, out)) in z.iter().zip(gradient.iter_mut()).enumerate() {
-                    let z = V::select(ignored, zero, V::load(&z[at..]));
+                let mut c = first_class(form, z.classes());
+                for (i, (z, out)) in z.planes().zip(gradient.planes_mut()).enumerate() {
+                    let z = V::load(&z[at..]);
                     let (p, q) = pair(form, z, &out[at..], softmax);
                     let is_label = label.equal(c);
                     c = c + one;
@@ -131,19 +123,18 @@ impl<V: Vector> Softmax<V> {
     #[inline(always)]
     fn new(
         form: Form<V::Real>,
-        z: &[&[V::Real]],
-        scratch: &mut [&mut [V::Real]],
+        z: Logits<'_, V::Real>,
+        scratch: &mut Gradient<'_, V::Real>,
         at: usize,
-        ignored: V::Mask,
         doubt: &mut V,
     ) -> Self {
         let of = |x: f64| V::splat(V::Real::of(x));
         let (zero, one) = (of(0.0), of(1.0));
         let mut max = V::splat(num_traits::Float::min_value());
-        for z in z {
-            let z = V::select(ignored, zero, V::load(&z[at..]));
+        for z in z.planes() {
+            let z = V::load(&z[at..]);
             *doubt = z.mul_add(zero, *doubt);
-            max = V::select(max.less(z), z, max);
+            max = max.max(z);
         }
         if form.sigmoid {
             return Self { max, complement: zero };
@@ -151,8 +142,8 @@ impl<V: Vector> Softmax<V> {
         // One of the largest is left out of the sum: a confident pixel has all its information in the others.
         let mut others = zero - one;
         let mut rest = zero;
-        for (z, e_out) in z.iter().zip(scratch.iter_mut()) {
-            let d = V::select(ignored, zero, V::load(&z[at..])) - max;
+        for (z, e_out) in z.planes().zip(scratch.planes_mut()) {
+            let d = V::load(&z[at..]) - max;
             let e = exp_nonpositive(d);
             e.store(&mut e_out[at..]);
             let is_largest = d.equal(zero);
@@ -161,7 +152,7 @@ impl<V: Vector> Softmax<V> {
         }
         others = others + rest;
         let sum = one + others;
-        for p in scratch.iter_mut() {
+        for p in scratch.planes_mut() {
             (V::load(&p[at..]) / sum).store(&mut p[at..]);
         }
         Self { max, complement: others / sum }
