@@ -22,6 +22,9 @@ pub(crate) enum BlockLoss {
     Sigmoid { power: Power },
 }
 
+/// Numbers of a table that registers can look up at once.
+const TABLE: usize = 32;
+
 /// Bytes of a gradient that no cache holds until somebody reads it: it is written past them.
 const UNCACHED: usize = 1 << 24;
 
@@ -43,8 +46,8 @@ impl<T: Element> Walk<'_, T> {
             BlockLoss::Softmax(shape) => {
                 // None is a class more, which weighs nothing.
                 let none = no_class(classes) + 1;
-                w_loss.resize(none, T::zero());
-                w_gradient.resize(none, T::zero());
+                w_loss.resize(none.next_multiple_of(TABLE), T::zero());
+                w_gradient.resize(none.next_multiple_of(TABLE), T::zero());
                 let (w_loss, w_gradient) = (&w_loss[..], &w_gradient[..]);
                 let mut kernel = CrossEntropy { w_loss, w_gradient, shape, sums: lanes(none) };
                 self.blocks(tile, 1, gradient, map, &mut kernel)?;

@@ -72,14 +72,46 @@ pub(crate) fn no_class(classes: usize) -> usize {
 
 /// The room that a block needs, and what of the last one is still to be written.
 pub(crate) struct Room<T> {
-    class: Vec<T>,
-    m: Vec<T>,
-    loss: Vec<T>,
-    z: Vec<T>,
-    gradient: Vec<T>,
+    class: Lines<T>,
+    m: Lines<T>,
+    loss: Lines<T>,
+    z: Lines<T>,
+    gradient: Lines<T>,
     /// The gradient, pixel by pixel.
-    rows: Vec<T>,
+    rows: Lines<T>,
     none: T,
+}
+
+/// Numbers that begin with a cache line: a register is loaded from one, not from two.
+struct Lines<T> {
+    numbers: Vec<T>,
+    start: usize,
+    count: usize,
+}
+
+impl<T: Element> Lines<T> {
+    fn zeros(count: usize) -> Self {
+        let numbers = vec![T::zero(); count + LINE / size_of::<T>()];
+        // Where the offset is not known, any start is right.
+        let start = numbers.as_ptr().align_offset(LINE).min(LINE / size_of::<T>());
+        Self { numbers, start, count }
+    }
+}
+
+impl<T> std::ops::Deref for Lines<T> {
+    type Target = [T];
+
+    #[inline(always)]
+    fn deref(&self) -> &[T] {
+        &self.numbers[self.start..][..self.count]
+    }
+}
+
+impl<T> std::ops::DerefMut for Lines<T> {
+    #[inline(always)]
+    fn deref_mut(&mut self) -> &mut [T] {
+        &mut self.numbers[self.start..][..self.count]
+    }
 }
 
 /// Where a block lies.
@@ -95,7 +127,7 @@ impl<T: Element> Room<T> {
     /// With `losses` losses for each pixel.
     pub fn new(geometry: &Geometry, losses: usize) -> Self {
         let classes = geometry.classes;
-        let zeros = |count| vec![T::zero(); count];
+        let zeros = Lines::zeros;
         let rows = match geometry.layout {
             Layout::ChannelsFirst => 0,
             Layout::ChannelsLast => EDGE + PIXELS * classes,
@@ -143,7 +175,11 @@ impl<T: Element> Room<T> {
                 }
             }
             Layout::ChannelsLast => {
-                V::rows_to_columns(&logits[offset..][..pixels * classes], classes, &mut self.z, PIXELS);
+                let count = pixels * classes;
+                for line in (count..2 * count).step_by(LINE / size_of::<T>()) {
+                    V::prefetch(logits.get(offset + line..).unwrap_or_default());
+                }
+                V::rows_to_columns(&logits[offset..][..count], classes, &mut self.z, PIXELS);
             }
         }
         for (plane, &shift) in self.z.chunks_exact_mut(PIXELS).zip(shift) {
@@ -241,5 +277,54 @@ fn write_lines<V: Vector>(
         out[at..].copy_from_slice(&values[EDGE + at - start..][..end - at]);
     } else if to != end {
         values.copy_within(count..count + EDGE, 0);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::instructions::{InstructionSet, Kernel};
+    use super::*;
+
+    /// Streams a plane, block by block.
+    struct Stream<'a, T> {
+        from: &'a [T],
+        out: &'a mut [T],
+        block: usize,
+    }
+
+    impl<T: Element> Kernel<T> for Stream<'_, T> {
+        type Output = ();
+
+        #[inline(always)]
+        fn run<V: Vector<Real = T>>(self) {
+            let mut values = vec![T::zero(); EDGE + self.block];
+            for (i, block) in self.from.chunks(self.block).enumerate() {
+                values[EDGE..][..block.len()].copy_from_slice(block);
+                write_lines::<V>(self.out, i * self.block, &mut values, block.len(), true);
+            }
+            V::fence();
+        }
+    }
+
+    fn every_number_arrives<T: Element>() {
+        let numbers: Vec<T> = (0..1000).map(|i| T::of(f64::from(i))).collect();
+        for set in InstructionSet::ALL {
+            for length in [1, 5, 16, 63, 64, 65, 128, 200, 645] {
+                for (skew, block) in (0..17).flat_map(|skew| [64, 192].map(|block| (skew, block))) {
+                    let mut out = [T::of(-1.0); 700];
+                    let (from, out_of) = (&numbers[..length], &mut out[skew..skew + length]);
+                    set.run(Stream { from, out: out_of, block });
+                    let (before, rest) = out.split_at(skew);
+                    assert!(rest[..length] == numbers[..length], "{set:?} {length} {skew} {block}");
+                    assert!(before.iter().chain(&rest[length..]).all(|&x| x == T::of(-1.0)));
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn every_number_arrives_whatever_its_address() {
+        every_number_arrives::<f32>();
+        every_number_arrives::<f64>();
     }
 }

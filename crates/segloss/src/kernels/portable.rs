@@ -57,9 +57,7 @@ impl<T: Element> Vector for Array<T> {
     #[inline(always)]
     fn add_to(self, sums: &mut [f64]) {
         let sums = &mut sums[..4];
-        for i in 0..4 {
-            sums[i] += self.0[i].wide();
-        }
+        sums.iter_mut().zip(self.0).for_each(|(sum, x)| *sum += x.wide());
     }
 
     #[inline(always)]
@@ -70,11 +68,6 @@ impl<T: Element> Vector for Array<T> {
     #[inline(always)]
     fn less(self, other: Self) -> [bool; 4] {
         from_fn(|i| self.0[i] < other.0[i])
-    }
-
-    #[inline(always)]
-    fn not_less(self, other: Self) -> [bool; 4] {
-        self.less(other).map(|less| !less)
     }
 
     #[inline(always)]
@@ -93,8 +86,8 @@ impl<T: Element> Vector for Array<T> {
     }
 
     #[inline(always)]
-    fn power_of_two(self) -> Self {
-        Self(self.0.map(T::power_of_two))
+    fn scale(self, n: Self) -> Self {
+        Self(from_fn(|i| self.0[i].scale(n.0[i])))
     }
 
     #[inline(always)]

@@ -3,10 +3,9 @@
 /// The constants of [`exp_nonpositive`](super::vector::exp_nonpositive) and
 /// [`ln_1p_nonnegative`](super::vector::ln_1p_nonnegative), and what else it must be able to do.
 pub trait Real: Sized {
-    /// Added to a number much smaller, it leaves the nearest whole number in the last bits, the bias of the exponents
-    /// added to it: shifted to its place, that is a power of two.
+    /// Half as many more bits as a number has: added, it rounds to a whole number.
     const ROUND: f64;
-    /// The x below which eˣ is no normal number any more.
+    /// The x below which eˣ is 0.
     const LEAST_EXPONENT: f64;
     /// ln 2 as a sum, the first so short that its product with an exponent is exact.
     const LN_2: (f64, f64);
@@ -21,16 +20,16 @@ pub trait Real: Sized {
     /// Back from it.
     fn class(self) -> i32;
 
-    /// 2ⁿ of n + [`ROUND`](Self::ROUND), for the exponents n of normal numbers.
-    fn power_of_two(self) -> Self;
+    /// self·2ⁿ for a whole n of at most twice the type's exponents, rounded once.
+    fn scale(self, n: Self) -> Self;
 
     /// (k, m, 2⁻ᵏ) with self = 2ᵏ·m and m in [√½, √2), of a normal number above 0.
     fn split(self) -> (Self, Self, Self);
 }
 
 impl Real for f32 {
-    const ROUND: f64 = 12_582_912.0 + 127.0;
-    const LEAST_EXPONENT: f64 = -87.3;
+    const ROUND: f64 = 12_582_912.0;
+    const LEAST_EXPONENT: f64 = -110.0;
     const LN_2: (f64, f64) = (0.693_359_375, -2.121_944_400_546_905_8e-4);
     // Minimax, found by weighted least squares: off by 4e-9 of eʳ.
     const EXP: &'static [f64] = &[1.386_375_6e-3, 8.367_51e-3, 4.166_723_8e-2, 1.666_653_5e-1, 0.5, 1.0, 1.0];
@@ -48,8 +47,11 @@ impl Real for f32 {
     }
 
     #[inline(always)]
-    fn power_of_two(self) -> f32 {
-        f32::from_bits(self.to_bits() << 23)
+    fn scale(self, n: f32) -> f32 {
+        // 2ⁿ as two powers that are both normal numbers: only the second product rounds.
+        let n = n as i32;
+        let power = |n: i32| f32::from_bits((n.wrapping_add(127) as u32) << 23);
+        self * power(n >> 1) * power(n.wrapping_sub(n >> 1))
     }
 
     #[inline(always)]
@@ -67,8 +69,8 @@ pub(crate) const F32_SQRT_HALF: u32 = 0x3f35_04f3;
 pub(crate) const F32_MANTISSA: u32 = 0x007f_ffff;
 
 impl Real for f64 {
-    const ROUND: f64 = 6_755_399_441_055_744.0 + 1023.0;
-    const LEAST_EXPONENT: f64 = -708.3;
+    const ROUND: f64 = 6_755_399_441_055_744.0;
+    const LEAST_EXPONENT: f64 = -760.0;
     const LN_2: (f64, f64) = (6.931_471_803_691_238e-1, 1.908_214_929_270_587_7e-10);
     // Taylor's: what is left out is below 5e-18 at ½·ln 2.
     const EXP: &'static [f64] = &[
@@ -108,8 +110,10 @@ impl Real for f64 {
     }
 
     #[inline(always)]
-    fn power_of_two(self) -> f64 {
-        f64::from_bits(self.to_bits() << 52)
+    fn scale(self, n: f64) -> f64 {
+        let n = n as i64;
+        let power = |n: i64| f64::from_bits((n.wrapping_add(1023) as u64) << 52);
+        self * power(n >> 1) * power(n.wrapping_sub(n >> 1))
     }
 
     #[inline(always)]

@@ -51,9 +51,6 @@ pub trait Vector:
     /// self < other; false beside NaN.
     fn less(self, other: Self) -> Self::Mask;
 
-    /// Not self < other; true beside NaN.
-    fn not_less(self, other: Self) -> Self::Mask;
-
     /// self = other; false beside NaN.
     fn equal(self, other: Self) -> Self::Mask;
 
@@ -63,22 +60,19 @@ pub trait Vector:
     /// `yes` where the mask is true, `no` elsewhere.
     fn select(mask: Self::Mask, yes: Self, no: Self) -> Self;
 
-    /// 2ⁿ of n + [`Real::ROUND`], for the exponents n of normal numbers.
-    fn power_of_two(self) -> Self;
+    /// self·2ⁿ for a whole n of at most twice the type's exponents, rounded once.
+    fn scale(self, n: Self) -> Self;
 
     /// (k, m, 2⁻ᵏ) with self = 2ᵏ·m and m in [√½, √2), of a normal number above 0.
     fn split(self) -> (Self, Self, Self);
 
-    /// What stands in a table at the whole number of each lane.
+    /// What stands in a table at the whole number of each lane, which must lie in it.
     ///
     /// # Panics
-    /// Where a number is past the table's end.
+    /// Where it does not, unless the table is in registers.
     #[inline(always)]
     fn lookup(self, table: &[Self::Real]) -> Self {
-        let mut lanes = [Self::Real::of(0.0); LANES];
-        self.store(&mut lanes);
-        lanes[..Self::LANES].iter_mut().for_each(|lane| *lane = table[lane.class() as usize]);
-        Self::load(&lanes)
+        lookup_each(self, table)
     }
 
     /// From rows of `columns` numbers to columns, `stride` apart.
@@ -87,9 +81,7 @@ pub trait Vector:
     /// If there is no room for them.
     #[inline(always)]
     fn rows_to_columns(rows: &[Self::Real], columns: usize, to: &mut [Self::Real], stride: usize) {
-        for (c, to) in to.chunks_mut(stride).take(columns).enumerate() {
-            rows.chunks_exact(columns).zip(to).for_each(|(row, to)| *to = row[c]);
-        }
+        rows_to_columns(rows, columns, to, stride);
     }
 
     /// From columns, `stride` apart, to rows of `columns` numbers.
@@ -98,9 +90,7 @@ pub trait Vector:
     /// If there are not as many.
     #[inline(always)]
     fn columns_to_rows(from: &[Self::Real], stride: usize, columns: usize, rows: &mut [Self::Real]) {
-        for (c, from) in from.chunks(stride).take(columns).enumerate() {
-            rows.chunks_exact_mut(columns).zip(from).for_each(|(row, &from)| row[c] = from);
-        }
+        columns_to_rows(from, stride, columns, rows);
     }
 
     /// Whether [`stream`](Self::stream) passes the caches by.
@@ -125,6 +115,31 @@ pub trait Vector:
     fn prefetch(_from: &[Self::Real]) {}
 }
 
+/// [`Vector::lookup`], lane by lane.
+#[inline(always)]
+pub(crate) fn lookup_each<V: Vector>(index: V, table: &[V::Real]) -> V {
+    let mut lanes = [V::Real::of(0.0); LANES];
+    index.store(&mut lanes);
+    lanes[..V::LANES].iter_mut().for_each(|lane| *lane = table[lane.class() as usize]);
+    V::load(&lanes)
+}
+
+/// [`Vector::rows_to_columns`], number by number.
+#[inline(always)]
+pub(crate) fn rows_to_columns<T: Copy>(rows: &[T], columns: usize, to: &mut [T], stride: usize) {
+    for (c, to) in to.chunks_mut(stride).take(columns).enumerate() {
+        rows.chunks_exact(columns).zip(to).for_each(|(row, to)| *to = row[c]);
+    }
+}
+
+/// [`Vector::columns_to_rows`], number by number.
+#[inline(always)]
+pub(crate) fn columns_to_rows<T: Copy>(from: &[T], stride: usize, columns: usize, rows: &mut [T]) {
+    for (c, from) in from.chunks(stride).take(columns).enumerate() {
+        rows.chunks_exact_mut(columns).zip(from).for_each(|(row, &from)| row[c] = from);
+    }
+}
+
 /// Whether every lane is 0: none is, once NaN was added.
 #[inline(always)]
 pub(crate) fn is_zero<V: Vector>(doubt: V) -> bool {
@@ -134,20 +149,21 @@ pub(crate) fn is_zero<V: Vector>(doubt: V) -> bool {
     lanes.iter().all(|&doubt| doubt == zero)
 }
 
-/// eˣ for x ≤ 0, within one unit in the last place; 0 where it is no normal number any more, NaN of NaN.
+/// eˣ for x ≤ 0, within one unit in the last place; gradual underflow and NaN as they should be.
 ///
 /// x = n·ln 2 + r with |r| ≤ ½·ln 2; eˣ = 2ⁿ·eʳ. n·ln 2 is taken off in two parts, the first so short that its
 /// product with n is exact: r is as right as x. eʳ is a polynomial ([`Real::EXP`]).
 #[inline(always)]
 pub(crate) fn exp_nonpositive<V: Vector>(x: V) -> V {
     let of = |x: f64| V::splat(V::Real::of(x));
-    let is_normal = x.not_less(of(V::Real::LEAST_EXPONENT));
-    let rounded = x.mul_add(of(std::f64::consts::LOG2_E), of(V::Real::ROUND));
-    let n = rounded - of(V::Real::ROUND);
+    // Below, eˣ is less than half the least number. NaN stays.
+    let x = x.max(of(V::Real::LEAST_EXPONENT));
+    // Added to a number much smaller, it leaves the nearest whole number in the last bits.
+    let round = of(V::Real::ROUND);
+    let n = x.mul_add(of(std::f64::consts::LOG2_E), round) - round;
     let (high, low) = V::Real::LN_2;
     let r = n.mul_add(of(-low), n.mul_add(of(-high), x));
-    // Below, the power of two is any number; it is not taken.
-    V::select(is_normal, polynomial(V::Real::EXP, r) * rounded.power_of_two(), of(0.0))
+    polynomial(V::Real::EXP, r).scale(n)
 }
 
 /// ln(1 + x) for x ≥ 0, small ones to all their digits, within one unit in the last place.

@@ -5,7 +5,7 @@
 //! here rests on. All is inlined into such a function; left outside it would be slow, not wrong.
 
 use super::real::{F32_MANTISSA, F32_ONE, F32_SQRT_HALF, F64_MANTISSA, F64_ONE, F64_SQRT_HALF};
-use super::vector::Vector;
+use super::vector::{Vector, columns_to_rows, lookup_each, rows_to_columns};
 use std::arch::x86_64::*;
 use std::ops::{Add, Div, Mul, Sub};
 
@@ -14,10 +14,10 @@ macro_rules! register {
         $(#[$doc:meta])* $name:ident: $lanes:literal $real:ident in $register:ident, $mask:ident;
         $splat:ident $load:ident $store:ident $add:ident $sub:ident $mul:ident $div:ident $mul_add:ident $sqrt:ident $max:ident $stream:ident;
         add_to($p:ident, $lane:ident) $add_to:expr;
-        less($a:ident, $b:ident) $less:expr, not $not_less:expr;
+        less($a:ident, $b:ident) $less:expr;
         equal($c:ident, $d:ident) $equal:expr, not $differs:expr;
         select($m:ident, $yes:ident, $no:ident) $select:expr;
-        power_of_two($x:ident) $power_of_two:expr;
+        scale($x:ident, $n:ident) $scale:expr;
         split($u:ident) $split:expr;
         $($table:item)*
     ) => {
@@ -88,13 +88,6 @@ macro_rules! register {
             }
 
             #[inline(always)]
-            fn not_less(self, other: Self) -> $mask {
-                let ($a, $b) = (self.0, other.0);
-                // SAFETY: as above.
-                unsafe { $not_less }
-            }
-
-            #[inline(always)]
             fn equal(self, other: Self) -> $mask {
                 let ($c, $d) = (self.0, other.0);
                 // SAFETY: as above.
@@ -116,10 +109,10 @@ macro_rules! register {
             }
 
             #[inline(always)]
-            fn power_of_two(self) -> Self {
-                let $x = self.0;
+            fn scale(self, n: Self) -> Self {
+                let ($x, $n) = (self.0, n.0);
                 // SAFETY: as above.
-                Self(unsafe { $power_of_two })
+                Self(unsafe { $scale })
             }
 
             #[inline(always)]
@@ -168,6 +161,67 @@ macro_rules! register {
     };
 }
 
+/// Rows and columns of f32, by blocks of four.
+macro_rules! transposes {
+    () => {
+        #[inline(always)]
+        fn rows_to_columns(rows: &[f32], columns: usize, to: &mut [f32], stride: usize) {
+            if columns < 4 || rows.len() < 4 * columns {
+                return rows_to_columns(rows, columns, to, stride);
+            }
+            let count = rows.len() / columns;
+            for row in (0..count).step_by(4) {
+                // The last block begins earlier, and does some work again.
+                let row = row.min(count - 4);
+                for column in (0..columns).step_by(4) {
+                    let column = column.min(columns - 4);
+                    transpose(
+                        &rows[row * columns + column..],
+                        columns,
+                        &mut to[column * stride + row..],
+                        stride,
+                    );
+                }
+            }
+        }
+
+        #[inline(always)]
+        fn columns_to_rows(from: &[f32], stride: usize, columns: usize, rows: &mut [f32]) {
+            let count = rows.len() / columns;
+            if columns < 4 || count < 4 {
+                return columns_to_rows(from, stride, columns, rows);
+            }
+            for row in (0..count).step_by(4) {
+                let row = row.min(count - 4);
+                for column in (0..columns).step_by(4) {
+                    let column = column.min(columns - 4);
+                    transpose(
+                        &from[column * stride + row..],
+                        stride,
+                        &mut rows[row * columns + column..],
+                        columns,
+                    );
+                }
+            }
+        }
+    };
+}
+
+/// Four times four numbers, of which those of a row are neighbours.
+#[inline(always)]
+fn transpose(from: &[f32], from_stride: usize, to: &mut [f32], to_stride: usize) {
+    let (from, to) = (&from[..3 * from_stride + 4], &mut to[..3 * to_stride + 4]);
+    // SAFETY: every x86-64 has the instructions; the last numbers read and written are the last of the slices.
+    unsafe {
+        let [mut a, mut b, mut c, mut d] =
+            [0, 1, 2, 3].map(|row| _mm_loadu_ps(from.as_ptr().add(row * from_stride)));
+        _MM_TRANSPOSE4_PS(&mut a, &mut b, &mut c, &mut d);
+        for (row, x) in [a, b, c, d].into_iter().enumerate() {
+            _mm_storeu_ps(to.as_mut_ptr().add(row * to_stride), x);
+        }
+    }
+}
+
 register! {
     /// Eight f32.
     F32x8: 8 f32 in __m256, __m256;
@@ -178,10 +232,18 @@ register! {
         _mm256_storeu_pd(sums, _mm256_add_pd(_mm256_loadu_pd(sums), low));
         _mm256_storeu_pd(sums.add(4), _mm256_add_pd(_mm256_loadu_pd(sums.add(4)), high));
     };
-    less(a, b) _mm256_cmp_ps::<_CMP_LT_OQ>(a, b), not _mm256_cmp_ps::<_CMP_NLT_UQ>(a, b);
+    less(a, b) _mm256_cmp_ps::<_CMP_LT_OQ>(a, b);
     equal(a, b) _mm256_cmp_ps::<_CMP_EQ_OQ>(a, b), not _mm256_cmp_ps::<_CMP_NEQ_UQ>(a, b);
     select(mask, yes, no) _mm256_blendv_ps(no, yes, mask);
-    power_of_two(x) _mm256_castsi256_ps(_mm256_slli_epi32::<23>(_mm256_castps_si256(x)));
+    // As the portable twin does it: two powers that are normal numbers.
+    scale(x, n) {
+        let n = _mm256_cvtps_epi32(n);
+        let half = _mm256_srai_epi32::<1>(n);
+        let one = _mm256_set1_epi32(127);
+        let first = _mm256_slli_epi32::<23>(_mm256_add_epi32(half, one));
+        let second = _mm256_slli_epi32::<23>(_mm256_add_epi32(_mm256_sub_epi32(n, half), one));
+        _mm256_mul_ps(_mm256_mul_ps(x, _mm256_castsi256_ps(first)), _mm256_castsi256_ps(second))
+    };
     split(u) {
         let sqrt_half = _mm256_set1_epi32(F32_SQRT_HALF.cast_signed());
         let one = _mm256_set1_epi32(F32_ONE.cast_signed());
@@ -192,6 +254,8 @@ register! {
         let scale = _mm256_slli_epi32::<23>(_mm256_sub_epi32(_mm256_set1_epi32(254), exponent));
         (_mm256_cvtepi32_ps(k), _mm256_castsi256_ps(m), _mm256_castsi256_ps(scale))
     };
+
+    transposes!();
 }
 
 register! {
@@ -199,10 +263,18 @@ register! {
     F64x4: 4 f64 in __m256d, __m256d;
     _mm256_set1_pd _mm256_loadu_pd _mm256_storeu_pd _mm256_add_pd _mm256_sub_pd _mm256_mul_pd _mm256_div_pd _mm256_fmadd_pd _mm256_sqrt_pd _mm256_max_pd _mm256_stream_pd;
     add_to(sums, x) _mm256_storeu_pd(sums, _mm256_add_pd(_mm256_loadu_pd(sums), x));
-    less(a, b) _mm256_cmp_pd::<_CMP_LT_OQ>(a, b), not _mm256_cmp_pd::<_CMP_NLT_UQ>(a, b);
+    less(a, b) _mm256_cmp_pd::<_CMP_LT_OQ>(a, b);
     equal(a, b) _mm256_cmp_pd::<_CMP_EQ_OQ>(a, b), not _mm256_cmp_pd::<_CMP_NEQ_UQ>(a, b);
     select(mask, yes, no) _mm256_blendv_pd(no, yes, mask);
-    power_of_two(x) _mm256_castsi256_pd(_mm256_slli_epi64::<52>(_mm256_castpd_si256(x)));
+    // n fits 32 bits, which AVX2 can shift with their sign.
+    scale(x, n) {
+        let n = _mm256_cvtpd_epi32(n);
+        let half = _mm_srai_epi32::<1>(n);
+        let one = _mm_set1_epi32(1023);
+        let first = _mm256_slli_epi64::<52>(_mm256_cvtepi32_epi64(_mm_add_epi32(half, one)));
+        let second = _mm256_slli_epi64::<52>(_mm256_cvtepi32_epi64(_mm_add_epi32(_mm_sub_epi32(n, half), one)));
+        _mm256_mul_pd(_mm256_mul_pd(x, _mm256_castsi256_pd(first)), _mm256_castsi256_pd(second))
+    };
     split(u) {
         let sqrt_half = _mm256_set1_epi64x(F64_SQRT_HALF.cast_signed());
         let one = _mm256_set1_epi64x(F64_ONE.cast_signed());
@@ -228,10 +300,10 @@ register! {
         _mm512_storeu_pd(sums, _mm512_add_pd(_mm512_loadu_pd(sums), low));
         _mm512_storeu_pd(sums.add(8), _mm512_add_pd(_mm512_loadu_pd(sums.add(8)), high));
     };
-    less(a, b) _mm512_cmp_ps_mask::<_CMP_LT_OQ>(a, b), not _mm512_cmp_ps_mask::<_CMP_NLT_UQ>(a, b);
+    less(a, b) _mm512_cmp_ps_mask::<_CMP_LT_OQ>(a, b);
     equal(a, b) _mm512_cmp_ps_mask::<_CMP_EQ_OQ>(a, b), not _mm512_cmp_ps_mask::<_CMP_NEQ_UQ>(a, b);
     select(mask, yes, no) _mm512_mask_blend_ps(mask, no, yes);
-    power_of_two(x) _mm512_castsi512_ps(_mm512_slli_epi32::<23>(_mm512_castps_si512(x)));
+    scale(x, n) _mm512_scalef_ps(x, n);
     split(u) {
         let sqrt_half = _mm512_set1_epi32(F32_SQRT_HALF.cast_signed());
         let one = _mm512_set1_epi32(F32_ONE.cast_signed());
@@ -242,6 +314,19 @@ register! {
         let scale = _mm512_slli_epi32::<23>(_mm512_sub_epi32(_mm512_set1_epi32(254), exponent));
         (_mm512_cvtepi32_ps(k), _mm512_castsi512_ps(m), _mm512_castsi512_ps(scale))
     };
+
+    // Two registers hold a table of 32.
+    #[inline(always)]
+    fn lookup(self, table: &[f32]) -> Self {
+        if table.len() == 32 {
+            let [low, high] = [&table[..16], &table[16..]].map(Self::load);
+            // SAFETY: the machine has the instructions (see the module); only the last five bits of an index count.
+            return Self(unsafe { _mm512_permutex2var_ps(low.0, _mm512_cvttps_epi32(self.0), high.0) });
+        }
+        lookup_each(self, table)
+    }
+
+    transposes!();
 }
 
 register! {
@@ -249,10 +334,10 @@ register! {
     F64x8: 8 f64 in __m512d, __mmask8;
     _mm512_set1_pd _mm512_loadu_pd _mm512_storeu_pd _mm512_add_pd _mm512_sub_pd _mm512_mul_pd _mm512_div_pd _mm512_fmadd_pd _mm512_sqrt_pd _mm512_max_pd _mm512_stream_pd;
     add_to(sums, x) _mm512_storeu_pd(sums, _mm512_add_pd(_mm512_loadu_pd(sums), x));
-    less(a, b) _mm512_cmp_pd_mask::<_CMP_LT_OQ>(a, b), not _mm512_cmp_pd_mask::<_CMP_NLT_UQ>(a, b);
+    less(a, b) _mm512_cmp_pd_mask::<_CMP_LT_OQ>(a, b);
     equal(a, b) _mm512_cmp_pd_mask::<_CMP_EQ_OQ>(a, b), not _mm512_cmp_pd_mask::<_CMP_NEQ_UQ>(a, b);
     select(mask, yes, no) _mm512_mask_blend_pd(mask, no, yes);
-    power_of_two(x) _mm512_castsi512_pd(_mm512_slli_epi64::<52>(_mm512_castpd_si512(x)));
+    scale(x, n) _mm512_scalef_pd(x, n);
     split(u) {
         let sqrt_half = _mm512_set1_epi64(F64_SQRT_HALF.cast_signed());
         let one = _mm512_set1_epi64(F64_ONE.cast_signed());
