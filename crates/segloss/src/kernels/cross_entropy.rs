@@ -31,7 +31,7 @@ pub(crate) struct CrossEntropy<'a, T> {
 }
 
 /// Exponentials that are added up before what the sum rounds away is caught.
-const TERMS: usize = 4;
+const TERMS: usize = 2;
 
 impl<T: Element> BlockKernel<T> for CrossEntropy<'_, T> {
     #[inline(always)]
