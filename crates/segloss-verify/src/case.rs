@@ -2,7 +2,7 @@
 
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
-use segloss::{Layout, LossSpec, Source};
+use segloss::{InstructionSet, Layout, LossSpec, Source};
 use std::ops::Range;
 
 /// A loss and an input for it.
@@ -20,6 +20,8 @@ pub struct Case {
     pub target: Labels,
     /// m, what each pixel counts for, (N, spatial…); 1 everywhere if there is none.
     pub weight_map: Option<Vec<f64>>,
+    /// What the library is to compute it with.
+    pub instructions: InstructionSet,
 }
 
 /// The target of a case.
@@ -231,7 +233,15 @@ pub fn draw(seed: u64, name: &str, spec: LossSpec, grid: Grid, form: TargetForm,
     let logits =
         (0..grid.len()).map(|_| f64::from((rng.random::<f64>() * 2.0 * spread - spread) as f32)).collect();
     let target = Labels::Indices(Vec::new());
-    let mut case = Case { name: name.to_owned(), spec, logits, target, grid, weight_map: None };
+    let mut case = Case {
+        name: name.to_owned(),
+        spec,
+        logits,
+        target,
+        grid,
+        weight_map: None,
+        instructions: InstructionSet::best(),
+    };
     let classes = case.grid.classes;
     let labels: Vec<i64> = (0..case.grid.images * case.grid.pixels())
         .map(|pixel| {

@@ -134,7 +134,15 @@ impl Fixtures {
         };
         let logits = logits.iter().map(|&z| f64::from(z)).collect();
         let weight_map = self.wide_if_there::<f32>(&format!("{folder}/weight_map.npy"))?;
-        Ok(Case { name: folder.to_owned(), spec, grid, logits, target: labels, weight_map })
+        Ok(Case {
+            name: folder.to_owned(),
+            spec,
+            grid,
+            logits,
+            target: labels,
+            weight_map,
+            instructions: segloss::InstructionSet::best(),
+        })
     }
 
     /// An array, widened to `f64` by the caller.

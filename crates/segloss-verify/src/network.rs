@@ -9,7 +9,7 @@ use crate::textbook::Textbook;
 use crate::textbook::unet::{Parameters, logits};
 use dfdx_conv::Shape4;
 use rand::RngExt;
-use segloss::{Kind, Layout, LossSpec, Region, Scheme, Source, WeightSpec};
+use segloss::{InstructionSet, Kind, Layout, LossSpec, Region, Scheme, Source, WeightSpec};
 use segloss_unet::config::{ModelConfig, Norm, Up};
 use segloss_unet::{Classes, Dataset, Error};
 
@@ -120,6 +120,7 @@ impl NetworkTask {
             logits: z.iter().map(Dual::to_f64).collect(),
             target: Labels::Indices(self.labels.iter().map(|&label| i64::from(label)).collect()),
             weight_map: None,
+            instructions: InstructionSet::best(),
         };
         let loss = Textbook::of(&case).at(&z).value;
         let slopes = (0..directions.len()).map(|d| loss.slope(d).to_f64()).collect();

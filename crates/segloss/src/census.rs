@@ -8,7 +8,8 @@ use crate::element::Element;
 use crate::error::{Error, Problem};
 use crate::input::{Input, PixelLabel};
 use crate::layout::Geometry;
-use rayon::prelude::*;
+use crate::target::{Labels, Values};
+use crate::tiles;
 
 /// Class counts, image by image.
 ///
@@ -137,14 +138,11 @@ pub(crate) fn take<T: Element>(
     rules: &Rules,
 ) -> Result<Census, Error> {
     let chunks = geometry.pixels.div_ceil(CHUNK);
-    let counted: Vec<_> = (0..geometry.images * chunks)
-        .into_par_iter()
-        .map(|task| {
-            let (image, start) = (task / chunks, task % chunks * CHUNK);
-            let end = geometry.pixels.min(start + CHUNK);
-            count(input, geometry, rules, image, start..end)
-        })
-        .collect();
+    let counted = tiles::each(geometry, (0..geometry.images * chunks).collect(), |task| {
+        let (image, start) = (task / chunks, task % chunks * CHUNK);
+        let end = geometry.pixels.min(start + CHUNK);
+        count(input, geometry, rules, image, start..end)
+    });
     // Added up, and errors reported, in the order of the pixels.
     let mut images: Vec<ImageCensus> = Vec::with_capacity(geometry.images);
     for (task, chunk) in counted.into_iter().enumerate() {
@@ -165,6 +163,9 @@ fn count<T: Element>(
     pixels: std::ops::Range<usize>,
 ) -> Result<ImageCensus, Error> {
     let Rules { operation, ignore_index, unit, sigmoid, hard, exclusive } = *rules;
+    if let Some(census) = count_bytes(input, geometry, rules, image, pixels.clone()) {
+        return Ok(census);
+    }
     let refuse = |problem| Err(Error { operation, problem });
     let limit = if unit { 1.0 } else { f64::MAX };
     let mut census = ImageCensus { pixels: pixels.len() as u64, ..ImageCensus::empty(geometry.classes) };
@@ -219,6 +220,46 @@ fn count<T: Element>(
         census.mapped_valid += m;
     }
     Ok(census)
+}
+
+/// The same of bytes, without mask or map: a histogram. `None` where it is something else, or a label names no class:
+/// pixel by pixel it is found out which.
+fn count_bytes<T: Element>(
+    input: &Input<'_, T>,
+    geometry: &Geometry,
+    rules: &Rules,
+    image: usize,
+    pixels: std::ops::Range<usize>,
+) -> Option<ImageCensus> {
+    let Values::Indices(Labels::U8(labels)) = input.target.values else { return None };
+    if input.mask.is_some() || input.weight_map.is_some() {
+        return None;
+    }
+    let start = image * geometry.pixels;
+    // Neighbours are mostly of one class: with a table of its own for each of four, no count waits for another.
+    let mut tables = [[0_u32; 256]; 4];
+    let (quads, rest) = labels[start + pixels.start..start + pixels.end].as_chunks::<4>();
+    for quad in quads {
+        for (table, &label) in tables.iter_mut().zip(quad) {
+            table[usize::from(label)] += 1;
+        }
+    }
+    rest.iter().for_each(|&label| tables[0][usize::from(label)] += 1);
+
+    let mut census = ImageCensus { pixels: pixels.len() as u64, ..ImageCensus::empty(geometry.classes) };
+    for label in 0..=255_u8 {
+        let count: u32 = tables.iter().map(|table| table[usize::from(label)]).sum();
+        if count == 0 || Some(i64::from(label)) == rules.ignore_index {
+            continue;
+        }
+        if let Some(class) = positive_class(i64::from(label), geometry.classes, rules.sigmoid)? {
+            census.mass[class] = f64::from(count);
+        }
+        census.valid += u64::from(count);
+    }
+    census.mapped_mass.clone_from(&census.mass);
+    census.mapped_valid = census.valid as f64;
+    Some(census)
 }
 
 /// The channel that a label raises: its own, or for a single sigmoid channel none for 0 and

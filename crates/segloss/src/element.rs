@@ -1,5 +1,7 @@
 //! The number types a loss computes in.
 
+use crate::kernels::instructions::Registers;
+use crate::kernels::real::Real;
 use num_traits::Float;
 use std::fmt::{Debug, Display};
 
@@ -12,7 +14,9 @@ mod sealed {
 /// A number type of logits, gradients and per-pixel maps: `f32` or `f64`.
 ///
 /// Each pixel is computed in this type; sums over pixels are always kept in `f64`.
-pub trait Element: Float + Debug + Display + Send + Sync + sealed::Sealed + 'static {
+pub trait Element:
+    Real + Registers + Float + Debug + Display + Send + Sync + sealed::Sealed + 'static
+{
     /// The type's name as Rust and NumPy users know it.
     const NAME: &'static str;
 
@@ -26,10 +30,12 @@ pub trait Element: Float + Debug + Display + Send + Sync + sealed::Sealed + 'sta
 impl Element for f32 {
     const NAME: &'static str = "f32";
 
+    #[inline(always)]
     fn of(value: f64) -> Self {
         value as f32
     }
 
+    #[inline(always)]
     fn wide(self) -> f64 {
         f64::from(self)
     }
@@ -38,10 +44,12 @@ impl Element for f32 {
 impl Element for f64 {
     const NAME: &'static str = "f64";
 
+    #[inline(always)]
     fn of(value: f64) -> Self {
         value
     }
 
+    #[inline(always)]
     fn wide(self) -> f64 {
         self
     }

@@ -113,9 +113,14 @@ impl<'a, T: Element> Input<'a, T> {
         self.weight_map.as_ref().map(|(_, map)| map[flat])
     }
 
+    /// Whether the mask leaves a pixel out.
+    pub(crate) fn is_masked(&self, flat: usize) -> bool {
+        self.mask.as_ref().is_some_and(|(_, mask)| !mask[flat])
+    }
+
     /// The one place that decides which pixels count. `flat` counts pixels through all images.
     pub(crate) fn label(&self, flat: usize, ignore_index: Option<i64>) -> PixelLabel<'a, T> {
-        if self.mask.as_ref().is_some_and(|(_, mask)| !mask[flat]) {
+        if self.is_masked(flat) {
             return PixelLabel::Ignored;
         }
         match self.target.values {

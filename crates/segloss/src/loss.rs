@@ -8,6 +8,7 @@ use crate::counts::ClassCounts;
 use crate::element::Element;
 use crate::error::{Error, Problem};
 use crate::input::Input;
+use crate::kernels::instructions::InstructionSet;
 use crate::kind::{Family, Kind};
 use crate::kinds::unified_focal;
 use crate::part::Part;
@@ -49,6 +50,7 @@ pub struct Loss {
     terms: Vec<(f64, Self)>,
     /// For `source = "ema"`.
     running: Option<ClassCounts>,
+    instructions: InstructionSet,
 }
 
 /// Whether a loss is that of its specification, or one of the two terms of unified focal.
@@ -122,7 +124,13 @@ impl Loss {
 
     /// A loss whose specification has been checked, its terms included.
     fn of(spec: LossSpec) -> Self {
-        let plain = |spec, role| Self { spec, role, terms: Vec::new(), running: None };
+        let plain = |spec, role| Self {
+            spec,
+            role,
+            terms: Vec::new(),
+            running: None,
+            instructions: InstructionSet::best(),
+        };
         let terms = match spec.kind {
             Kind::Combined => {
                 // No term is asked for its layout: arrays are read as the combined loss lays them out.
@@ -139,6 +147,21 @@ impl Loss {
             _ => Vec::new(),
         };
         Self { terms, ..plain(spec, Role::Whole) }
+    }
+
+    /// The same loss, computed with these instructions instead of the best that the machine has: to compare them.
+    /// Where the machine lacks them, with the portable ones.
+    #[must_use]
+    pub fn with_instructions(mut self, instructions: InstructionSet) -> Self {
+        self.instructions = instructions;
+        self.terms =
+            self.terms.into_iter().map(|(f, term)| (f, term.with_instructions(instructions))).collect();
+        self
+    }
+
+    /// What the loss is computed with.
+    pub fn instructions(&self) -> InstructionSet {
+        self.instructions
     }
 
     /// The specification.

@@ -1,5 +1,6 @@
 //! What the logits are compared with: class indices or a distribution over the classes.
 
+use crate::element::Element;
 use ndarray::{ArrayView, Dimension};
 
 /// An integer type of class indices: `u8`, `u16`, `i32` or `i64`.
@@ -30,6 +31,21 @@ macro_rules! labels {
 
             pub(crate) fn get(&self, at: usize) -> i64 {
                 match self { $(Self::$variant(labels) => i64::from(labels[at]),)* }
+            }
+        }
+
+        impl Labels<'_> {
+            /// Writes the labels from number `start` on as floats, `none` for the ignored one.
+            #[inline(always)]
+            pub(crate) fn read<T: Element>(&self, start: usize, ignored: Option<i64>, none: T, out: &mut [T]) {
+                match self { $(Self::$variant(labels) => {
+                    // An index that the type cannot hold ignores nothing.
+                    let ignored = ignored.and_then(|index| <$type>::try_from(index).ok());
+                    let (ignores, ignored) = (ignored.is_some(), ignored.unwrap_or_default());
+                    for (out, &label) in out.iter_mut().zip(&labels[start..]) {
+                        *out = if ignores & (label == ignored) { none } else { T::of_class(label as u16) };
+                    }
+                })* }
             }
         }
 

@@ -4,6 +4,7 @@
 //! the same bits for any number of threads.
 
 use crate::layout::{Geometry, Layout};
+use rayon::prelude::*;
 
 /// Pixels per tile. Large enough to hide the cost of a task, small enough that its logits stay in the
 /// second-level cache.
@@ -23,6 +24,22 @@ pub(crate) fn tiles(geometry: &Geometry) -> Vec<Tile> {
             starts.clone().map(move |start| Tile { image, pixels: start..geometry.pixels.min(start + TILE) })
         })
         .collect()
+}
+
+/// Numbers of an input that one thread has computed before another has woken up.
+const FEW: usize = 1 << 15;
+
+/// Computes something of every piece of work on an input, by several threads if that pays; the results come in the
+/// order of the work.
+pub(crate) fn each<W: Send, R: Send>(
+    geometry: &Geometry,
+    work: Vec<W>,
+    compute: impl Fn(W) -> R + Sync,
+) -> Vec<R> {
+    match geometry.images * geometry.pixels * geometry.classes <= FEW {
+        true => work.into_iter().map(compute).collect(),
+        false => work.into_par_iter().map(&compute).collect(),
+    }
 }
 
 /// The part of an output buffer that belongs to one tile; tiles share no element.
@@ -46,6 +63,18 @@ impl<T: Copy> TileMut<'_, T> {
             }
             Self::Rows { values, classes: count } => {
                 values[at * *count..][..*count].copy_from_slice(classes);
+            }
+            Self::Nothing => {}
+        }
+    }
+
+    /// Writes a class of the tile's pixels from number `at` on.
+    pub fn put_class(&mut self, class: usize, at: usize, pixels: &[T]) {
+        match self {
+            Self::Planes(planes) => planes[class][at..][..pixels.len()].copy_from_slice(pixels),
+            Self::Rows { values, classes } => {
+                let rows = values[at * *classes..].chunks_exact_mut(*classes);
+                rows.zip(pixels).for_each(|(row, &value)| row[class] = value);
             }
             Self::Nothing => {}
         }

@@ -9,7 +9,6 @@ use crate::layout::Geometry;
 use crate::loss::Loss;
 use crate::plan::Plan;
 use crate::tiles::{self, Tile};
-use rayon::prelude::*;
 
 /// A pixel that counts.
 #[derive(Debug)]
@@ -41,7 +40,7 @@ impl<T: Element> Walk<'_, T> {
         tile: impl Fn(&Tile, W) -> Result<R, Error> + Sync,
     ) -> Result<Vec<R>, Error> {
         let work: Vec<_> = tiles::tiles(self.geometry).into_iter().zip(outputs).collect();
-        let done: Vec<_> = work.into_par_iter().map(|(place, output)| tile(&place, output)).collect();
+        let done = tiles::each(self.geometry, work, |(place, output)| tile(&place, output));
         // The first error in the order of the pixels, whoever met it first.
         done.into_iter().collect()
     }

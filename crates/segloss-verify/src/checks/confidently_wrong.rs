@@ -6,7 +6,7 @@ use crate::matrix::LAYOUTS;
 use crate::subject::Precision;
 use crate::tally::Tally;
 use crate::trouble::Trouble;
-use segloss::{Activation, Denominator, Kind, Layout, LossSpec, Term, Threshold};
+use segloss::{Activation, Denominator, InstructionSet, Kind, Layout, LossSpec, Term, Threshold};
 
 pub(super) const CHECK: Check = Check {
     name: "confidently_wrong",
@@ -119,7 +119,15 @@ fn case(spec: &LossSpec, sure: f64) -> Case {
     }
     let (name, target) =
         (format!("{} at {sure}", spec.kind.name()), LABELS.iter().map(|&label| label as i64).collect());
-    Case { name, spec: spec.clone(), grid, logits, target: Labels::Indices(target), weight_map: None }
+    Case {
+        name,
+        spec: spec.clone(),
+        grid,
+        logits,
+        target: Labels::Indices(target),
+        weight_map: None,
+        instructions: InstructionSet::best(),
+    }
 }
 
 fn one(context: &Context<'_>, tally: &mut Tally, case: &Case, sure: f64, precision: Precision) {

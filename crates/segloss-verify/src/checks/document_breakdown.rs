@@ -6,7 +6,7 @@ use crate::subject::Precision;
 use crate::tally::Tally;
 use crate::textbook;
 use crate::trouble::Trouble;
-use segloss::{Kind, Layout, LossSpec, Source, Threshold, WeightSpec};
+use segloss::{InstructionSet, Kind, Layout, LossSpec, Source, Threshold, WeightSpec};
 
 pub(super) const CHECK: Check = Check {
     name: "document_breakdown",
@@ -62,6 +62,7 @@ fn run(context: &Context<'_>) -> Result<Tally, Trouble> {
                 logits: vec![z, 0.25, 0.5, 0.0],
                 target: Labels::Distribution(vec![y, 1.0, 0.0, 0.0]),
                 weight_map: None,
+                instructions: InstructionSet::best(),
             };
             let textbook = textbook::evaluate::<f64>(&case).map.unwrap_or_default();
             tally.require(breaks(textbook[0]) == want, &case.name, || "the textbook disagrees".to_owned());

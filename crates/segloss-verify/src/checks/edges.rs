@@ -10,7 +10,7 @@ use crate::tally::Tally;
 use crate::textbook::is_sigmoid;
 use crate::tolerance::EDGE_F64;
 use crate::trouble::Trouble;
-use segloss::{Activation, Kind, Layout, LossSpec, Term};
+use segloss::{Activation, InstructionSet, Kind, Layout, LossSpec, Term};
 
 pub(super) const CHECK: Check = Check {
     name: "edges",
@@ -87,6 +87,7 @@ fn one(
         logits: logits.to_vec(),
         target: Labels::Indices(vec![label as i64]),
         weight_map: None,
+        instructions: InstructionSet::best(),
     };
     if let Some(narrow) = tally.evaluate(context.subject, &case, Precision::F32) {
         let finite = narrow.value.is_finite() && narrow.gradient.iter().all(|g| g.is_finite());

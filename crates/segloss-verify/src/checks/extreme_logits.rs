@@ -9,7 +9,7 @@ use crate::tally::Tally;
 use crate::textbook;
 use crate::tolerance::{EXTREME, VALUE_F32};
 use crate::trouble::Trouble;
-use segloss::{Activation, Denominator, Kind, Layout, LossSpec, PriorSpec, Source};
+use segloss::{Activation, Denominator, InstructionSet, Kind, Layout, LossSpec, PriorSpec, Source};
 
 pub(super) const CHECK: Check = Check {
     name: "extreme_logits",
@@ -237,6 +237,7 @@ fn case(spec: LossSpec) -> Case {
         logits: PIXELS.iter().flat_map(|(z, _)| *z).collect(),
         target: Labels::Indices(PIXELS.iter().map(|(_, label)| *label as i64).collect()),
         weight_map: None,
+        instructions: InstructionSet::best(),
     }
 }
 

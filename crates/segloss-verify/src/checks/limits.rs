@@ -11,8 +11,8 @@ use crate::textbook::{counts, has_pairs, is_sigmoid};
 use crate::tolerance::LAW_F64;
 use crate::trouble::Trouble;
 use segloss::{
-    Absent, Activation, ClassCounts, Classes, Denominator, Kind, LossSpec, PriorSpec, Region, Scheme, Source,
-    Term, Threshold, WeightSpec,
+    Absent, Activation, ClassCounts, Classes, Denominator, InstructionSet, Kind, LossSpec, PriorSpec, Region,
+    Scheme, Source, Term, Threshold, WeightSpec,
 };
 
 pub(super) const CHECK: Check = Check {
@@ -422,7 +422,15 @@ fn intersection_over_union(context: &Context<'_>, tally: &mut Tally) {
         }
         let name = format!("{}, sure of everything", kind.name());
         let target = Labels::Indices(labels.to_vec());
-        let case = Case { name, spec: plain(kind), grid, logits, target, weight_map: None };
+        let case = Case {
+            name,
+            spec: plain(kind),
+            grid,
+            logits,
+            target,
+            weight_map: None,
+            instructions: InstructionSet::best(),
+        };
         let Some(found) = tally.evaluate(context.subject, &case, Precision::F64) else { continue };
         tally.measure(&LAW_F64, relative(found.value, want), &case.name);
     }

@@ -13,6 +13,7 @@ mod extreme_logits;
 mod fixtures;
 mod gradients;
 mod ignored;
+mod instruction_sets;
 mod layouts;
 mod limits;
 mod network;
@@ -95,7 +96,7 @@ fn scale(case: &Case, value: f64) -> f64 {
 }
 
 /// Every check, in the order in which they run.
-pub const ALL: [Check; 34] = [
+pub const ALL: [Check; 35] = [
     oracles::CHECK,
     fixtures::FILES,
     worked_example::CHECK,
@@ -120,6 +121,7 @@ pub const ALL: [Check; 34] = [
     confidently_wrong::CHECK,
     limits::CHECK,
     layouts::CHECK,
+    instruction_sets::CHECK,
     one_hot::CHECK,
     symmetry::CHECK,
     ignored::CHECK,

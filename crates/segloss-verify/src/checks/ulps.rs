@@ -3,16 +3,18 @@
 //! A softmax begins with z_j − max, and rounds it: what this does to the result no formula can undo. The reference
 //! for the softmax kinds is therefore the textbook at the rounded differences, where nothing is rounded yet.
 
+use super::instruction_sets::available;
 use super::{Check, Context, Judges};
 use crate::case::{Case, Grid, Labels, generator};
 use crate::compare::{largest, ulps_f32, ulps_f64};
+use crate::exact::Exact;
 use crate::report::UlpCount;
 use crate::subject::Precision;
 use crate::tally::{Exhibit, Tally};
 use crate::tolerance::{Tolerance, ULPS, ULPS_POWER};
 use crate::trouble::Trouble;
 use rand::RngExt;
-use segloss::{Activation, Denominator, Kind, Layout, LossSpec};
+use segloss::{Activation, Denominator, InstructionSet, Kind, Layout, LossSpec};
 use std::collections::BTreeMap;
 
 pub(super) const CHECK: Check = Check {
@@ -91,7 +93,15 @@ fn binary(context: &Context<'_>, spec: LossSpec) -> Case {
     let labels = (0..2 * z.len()).map(|i| (i % 2) as i64).collect();
     let logits: Vec<f64> = z.iter().flat_map(|&z| [z, z]).collect();
     let grid = Grid::new(1, 1, &[logits.len()]);
-    Case { name: name(&spec), spec, grid, logits, target: Labels::Indices(labels), weight_map: None }
+    Case {
+        name: name(&spec),
+        spec,
+        grid,
+        logits,
+        target: Labels::Indices(labels),
+        weight_map: None,
+        instructions: InstructionSet::best(),
+    }
 }
 
 /// Pixels whose classes are far apart, near, or tied; the label is each class in turn.
@@ -116,7 +126,15 @@ fn categorical(context: &Context<'_>, spec: LossSpec, classes: usize) -> Case {
     let labels = (0..pixels).map(|p| (p % classes) as i64).collect();
     let grid = Grid::new(1, classes, &[pixels]);
     let name = format!("{}, {classes} classes", name(&spec));
-    Case { name, spec, grid, logits, target: Labels::Indices(labels), weight_map: None }
+    Case {
+        name,
+        spec,
+        grid,
+        logits,
+        target: Labels::Indices(labels),
+        weight_map: None,
+        instructions: InstructionSet::best(),
+    }
 }
 
 fn name(spec: &LossSpec) -> String {
@@ -150,11 +168,25 @@ fn hold(
     precision: Precision,
     bound: &'static Tolerance,
 ) {
-    let Some(found) = tally.evaluate(context.subject, case, precision) else { return };
     let want = context.exact.of(reference);
+    for instructions in available() {
+        let case = Case { instructions, ..case.clone() };
+        hold_with(context, tally, &case, &want, precision, bound);
+    }
+}
+
+fn hold_with(
+    context: &Context<'_>,
+    tally: &mut Tally,
+    case: &Case,
+    want: &Exact,
+    precision: Precision,
+    bound: &'static Tolerance,
+) {
+    let Some(found) = tally.evaluate(context.subject, case, precision) else { return };
     let of_map = each(&found.map.unwrap_or_default(), &want.narrow.0, want.answer.map.as_deref(), precision);
     let of_gradient = each(&found.gradient, &want.narrow.1, Some(&want.gradient), precision);
-    let name = |part| format!("{} {} {part}", case.name, precision.name());
+    let name = |part| format!("{} {} {} {part}", case.name, precision.name(), case.instructions.name());
     tally.measure(bound, largest(of_map.iter().copied()), &name("loss"));
     tally.measure(bound, largest(of_gradient.iter().copied()), &name("gradient"));
     let mut counts = BTreeMap::<u64, u64>::new();

@@ -4,7 +4,9 @@ use super::{Bug, Wrong, pixels};
 use crate::case::{Case, Grid, Labels, distribution};
 use crate::subject::{Outcome, Precision, Subject};
 use crate::textbook::{is_sigmoid, sigmoid, softmax};
-use segloss::{Activation, Denominator, Kind, Layout, LossSpec, Source, Threshold, WeightSpec};
+use segloss::{
+    Activation, Denominator, InstructionSet, Kind, Layout, LossSpec, Source, Threshold, WeightSpec,
+};
 
 pub(super) const BUGS: &[Bug] = &[
     Bug {
@@ -58,6 +60,15 @@ pub(super) const BUGS: &[Bug] = &[
         wrong: Wrong::Spoil(|case, _, out| {
             if case.spec.layout == Layout::ChannelsLast {
                 last_bit(&mut out.value);
+            }
+        }),
+    },
+    Bug {
+        name: "twin_left_behind",
+        stands_for: "a kernel that was changed, and its portable twin was not",
+        wrong: Wrong::Spoil(|case, _, out| {
+            if case.instructions == InstructionSet::Portable {
+                out.value *= 1.0 + 1e-13;
             }
         }),
     },

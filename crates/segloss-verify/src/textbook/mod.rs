@@ -303,6 +303,7 @@ pub(crate) fn sigmoid<T: Number>(z: T) -> T {
 mod tests {
     use super::*;
     use crate::case::{Grid, Labels};
+    use segloss::InstructionSet;
 
     /// At logits of 0 every class has p = 1/C, and every loss a number that a hand can find.
     fn at_even_odds(text: &str, labels: &[i64]) -> f64 {
@@ -314,6 +315,7 @@ mod tests {
             grid,
             target: Labels::Indices(labels.to_vec()),
             weight_map: None,
+            instructions: InstructionSet::best(),
         })
         .value
     }
@@ -384,6 +386,7 @@ mod tests {
             grid,
             target: Labels::Indices(vec![0, 1, 1]),
             weight_map: None,
+            instructions: InstructionSet::best(),
         };
         let textbook = Textbook::of(&case);
         let value = |z: f64| textbook.at(&[z, -0.25, 0.0]).value;

@@ -189,7 +189,7 @@ fn median<T: Number>(mut of: Vec<T>) -> T {
 mod tests {
     use super::*;
     use crate::case::{Grid, Labels};
-    use segloss::LossSpec;
+    use segloss::{InstructionSet, LossSpec};
 
     fn weights(text: &str, labels: &[i64], images: usize, classes: usize) -> Vec<Vec<f64>> {
         let grid = Grid::new(images, classes, &[labels.len() / images]);
@@ -200,6 +200,7 @@ mod tests {
             grid,
             target: Labels::Indices(labels.to_vec()),
             weight_map: None,
+            instructions: InstructionSet::best(),
         })
     }
 

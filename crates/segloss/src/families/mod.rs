@@ -8,6 +8,7 @@
 //! top_k     pass: loss of each pixel → sort     → pass: gradient of the hardest
 //! ```
 
+pub(crate) mod blocks;
 pub(crate) mod lovasz;
 pub(crate) mod overlap;
 pub(crate) mod pixels;

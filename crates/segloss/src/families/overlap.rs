@@ -15,6 +15,8 @@
 
 use crate::element::Element;
 use crate::error::Error;
+use crate::kernels::block::LANES;
+use crate::kernels::overlap::{Form, OverlapGradient, OverlapSums};
 use crate::kinds::PixelTarget;
 use crate::stable::{Logistic, Softmax};
 use crate::tiles::{Tile, TileMut};
@@ -117,6 +119,9 @@ impl<T: Element> Walk<'_, T> {
         let mut sums = Overlaps::zero(self.geometry.classes);
         let mut probabilities = Probabilities::new(self.geometry.classes, self.loss.spec().is_sigmoid());
         let prices = overlap.prices.map(|(alpha, beta)| (T::of(alpha), T::of(beta)));
+        if let Some(sums) = self.overlap_blocks(prices, tile) {
+            return Ok(sums);
+        }
         self.pixels(tile, |visit, _| {
             let Some(visit) = visit else { return Ok(()) };
             self.demand_finite(tile.image, &visit)?;
@@ -135,6 +140,17 @@ impl<T: Element> Walk<'_, T> {
             Ok(())
         })?;
         Ok(sums)
+    }
+
+    /// The same where a kernel can: see [`Walk::blocks`].
+    fn overlap_blocks(&self, prices: Option<(T, T)>, tile: &Tile) -> Option<Overlaps> {
+        let classes = self.geometry.classes;
+        let form = Form { sigmoid: self.loss.spec().is_sigmoid(), prices };
+        let lanes = vec![[0.0; LANES]; classes];
+        let mut kernel = OverlapSums { form, hits: lanes.clone(), errors: lanes };
+        self.blocks(tile, 0, &mut TileMut::Nothing, &mut TileMut::Nothing, &mut kernel)?;
+        let total = |lanes: Vec<[f64; LANES]>| lanes.iter().map(|lanes| lanes.iter().sum()).collect();
+        Some(Overlaps { hits: total(kernel.hits), errors: total(kernel.errors) })
     }
 
     /// The gradient of a tile: Σ_c (∂L/∂TP_c·m·y + ∂L/∂E_c·m·∂E/∂p)·∂p_c/∂z.
@@ -157,6 +173,11 @@ impl<T: Element> Walk<'_, T> {
         let prices = overlap.prices.map(|(alpha, beta)| (T::of(alpha), T::of(beta)));
         let (mut by_p, mut out) = (zeros.clone(), zeros.clone());
         let two = T::one() + T::one();
+        let form = Form { sigmoid: self.loss.spec().is_sigmoid(), prices };
+        let mut kernel = OverlapGradient { form, by_hits: &by_hits, by_errors: &by_errors };
+        if self.blocks(tile, 0, &mut gradient, &mut TileMut::Nothing, &mut kernel).is_some() {
+            return Ok(());
+        }
         self.pixels(tile, |visit, at| {
             let Some(Visit { z, y, m, .. }) = visit else {
                 gradient.put(at, &zeros);

@@ -17,6 +17,11 @@ pub(crate) struct Output<'a, T> {
 
 /// Factors on the weights of an image's pixels, known after a first pass.
 pub(crate) trait Rescale<T> {
+    /// Whether nothing is multiplied with anything.
+    fn is_plain(&self) -> bool {
+        false
+    }
+
     /// What the weight of a class is multiplied with in the gradient.
     fn class(&self, _class: usize) -> f64 {
         1.0
@@ -30,6 +35,10 @@ pub(crate) trait Rescale<T> {
 pub(crate) struct Plain;
 
 impl<T: Element> Rescale<T> for Plain {
+    fn is_plain(&self) -> bool {
+        true
+    }
+
     fn pixel(&mut self, _: &Visit<'_, T>) -> T {
         T::one()
     }
@@ -43,8 +52,15 @@ impl<T: Element> Walk<'_, T> {
         mut rescale: impl Rescale<T>,
         denominator: f64,
         tile: &Tile,
-        Output { mut gradient, mut map }: Output<'_, T>,
+        mut output: Output<'_, T>,
     ) -> Result<Sums, Error> {
+        if let Some(kernel) = kind.kernel()
+            && rescale.is_plain()
+            && let Some(sums) = self.sum_blocks(kernel, denominator, tile, &mut output)
+        {
+            return Ok(sums);
+        }
+        let Output { mut gradient, mut map } = output;
         let classes = self.geometry.classes;
         let pairs = self.loss.spec().has_pairs();
         let row = self.plan.row(tile.image);
@@ -118,7 +134,7 @@ impl<T: Element> Walk<'_, T> {
 }
 
 /// The weight row of an image in the loss's number type, and divided by the denominator.
-fn weights<T: Element>(
+pub(crate) fn weights<T: Element>(
     row: ArrayView1<'_, f64>,
     denominator: f64,
     factor: impl Fn(usize) -> f64,

@@ -30,6 +30,8 @@
 
 use super::{Pixel, PixelLoss};
 use crate::element::Element;
+use crate::families::blocks::BlockLoss;
+use crate::kernels::power::Power;
 use crate::stable::Logistic;
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -39,6 +41,11 @@ pub(crate) struct BinaryCrossEntropy {
 }
 
 impl<T: Element> PixelLoss<T> for BinaryCrossEntropy {
+    fn kernel(&self) -> Option<BlockLoss> {
+        let power = Power::new(0.0)?;
+        (self.smoothing == 0.0).then_some(BlockLoss::Sigmoid { power })
+    }
+
     fn pixel(&self, Pixel { z, y, w, loss, gradient, .. }: Pixel<'_, T>) {
         for c in 0..z.len() {
             let at = Logistic::new(z[c]);

@@ -32,6 +32,8 @@
 
 use super::{Pixel, PixelLoss, PixelTarget, PixelWeights};
 use crate::element::Element;
+use crate::families::blocks::BlockLoss;
+use crate::kernels::cross_entropy::Shape;
 use crate::stable::Softmax;
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -41,6 +43,10 @@ pub(crate) struct CrossEntropy {
 }
 
 impl<T: Element> PixelLoss<T> for CrossEntropy {
+    fn kernel(&self) -> Option<BlockLoss> {
+        (self.smoothing == 0.0).then_some(BlockLoss::Softmax(Shape::Plain))
+    }
+
     fn pixel(&self, Pixel { z, y, w, loss, gradient, .. }: Pixel<'_, T>) {
         let softmax = Softmax::new(z, gradient);
         match y {

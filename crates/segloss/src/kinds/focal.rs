@@ -27,6 +27,9 @@
 
 use super::{Pixel, PixelLoss};
 use crate::element::Element;
+use crate::families::blocks::BlockLoss;
+use crate::kernels::cross_entropy::Shape;
+use crate::kernels::power::Power;
 use crate::stable::{Logistic, Softmax};
 
 /// Softmax focal loss.
@@ -46,6 +49,11 @@ pub(crate) struct BinaryFocal {
 }
 
 impl<T: Element> PixelLoss<T> for Focal {
+    fn kernel(&self) -> Option<BlockLoss> {
+        let shape = Shape::Focal(Power::new(self.gamma)?);
+        (self.gamma == self.gamma_of_others).then_some(BlockLoss::Softmax(shape))
+    }
+
     fn pixel(&self, Pixel { z, y, w, loss, gradient, scratch, .. }: Pixel<'_, T>) {
         let softmax = Softmax::new(z, gradient);
         let pulls = &mut scratch[..z.len()];
@@ -72,6 +80,10 @@ impl<T: Element> PixelLoss<T> for Focal {
 }
 
 impl<T: Element> PixelLoss<T> for BinaryFocal {
+    fn kernel(&self) -> Option<BlockLoss> {
+        Some(BlockLoss::Sigmoid { power: Power::new(self.gamma)? })
+    }
+
     fn pixel(&self, Pixel { z, y, w, loss, gradient, .. }: Pixel<'_, T>) {
         let gamma = T::of(self.gamma);
         for c in 0..z.len() {

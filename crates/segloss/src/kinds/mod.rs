@@ -31,6 +31,7 @@ pub mod tversky;
 pub mod unified_focal;
 
 use crate::element::Element;
+use crate::families::blocks::BlockLoss;
 
 /// The target of one pixel.
 #[derive(Clone, Copy, Debug)]
@@ -82,6 +83,11 @@ pub(crate) struct Pixel<'a, T> {
 
 /// A loss of one pixel.
 pub(crate) trait PixelLoss<T: Element>: Sync {
+    /// The kernel that computes the same of many pixels with a class each.
+    fn kernel(&self) -> Option<BlockLoss> {
+        None
+    }
+
     /// Overwrites the pixel's loss and gradient.
     fn pixel(&self, pixel: Pixel<'_, T>);
 }

@@ -18,6 +18,8 @@
 
 use super::{Pixel, PixelLoss};
 use crate::element::Element;
+use crate::families::blocks::BlockLoss;
+use crate::kernels::cross_entropy::Shape;
 use crate::stable::Softmax;
 
 #[derive(Clone, Copy, Debug)]
@@ -27,6 +29,10 @@ pub(crate) struct Poly1 {
 }
 
 impl<T: Element> PixelLoss<T> for Poly1 {
+    fn kernel(&self) -> Option<BlockLoss> {
+        Some(BlockLoss::Softmax(Shape::Poly1 { epsilon: self.epsilon }))
+    }
+
     fn pixel(&self, Pixel { z, y, w, loss, gradient, scratch, .. }: Pixel<'_, T>) {
         let epsilon = T::of(self.epsilon);
         let softmax = Softmax::new(z, gradient);

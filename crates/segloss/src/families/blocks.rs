@@ -1,0 +1,165 @@
+//! Sums over pixels with a class each, many pixels side by side: the way of every loss that has a kernel.
+
+use crate::element::Element;
+use crate::families::pixels::{Output, weights};
+use crate::kernels::binary::Binary;
+use crate::kernels::block::{BlockKernel, LANES, PIXELS, Place, Room, no_class};
+use crate::kernels::cross_entropy::{CrossEntropy, Shape};
+use crate::kernels::instructions::Kernel;
+use crate::kernels::power::Power;
+use crate::kernels::vector::Vector;
+use crate::sums::Sums;
+use crate::target::Values;
+use crate::tiles::{Tile, TileMut};
+use crate::walk::Walk;
+
+/// The losses that have a kernel.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum BlockLoss {
+    /// Softmax cross-entropy and its kin.
+    Softmax(Shape),
+    /// Sigmoid cross-entropy, or focal loss.
+    Sigmoid { power: Power },
+}
+
+/// Numbers of a table that registers can look up at once.
+const TABLE: usize = 32;
+
+/// Bytes of a gradient that no cache holds until somebody reads it: it is written past them.
+const UNCACHED: usize = 1 << 24;
+
+impl<T: Element> Walk<'_, T> {
+    /// Σ over the pixels of a tile, its gradient and its map. `None` where a pixel is of several classes, and
+    /// where a logit, a loss or a gradient is no finite number: pixel by pixel it is found out which, and said.
+    pub fn sum_blocks(
+        &self,
+        kernel: BlockLoss,
+        denominator: f64,
+        tile: &Tile,
+        Output { gradient, map }: &mut Output<'_, T>,
+    ) -> Option<Sums> {
+        let classes = self.geometry.classes;
+        let (mut w_loss, mut w_gradient): (Vec<T>, Vec<T>) =
+            weights(self.plan.row(tile.image), denominator, |_| 1.0);
+        let lanes = |count| vec![[0.0; LANES]; count];
+        let by_class = match kernel {
+            BlockLoss::Softmax(shape) => {
+                // None is a class more, which weighs nothing.
+                let none = no_class(classes) + 1;
+                w_loss.resize(none.next_multiple_of(TABLE), T::zero());
+                w_gradient.resize(none.next_multiple_of(TABLE), T::zero());
+                let (w_loss, w_gradient) = (&w_loss[..], &w_gradient[..]);
+                let mut kernel = CrossEntropy { w_loss, w_gradient, shape, sums: lanes(none) };
+                self.blocks(tile, 1, gradient, map, &mut kernel)?;
+                kernel.sums
+            }
+            BlockLoss::Sigmoid { power } => {
+                let (w_loss, w_gradient) = (&w_loss[..], &w_gradient[..]);
+                let mut kernel = Binary { w_loss, w_gradient, power, sums: lanes(classes) };
+                self.blocks(tile, classes, gradient, map, &mut kernel)?;
+                kernel.sums
+            }
+        };
+        let mut sums = Sums::zero(classes, self.loss.denominator());
+        sums.per_class.iter_mut().zip(&by_class).for_each(|(sum, lanes)| sum.loss = lanes.iter().sum());
+        sums.numerator = sums.per_class.iter().map(|class| class.loss).sum();
+        Some(sums)
+    }
+
+    /// Hands a tile to a kernel, block by block, with `losses` losses for each pixel. `None` as soon as it does not return
+    /// true, and where a pixel is of several classes.
+    pub fn blocks<K: BlockKernel<T>>(
+        &self,
+        tile: &Tile,
+        losses: usize,
+        gradient: &mut TileMut<'_, T>,
+        map: &mut TileMut<'_, T>,
+        kernel: &mut K,
+    ) -> Option<()> {
+        if self.geometry.classes > usize::from(u16::MAX) || self.instead_of_target.is_some() {
+            return None;
+        }
+        self.loss.instructions().run(Blocks { walk: self, tile, losses, gradient, map, kernel })
+    }
+
+    /// Writes the classes of the pixels of an image from number `start` on. `None` if one is of several.
+    #[inline(always)]
+    fn classes(&self, image: usize, start: usize, out: &mut [T]) -> Option<()> {
+        let none = T::of(no_class(self.geometry.classes) as f64);
+        let flat = image * self.geometry.pixels + start;
+        let single = self.geometry.classes == 1 && self.loss.spec().is_sigmoid();
+        match self.input.target.values {
+            Values::Indices(labels) => labels.read(flat, self.loss.spec().ignore_index, none, out),
+            // A row that is one-hot is its index, to the bit; any other has no kernel.
+            Values::Distribution(rows) => {
+                for (at, out) in out.iter_mut().enumerate() {
+                    if self.input.is_masked(flat + at) {
+                        continue;
+                    }
+                    // A single channel has no other that could be 1 instead.
+                    let class = match rows[self.geometry.offset(image, start + at)] {
+                        y if single && y == T::zero() => 0,
+                        y if single && y == T::one() => 1,
+                        _ if single => return None,
+                        _ => self.geometry.one_hot(rows, image, start + at)?,
+                    };
+                    *out = T::of(class as f64);
+                }
+            }
+            Values::NotContiguous => return None,
+        }
+        if let Some((_, mask)) = &self.input.mask {
+            for (out, &counts) in out.iter_mut().zip(&mask[flat..]) {
+                *out = if counts { *out } else { none };
+            }
+        }
+        Some(())
+    }
+}
+
+/// A tile, block by block.
+struct Blocks<'a, 'b, 'c, 'd, T, K> {
+    walk: &'a Walk<'b, T>,
+    tile: &'a Tile,
+    /// Losses of a pixel.
+    losses: usize,
+    gradient: &'a mut TileMut<'c, T>,
+    map: &'a mut TileMut<'d, T>,
+    kernel: &'a mut K,
+}
+
+impl<T: Element, K: BlockKernel<T>> Kernel<T> for Blocks<'_, '_, '_, '_, T, K> {
+    type Output = Option<()>;
+
+    #[inline(always)]
+    fn run<V: Vector<Real = T>>(self) -> Option<()> {
+        let Self { walk, tile, losses, gradient, map, kernel } = self;
+        let Walk { input, geometry, .. } = *walk;
+        let shift = walk.plan.shift(tile.image);
+        let shift: Vec<T> = shift.into_iter().flatten().map(|&s| T::of(s)).collect();
+        let stream = size_of_val(input.logits) >= UNCACHED;
+        let mut room = Room::new(geometry, losses);
+        for start in (0..tile.pixels.len()).step_by(PIXELS) {
+            let pixels = PIXELS.min(tile.pixels.len() - start);
+            let first = tile.pixels.start + start;
+            let (class, m) = room.start(pixels);
+            walk.classes(tile.image, first, class)?;
+            if let Some((_, map)) = &input.weight_map {
+                m.copy_from_slice(&map[tile.image * geometry.pixels + first..][..pixels]);
+            }
+            let place = Place { geometry, offset: geometry.offset(tile.image, first), pixels };
+            room.read::<V>(input.logits, place, &shift);
+            if !kernel.block::<V>(room.planes(pixels)) {
+                return None;
+            }
+            for (channel, losses) in room.losses(pixels).enumerate() {
+                map.put_class(channel, start, losses);
+            }
+            room.write::<V>(gradient, start, pixels, stream);
+        }
+        if stream {
+            V::fence();
+        }
+        Some(())
+    }
+}

@@ -1,0 +1,201 @@
+//! Which instructions the kernels may use: chosen at run time, so that one build is fast everywhere.
+
+use super::portable::Array;
+use super::vector::Vector;
+#[cfg(target_arch = "x86_64")]
+use super::x86::{F32x8, F32x16, F64x4, F64x8};
+use crate::element::Element;
+use serde::Serialize;
+
+/// The instructions that the vectorised part of a loss is computed with.
+///
+/// A [`Loss`](crate::Loss) takes the [best](Self::best) that the machine has. Within a set all bits of a result are the same, for
+/// any number of threads. [`Avx2`](Self::Avx2) and [`Avx512`](Self::Avx512) give the same bits, too: both fuse a product and a sum into one
+/// rounding, and no sum depends on how many numbers a register holds. [`Portable`](Self::Portable) rounds twice there, and may
+/// differ in the last places.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum InstructionSet {
+    /// What every machine has that the build is for.
+    Portable,
+    /// AVX2 and FMA: x86-64 since 2013.
+    Avx2,
+    /// AVX-512 F, BW, DQ and VL: x86-64 servers since 2017, Zen since 2022.
+    Avx512,
+}
+
+impl InstructionSet {
+    /// All of them, the plainest first.
+    pub const ALL: [Self; 3] = [Self::Portable, Self::Avx2, Self::Avx512];
+
+    /// Whether this machine has it.
+    pub fn is_available(self) -> bool {
+        match self {
+            Self::Portable => true,
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx2 => is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma"),
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx512 => {
+                is_x86_feature_detected!("avx512f")
+                    && is_x86_feature_detected!("avx512bw")
+                    && is_x86_feature_detected!("avx512dq")
+                    && is_x86_feature_detected!("avx512vl")
+                    && is_x86_feature_detected!("fma")
+            }
+            #[cfg(not(target_arch = "x86_64"))]
+            _ => false,
+        }
+    }
+
+    /// The best that this machine has.
+    pub fn best() -> Self {
+        Self::ALL.into_iter().rev().find(|set| set.is_available()).unwrap_or(Self::Portable)
+    }
+
+    /// As options and reports spell it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Portable => "portable",
+            Self::Avx2 => "avx2",
+            Self::Avx512 => "avx512",
+        }
+    }
+
+    /// Runs a kernel with these instructions; with the portable ones where the machine lacks them.
+    pub(crate) fn run<T: Element, K: Kernel<T>>(self, kernel: K) -> K::Output {
+        match self {
+            #[cfg(target_arch = "x86_64")]
+            // SAFETY: `is_available` has just found every feature that the function is compiled for.
+            Self::Avx2 if self.is_available() => unsafe { avx2(kernel) },
+            #[cfg(target_arch = "x86_64")]
+            // SAFETY: as above.
+            Self::Avx512 if self.is_available() => unsafe { avx512(kernel) },
+            _ => kernel.run::<T::Portable>(),
+        }
+    }
+}
+
+/// A loop that is compiled for every instruction set. What it calls must be inlined into it, or be compiled for the
+/// portable one: hence `#[inline(always)]` on `run` and on all below it.
+pub(crate) trait Kernel<T> {
+    type Output;
+
+    fn run<V: Vector<Real = T>>(self) -> Self::Output;
+}
+
+/// The registers that a number type lies in.
+pub trait Registers: Sized {
+    /// Of every machine.
+    type Portable: Vector<Real = Self>;
+    /// Of AVX2.
+    #[cfg(target_arch = "x86_64")]
+    type Avx2: Vector<Real = Self>;
+    /// Of AVX-512.
+    #[cfg(target_arch = "x86_64")]
+    type Avx512: Vector<Real = Self>;
+}
+
+impl Registers for f32 {
+    type Portable = Array<Self>;
+    #[cfg(target_arch = "x86_64")]
+    type Avx2 = F32x8;
+    #[cfg(target_arch = "x86_64")]
+    type Avx512 = F32x16;
+}
+
+impl Registers for f64 {
+    type Portable = Array<Self>;
+    #[cfg(target_arch = "x86_64")]
+    type Avx2 = F64x4;
+    #[cfg(target_arch = "x86_64")]
+    type Avx512 = F64x8;
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2,fma")]
+fn avx2<T: Element, K: Kernel<T>>(kernel: K) -> K::Output {
+    kernel.run::<T::Avx2>()
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,fma")]
+fn avx512<T: Element, K: Kernel<T>>(kernel: K) -> K::Output {
+    kernel.run::<T::Avx512>()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::vector::{exp_nonpositive, ln_1p_nonnegative};
+    use super::*;
+
+    /// e^−x and ln(1 + x) of some numbers.
+    struct Functions<'a, T>(&'a [T]);
+
+    impl<T: Element> Kernel<T> for Functions<'_, T> {
+        type Output = Vec<(T, T)>;
+
+        #[inline(always)]
+        fn run<V: Vector<Real = T>>(self) -> Self::Output {
+            let mut all = Vec::with_capacity(self.0.len());
+            for x in self.0.chunks_exact(V::LANES) {
+                let (mut e, mut l) = ([T::zero(); 16], [T::zero(); 16]);
+                exp_nonpositive(V::splat(T::zero()) - V::load(x)).store(&mut e);
+                ln_1p_nonnegative(V::load(x)).store(&mut l);
+                all.extend(e.into_iter().zip(l).take(V::LANES));
+            }
+            all
+        }
+    }
+
+    fn available() -> impl Iterator<Item = InstructionSet> {
+        InstructionSet::ALL.into_iter().filter(|set| set.is_available())
+    }
+
+    /// From 1e-20 to 1e3.
+    fn arguments() -> impl Iterator<Item = f64> {
+        (0..200_000).map(|i| 10f64.powf(-20.0 + f64::from(i) * 23.0 / 2e5))
+    }
+
+    /// The reference in f32 is that of f64, rounded; in f64 the system's, itself within one unit.
+    #[test]
+    fn functions_are_right_to_a_unit_in_the_last_place() {
+        let narrow: Vec<f32> = arguments().map(|x| x as f32).collect();
+        let wide: Vec<f64> = arguments().collect();
+        for set in available() {
+            for (&x, (e, l)) in narrow.iter().zip(set.run(Functions(&narrow))) {
+                let x = f64::from(x);
+                let off = |got: f32, want: f64| got.to_bits().abs_diff((want as f32).to_bits());
+                assert!(off(e, (-x).exp()) <= 1 && off(l, x.ln_1p()) <= 1, "{set:?}: {x}: {e} {l}");
+            }
+            for (x, (e, l)) in wide.iter().zip(set.run(Functions(&wide))) {
+                let off = |got: f64, want: f64| got.to_bits().abs_diff(want.to_bits());
+                assert!(off(e, (-x).exp()) <= 1 && off(l, x.ln_1p()) <= 1, "{set:?}: {x}: {e} {l}");
+            }
+        }
+    }
+
+    #[test]
+    fn nan_stays_nan_and_nothing_overflows() {
+        let special = [f64::NAN, 1e4, 1e30, f64::INFINITY];
+        let mut all = [0.0; 16];
+        all[..4].copy_from_slice(&special);
+        for set in available() {
+            let narrow = set.run(Functions(&all.map(|x| x as f32)));
+            let wide = set.run(Functions(&all));
+            assert!(narrow[0].0.is_nan() && narrow[0].1.is_nan() && wide[0].0.is_nan() && wide[0].1.is_nan());
+            assert!(narrow[1..4].iter().all(|(e, _)| *e == 0.0) && wide[1..4].iter().all(|(e, _)| *e == 0.0));
+            assert_eq!((narrow[4], wide[4]), ((1.0, 0.0), (1.0, 0.0)));
+        }
+    }
+
+    #[test]
+    fn what_is_fused_is_the_same_in_every_register() {
+        let x: Vec<f32> = arguments().map(|x| x as f32).collect();
+        if InstructionSet::Avx512.is_available() {
+            let bits = |set: InstructionSet| -> Vec<(u32, u32)> {
+                set.run(Functions(&x)).into_iter().map(|(e, l)| (e.to_bits(), l.to_bits())).collect()
+            };
+            assert!(bits(InstructionSet::Avx2) == bits(InstructionSet::Avx512));
+        }
+    }
+}

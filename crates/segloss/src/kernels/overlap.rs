@@ -1,0 +1,182 @@
+//! Overlap losses of pixels with a class each: the sums and the gradient of
+//! [`families::overlap`](crate::families::overlap).
+
+use super::block::{BlockKernel, Gradient, LANES, Logits, Planes};
+use super::vector::{Vector, exp_nonpositive, is_zero};
+use crate::element::Element;
+
+/// What an error costs, and what p is.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Form<T> {
+    /// Whether p is a sigmoid; else it is the softmax.
+    pub sigmoid: bool,
+    /// α and β; none where errors are squared.
+    pub prices: Option<(T, T)>,
+}
+
+/// Adds up Σ m·p·y and E, class by class and lane by lane; the gradient's planes are scratch. No loss is
+/// written.
+pub(crate) struct OverlapSums<T> {
+    pub form: Form<T>,
+    pub hits: Vec<[f64; LANES]>,
+    pub errors: Vec<[f64; LANES]>,
+}
+
+/// Writes the gradient, and no loss.
+pub(crate) struct OverlapGradient<'a, T> {
+    pub form: Form<T>,
+    /// ∂L/∂TP of each class.
+    pub by_hits: &'a [T],
+    /// ∂L/∂E of each class.
+    pub by_errors: &'a [T],
+}
+
+impl<T: Element> BlockKernel<T> for OverlapSums<T> {
+    #[inline(always)]
+    fn block<V: Vector<Real = T>>(&mut self, planes: Planes<'_, T>) -> bool {
+        let Self { form, ref mut hits, ref mut errors } = *self;
+        let Planes { z, gradient: mut scratch, class, m, .. } = planes;
+        let (zero, one) = (V::splat(T::zero()), V::splat(T::one()));
+        let mut doubt = zero;
+        for at in (0..class.len()).step_by(V::LANES) {
+            let label = V::load(&class[at..]);
+            let m = V::load(&m[at..]);
+            let softmax = Softmax::new(form, z, &mut scratch, at, &mut doubt);
+            let mut c = first_class(form, z.classes());
+            for (i, (z, p)) in z.planes().zip(scratch.planes_mut()).enumerate() {
+                let z = V::load(&z[at..]);
+                let (p, q) = pair(form, z, &p[at..], softmax);
+                let is_label = label.equal(c);
+                let error = match form.prices {
+                    Some((alpha, beta)) => V::select(is_label, V::splat(beta) * q, V::splat(alpha) * p),
+                    None => V::select(is_label, q * q, p * p),
+                };
+                V::select(is_label, m * p, zero).add_to(&mut hits[i][at % LANES..]);
+                (m * error).add_to(&mut errors[i][at % LANES..]);
+                c = c + one;
+            }
+        }
+        is_zero(doubt)
+    }
+}
+
+impl<T: Element> BlockKernel<T> for OverlapGradient<'_, T> {
+    #[inline(always)]
+    fn block<V: Vector<Real = T>>(&mut self, planes: Planes<'_, T>) -> bool {
+        let Self { form, by_hits, by_errors } = *self;
+        let Planes { z, mut gradient, class, m, .. } = planes;
+        let (zero, one) = (V::splat(T::zero()), V::splat(T::one()));
+        let two = one + one;
+        let mut doubt = zero;
+        for at in (0..class.len()).step_by(V::LANES) {
+            let label = V::load(&class[at..]);
+            let m = V::load(&m[at..]);
+            let softmax = Softmax::new(form, z, &mut gradient, at, &mut doubt);
+
+            // Softmax: p_k·((g_k − g_top) + Σ_c p_c·(g_top − g_c)), as `Probabilities::pull_back` has it.
+            let (mut most, mut drop) = (zero, zero);
+            let rounds = if form.sigmoid { 1 } else { 3 };
+            for round in 0..rounds {
+                let mut c = first_class(form, z.classes());
+                for (i, (z, out)) in z.planes().zip(gradient.planes_mut()).enumerate() {
+                    let z = V::load(&z[at..]);
+                    let (p, q) = pair(form, z, &out[at..], softmax);
+                    let is_label = label.equal(c);
+                    c = c + one;
+                    let slope = match form.prices {
+                        Some((alpha, beta)) => V::select(is_label, zero - V::splat(beta), V::splat(alpha)),
+                        None => V::select(is_label, zero - two * q, two * p),
+                    };
+                    let hit = V::select(is_label, V::splat(by_hits[i]), zero);
+                    let by_p = m * V::splat(by_errors[i]).mul_add(slope, hit);
+                    match round {
+                        _ if form.sigmoid => {
+                            let g = by_p * p * q;
+                            doubt = g.mul_add(zero, doubt);
+                            g.store(&mut out[at..]);
+                        }
+                        0 => most = V::select(z.equal(softmax.max), by_p, most),
+                        1 => drop = p.mul_add(most - by_p, drop),
+                        _ => {
+                            let g = p * ((by_p - most) + drop);
+                            doubt = g.mul_add(zero, doubt);
+                            g.store(&mut out[at..]);
+                        }
+                    }
+                }
+            }
+        }
+        is_zero(doubt)
+    }
+}
+
+/// What the classes of a pixel share.
+#[derive(Clone, Copy)]
+struct Softmax<V> {
+    max: V,
+    /// 1 − p of a class with the largest logit.
+    complement: V,
+}
+
+impl<V: Vector> Softmax<V> {
+    /// Leaves the p of each class in `scratch`, of a softmax.
+    #[inline(always)]
+    fn new(
+        form: Form<V::Real>,
+        z: Logits<'_, V::Real>,
+        scratch: &mut Gradient<'_, V::Real>,
+        at: usize,
+        doubt: &mut V,
+    ) -> Self {
+        let of = |x: f64| V::splat(V::Real::of(x));
+        let (zero, one) = (of(0.0), of(1.0));
+        let mut max = V::splat(num_traits::Float::min_value());
+        for z in z.planes() {
+            let z = V::load(&z[at..]);
+            *doubt = z.mul_add(zero, *doubt);
+            max = max.max(z);
+        }
+        if form.sigmoid {
+            return Self { max, complement: zero };
+        }
+        // One of the largest is left out of the sum: a confident pixel has all its information in the others.
+        let mut others = zero - one;
+        let mut rest = zero;
+        for (z, e_out) in z.planes().zip(scratch.planes_mut()) {
+            let d = V::load(&z[at..]) - max;
+            let e = exp_nonpositive(d);
+            e.store(&mut e_out[at..]);
+            let is_largest = d.equal(zero);
+            others = V::select(is_largest, others + one, others);
+            rest = rest + V::select(is_largest, zero, e);
+        }
+        others = others + rest;
+        let sum = one + others;
+        for p in scratch.planes_mut() {
+            (V::load(&p[at..]) / sum).store(&mut p[at..]);
+        }
+        Self { max, complement: others / sum }
+    }
+}
+
+/// p and 1 − p, neither as a difference that rounds the other away.
+#[inline(always)]
+fn pair<V: Vector>(form: Form<V::Real>, z: V, p: &[V::Real], softmax: Softmax<V>) -> (V, V) {
+    let of = |x: f64| V::splat(V::Real::of(x));
+    let (zero, one) = (of(0.0), of(1.0));
+    if form.sigmoid {
+        let is_far = z.less(zero);
+        let e = exp_nonpositive(V::select(is_far, z, zero - z));
+        let near = one / (one + e);
+        let far = e * near;
+        return (V::select(is_far, far, near), V::select(is_far, near, far));
+    }
+    let p = V::load(p);
+    (p, V::select(z.equal(softmax.max), softmax.complement, one - p))
+}
+
+/// The number of the first channel's class: a single sigmoid tells class 1 from class 0.
+#[inline(always)]
+fn first_class<V: Vector>(form: Form<V::Real>, channels: usize) -> V {
+    V::splat(V::Real::of(if form.sigmoid && channels == 1 { 1.0 } else { 0.0 }))
+}

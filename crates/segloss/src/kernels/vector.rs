@@ -1,0 +1,201 @@
+//! Numbers side by side in a register, whatever the register is.
+
+use super::block::LANES;
+use super::real::Real;
+use crate::element::Element;
+use std::ops::{Add, Div, Mul, Sub};
+
+/// As many numbers as the instructions compute at once.
+///
+/// The arithmetic is IEEE's, lane by lane; nothing adds up lanes, so that no result depends on how many there are.
+pub trait Vector:
+    Copy + Add<Output = Self> + Sub<Output = Self> + Mul<Output = Self> + Div<Output = Self>
+{
+    /// The type of a lane.
+    type Real: Element;
+    /// One truth for each lane.
+    type Mask: Copy;
+    /// How many lanes.
+    const LANES: usize;
+
+    /// The same number in all lanes.
+    fn splat(x: Self::Real) -> Self;
+
+    /// The first [`LANES`](Self::LANES) numbers.
+    ///
+    /// # Panics
+    /// If there are fewer.
+    fn load(from: &[Self::Real]) -> Self;
+
+    /// Overwrites the first [`LANES`](Self::LANES) numbers.
+    ///
+    /// # Panics
+    /// If there are fewer.
+    fn store(self, to: &mut [Self::Real]);
+
+    /// self·b + c: rounded once where the instructions do so, else twice.
+    fn mul_add(self, b: Self, c: Self) -> Self;
+
+    /// √self, rounded once.
+    fn sqrt(self) -> Self;
+
+    /// Adds each lane to a sum of its own.
+    ///
+    /// # Panics
+    /// If there are fewer than [`LANES`](Self::LANES).
+    fn add_to(self, sums: &mut [f64]);
+
+    /// The larger one; self, beside NaN.
+    fn max(self, other: Self) -> Self;
+
+    /// self < other; false beside NaN.
+    fn less(self, other: Self) -> Self::Mask;
+
+    /// self = other; false beside NaN.
+    fn equal(self, other: Self) -> Self::Mask;
+
+    /// Not self = other; true beside NaN.
+    fn differs(self, other: Self) -> Self::Mask;
+
+    /// `yes` where the mask is true, `no` elsewhere.
+    fn select(mask: Self::Mask, yes: Self, no: Self) -> Self;
+
+    /// self·2ⁿ for a whole n of at most twice the type's exponents, rounded once.
+    fn scale(self, n: Self) -> Self;
+
+    /// (k, m, 2⁻ᵏ) with self = 2ᵏ·m and m in [√½, √2), of a normal number above 0.
+    fn split(self) -> (Self, Self, Self);
+
+    /// What stands in a table at the whole number of each lane, which must lie in it.
+    ///
+    /// # Panics
+    /// Where it does not, unless the table is in registers.
+    #[inline(always)]
+    fn lookup(self, table: &[Self::Real]) -> Self {
+        lookup_each(self, table)
+    }
+
+    /// From rows of `columns` numbers to columns, `stride` apart.
+    ///
+    /// # Panics
+    /// If there is no room for them.
+    #[inline(always)]
+    fn rows_to_columns(rows: &[Self::Real], columns: usize, to: &mut [Self::Real], stride: usize) {
+        rows_to_columns(rows, columns, to, stride);
+    }
+
+    /// From columns, `stride` apart, to rows of `columns` numbers.
+    ///
+    /// # Panics
+    /// If there are not as many.
+    #[inline(always)]
+    fn columns_to_rows(from: &[Self::Real], stride: usize, columns: usize, rows: &mut [Self::Real]) {
+        columns_to_rows(from, stride, columns, rows);
+    }
+
+    /// Whether [`stream`](Self::stream) passes the caches by.
+    const STREAMS: bool = false;
+
+    /// As [`store`](Self::store), to numbers that begin where a register's width divides the address: past the caches,
+    /// into which a line would otherwise be read first. [`fence`](Self::fence) must follow.
+    ///
+    /// # Panics
+    /// If there are fewer than [`LANES`](Self::LANES), or the address is another.
+    #[inline(always)]
+    fn stream(self, to: &mut [Self::Real]) {
+        self.store(to);
+    }
+
+    /// Makes what was [streamed](Self::stream) visible to others.
+    #[inline(always)]
+    fn fence() {}
+
+    /// Asks for the cache line of the first number, if there is one.
+    #[inline(always)]
+    fn prefetch(_from: &[Self::Real]) {}
+}
+
+/// [`Vector::lookup`], lane by lane.
+#[inline(always)]
+pub(crate) fn lookup_each<V: Vector>(index: V, table: &[V::Real]) -> V {
+    let mut lanes = [V::Real::of(0.0); LANES];
+    index.store(&mut lanes);
+    lanes[..V::LANES].iter_mut().for_each(|lane| *lane = table[lane.class() as usize]);
+    V::load(&lanes)
+}
+
+/// [`Vector::rows_to_columns`], number by number.
+#[inline(always)]
+pub(crate) fn rows_to_columns<T: Copy>(rows: &[T], columns: usize, to: &mut [T], stride: usize) {
+    for (c, to) in to.chunks_mut(stride).take(columns).enumerate() {
+        rows.chunks_exact(columns).zip(to).for_each(|(row, to)| *to = row[c]);
+    }
+}
+
+/// [`Vector::columns_to_rows`], number by number.
+#[inline(always)]
+pub(crate) fn columns_to_rows<T: Copy>(from: &[T], stride: usize, columns: usize, rows: &mut [T]) {
+    for (c, from) in from.chunks(stride).take(columns).enumerate() {
+        rows.chunks_exact_mut(columns).zip(from).for_each(|(row, &from)| row[c] = from);
+    }
+}
+
+/// Whether every lane is 0: none is, once NaN was added.
+#[inline(always)]
+pub(crate) fn is_zero<V: Vector>(doubt: V) -> bool {
+    let zero = V::Real::of(0.0);
+    let mut lanes = [zero; LANES];
+    doubt.store(&mut lanes);
+    lanes.iter().all(|&doubt| doubt == zero)
+}
+
+/// eˣ for x ≤ 0, within one unit in the last place; gradual underflow and NaN as they should be.
+///
+/// x = n·ln 2 + r with |r| ≤ ½·ln 2; eˣ = 2ⁿ·eʳ. n·ln 2 is taken off in two parts, the first so short that its
+/// product with n is exact: r is as right as x. eʳ is a polynomial ([`Real::EXP`]).
+#[inline(always)]
+pub(crate) fn exp_nonpositive<V: Vector>(x: V) -> V {
+    let of = |x: f64| V::splat(V::Real::of(x));
+    // Below, eˣ is less than half the least number. NaN stays.
+    let x = x.max(of(V::Real::LEAST_EXPONENT));
+    // Added to a number much smaller, it leaves the nearest whole number in the last bits.
+    let round = of(V::Real::ROUND);
+    let n = x.mul_add(of(std::f64::consts::LOG2_E), round) - round;
+    let (high, low) = V::Real::LN_2;
+    let r = n.mul_add(of(-low), n.mul_add(of(-high), x));
+    polynomial(V::Real::EXP, r).scale(n)
+}
+
+/// ln(1 + x) for x ≥ 0, small ones to all their digits, within one unit in the last place.
+///
+/// 1 + x = 2ᵏ·(1 + f) with 1 + f in [√½, √2); what the sum 1 + x rounded away comes back into f, which for k = 0 is x
+/// itself. ln(1 + f) = f − f²/2 + s·(f²/2 + R(s²)) with s = f/(2 + f) (fdlibm `log1p`, Sun Microsystems 1993).
+#[inline(always)]
+pub(crate) fn ln_1p_nonnegative<V: Vector>(x: V) -> V {
+    let of = |x: f64| V::splat(V::Real::of(x));
+    let (one, two) = (of(1.0), of(2.0));
+    let u = one + x;
+    let (k, m, scale) = u.split();
+    // Exact: u − 1 is, until 1 is less than a unit of u, where it matters no more.
+    let lost = x - (u - one);
+    let f = lost.mul_add(scale, m - one);
+    let s = f / (two + f);
+    let z = s * s;
+    let w = z * z;
+    // The odd and the even powers of z, side by side: neither waits for the other.
+    let rest = w * polynomial(V::Real::LN.0, w) + z * polynomial(V::Real::LN.1, w);
+    let square = of(0.5) * f * f;
+    let (high, low) = V::Real::LN_2;
+    let tail = s.mul_add(square + rest, k * of(low));
+    k.mul_add(of(high), f - (square - tail))
+}
+
+/// Horner's rule, the constant coefficient last.
+#[inline(always)]
+fn polynomial<V: Vector>(coefficients: &[f64], x: V) -> V {
+    let mut p = V::splat(V::Real::of(coefficients[0]));
+    for &coefficient in &coefficients[1..] {
+        p = p.mul_add(x, V::splat(V::Real::of(coefficient)));
+    }
+    p
+}
