@@ -36,6 +36,7 @@ pub mod planted;
 pub mod report;
 mod run;
 pub mod self_test;
+pub mod speed;
 pub mod spread;
 pub mod subject;
 pub mod sweep;

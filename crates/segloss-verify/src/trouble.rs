@@ -40,6 +40,14 @@ pub enum Trouble {
         /// What there is.
         known: String,
     },
+    /// A program that was to be timed did not do as it was asked.
+    #[error("{name}: {what}")]
+    Worker {
+        /// Which.
+        name: String,
+        /// What came instead.
+        what: String,
+    },
     /// A report could not be put together.
     #[error("cannot write the {part} of the report: {what}")]
     Report {
