@@ -15,7 +15,7 @@ use segloss::InstructionSet;
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::hint::black_box;
 use std::io::{BufRead, Write};
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::time::Instant;
 use workload::{Workload, workload};
 
@@ -28,7 +28,13 @@ static BYTES: AtomicU64 = AtomicU64::new(0);
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
 
+/// Only while a call is counted: what is timed should not pay for it.
+static COUNTS: AtomicBool = AtomicBool::new(false);
+
 fn count(bytes: usize) {
+    if !COUNTS.load(Relaxed) {
+        return;
+    }
     ALLOCATIONS.fetch_add(1, Relaxed);
     BYTES.fetch_add(bytes as u64, Relaxed);
 }
@@ -97,8 +103,10 @@ impl Worker {
             ["count", name] => {
                 let workload = self.get(name)?;
                 workload.call();
+                COUNTS.store(true, Relaxed);
                 let before = (ALLOCATIONS.load(Relaxed), BYTES.load(Relaxed));
                 measured_call(workload);
+                COUNTS.store(false, Relaxed);
                 let after = (ALLOCATIONS.load(Relaxed), BYTES.load(Relaxed));
                 Ok(format!("{} {}", after.0 - before.0, after.1 - before.1))
             }

@@ -7,6 +7,8 @@ use crate::counts::ClassCounts;
 use crate::element::Element;
 use crate::error::{Error, Problem};
 use crate::input::{Input, PixelLabel};
+use crate::kernels::instructions::{InstructionSet, Kernel};
+use crate::kernels::vector::Vector;
 use crate::layout::Geometry;
 use crate::target::{Labels, Values};
 use crate::tiles;
@@ -129,6 +131,8 @@ pub(crate) struct Rules {
     /// A pixel has one whole class (of softmax kinds), or each channel all or nothing of it.
     pub hard: bool,
     pub exclusive: bool,
+    /// For counting; the counts are the same with any.
+    pub instructions: InstructionSet,
 }
 
 /// Counts and checks the target of `input`.
@@ -162,7 +166,7 @@ fn count<T: Element>(
     image: usize,
     pixels: std::ops::Range<usize>,
 ) -> Result<ImageCensus, Error> {
-    let Rules { operation, ignore_index, unit, sigmoid, hard, exclusive } = *rules;
+    let Rules { operation, ignore_index, unit, sigmoid, hard, exclusive, .. } = *rules;
     if let Some(census) = count_bytes(input, geometry, rules, image, pixels.clone()) {
         return Ok(census);
     }
@@ -236,19 +240,12 @@ fn count_bytes<T: Element>(
         return None;
     }
     let start = image * geometry.pixels;
-    // Neighbours are mostly of one class: with a table of its own for each of four, no count waits for another.
-    let mut tables = [[0_u32; 256]; 4];
-    let (quads, rest) = labels[start + pixels.start..start + pixels.end].as_chunks::<4>();
-    for quad in quads {
-        for (table, &label) in tables.iter_mut().zip(quad) {
-            table[usize::from(label)] += 1;
-        }
-    }
-    rest.iter().for_each(|&label| tables[0][usize::from(label)] += 1);
+    let counts =
+        rules.instructions.run::<f32, _>(Histogram(&labels[start + pixels.start..start + pixels.end]));
 
     let mut census = ImageCensus { pixels: pixels.len() as u64, ..ImageCensus::empty(geometry.classes) };
     for label in 0..=255_u8 {
-        let count: u32 = tables.iter().map(|table| table[usize::from(label)]).sum();
+        let count = counts[usize::from(label)];
         if count == 0 || Some(i64::from(label)) == rules.ignore_index {
             continue;
         }
@@ -260,6 +257,45 @@ fn count_bytes<T: Element>(
     census.mapped_mass.clone_from(&census.mass);
     census.mapped_valid = census.valid as f64;
     Some(census)
+}
+
+/// How often each byte occurs.
+struct Histogram<'a>(&'a [u8]);
+
+/// The labels up to which most images go.
+const COMMON: u8 = 24;
+
+impl Kernel<f32> for Histogram<'_> {
+    type Output = [u32; 256];
+
+    /// Compares many bytes at once with one label after the other, until all are found; what is rarer is counted one by one.
+    #[inline(always)]
+    fn run<V: Vector<Real = f32>>(self) -> [u32; 256] {
+        let mut counts = [0; 256];
+        // As many lines as a byte can count.
+        for chunk in self.0.chunks(64 * 255) {
+            let (lines, rest) = chunk.as_chunks::<64>();
+            let mut left = 64 * lines.len();
+            for label in (0..COMMON).chain([255]) {
+                if left == 0 {
+                    break;
+                }
+                let mut found = [0_u8; 64];
+                for line in lines {
+                    found.iter_mut().zip(line).for_each(|(found, &byte)| *found += u8::from(byte == label));
+                }
+                let found: u32 = found.iter().map(|&found| u32::from(found)).sum();
+                counts[usize::from(label)] += found;
+                left -= found as usize;
+            }
+            if left > 0 {
+                let is_rare = |byte: &&u8| (COMMON..255).contains(*byte);
+                lines.as_flattened().iter().filter(is_rare).for_each(|&byte| counts[usize::from(byte)] += 1);
+            }
+            rest.iter().for_each(|&byte| counts[usize::from(byte)] += 1);
+        }
+        counts
+    }
 }
 
 /// The channel that a label raises: its own, or for a single sigmoid channel none for 0 and
@@ -278,4 +314,22 @@ pub(crate) fn positive_class(label: i64, classes: usize, sigmoid: bool) -> Optio
 /// How many labels there are. A single sigmoid channel tells two apart, absent and present.
 fn labels(classes: usize, sigmoid: bool) -> usize {
     if sigmoid { classes.max(2) } else { classes }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_byte_is_counted_by_every_instruction_set() {
+        let common = (0..40_000_u32).map(|i| (i * i % 23) as u8);
+        let all = (0..17_000_u32).map(|i| (i * 7 % 256) as u8);
+        for bytes in [common.collect::<Vec<u8>>(), all.collect(), vec![255; 64 * 255], Vec::new()] {
+            let mut counts = [0; 256];
+            bytes.iter().for_each(|&byte| counts[usize::from(byte)] += 1);
+            for set in InstructionSet::ALL {
+                assert_eq!(set.run::<f32, _>(Histogram(&bytes)), counts, "{set:?}");
+            }
+        }
+    }
 }

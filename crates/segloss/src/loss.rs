@@ -400,6 +400,7 @@ impl Loss {
             sigmoid: own,
             hard,
             exclusive: hard && !own,
+            instructions: self.instructions,
         };
         if self.spec.kind == Kind::Combined {
             // A label must suit every term.

@@ -1,6 +1,7 @@
 //! What the logits are compared with: class indices or a distribution over the classes.
 
 use crate::element::Element;
+use crate::kernels::block::PIXELS;
 use ndarray::{ArrayView, Dimension};
 
 /// An integer type of class indices: `u8`, `u16`, `i32` or `i64`.
@@ -42,8 +43,17 @@ macro_rules! labels {
                     // An index that the type cannot hold ignores nothing.
                     let ignored = ignored.and_then(|index| <$type>::try_from(index).ok());
                     let (ignores, ignored) = (ignored.is_some(), ignored.unwrap_or_default());
-                    for (out, &label) in out.iter_mut().zip(&labels[start..]) {
-                        *out = if ignores & (label == ignored) { none } else { T::of_class(label as u16) };
+                    let class = |label: $type| match ignores & (label == ignored) {
+                        true => none,
+                        false => T::of_class(label as u16),
+                    };
+                    let labels = &labels[start..];
+                    match (out.as_mut_array::<PIXELS>(), labels.first_chunk::<PIXELS>()) {
+                        // A loop of known length needs no rest.
+                        (Some(out), Some(labels)) => {
+                            out.iter_mut().zip(labels).for_each(|(out, &label)| *out = class(label));
+                        }
+                        _ => out.iter_mut().zip(labels).for_each(|(out, &label)| *out = class(label)),
                     }
                 })* }
             }

@@ -49,7 +49,9 @@ impl<T: Element> Walk<'_, T> {
                 w_loss.resize(none.next_multiple_of(TABLE), T::zero());
                 w_gradient.resize(none.next_multiple_of(TABLE), T::zero());
                 let (w_loss, w_gradient) = (&w_loss[..], &w_gradient[..]);
-                let mut kernel = CrossEntropy { w_loss, w_gradient, shape, sums: lanes(none) };
+                let numbers: Vec<T> = (0..classes).map(|c| T::of(c as f64)).collect();
+                let numbers = &numbers[..];
+                let mut kernel = CrossEntropy { w_loss, w_gradient, shape, numbers, sums: lanes(none) };
                 self.blocks(tile, 1, gradient, map, &mut kernel)?;
                 kernel.sums
             }
@@ -149,7 +151,7 @@ impl<T: Element, K: BlockKernel<T>> Kernel<T> for Blocks<'_, '_, '_, '_, T, K> {
             }
             let place = Place { geometry, offset: geometry.offset(tile.image, first), pixels };
             room.read::<V>(input.logits, place, &shift);
-            if !kernel.block::<V>(room.planes(pixels)) {
+            if !kernel.block::<V>(room.planes()) {
                 return None;
             }
             for (channel, losses) in room.losses(pixels).enumerate() {

@@ -2,7 +2,7 @@
 //! [`kinds::binary_cross_entropy`](crate::kinds::binary_cross_entropy) and, with γ > 0, of
 //! [`kinds::focal`](crate::kinds::focal).
 
-use super::block::{BlockKernel, LANES, PIXELS, Planes};
+use super::block::{BlockKernel, LANES, Planes, steps};
 use super::power::Power;
 use super::vector::{Vector, exp_nonpositive, is_zero, ln_1p_nonnegative};
 use crate::element::Element;
@@ -27,11 +27,11 @@ impl<T: Element> BlockKernel<T> for Binary<'_, T> {
         // A single channel tells class 1 from class 0; of more, each tells its own from the rest.
         let mut c = if sums.len() == 1 { one } else { zero };
         let mut doubt = zero;
-        for (channel, (z, gradient)) in z.planes().zip(gradient.planes_mut()).enumerate() {
+        let planes = z.iter().zip(gradient.planes_mut()).zip(loss);
+        for (channel, ((z, gradient), loss)) in planes.enumerate() {
             let [w_negative, w_positive] = [0, 1].map(|i| V::splat(w_loss[2 * channel + i]));
             let [v_negative, v_positive] = [0, 1].map(|i| V::splat(w_gradient[2 * channel + i]));
-            let loss = &mut loss[channel * PIXELS..][..PIXELS];
-            for at in (0..class.len()).step_by(V::LANES) {
+            for at in steps::<V>() {
                 let label = V::load(&class[at..]);
                 let positive = label.equal(c);
                 let z = V::load(&z[at..]);

@@ -2,7 +2,7 @@
 //! [`kinds::cross_entropy`](crate::kinds::cross_entropy) and, with γ > 0, of
 //! [`kinds::focal`](crate::kinds::focal); of [`kinds::poly1_cross_entropy`](crate::kinds::poly1_cross_entropy).
 
-use super::block::{BlockKernel, LANES, Planes};
+use super::block::{BlockKernel, Gradient, LANES, PIXELS, Plane, Planes, steps, values_mut};
 use super::power::Power;
 use super::real::Real;
 use super::vector::{Vector, exp_nonpositive, is_zero, ln_1p_nonnegative};
@@ -26,91 +26,48 @@ pub(crate) struct CrossEntropy<'a, T> {
     /// The same divided by the denominator.
     pub w_gradient: &'a [T],
     pub shape: Shape,
+    /// The numbers of the classes: 0, 1, 2 …
+    pub numbers: &'a [T],
     /// Σ of the losses of each class, and of none, lane by lane.
     pub sums: Vec<[f64; LANES]>,
 }
 
-/// Exponentials that are added up before what the sum rounds away is caught.
-const TERMS: usize = 2;
+/// What the logits of a pixel come to, side by side for the pixels of a block: the block is gone through three times,
+/// so that the long chain of the logarithm is computed of many pixels at once, none waiting for another.
+struct Pixels<T> {
+    /// Σ exp(z_j − max) over all classes but the pixel's own: 1 − p of a confident pixel has all its information in these.
+    others: [T; PIXELS],
+    /// z_y − max.
+    d_y: [T; PIXELS],
+    /// Its exponential.
+    e_y: [T; PIXELS],
+    /// The gradient of every other class divided by its exponential.
+    scale: [T; PIXELS],
+    /// The gradient of the pixel's own.
+    own: [T; PIXELS],
+}
 
 impl<T: Element> BlockKernel<T> for CrossEntropy<'_, T> {
     #[inline(always)]
     fn block<V: Vector<Real = T>>(&mut self, planes: Planes<'_, T>) -> bool {
-        let Self { w_loss, w_gradient, shape, ref mut sums } = *self;
-        let Planes { class, m, loss, z, mut gradient } = planes;
-        let (zero, one) = (V::splat(T::zero()), V::splat(T::one()));
-        // 0·x is 0 for a finite x, and NaN for any other: a sum of them tells.
-        let mut doubt = zero;
-
-        for at in (0..class.len()).step_by(V::LANES) {
+        let Self { w_loss, w_gradient, shape, numbers, ref mut sums } = *self;
+        let Planes { class, m, loss: [loss, ..], z, mut gradient } = planes else { return false };
+        let mut pixels = Pixels::zeros();
+        let mut doubt = V::splat(T::zero());
+        for at in steps::<V>() {
+            pixels.exponentials::<V>(at, V::load(&class[at..]), numbers, z, &mut gradient);
+        }
+        for at in steps::<V>() {
             let label = V::load(&class[at..]);
-            let mut max = V::splat(T::min_value());
-            for z in z.planes() {
-                let z = V::load(&z[at..]);
-                doubt = z.mul_add(zero, doubt);
-                max = max.max(z);
-            }
-
-            // Σ exp(z_j − max) over all classes but the pixel's own: 1 − p of a confident pixel has all its information
-            // in these.
-            let (mut others, mut lost, mut group) = (zero, zero, zero);
-            // z_y − max, and its exponential.
-            let (mut d_y, mut e_y, mut c) = (zero, zero, zero);
-            let classes = z.classes();
-            for (k, (z, gradient)) in z.planes().zip(gradient.planes_mut()).enumerate() {
-                let d = V::load(&z[at..]) - max;
-                let e = exp_nonpositive(d);
-                e.store(&mut gradient[at..]);
-                let is_other = label.differs(c);
-                d_y = V::select(is_other, d_y, d);
-                e_y = V::select(is_other, e_y, e);
-                group = group + V::select(is_other, e, zero);
-                c = c + one;
-                if k % TERMS == TERMS - 1 || k + 1 == classes {
-                    // What the addition rounds away is kept (Knuth's two-sum).
-                    let sum = others + group;
-                    let taken = sum - others;
-                    lost = lost + ((others - (sum - taken)) + (group - taken));
-                    (others, group) = (sum, zero);
-                }
-            }
-
-            let others = others + lost;
-            let sum = others + e_y;
-            // −ln p = ln Σ exp(z_j − max) − d_y. Of a largest logit d_y = 0, and its own exponential is the 1 of ln(1 + x);
-            // of any other, the others' sum has a 1 already.
-            let rest = V::select(d_y.equal(zero), others, (others - one) + e_y);
-            let surprise = ln_1p_nonnegative(rest) - d_y;
-            // The loss, and −∂loss/∂z_y divided by 1 − p.
-            let w = label.lookup(w_loss);
-            let v = label.lookup(w_gradient);
-            let (cost, pull) = match shape {
-                Shape::Plain => (surprise, v),
-                Shape::Focal(power) => {
-                    let (p, q) = (e_y / sum, others / sum);
-                    // At q = 0 the limits: q^γ is 0, or 1 for γ = 0, and −ln p/q is 1.
-                    let ratio = V::select(zero.less(q), surprise / q, one);
-                    let faded = power.of(q);
-                    (faded * surprise, v * (faded * (power.gamma::<V>() * p).mul_add(ratio, one)))
-                }
-                Shape::Poly1 { epsilon } => {
-                    let epsilon = V::splat(T::of(epsilon));
-                    let (p, q) = (e_y / sum, others / sum);
-                    (epsilon.mul_add(q, surprise), v * epsilon.mul_add(p, one))
-                }
-            };
-            let m = V::load(&m[at..]);
-            let scale = pull * m / sum;
-            let own = zero - scale * others;
-            let l = w * m * cost;
-            l.store(&mut loss[at..]);
-            doubt = l.mul_add(zero, scale.mul_add(zero, doubt));
-
-            let mut c = zero;
-            for gradient in gradient.planes_mut() {
-                let g = V::load(&gradient[at..]) * scale;
-                V::select(label.differs(c), g, own).store(&mut gradient[at..]);
-                c = c + one;
+            let (w, v) = (label.lookup(w_loss), label.lookup(w_gradient));
+            pixels.loss(at, w, v, shape, V::load(&m[at..]), &mut doubt).store(&mut loss[at..]);
+        }
+        for (gradient, &c) in gradient.planes_mut().zip(numbers) {
+            let c = V::splat(c);
+            for at in steps::<V>() {
+                let label = V::load(&class[at..]);
+                let g = V::load(&gradient[at..]) * V::load(&pixels.scale[at..]);
+                V::select(label.differs(c), g, V::load(&pixels.own[at..])).store(&mut gradient[at..]);
             }
         }
         add_by_class::<V>(class, loss, sums);
@@ -118,27 +75,133 @@ impl<T: Element> BlockKernel<T> for CrossEntropy<'_, T> {
     }
 }
 
-/// Fewer classes than this are added up one after the other, of all pixels at once.
-const FEW: usize = 8;
+/// Exponentials that are added up, two and two, before what the sum rounds away is caught.
+const TERMS: usize = 4;
 
-/// Adds each loss to the sum of its class and lane. All three ways give the same bits.
+/// What the classes of a pixel have come to so far.
+struct Running<V> {
+    max: V,
+    d_y: V,
+    e_y: V,
+}
+
+impl<V: Vector> Running<V> {
+    /// exp(z_j − max) of a class, which is left in the gradient; 0 of the pixel's own.
+    #[inline(always)]
+    fn class(&mut self, z: V, label: V, c: V::Real, gradient: &mut [V::Real]) -> V {
+        let d = z - self.max;
+        let e = exp_nonpositive(d);
+        e.store(gradient);
+        let is_other = label.differs(V::splat(c));
+        self.d_y = V::select(is_other, self.d_y, d);
+        self.e_y = V::select(is_other, self.e_y, e);
+        V::select(is_other, e, V::splat(V::Real::of(0.0)))
+    }
+}
+
+impl<T: Element> Pixels<T> {
+    #[inline(always)]
+    fn zeros() -> Self {
+        let zeros = [T::zero(); PIXELS];
+        Self { others: zeros, d_y: zeros, e_y: zeros, scale: zeros, own: zeros }
+    }
+
+    /// Leaves exp(z_j − max) of every class in the gradient. No number here is finite where a logit is not: −∞ has no
+    /// exponential, and beside +∞ or NaN nothing else has.
+    #[inline(always)]
+    fn exponentials<V: Vector<Real = T>>(
+        &mut self,
+        at: usize,
+        label: V,
+        numbers: &[T],
+        z: &[Plane<T>],
+        gradient: &mut Gradient<'_, T>,
+    ) {
+        let zero = V::splat(T::zero());
+        let max = z.iter().fold(V::splat(T::min_value()), |max, z| max.max(V::load(&z[at..])));
+        let mut running = Running { max, d_y: zero, e_y: zero };
+        let (mut others, mut lost) = (zero, zero);
+        // What an addition rounds away is kept (Knuth's two-sum).
+        let mut add = |others: V, group: V| {
+            let sum = others + group;
+            let taken = sum - others;
+            lost = lost + ((others - (sum - taken)) + (group - taken));
+            sum
+        };
+        let (z, z_rest) = z.as_chunks::<TERMS>();
+        let (numbers, numbers_rest) = numbers.as_chunks::<TERMS>();
+        let (gradient, gradient_rest) = gradient.chunks_mut::<TERMS>();
+        for (i, ((z, gradient), c)) in z.iter().zip(gradient).zip(numbers).enumerate() {
+            let [g0, g1, g2, g3] = gradient;
+            let e0 = running.class(V::load(&z[0][at..]), label, c[0], &mut values_mut(g0)[at..]);
+            let e1 = running.class(V::load(&z[1][at..]), label, c[1], &mut values_mut(g1)[at..]);
+            let e2 = running.class(V::load(&z[2][at..]), label, c[2], &mut values_mut(g2)[at..]);
+            let e3 = running.class(V::load(&z[3][at..]), label, c[3], &mut values_mut(g3)[at..]);
+            let group = (e0 + e1) + (e2 + e3);
+            others = if i == 0 { group } else { add(others, group) };
+        }
+        let mut group = zero;
+        for ((z, gradient), &c) in z_rest.iter().zip(gradient_rest).zip(numbers_rest) {
+            group = group + running.class(V::load(&z[at..]), label, c, &mut values_mut(gradient)[at..]);
+        }
+        if !z_rest.is_empty() {
+            others = add(others, group);
+        }
+        (others + lost).store(&mut self.others[at..]);
+        running.d_y.store(&mut self.d_y[at..]);
+        running.e_y.store(&mut self.e_y[at..]);
+    }
+
+    /// The weighted loss; leaves what the gradient is made of.
+    #[inline(always)]
+    fn loss<V: Vector<Real = T>>(&mut self, at: usize, w: V, v: V, shape: Shape, m: V, doubt: &mut V) -> V {
+        let (zero, one) = (V::splat(T::zero()), V::splat(T::one()));
+        let (others, d_y, e_y) =
+            (V::load(&self.others[at..]), V::load(&self.d_y[at..]), V::load(&self.e_y[at..]));
+        let sum = others + e_y;
+        // −ln p = ln Σ exp(z_j − max) − d_y. Of a largest logit d_y = 0, and its own exponential is the 1 of ln(1 + x);
+        // of any other, the others' sum has a 1 already.
+        let rest = V::select(d_y.equal(zero), others, (others - one) + e_y);
+        let surprise = ln_1p_nonnegative(rest) - d_y;
+        // The loss, and −∂loss/∂z_y divided by 1 − p.
+        let (cost, pull) = match shape {
+            Shape::Plain => (surprise, v),
+            Shape::Focal(power) => {
+                let (p, q) = (e_y / sum, others / sum);
+                // At q = 0 the limits: q^γ is 0, or 1 for γ = 0, and −ln p/q is 1.
+                let ratio = V::select(zero.less(q), surprise / q, one);
+                let faded = power.of(q);
+                (faded * surprise, v * (faded * (power.gamma::<V>() * p).mul_add(ratio, one)))
+            }
+            Shape::Poly1 { epsilon } => {
+                let epsilon = V::splat(T::of(epsilon));
+                let (p, q) = (e_y / sum, others / sum);
+                (epsilon.mul_add(q, surprise), v * epsilon.mul_add(p, one))
+            }
+        };
+        let scale = pull * m / sum;
+        let loss = w * m * cost;
+        scale.store(&mut self.scale[at..]);
+        (zero - scale * others).store(&mut self.own[at..]);
+        *doubt = loss.mul_add(zero, scale.mul_add(zero, *doubt));
+        loss
+    }
+}
+
+/// Adds each loss to the sum of its class and lane.
 #[inline(always)]
-fn add_by_class<V: Vector>(class: &[V::Real], loss: &[V::Real], sums: &mut [[f64; LANES]]) {
-    for (class, loss) in class.chunks_exact(LANES).zip(loss.chunks_exact(LANES)) {
+fn add_by_class<V: Vector>(class: &Plane<V::Real>, loss: &Plane<V::Real>, sums: &mut [[f64; LANES]]) {
+    for (class, loss) in class.as_chunks::<LANES>().0.iter().zip(loss.as_chunks::<LANES>().0) {
+        let first = V::splat(class[0]);
+        let mut differs = false;
+        for at in (0..LANES).step_by(V::LANES) {
+            differs |= V::any(V::load(&class[at..]).differs(first));
+        }
         // Neighbours are mostly of one class.
-        if class.iter().fold(true, |all, &other| all & (other == class[0])) {
+        if !differs {
             let sums = &mut sums[class[0].class() as usize];
             for at in (0..LANES).step_by(V::LANES) {
                 V::load(&loss[at..]).add_to(&mut sums[at..]);
-            }
-        } else if sums.len() <= FEW {
-            let zero = V::splat(V::Real::of(0.0));
-            for (c, sums) in sums.iter_mut().enumerate() {
-                let c = V::splat(V::Real::of(c as f64));
-                for at in (0..LANES).step_by(V::LANES) {
-                    let is_class = V::load(&class[at..]).equal(c);
-                    V::select(is_class, V::load(&loss[at..]), zero).add_to(&mut sums[at..]);
-                }
             }
         } else {
             for (lane, (class, loss)) in class.iter().zip(loss).enumerate() {

@@ -11,6 +11,7 @@ pub(crate) mod binary;
 pub(crate) mod block;
 pub(crate) mod cross_entropy;
 pub(crate) mod instructions;
+pub(crate) mod lines;
 pub(crate) mod overlap;
 mod portable;
 pub(crate) mod power;

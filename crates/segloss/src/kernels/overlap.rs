@@ -1,7 +1,7 @@
 //! Overlap losses of pixels with a class each: the sums and the gradient of
 //! [`families::overlap`](crate::families::overlap).
 
-use super::block::{BlockKernel, Gradient, LANES, Logits, Planes};
+use super::block::{BlockKernel, Gradient, LANES, Plane, Planes, steps};
 use super::vector::{Vector, exp_nonpositive, is_zero};
 use crate::element::Element;
 
@@ -38,12 +38,12 @@ impl<T: Element> BlockKernel<T> for OverlapSums<T> {
         let Planes { z, gradient: mut scratch, class, m, .. } = planes;
         let (zero, one) = (V::splat(T::zero()), V::splat(T::one()));
         let mut doubt = zero;
-        for at in (0..class.len()).step_by(V::LANES) {
+        for at in steps::<V>() {
             let label = V::load(&class[at..]);
             let m = V::load(&m[at..]);
             let softmax = Softmax::new(form, z, &mut scratch, at, &mut doubt);
-            let mut c = first_class(form, z.classes());
-            for (i, (z, p)) in z.planes().zip(scratch.planes_mut()).enumerate() {
+            let mut c = first_class(form, z.len());
+            for (i, (z, p)) in z.iter().zip(scratch.planes_mut()).enumerate() {
                 let z = V::load(&z[at..]);
                 let (p, q) = pair(form, z, &p[at..], softmax);
                 let is_label = label.equal(c);
@@ -68,7 +68,7 @@ impl<T: Element> BlockKernel<T> for OverlapGradient<'_, T> {
         let (zero, one) = (V::splat(T::zero()), V::splat(T::one()));
         let two = one + one;
         let mut doubt = zero;
-        for at in (0..class.len()).step_by(V::LANES) {
+        for at in steps::<V>() {
             let label = V::load(&class[at..]);
             let m = V::load(&m[at..]);
             let softmax = Softmax::new(form, z, &mut gradient, at, &mut doubt);
@@ -77,8 +77,8 @@ impl<T: Element> BlockKernel<T> for OverlapGradient<'_, T> {
             let (mut most, mut drop) = (zero, zero);
             let rounds = if form.sigmoid { 1 } else { 3 };
             for round in 0..rounds {
-                let mut c = first_class(form, z.classes());
-                for (i, (z, out)) in z.planes().zip(gradient.planes_mut()).enumerate() {
+                let mut c = first_class(form, z.len());
+                for (i, (z, out)) in z.iter().zip(gradient.planes_mut()).enumerate() {
                     let z = V::load(&z[at..]);
                     let (p, q) = pair(form, z, &out[at..], softmax);
                     let is_label = label.equal(c);
@@ -123,7 +123,7 @@ impl<V: Vector> Softmax<V> {
     #[inline(always)]
     fn new(
         form: Form<V::Real>,
-        z: Logits<'_, V::Real>,
+        z: &[Plane<V::Real>],
         scratch: &mut Gradient<'_, V::Real>,
         at: usize,
         doubt: &mut V,
@@ -131,7 +131,7 @@ impl<V: Vector> Softmax<V> {
         let of = |x: f64| V::splat(V::Real::of(x));
         let (zero, one) = (of(0.0), of(1.0));
         let mut max = V::splat(num_traits::Float::min_value());
-        for z in z.planes() {
+        for z in z {
             let z = V::load(&z[at..]);
             *doubt = z.mul_add(zero, *doubt);
             max = max.max(z);
@@ -142,7 +142,7 @@ impl<V: Vector> Softmax<V> {
         // One of the largest is left out of the sum: a confident pixel has all its information in the others.
         let mut others = zero - one;
         let mut rest = zero;
-        for (z, e_out) in z.planes().zip(scratch.planes_mut()) {
+        for (z, e_out) in z.iter().zip(scratch.planes_mut()) {
             let d = V::load(&z[at..]) - max;
             let e = exp_nonpositive(d);
             e.store(&mut e_out[at..]);

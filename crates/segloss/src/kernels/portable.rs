@@ -81,6 +81,11 @@ impl<T: Element> Vector for Array<T> {
     }
 
     #[inline(always)]
+    fn any(mask: [bool; 4]) -> bool {
+        mask.into_iter().fold(false, |any, lane| any | lane)
+    }
+
+    #[inline(always)]
     fn select(mask: [bool; 4], yes: Self, no: Self) -> Self {
         Self(from_fn(|i| if mask[i] { yes.0[i] } else { no.0[i] }))
     }

@@ -1,18 +1,20 @@
 //! What the exponential and the logarithm need to know of a number type.
 
+use super::vector::{Vector, polynomial};
+
 /// The constants of [`exp_nonpositive`](super::vector::exp_nonpositive) and
 /// [`ln_1p_nonnegative`](super::vector::ln_1p_nonnegative), and what else it must be able to do.
 pub trait Real: Sized {
     /// Half as many more bits as a number has: added, it rounds to a whole number.
     const ROUND: f64;
-    /// The x below which eˣ is 0.
+    /// An n for which 2ⁿ·x is 0 for any x near 1, and half of which is the exponent of a normal number.
     const LEAST_EXPONENT: f64;
     /// ln 2 as a sum, the first so short that its product with an exponent is exact.
     const LN_2: (f64, f64);
     /// eʳ as a polynomial for |r| ≤ ½·ln 2, its last coefficient the constant one.
     const EXP: &'static [f64];
-    /// R(z) of the logarithm: w·(even) + z·(odd), polynomials in w = z².
-    const LN: (&'static [f64], &'static [f64]);
+    /// k·ln 2 + ln(1 + f) for 1 + f in [√½, √2), small f to all their digits.
+    fn ln<V: Vector<Real = Self>>(f: V, k: V) -> V;
 
     /// The number of a class.
     fn of_class(class: u16) -> Self;
@@ -20,7 +22,7 @@ pub trait Real: Sized {
     /// Back from it.
     fn class(self) -> i32;
 
-    /// self·2ⁿ for a whole n of at most twice the type's exponents, rounded once.
+    /// self·2ⁿ for a whole n ≤ 0, rounded once.
     fn scale(self, n: Self) -> Self;
 
     /// (k, m, 2⁻ᵏ) with self = 2ᵏ·m and m in [√½, √2), of a normal number above 0.
@@ -29,12 +31,25 @@ pub trait Real: Sized {
 
 impl Real for f32 {
     const ROUND: f64 = 12_582_912.0;
-    const LEAST_EXPONENT: f64 = -110.0;
+    const LEAST_EXPONENT: f64 = -160.0;
     const LN_2: (f64, f64) = (0.693_359_375, -2.121_944_400_546_905_8e-4);
     // Minimax, found by weighted least squares: off by 4e-9 of eʳ.
     const EXP: &'static [f64] = &[1.386_375_6e-3, 8.367_51e-3, 4.166_723_8e-2, 1.666_653_5e-1, 0.5, 1.0, 1.0];
-    const LN: (&'static [f64], &'static [f64]) =
-        (&[0.242_790_79, 0.400_009_72], &[0.284_987_87, 0.666_666_6]);
+
+    /// f + f²·(f·Q(f) − ½): a polynomial costs less than the division of a quotient. Q is a minimax one of degree 7, found
+    /// by weighted least squares: off by 6e-9 of ln(1 + f).
+    #[inline(always)]
+    fn ln<V: Vector<Real = f32>>(f: V, k: V) -> V {
+        const EVEN: [f64; 4] = [0.127_615_75, 0.142_017_6, 0.200_012_27, 0.333_333_31];
+        const ODD: [f64; 4] = [-0.076_344_45, -0.131_602, -0.166_233_55, -0.250_008_23];
+        let of = |x: f64| V::splat(x as f32);
+        let s = f * f;
+        // The odd and the even powers side by side: neither waits for the other.
+        let q = polynomial(&ODD, s).mul_add(f, polynomial(&EVEN, s));
+        let r = s.mul_add(q.mul_add(f, of(-0.5)), f);
+        let (high, low) = Self::LN_2;
+        k.mul_add(of(high), k.mul_add(of(low), r))
+    }
 
     #[inline(always)]
     fn of_class(class: u16) -> f32 {
@@ -49,7 +64,7 @@ impl Real for f32 {
     #[inline(always)]
     fn scale(self, n: f32) -> f32 {
         // 2ⁿ as two powers that are both normal numbers: only the second product rounds.
-        let n = n as i32;
+        let n = n.max(Self::LEAST_EXPONENT as f32) as i32;
         let power = |n: i32| f32::from_bits((n.wrapping_add(127) as u32) << 23);
         self * power(n >> 1) * power(n.wrapping_sub(n >> 1))
     }
@@ -70,7 +85,7 @@ pub(crate) const F32_MANTISSA: u32 = 0x007f_ffff;
 
 impl Real for f64 {
     const ROUND: f64 = 6_755_399_441_055_744.0;
-    const LEAST_EXPONENT: f64 = -760.0;
+    const LEAST_EXPONENT: f64 = -1100.0;
     const LN_2: (f64, f64) = (6.931_471_803_691_238e-1, 1.908_214_929_270_587_7e-10);
     // Taylor's: what is left out is below 5e-18 at ½·ln 2.
     const EXP: &'static [f64] = &[
@@ -89,15 +104,30 @@ impl Real for f64 {
         1.0,
         1.0,
     ];
-    const LN: (&'static [f64], &'static [f64]) = (
-        &[1.531_383_769_920_937_3e-1, 2.222_219_843_214_978_4e-1, 3.999_999_999_940_942e-1],
-        &[
+
+    /// f − f²/2 + s·(f²/2 + R(s²)) with s = f/(2 + f) (fdlibm `log1p`, Sun Microsystems 1993): a polynomial in f would have
+    /// twice as many terms.
+    #[inline(always)]
+    fn ln<V: Vector<Real = f64>>(f: V, k: V) -> V {
+        const EVEN: [f64; 3] =
+            [1.531_383_769_920_937_3e-1, 2.222_219_843_214_978_4e-1, 3.999_999_999_940_942e-1];
+        const ODD: [f64; 4] = [
             1.479_819_860_511_658_6e-1,
             1.818_357_216_161_805e-1,
             2.857_142_874_366_239e-1,
             6.666_666_666_666_735e-1,
-        ],
-    );
+        ];
+        let of = |x: f64| V::splat(x);
+        let s = f / (of(2.0) + f);
+        let z = s * s;
+        let w = z * z;
+        // The odd and the even powers of z side by side: neither waits for the other.
+        let rest = w * polynomial(&EVEN, w) + z * polynomial(&ODD, w);
+        let square = of(0.5) * f * f;
+        let (high, low) = Self::LN_2;
+        let tail = s.mul_add(square + rest, k * of(low));
+        k.mul_add(of(high), f - (square - tail))
+    }
 
     #[inline(always)]
     fn of_class(class: u16) -> f64 {
@@ -111,7 +141,7 @@ impl Real for f64 {
 
     #[inline(always)]
     fn scale(self, n: f64) -> f64 {
-        let n = n as i64;
+        let n = n.max(Self::LEAST_EXPONENT) as i64;
         let power = |n: i64| f64::from_bits((n.wrapping_add(1023) as u64) << 52);
         self * power(n >> 1) * power(n.wrapping_sub(n >> 1))
     }

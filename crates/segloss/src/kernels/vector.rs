@@ -57,10 +57,13 @@ pub trait Vector:
     /// Not self = other; true beside NaN.
     fn differs(self, other: Self) -> Self::Mask;
 
+    /// Whether it is true of any lane.
+    fn any(mask: Self::Mask) -> bool;
+
     /// `yes` where the mask is true, `no` elsewhere.
     fn select(mask: Self::Mask, yes: Self, no: Self) -> Self;
 
-    /// self·2ⁿ for a whole n of at most twice the type's exponents, rounded once.
+    /// self·2ⁿ for a whole n ≤ 0, rounded once.
     fn scale(self, n: Self) -> Self;
 
     /// (k, m, 2⁻ᵏ) with self = 2ᵏ·m and m in [√½, √2), of a normal number above 0.
@@ -96,14 +99,14 @@ pub trait Vector:
     /// Whether [`stream`](Self::stream) passes the caches by.
     const STREAMS: bool = false;
 
-    /// As [`store`](Self::store), to numbers that begin where a register's width divides the address: past the caches,
+    /// Copies whole registers, to numbers that begin where a register's width divides the address: past the caches,
     /// into which a line would otherwise be read first. [`fence`](Self::fence) must follow.
     ///
     /// # Panics
-    /// If there are fewer than [`LANES`](Self::LANES), or the address is another.
+    /// If they are not as many, or no whole registers, or the address is another.
     #[inline(always)]
-    fn stream(self, to: &mut [Self::Real]) {
-        self.store(to);
+    fn stream(from: &[Self::Real], to: &mut [Self::Real]) {
+        to.copy_from_slice(from);
     }
 
     /// Makes what was [streamed](Self::stream) visible to others.
@@ -143,21 +146,17 @@ pub(crate) fn columns_to_rows<T: Copy>(from: &[T], stride: usize, columns: usize
 /// Whether every lane is 0: none is, once NaN was added.
 #[inline(always)]
 pub(crate) fn is_zero<V: Vector>(doubt: V) -> bool {
-    let zero = V::Real::of(0.0);
-    let mut lanes = [zero; LANES];
-    doubt.store(&mut lanes);
-    lanes.iter().all(|&doubt| doubt == zero)
+    !V::any(doubt.differs(V::splat(V::Real::of(0.0))))
 }
 
-/// eˣ for x ≤ 0, within one unit in the last place; gradual underflow and NaN as they should be.
+/// eˣ for x ≤ 0, within one unit in the last place; gradual underflow and NaN as they should be. NaN for −∞, and
+/// where x is so large a number that n·ln 2 has no digits behind its point, 0 or no finite number.
 ///
 /// x = n·ln 2 + r with |r| ≤ ½·ln 2; eˣ = 2ⁿ·eʳ. n·ln 2 is taken off in two parts, the first so short that its
 /// product with n is exact: r is as right as x. eʳ is a polynomial ([`Real::EXP`]).
 #[inline(always)]
 pub(crate) fn exp_nonpositive<V: Vector>(x: V) -> V {
     let of = |x: f64| V::splat(V::Real::of(x));
-    // Below, eˣ is less than half the least number. NaN stays.
-    let x = x.max(of(V::Real::LEAST_EXPONENT));
     // Added to a number much smaller, it leaves the nearest whole number in the last bits.
     let round = of(V::Real::ROUND);
     let n = x.mul_add(of(std::f64::consts::LOG2_E), round) - round;
@@ -169,30 +168,21 @@ pub(crate) fn exp_nonpositive<V: Vector>(x: V) -> V {
 /// ln(1 + x) for x ≥ 0, small ones to all their digits, within one unit in the last place.
 ///
 /// 1 + x = 2ᵏ·(1 + f) with 1 + f in [√½, √2); what the sum 1 + x rounded away comes back into f, which for k = 0 is x
-/// itself. ln(1 + f) = f − f²/2 + s·(f²/2 + R(s²)) with s = f/(2 + f) (fdlibm `log1p`, Sun Microsystems 1993).
+/// itself. ln(1 + f) is a [polynomial or a quotient](Real::ln).
 #[inline(always)]
 pub(crate) fn ln_1p_nonnegative<V: Vector>(x: V) -> V {
-    let of = |x: f64| V::splat(V::Real::of(x));
-    let (one, two) = (of(1.0), of(2.0));
+    let one = V::splat(V::Real::of(1.0));
     let u = one + x;
     let (k, m, scale) = u.split();
     // Exact: u − 1 is, until 1 is less than a unit of u, where it matters no more.
     let lost = x - (u - one);
     let f = lost.mul_add(scale, m - one);
-    let s = f / (two + f);
-    let z = s * s;
-    let w = z * z;
-    // The odd and the even powers of z, side by side: neither waits for the other.
-    let rest = w * polynomial(V::Real::LN.0, w) + z * polynomial(V::Real::LN.1, w);
-    let square = of(0.5) * f * f;
-    let (high, low) = V::Real::LN_2;
-    let tail = s.mul_add(square + rest, k * of(low));
-    k.mul_add(of(high), f - (square - tail))
+    <V::Real as Real>::ln(f, k)
 }
 
 /// Horner's rule, the constant coefficient last.
 #[inline(always)]
-fn polynomial<V: Vector>(coefficients: &[f64], x: V) -> V {
+pub(crate) fn polynomial<V: Vector>(coefficients: &[f64], x: V) -> V {
     let mut p = V::splat(V::Real::of(coefficients[0]));
     for &coefficient in &coefficients[1..] {
         p = p.mul_add(x, V::splat(V::Real::of(coefficient)));

@@ -4,7 +4,7 @@
 //! machine has them ([`InstructionSet::run`](super::instructions::InstructionSet::run)): that is what every `unsafe`
 //! here rests on. All is inlined into such a function; left outside it would be slow, not wrong.
 
-use super::real::{F32_MANTISSA, F32_ONE, F32_SQRT_HALF, F64_MANTISSA, F64_ONE, F64_SQRT_HALF};
+use super::real::{F32_MANTISSA, F32_ONE, F32_SQRT_HALF, F64_MANTISSA, F64_ONE, F64_SQRT_HALF, Real};
 use super::vector::{Vector, columns_to_rows, lookup_each, rows_to_columns};
 use std::arch::x86_64::*;
 use std::ops::{Add, Div, Mul, Sub};
@@ -16,6 +16,7 @@ macro_rules! register {
         add_to($p:ident, $lane:ident) $add_to:expr;
         less($a:ident, $b:ident) $less:expr;
         equal($c:ident, $d:ident) $equal:expr, not $differs:expr;
+        any($t:ident) $any:expr;
         select($m:ident, $yes:ident, $no:ident) $select:expr;
         scale($x:ident, $n:ident) $scale:expr;
         split($u:ident) $split:expr;
@@ -102,6 +103,12 @@ macro_rules! register {
             }
 
             #[inline(always)]
+            fn any($t: $mask) -> bool {
+                // SAFETY: as above.
+                unsafe { $any }
+            }
+
+            #[inline(always)]
             fn select($m: $mask, yes: Self, no: Self) -> Self {
                 let ($yes, $no) = (yes.0, no.0);
                 // SAFETY: as above.
@@ -126,11 +133,14 @@ macro_rules! register {
             const STREAMS: bool = true;
 
             #[inline(always)]
-            fn stream(self, to: &mut [$real]) {
-                let to = &mut to[..$lanes];
+            fn stream(from: &[$real], to: &mut [$real]) {
+                assert_eq!(from.len(), to.len());
+                assert_eq!(to.len() % $lanes, 0, "whole registers");
                 assert!(to.as_ptr().cast::<$register>().is_aligned(), "an address that a register's width divides");
-                // SAFETY: as above; `to` has as many numbers as are written, and lies as it must.
-                unsafe { $stream(to.as_mut_ptr().cast(), self.0) }
+                for (to, from) in to.chunks_exact_mut($lanes).zip(from.chunks_exact($lanes)) {
+                    // SAFETY: as above; `to` has as many numbers as are written, and lies as it must.
+                    unsafe { $stream(to.as_mut_ptr().cast(), Self::load(from).0) }
+                }
             }
 
             #[inline(always)]
@@ -234,10 +244,11 @@ register! {
     };
     less(a, b) _mm256_cmp_ps::<_CMP_LT_OQ>(a, b);
     equal(a, b) _mm256_cmp_ps::<_CMP_EQ_OQ>(a, b), not _mm256_cmp_ps::<_CMP_NEQ_UQ>(a, b);
+    any(mask) _mm256_movemask_ps(mask) != 0;
     select(mask, yes, no) _mm256_blendv_ps(no, yes, mask);
     // As the portable twin does it: two powers that are normal numbers.
     scale(x, n) {
-        let n = _mm256_cvtps_epi32(n);
+        let n = _mm256_cvtps_epi32(_mm256_max_ps(n, _mm256_set1_ps(f32::LEAST_EXPONENT as f32)));
         let half = _mm256_srai_epi32::<1>(n);
         let one = _mm256_set1_epi32(127);
         let first = _mm256_slli_epi32::<23>(_mm256_add_epi32(half, one));
@@ -265,10 +276,11 @@ register! {
     add_to(sums, x) _mm256_storeu_pd(sums, _mm256_add_pd(_mm256_loadu_pd(sums), x));
     less(a, b) _mm256_cmp_pd::<_CMP_LT_OQ>(a, b);
     equal(a, b) _mm256_cmp_pd::<_CMP_EQ_OQ>(a, b), not _mm256_cmp_pd::<_CMP_NEQ_UQ>(a, b);
+    any(mask) _mm256_movemask_pd(mask) != 0;
     select(mask, yes, no) _mm256_blendv_pd(no, yes, mask);
     // n fits 32 bits, which AVX2 can shift with their sign.
     scale(x, n) {
-        let n = _mm256_cvtpd_epi32(n);
+        let n = _mm256_cvtpd_epi32(_mm256_max_pd(n, _mm256_set1_pd(f64::LEAST_EXPONENT)));
         let half = _mm_srai_epi32::<1>(n);
         let one = _mm_set1_epi32(1023);
         let first = _mm256_slli_epi64::<52>(_mm256_cvtepi32_epi64(_mm_add_epi32(half, one)));
@@ -302,6 +314,7 @@ register! {
     };
     less(a, b) _mm512_cmp_ps_mask::<_CMP_LT_OQ>(a, b);
     equal(a, b) _mm512_cmp_ps_mask::<_CMP_EQ_OQ>(a, b), not _mm512_cmp_ps_mask::<_CMP_NEQ_UQ>(a, b);
+    any(mask) _kortestz_mask16_u8(mask, mask) == 0;
     select(mask, yes, no) _mm512_mask_blend_ps(mask, no, yes);
     scale(x, n) _mm512_scalef_ps(x, n);
     split(u) {
@@ -336,6 +349,7 @@ register! {
     add_to(sums, x) _mm512_storeu_pd(sums, _mm512_add_pd(_mm512_loadu_pd(sums), x));
     less(a, b) _mm512_cmp_pd_mask::<_CMP_LT_OQ>(a, b);
     equal(a, b) _mm512_cmp_pd_mask::<_CMP_EQ_OQ>(a, b), not _mm512_cmp_pd_mask::<_CMP_NEQ_UQ>(a, b);
+    any(mask) _kortestz_mask8_u8(mask, mask) == 0;
     select(mask, yes, no) _mm512_mask_blend_pd(mask, no, yes);
     scale(x, n) _mm512_scalef_pd(x, n);
     split(u) {
