@@ -42,7 +42,7 @@ impl<T: Element> Walk<'_, T> {
         let (mut w_loss, mut w_gradient): (Vec<T>, Vec<T>) =
             weights(self.plan.row(tile.image), denominator, |_| 1.0);
         let lanes = |count| vec![[0.0; LANES]; count];
-        let by_class = match kernel {
+        let by_class: Vec<f64> = match kernel {
             BlockLoss::Softmax(shape) => {
                 // None is a class more, which weighs nothing.
                 let none = no_class(classes) + 1;
@@ -51,19 +51,20 @@ impl<T: Element> Walk<'_, T> {
                 let (w_loss, w_gradient) = (&w_loss[..], &w_gradient[..]);
                 let numbers: Vec<T> = (0..classes).map(|c| T::of(c as f64)).collect();
                 let numbers = &numbers[..];
-                let mut kernel = CrossEntropy { w_loss, w_gradient, shape, numbers, sums: lanes(none) };
+                let mut kernel =
+                    CrossEntropy { w_loss, w_gradient, shape, numbers, sums: vec![[0.0; PIXELS]; none] };
                 self.blocks(tile, 1, gradient, map, &mut kernel)?;
-                kernel.sums
+                kernel.sums.iter().map(|sums| sums.iter().sum()).collect()
             }
             BlockLoss::Sigmoid { power } => {
                 let (w_loss, w_gradient) = (&w_loss[..], &w_gradient[..]);
                 let mut kernel = Binary { w_loss, w_gradient, power, sums: lanes(classes) };
                 self.blocks(tile, classes, gradient, map, &mut kernel)?;
-                kernel.sums
+                kernel.sums.iter().map(|sums| sums.iter().sum()).collect()
             }
         };
         let mut sums = Sums::zero(classes, self.loss.denominator());
-        sums.per_class.iter_mut().zip(&by_class).for_each(|(sum, lanes)| sum.loss = lanes.iter().sum());
+        sums.per_class.iter_mut().zip(by_class).for_each(|(sum, loss)| sum.loss = loss);
         sums.numerator = sums.per_class.iter().map(|class| class.loss).sum();
         Some(sums)
     }

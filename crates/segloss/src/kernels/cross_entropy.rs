@@ -28,12 +28,13 @@ pub(crate) struct CrossEntropy<'a, T> {
     pub shape: Shape,
     /// The numbers of the classes: 0, 1, 2 …
     pub numbers: &'a [T],
-    /// Σ of the losses of each class, and of none, lane by lane.
-    pub sums: Vec<[f64; LANES]>,
+    /// Σ of the losses of each class, and of none, pixel by pixel of the block: a sum waits for the last block's, not for its neighbours'.
+    pub sums: Vec<Sums>,
 }
 
 /// What the logits of a pixel come to, side by side for the pixels of a block: the block is gone through three times,
 /// so that the long chain of the logarithm is computed of many pixels at once, none waiting for another.
+#[repr(align(64))]
 struct Pixels<T> {
     /// Σ exp(z_j − max) over all classes but the pixel's own: 1 − p of a confident pixel has all its information in these.
     others: [T; PIXELS],
@@ -99,6 +100,15 @@ impl<V: Vector> Running<V> {
     }
 }
 
+/// Adds, and keeps what the addition rounds away (Knuth's two-sum).
+#[inline(always)]
+fn add<V: Vector>(sum: V, term: V, lost: &mut V) -> V {
+    let both = sum + term;
+    let taken = both - sum;
+    *lost = *lost + ((sum - (both - taken)) + (term - taken));
+    both
+}
+
 impl<T: Element> Pixels<T> {
     #[inline(always)]
     fn zeros() -> Self {
@@ -121,13 +131,6 @@ impl<T: Element> Pixels<T> {
         let max = z.iter().fold(V::splat(T::min_value()), |max, z| max.max(V::load(&z[at..])));
         let mut running = Running { max, d_y: zero, e_y: zero };
         let (mut others, mut lost) = (zero, zero);
-        // What an addition rounds away is kept (Knuth's two-sum).
-        let mut add = |others: V, group: V| {
-            let sum = others + group;
-            let taken = sum - others;
-            lost = lost + ((others - (sum - taken)) + (group - taken));
-            sum
-        };
         let (z, z_rest) = z.as_chunks::<TERMS>();
         let (numbers, numbers_rest) = numbers.as_chunks::<TERMS>();
         let (gradient, gradient_rest) = gradient.chunks_mut::<TERMS>();
@@ -138,14 +141,14 @@ impl<T: Element> Pixels<T> {
             let e2 = running.class(V::load(&z[2][at..]), label, c[2], &mut values_mut(g2)[at..]);
             let e3 = running.class(V::load(&z[3][at..]), label, c[3], &mut values_mut(g3)[at..]);
             let group = (e0 + e1) + (e2 + e3);
-            others = if i == 0 { group } else { add(others, group) };
+            others = if i == 0 { group } else { add(others, group, &mut lost) };
         }
         let mut group = zero;
         for ((z, gradient), &c) in z_rest.iter().zip(gradient_rest).zip(numbers_rest) {
             group = group + running.class(V::load(&z[at..]), label, c, &mut values_mut(gradient)[at..]);
         }
         if !z_rest.is_empty() {
-            others = add(others, group);
+            others = add(others, group, &mut lost);
         }
         (others + lost).store(&mut self.others[at..]);
         running.d_y.store(&mut self.d_y[at..]);
@@ -188,24 +191,28 @@ impl<T: Element> Pixels<T> {
     }
 }
 
-/// Adds each loss to the sum of its class and lane.
+/// A sum for each pixel of a block.
+pub(crate) type Sums = [f64; PIXELS];
+
+/// Adds each loss to the sum of its class and place.
 #[inline(always)]
-fn add_by_class<V: Vector>(class: &Plane<V::Real>, loss: &Plane<V::Real>, sums: &mut [[f64; LANES]]) {
-    for (class, loss) in class.as_chunks::<LANES>().0.iter().zip(loss.as_chunks::<LANES>().0) {
-        let first = V::splat(class[0]);
+fn add_by_class<V: Vector>(class: &Plane<V::Real>, loss: &Plane<V::Real>, sums: &mut [Sums]) {
+    for group in (0..PIXELS).step_by(LANES) {
+        let group = group & (PIXELS - LANES);
+        let first = V::splat(class[group]);
         let mut differs = false;
-        for at in (0..LANES).step_by(V::LANES) {
+        for at in (group..group + LANES).step_by(V::LANES) {
             differs |= V::any(V::load(&class[at..]).differs(first));
         }
         // Neighbours are mostly of one class.
         if !differs {
-            let sums = &mut sums[class[0].class() as usize];
-            for at in (0..LANES).step_by(V::LANES) {
+            let sums = &mut sums[class[group].class() as usize];
+            for at in (group..group + LANES).step_by(V::LANES) {
                 V::load(&loss[at..]).add_to(&mut sums[at..]);
             }
         } else {
-            for (lane, (class, loss)) in class.iter().zip(loss).enumerate() {
-                sums[class.class() as usize][lane] += loss.wide();
+            for at in group..group + LANES {
+                sums[class[at].class() as usize][at] += loss[at].wide();
             }
         }
     }

@@ -79,8 +79,10 @@ pub(crate) fn write<V: Vector>(
         at = skew;
     }
     let whole = to.saturating_sub(at);
-    V::stream(&values[EDGE + at - start..][..whole], &mut out[at..][..whole]);
-    at += whole;
+    if whole > 0 {
+        V::stream(&values[EDGE + at - start..][..whole], &mut out[at..][..whole]);
+        at += whole;
+    }
     if is_last {
         copy::<V>(&values[EDGE + at - start..][..end - at], &mut out[at..]);
     } else if to != end {

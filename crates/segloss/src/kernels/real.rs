@@ -22,7 +22,7 @@ pub trait Real: Sized {
     /// Back from it.
     fn class(self) -> i32;
 
-    /// self·2ⁿ for a whole n ≤ 0, rounded once.
+    /// self·2ⁿ for a whole n between [`LEAST_EXPONENT`](Self::LEAST_EXPONENT) and 0, rounded once.
     fn scale(self, n: Self) -> Self;
 
     /// (k, m, 2⁻ᵏ) with self = 2ᵏ·m and m in [√½, √2), of a normal number above 0.
@@ -64,7 +64,7 @@ impl Real for f32 {
     #[inline(always)]
     fn scale(self, n: f32) -> f32 {
         // 2ⁿ as two powers that are both normal numbers: only the second product rounds.
-        let n = n.max(Self::LEAST_EXPONENT as f32) as i32;
+        let n = n as i32;
         let power = |n: i32| f32::from_bits((n.wrapping_add(127) as u32) << 23);
         self * power(n >> 1) * power(n.wrapping_sub(n >> 1))
     }
@@ -141,7 +141,7 @@ impl Real for f64 {
 
     #[inline(always)]
     fn scale(self, n: f64) -> f64 {
-        let n = n.max(Self::LEAST_EXPONENT) as i64;
+        let n = n as i64;
         let power = |n: i64| f64::from_bits((n.wrapping_add(1023) as u64) << 52);
         self * power(n >> 1) * power(n.wrapping_sub(n >> 1))
     }

@@ -63,7 +63,7 @@ pub trait Vector:
     /// `yes` where the mask is true, `no` elsewhere.
     fn select(mask: Self::Mask, yes: Self, no: Self) -> Self;
 
-    /// self·2ⁿ for a whole n ≤ 0, rounded once.
+    /// self·2ⁿ for a whole n between [`Real::LEAST_EXPONENT`] and 0, rounded once.
     fn scale(self, n: Self) -> Self;
 
     /// (k, m, 2⁻ᵏ) with self = 2ᵏ·m and m in [√½, √2), of a normal number above 0.
@@ -162,7 +162,8 @@ pub(crate) fn exp_nonpositive<V: Vector>(x: V) -> V {
     let n = x.mul_add(of(std::f64::consts::LOG2_E), round) - round;
     let (high, low) = V::Real::LN_2;
     let r = n.mul_add(of(-low), n.mul_add(of(-high), x));
-    polynomial(V::Real::EXP, r).scale(n)
+    // Of −∞, r is NaN; not n as well: AVX-512 takes NaN·2^−∞ for 0.
+    polynomial(V::Real::EXP, r).scale(n.max(of(V::Real::LEAST_EXPONENT)))
 }
 
 /// ln(1 + x) for x ≥ 0, small ones to all their digits, within one unit in the last place.

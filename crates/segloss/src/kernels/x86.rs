@@ -4,7 +4,7 @@
 //! machine has them ([`InstructionSet::run`](super::instructions::InstructionSet::run)): that is what every `unsafe`
 //! here rests on. All is inlined into such a function; left outside it would be slow, not wrong.
 
-use super::real::{F32_MANTISSA, F32_ONE, F32_SQRT_HALF, F64_MANTISSA, F64_ONE, F64_SQRT_HALF, Real};
+use super::real::{F32_MANTISSA, F32_ONE, F32_SQRT_HALF, F64_MANTISSA, F64_ONE, F64_SQRT_HALF};
 use super::vector::{Vector, columns_to_rows, lookup_each, rows_to_columns};
 use std::arch::x86_64::*;
 use std::ops::{Add, Div, Mul, Sub};
@@ -171,16 +171,17 @@ macro_rules! register {
     };
 }
 
-/// Rows and columns of f32, by blocks of four.
+/// Rows and columns of f32, by blocks of four; of sixteen rows, four blocks at once.
 macro_rules! transposes {
-    () => {
+    ($rows:ident $columns:ident) => {
         #[inline(always)]
         fn rows_to_columns(rows: &[f32], columns: usize, to: &mut [f32], stride: usize) {
             if columns < 4 || rows.len() < 4 * columns {
                 return rows_to_columns(rows, columns, to, stride);
             }
             let count = rows.len() / columns;
-            for row in (0..count).step_by(4) {
+            let done = $rows(rows, columns, count, to, stride);
+            for row in (done..count).step_by(4) {
                 // The last block begins earlier, and does some work again.
                 let row = row.min(count - 4);
                 for column in (0..columns).step_by(4) {
@@ -201,7 +202,8 @@ macro_rules! transposes {
             if columns < 4 || count < 4 {
                 return columns_to_rows(from, stride, columns, rows);
             }
-            for row in (0..count).step_by(4) {
+            let done = $columns(from, stride, columns, count, rows);
+            for row in (done..count).step_by(4) {
                 let row = row.min(count - 4);
                 for column in (0..columns).step_by(4) {
                     let column = column.min(columns - 4);
@@ -232,6 +234,125 @@ fn transpose(from: &[f32], from_stride: usize, to: &mut [f32], to_stride: usize)
     }
 }
 
+/// Registers of eight have no better way.
+#[inline(always)]
+fn no_rows(_: &[f32], _: usize, _: usize, _: &mut [f32], _: usize) -> usize {
+    0
+}
+
+/// As [`no_rows`].
+#[inline(always)]
+fn no_columns(_: &[f32], _: usize, _: usize, _: usize, _: &mut [f32]) -> usize {
+    0
+}
+
+/// Sixteen rows at a time, as far as there are; returns how many are done.
+#[inline(always)]
+fn sixteen_rows_to_columns(
+    rows: &[f32],
+    columns: usize,
+    count: usize,
+    to: &mut [f32],
+    stride: usize,
+) -> usize {
+    let done = count - count % 16;
+    for row in (0..done).step_by(16) {
+        for column in (0..columns).step_by(4) {
+            // The last block begins earlier, and does some work again.
+            let column = column.min(columns - 4);
+            let from = &rows[row * columns + column..][..15 * columns + 4];
+            let to = &mut to[column * stride + row..][..3 * stride + 16];
+            // SAFETY: the caller's machine has the instructions (see the module); the last numbers read and written are
+            // the last of the slices.
+            unsafe {
+                let out = transpose_parts(
+                    four_parts(from, columns, 0),
+                    four_parts(from, columns, 1),
+                    four_parts(from, columns, 2),
+                    four_parts(from, columns, 3),
+                );
+                for (c, x) in out.into_iter().enumerate() {
+                    _mm512_storeu_ps(to.as_mut_ptr().add(c * stride), x);
+                }
+            }
+        }
+    }
+    done
+}
+
+/// The way back.
+#[inline(always)]
+fn columns_to_sixteen_rows(
+    from: &[f32],
+    stride: usize,
+    columns: usize,
+    count: usize,
+    rows: &mut [f32],
+) -> usize {
+    let done = count - count % 16;
+    for row in (0..done).step_by(16) {
+        for column in (0..columns).step_by(4) {
+            let column = column.min(columns - 4);
+            let from = &from[column * stride + row..][..3 * stride + 16];
+            let to = &mut rows[row * columns + column..][..15 * columns + 4];
+            // SAFETY: as above.
+            unsafe {
+                let from = from.as_ptr();
+                let out = transpose_parts(
+                    _mm512_loadu_ps(from),
+                    _mm512_loadu_ps(from.add(stride)),
+                    _mm512_loadu_ps(from.add(2 * stride)),
+                    _mm512_loadu_ps(from.add(3 * stride)),
+                );
+                let to = to.as_mut_ptr();
+                for (k, x) in out.into_iter().enumerate() {
+                    _mm_storeu_ps(to.add(k * columns), _mm512_castps512_ps128(x));
+                    _mm_storeu_ps(to.add((4 + k) * columns), _mm512_extractf32x4_ps::<1>(x));
+                    _mm_storeu_ps(to.add((8 + k) * columns), _mm512_extractf32x4_ps::<2>(x));
+                    _mm_storeu_ps(to.add((12 + k) * columns), _mm512_extractf32x4_ps::<3>(x));
+                }
+            }
+        }
+    }
+    done
+}
+
+/// Four numbers of the rows k, 4 + k, 8 + k and 12 + k: blocks of four rows by four come out of
+/// [`transpose_parts`] in order.
+///
+/// # Safety
+/// The machine has AVX-512 F, and `from` has the numbers.
+#[inline(always)]
+unsafe fn four_parts(from: &[f32], columns: usize, k: usize) -> __m512 {
+    let from = from.as_ptr();
+    // SAFETY: the caller's.
+    unsafe {
+        let x = _mm512_castps128_ps512(_mm_loadu_ps(from.add(k * columns)));
+        let x = _mm512_insertf32x4::<1>(x, _mm_loadu_ps(from.add((4 + k) * columns)));
+        let x = _mm512_insertf32x4::<2>(x, _mm_loadu_ps(from.add((8 + k) * columns)));
+        _mm512_insertf32x4::<3>(x, _mm_loadu_ps(from.add((12 + k) * columns)))
+    }
+}
+
+/// Four times four numbers in each quarter of the registers.
+///
+/// # Safety
+/// The machine has AVX-512 F.
+#[inline(always)]
+unsafe fn transpose_parts(a: __m512, b: __m512, c: __m512, d: __m512) -> [__m512; 4] {
+    // SAFETY: the caller's.
+    unsafe {
+        let (ab_low, ab_high) = (_mm512_unpacklo_ps(a, b), _mm512_unpackhi_ps(a, b));
+        let (cd_low, cd_high) = (_mm512_unpacklo_ps(c, d), _mm512_unpackhi_ps(c, d));
+        [
+            _mm512_shuffle_ps::<0x44>(ab_low, cd_low),
+            _mm512_shuffle_ps::<0xee>(ab_low, cd_low),
+            _mm512_shuffle_ps::<0x44>(ab_high, cd_high),
+            _mm512_shuffle_ps::<0xee>(ab_high, cd_high),
+        ]
+    }
+}
+
 register! {
     /// Eight f32.
     F32x8: 8 f32 in __m256, __m256;
@@ -248,7 +369,7 @@ register! {
     select(mask, yes, no) _mm256_blendv_ps(no, yes, mask);
     // As the portable twin does it: two powers that are normal numbers.
     scale(x, n) {
-        let n = _mm256_cvtps_epi32(_mm256_max_ps(n, _mm256_set1_ps(f32::LEAST_EXPONENT as f32)));
+        let n = _mm256_cvtps_epi32(n);
         let half = _mm256_srai_epi32::<1>(n);
         let one = _mm256_set1_epi32(127);
         let first = _mm256_slli_epi32::<23>(_mm256_add_epi32(half, one));
@@ -266,7 +387,7 @@ register! {
         (_mm256_cvtepi32_ps(k), _mm256_castsi256_ps(m), _mm256_castsi256_ps(scale))
     };
 
-    transposes!();
+    transposes!(no_rows no_columns);
 }
 
 register! {
@@ -280,7 +401,7 @@ register! {
     select(mask, yes, no) _mm256_blendv_pd(no, yes, mask);
     // n fits 32 bits, which AVX2 can shift with their sign.
     scale(x, n) {
-        let n = _mm256_cvtpd_epi32(_mm256_max_pd(n, _mm256_set1_pd(f64::LEAST_EXPONENT)));
+        let n = _mm256_cvtpd_epi32(n);
         let half = _mm_srai_epi32::<1>(n);
         let one = _mm_set1_epi32(1023);
         let first = _mm256_slli_epi64::<52>(_mm256_cvtepi32_epi64(_mm_add_epi32(half, one)));
@@ -339,7 +460,7 @@ register! {
         lookup_each(self, table)
     }
 
-    transposes!();
+    transposes!(sixteen_rows_to_columns columns_to_sixteen_rows);
 }
 
 register! {
