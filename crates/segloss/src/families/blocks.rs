@@ -22,37 +22,27 @@ pub(crate) enum BlockLoss {
     Sigmoid { power: Power },
 }
 
-/// Numbers of a table that registers can look up at once.
-const TABLE: usize = 32;
-
 /// Bytes of a gradient that no cache holds until somebody reads it: it is written past them.
 const UNCACHED: usize = 1 << 24;
 
 impl<T: Element> Walk<'_, T> {
-    /// Σ over the pixels of a tile, its gradient and its map. `None` where a pixel is of several classes, and
+    /// Σ over the pixels of a tile, its gradient and its map; `factor`: what the weight of a class is multiplied with in the
+    /// gradient. `None` where a pixel is of several classes, and
     /// where a logit, a loss or a gradient is no finite number: pixel by pixel it is found out which, and said.
     pub fn sum_blocks(
         &self,
         kernel: BlockLoss,
         denominator: f64,
+        factor: impl Fn(usize) -> f64,
         tile: &Tile,
         Output { gradient, map }: &mut Output<'_, T>,
     ) -> Option<Sums> {
         let classes = self.geometry.classes;
-        let (mut w_loss, mut w_gradient): (Vec<T>, Vec<T>) =
-            weights(self.plan.row(tile.image), denominator, |_| 1.0);
+        let (w_loss, w_gradient): (Vec<T>, Vec<T>) = weights(self.plan.row(tile.image), denominator, factor);
         let lanes = |count| vec![[0.0; LANES]; count];
         let by_class: Vec<f64> = match kernel {
             BlockLoss::Softmax(shape) => {
-                // None is a class more, which weighs nothing.
-                let none = no_class(classes) + 1;
-                w_loss.resize(none.next_multiple_of(TABLE), T::zero());
-                w_gradient.resize(none.next_multiple_of(TABLE), T::zero());
-                let (w_loss, w_gradient) = (&w_loss[..], &w_gradient[..]);
-                let numbers: Vec<T> = (0..classes).map(|c| T::of(c as f64)).collect();
-                let numbers = &numbers[..];
-                let mut kernel =
-                    CrossEntropy { w_loss, w_gradient, shape, numbers, sums: vec![[0.0; PIXELS]; none] };
+                let mut kernel = CrossEntropy::new(classes, w_loss, w_gradient, shape);
                 self.blocks(tile, 1, gradient, map, &mut kernel)?;
                 kernel.sums.iter().map(|sums| sums.iter().sum()).collect()
             }

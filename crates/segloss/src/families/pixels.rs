@@ -2,6 +2,7 @@
 
 use crate::element::Element;
 use crate::error::{Error, Problem};
+use crate::families::blocks::BlockLoss;
 use crate::kind::Kind;
 use crate::kinds::{Pixel, PixelLoss, PixelWeights};
 use crate::sums::{Broken, Sums};
@@ -17,10 +18,8 @@ pub(crate) struct Output<'a, T> {
 
 /// Factors on the weights of an image's pixels, known after a first pass.
 pub(crate) trait Rescale<T> {
-    /// Whether nothing is multiplied with anything.
-    fn is_plain(&self) -> bool {
-        false
-    }
+    /// The kernel that does the same to the loss of another; `None` if there is none.
+    fn kernel(&self, of: BlockLoss) -> Option<BlockLoss>;
 
     /// What the weight of a class is multiplied with in the gradient.
     fn class(&self, _class: usize) -> f64 {
@@ -35,8 +34,8 @@ pub(crate) trait Rescale<T> {
 pub(crate) struct Plain;
 
 impl<T: Element> Rescale<T> for Plain {
-    fn is_plain(&self) -> bool {
-        true
+    fn kernel(&self, of: BlockLoss) -> Option<BlockLoss> {
+        Some(of)
     }
 
     fn pixel(&mut self, _: &Visit<'_, T>) -> T {
@@ -54,9 +53,8 @@ impl<T: Element> Walk<'_, T> {
         tile: &Tile,
         mut output: Output<'_, T>,
     ) -> Result<Sums, Error> {
-        if let Some(kernel) = kind.kernel()
-            && rescale.is_plain()
-            && let Some(sums) = self.sum_blocks(kernel, denominator, tile, &mut output)
+        if let Some(kernel) = kind.kernel().and_then(|kernel| rescale.kernel(kernel))
+            && let Some(sums) = self.sum_blocks(kernel, denominator, |c| rescale.class(c), tile, &mut output)
         {
             return Ok(sums);
         }

@@ -5,6 +5,7 @@
 
 use crate::element::Element;
 use crate::error::Error;
+use crate::families::blocks::BlockLoss;
 use crate::families::pixels::Rescale;
 use crate::kinds::cross_entropy::CrossEntropy;
 use crate::kinds::{Pixel, PixelLoss, PixelWeights};
@@ -79,6 +80,11 @@ impl<T: Element> Walk<'_, T> {
 pub(crate) struct Missed<'a>(pub Option<&'a Recalls>);
 
 impl<T: Element> Rescale<T> for Missed<'_> {
+    fn kernel(&self, of: BlockLoss) -> Option<BlockLoss> {
+        // Only weights are other ones.
+        Some(of)
+    }
+
     fn class(&self, class: usize) -> f64 {
         self.0.map_or(0.0, |recalls| recalls.missed_share(class))
     }

@@ -7,12 +7,17 @@
 
 use crate::element::Element;
 use crate::error::Error;
+use crate::families::blocks::BlockLoss;
 use crate::families::pixels::Rescale;
+use crate::kernels::block::{BlockKernel, PIXELS, Planes, no_class};
+use crate::kernels::cross_entropy::{CrossEntropy as CrossEntropyKernel, Shape};
+use crate::kernels::real::Real;
+use crate::kernels::vector::Vector;
 use crate::kinds::cross_entropy::CrossEntropy;
 use crate::kinds::{Pixel, PixelLoss, PixelWeights};
-use crate::tiles::Tile;
+use crate::tiles::{Tile, TileMut};
 use crate::walk::{Visit, Walk};
-use rayon::prelude::*;
+use ndarray::ArrayView1;
 
 /// One pixel.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -49,13 +54,15 @@ pub(crate) struct Cut {
 impl Cut {
     /// Keeps the k hardest pixels, and all that are harder than `limit`.
     pub fn new(ranking: &Ranking, k: usize, limit: f64) -> Self {
-        let mut order: Vec<f64> = ranking.0.iter().map(|pixel| pixel.hardness).collect();
-        order.par_sort_unstable_by(|a, b| b.total_cmp(a));
-        let Some(&threshold) = order.get(k.saturating_sub(1)) else {
+        let mut hardness: Vec<f64> = ranking.0.iter().map(|pixel| pixel.hardness).collect();
+        let last = k.saturating_sub(1);
+        if last >= hardness.len() {
             return Self { threshold: f64::NEG_INFINITY, share: 1.0, limit };
-        };
-        let above = order.partition_point(|&u| u > threshold);
-        let tied = order[above..].partition_point(|&u| u == threshold);
+        }
+        // The k-th largest; a full sort would order what nobody asks for.
+        let (_, &mut threshold, _) = hardness.select_nth_unstable_by(last, |a, b| b.total_cmp(a));
+        let count = |is: fn(f64, f64) -> bool| hardness.iter().filter(|&&u| is(u, threshold)).count();
+        let (above, tied) = (count(|u, t| u > t), count(|u, t| u == t));
         Self { threshold, share: (k - above) as f64 / tied as f64, limit }
     }
 
@@ -68,6 +75,43 @@ impl Cut {
         } else {
             0.0
         }
+    }
+
+    /// The same of many pixels. Hardnesses are numbers of the type that they are computed in, and so is the threshold.
+    #[inline(always)]
+    pub fn shares<V: Vector>(&self, hardness: V) -> V {
+        let of = |x: f64| V::splat(V::Real::of(x));
+        let (threshold, limit) = (of(self.threshold), V::splat(V::Real::at_most(self.limit)));
+        let share = V::select(hardness.equal(threshold), of(self.share), of(0.0));
+        let share = V::select(threshold.less(hardness), of(1.0), share);
+        V::select(limit.less(hardness), of(1.0), share)
+    }
+}
+
+/// Ranks pixels, block by block.
+struct Ranks<'a, T> {
+    kernel: CrossEntropyKernel<T>,
+    /// The weight of each class.
+    row: ArrayView1<'a, f64>,
+    none: usize,
+    ranking: Ranking,
+}
+
+impl<T: Element> BlockKernel<T> for Ranks<'_, T> {
+    #[inline(always)]
+    fn block<V: Vector<Real = T>>(&mut self, planes: Planes<'_, T>) -> bool {
+        let Planes { class, m, loss, z, gradient } = planes;
+        // Before weights, those of the map included.
+        let before = Planes { class, m: &[T::one(); PIXELS], loss: &mut *loss, z, gradient };
+        let is_finite = self.kernel.block::<V>(before);
+        for ((&class, &m), &loss) in class.iter().zip(m).zip(loss.as_flattened()) {
+            let class = class.class() as usize;
+            if class < self.none {
+                let weight = self.row[class] * m.wide();
+                self.ranking.0.push(Ranked { hardness: loss.wide(), class: Some(class), weight });
+            }
+        }
+        is_finite
     }
 }
 
@@ -104,6 +148,9 @@ impl<T: Element> Hardness<T> {
 impl<T: Element> Walk<'_, T> {
     /// The pixels of a tile, to be ranked.
     pub fn ranking(&self, kind: CrossEntropy, tile: &Tile) -> Result<Ranking, Error> {
+        if let Some(ranking) = self.ranking_of_blocks(kind, tile) {
+            return Ok(ranking);
+        }
         let mut ranking = Ranking(Vec::with_capacity(tile.pixels.len()));
         let mut hardness = Hardness::new(kind, self.geometry.classes);
         let row = self.plan.row(tile.image);
@@ -116,6 +163,21 @@ impl<T: Element> Walk<'_, T> {
             Ok(())
         })?;
         Ok(ranking)
+    }
+
+    /// The same with a kernel; `None` where there is none.
+    fn ranking_of_blocks(&self, kind: CrossEntropy, tile: &Tile) -> Option<Ranking> {
+        let BlockLoss::Softmax(shape) = PixelLoss::<T>::kernel(&kind)? else { return None };
+        let classes = self.geometry.classes;
+        let ones = || vec![T::one(); classes];
+        let mut ranks = Ranks {
+            kernel: CrossEntropyKernel::new(classes, ones(), ones(), shape),
+            row: self.plan.row(tile.image),
+            none: no_class(classes),
+            ranking: Ranking(Vec::with_capacity(tile.pixels.len())),
+        };
+        self.blocks(tile, 1, &mut TileMut::Nothing, &mut TileMut::Nothing, &mut ranks)?;
+        Some(ranks.ranking)
     }
 }
 
@@ -133,6 +195,13 @@ impl<T: Element> Kept<T> {
 }
 
 impl<T: Element> Rescale<T> for Kept<T> {
+    fn kernel(&self, of: BlockLoss) -> Option<BlockLoss> {
+        match (of, self.cut) {
+            (BlockLoss::Softmax(Shape::Plain), Some(cut)) => Some(BlockLoss::Softmax(Shape::Hardest(cut))),
+            _ => None,
+        }
+    }
+
     fn pixel(&mut self, visit: &Visit<'_, T>) -> T {
         let hardness = self.hardness.of(visit).wide();
         T::of(self.cut.map_or(0.0, |cut| cut.share(hardness)))

@@ -2,11 +2,12 @@
 //! [`kinds::cross_entropy`](crate::kinds::cross_entropy) and, with γ > 0, of
 //! [`kinds::focal`](crate::kinds::focal); of [`kinds::poly1_cross_entropy`](crate::kinds::poly1_cross_entropy).
 
-use super::block::{BlockKernel, Gradient, LANES, PIXELS, Plane, Planes, steps, values_mut};
+use super::block::{BlockKernel, Gradient, LANES, PIXELS, Plane, Planes, no_class, steps, values_mut};
 use super::power::Power;
 use super::real::Real;
 use super::vector::{Vector, exp_nonpositive, is_zero, ln_1p_nonnegative};
 use crate::element::Element;
+use crate::families::top_k::Cut;
 
 /// What is made of −ln p of the pixel's class.
 #[derive(Clone, Copy, Debug)]
@@ -17,19 +18,37 @@ pub(crate) enum Shape {
     Focal(Power),
     /// Poly-1: ε·(1 − p) more.
     Poly1 { epsilon: f64 },
+    /// Of the hardest pixels all of it, of those at the threshold their share.
+    Hardest(Cut),
 }
 
 /// Writes gradient and losses, and adds up the losses of each class.
-pub(crate) struct CrossEntropy<'a, T> {
+pub(crate) struct CrossEntropy<T> {
     /// The weight of each class in the loss, and 0 of none.
-    pub w_loss: &'a [T],
+    w_loss: Vec<T>,
     /// The same divided by the denominator.
-    pub w_gradient: &'a [T],
-    pub shape: Shape,
+    w_gradient: Vec<T>,
+    shape: Shape,
     /// The numbers of the classes: 0, 1, 2 …
-    pub numbers: &'a [T],
-    /// Σ of the losses of each class, and of none, pixel by pixel of the block: a sum waits for the last block's, not for its neighbours'.
-    pub sums: Vec<Sums>,
+    numbers: Vec<T>,
+    /// Σ of the losses of each class, and of none, pixel by pixel of the block: a sum waits for the last block's, not for
+    /// its neighbours'.
+    pub sums: Vec<[f64; PIXELS]>,
+}
+
+/// Numbers of a table that registers can look up at once.
+const TABLE: usize = 32;
+
+impl<T: Element> CrossEntropy<T> {
+    /// With the weights of each class.
+    pub fn new(classes: usize, mut w_loss: Vec<T>, mut w_gradient: Vec<T>, shape: Shape) -> Self {
+        // None is a class more, which weighs nothing.
+        let none = no_class(classes) + 1;
+        w_loss.resize(none.next_multiple_of(TABLE), T::zero());
+        w_gradient.resize(none.next_multiple_of(TABLE), T::zero());
+        let numbers = (0..classes).map(|c| T::of(c as f64)).collect();
+        Self { w_loss, w_gradient, shape, numbers, sums: vec![[0.0; PIXELS]; none] }
+    }
 }
 
 /// What the logits of a pixel come to, side by side for the pixels of a block: the block is gone through three times,
@@ -48,10 +67,11 @@ struct Pixels<T> {
     own: [T; PIXELS],
 }
 
-impl<T: Element> BlockKernel<T> for CrossEntropy<'_, T> {
+impl<T: Element> BlockKernel<T> for CrossEntropy<T> {
     #[inline(always)]
     fn block<V: Vector<Real = T>>(&mut self, planes: Planes<'_, T>) -> bool {
-        let Self { w_loss, w_gradient, shape, numbers, ref mut sums } = *self;
+        let Self { w_loss, w_gradient, numbers, sums, .. } = self;
+        let shape = self.shape;
         let Planes { class, m, loss: [loss, ..], z, mut gradient } = planes else { return false };
         let mut pixels = Pixels::zeros();
         let mut doubt = V::splat(T::zero());
@@ -63,7 +83,7 @@ impl<T: Element> BlockKernel<T> for CrossEntropy<'_, T> {
             let (w, v) = (label.lookup(w_loss), label.lookup(w_gradient));
             pixels.loss(at, w, v, shape, V::load(&m[at..]), &mut doubt).store(&mut loss[at..]);
         }
-        for (gradient, &c) in gradient.planes_mut().zip(numbers) {
+        for (gradient, &c) in gradient.planes_mut().zip(numbers.iter()) {
             let c = V::splat(c);
             for at in steps::<V>() {
                 let label = V::load(&class[at..]);
@@ -176,6 +196,10 @@ impl<T: Element> Pixels<T> {
                 let faded = power.of(q);
                 (faded * surprise, v * (faded * (power.gamma::<V>() * p).mul_add(ratio, one)))
             }
+            Shape::Hardest(cut) => {
+                let kept = cut.shares(surprise);
+                (kept * surprise, kept * v)
+            }
             Shape::Poly1 { epsilon } => {
                 let epsilon = V::splat(T::of(epsilon));
                 let (p, q) = (e_y / sum, others / sum);
@@ -191,12 +215,9 @@ impl<T: Element> Pixels<T> {
     }
 }
 
-/// A sum for each pixel of a block.
-pub(crate) type Sums = [f64; PIXELS];
-
 /// Adds each loss to the sum of its class and place.
 #[inline(always)]
-fn add_by_class<V: Vector>(class: &Plane<V::Real>, loss: &Plane<V::Real>, sums: &mut [Sums]) {
+fn add_by_class<V: Vector>(class: &Plane<V::Real>, loss: &Plane<V::Real>, sums: &mut [[f64; PIXELS]]) {
     for group in (0..PIXELS).step_by(LANES) {
         let group = group & (PIXELS - LANES);
         let first = V::splat(class[group]);

@@ -16,6 +16,9 @@ pub trait Real: Sized {
     /// k·ln 2 + ln(1 + f) for 1 + f in [√½, √2), small f to all their digits.
     fn ln<V: Vector<Real = Self>>(f: V, k: V) -> V;
 
+    /// The largest number of the type that is not above x.
+    fn at_most(x: f64) -> Self;
+
     /// The number of a class.
     fn of_class(class: u16) -> Self;
 
@@ -49,6 +52,12 @@ impl Real for f32 {
         let r = s.mul_add(q.mul_add(f, of(-0.5)), f);
         let (high, low) = Self::LN_2;
         k.mul_add(of(high), k.mul_add(of(low), r))
+    }
+
+    #[inline(always)]
+    fn at_most(x: f64) -> f32 {
+        let near = x as f32;
+        if f64::from(near) > x { near.next_down() } else { near }
     }
 
     #[inline(always)]
@@ -127,6 +136,11 @@ impl Real for f64 {
         let (high, low) = Self::LN_2;
         let tail = s.mul_add(square + rest, k * of(low));
         k.mul_add(of(high), f - (square - tail))
+    }
+
+    #[inline(always)]
+    fn at_most(x: f64) -> f64 {
+        x
     }
 
     #[inline(always)]
