@@ -13,6 +13,7 @@ use segloss_verify::speed::worker::Worker;
 use segloss_verify::speed::workload::{SMALL, WEIGHTED, WEIGHTED_FULL, name};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::time::Instant;
 
 #[derive(clap::Args)]
 pub struct Arguments {
@@ -58,8 +59,10 @@ pub fn run(arguments: &Arguments) -> Result<bool, Trouble> {
     let contests = plan::contests(machine.cores, effort);
     let mut timings = Vec::new();
     for (i, contest) in contests.iter().enumerate() {
-        eprintln!("[{}/{}] {}", i + 1, contests.len(), contest.name);
-        timings.extend(contest.run(&mut workers, effort.turn)?);
+        let start = Instant::now();
+        timings.extend(contest.run(&mut workers, effort.limits)?);
+        let seconds = start.elapsed().as_secs_f64();
+        eprintln!("[{}/{}] {}, {seconds:.0} s", i + 1, contests.len(), contest.name);
     }
     let absent = workers.absent().clone();
     // Nobody may be computing beside criterion.
@@ -249,7 +252,7 @@ fn benchmarks(root: &Path, built: &Built, quick: bool) -> Result<Vec<Estimate>, 
     }
     let length: &[&str] = match quick {
         true => &["--quick"],
-        false => &["--warm-up-time", "0.3", "--measurement-time", "0.8", "--sample-size", "20"],
+        false => &["--warm-up-time", "0.3", "--measurement-time", "0.8", "--sample-size", "10"],
     };
     for (package, bench) in [("segloss", "losses"), ("dfdx-conv", "operations")] {
         eprintln!("criterion: {package}, {bench}");

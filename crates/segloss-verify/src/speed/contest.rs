@@ -15,6 +15,12 @@ const PAUSE: Duration = Duration::from_millis(50);
 /// Calls of a turn, however short a call is.
 const CALLS: f64 = 500.0;
 
+/// Rounds, however long one takes: a median of fewer is none.
+const FEWEST: usize = 3;
+
+/// Seconds of a call that is so long that what the first one does beside the others is lost in it.
+const LONG: f64 = 0.25;
+
 /// Who is asked, and for what.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Entry {
@@ -38,8 +44,39 @@ pub struct Contest {
     pub name: String,
     /// In the order of the first round.
     pub entries: Vec<Entry>,
-    /// How many times each is asked.
+    /// How many times each is asked, if there is time.
     pub rounds: usize,
+}
+
+/// How long it may take.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// About how long one entry is computed in a round, if it can be computed more than once in it.
+    pub turn: Duration,
+    /// About how long all rounds take at most; three are always taken.
+    pub contest: Duration,
+}
+
+/// An entry that takes part.
+struct Turn<'a> {
+    entry: &'a Entry,
+    /// In a round, beside the first one, which does not count.
+    calls: usize,
+    /// Calls that do not count.
+    warming: usize,
+    /// Seconds that a round takes, about.
+    length: f64,
+    /// The median of each round.
+    rounds: Vec<f64>,
+}
+
+impl Turn<'_> {
+    /// One round of one entry.
+    fn take(&self, worker: &mut Worker) -> Result<f64, Trouble> {
+        // The first call wakes threads and fetches what others have displaced.
+        let seconds = worker.time(&self.entry.workload, self.calls + self.warming)?;
+        Ok(median(&seconds[self.warming..]))
+    }
 }
 
 /// What one entry of a contest took.
@@ -139,49 +176,56 @@ impl Workers {
 }
 
 impl Contest {
-    /// Times every entry whose contestant is there. `turn`: about how long one entry is computed in a round.
+    /// Times every entry whose contestant is there.
     ///
     /// # Errors
     /// [`Trouble::Worker`] of a contestant that is required.
-    pub fn run(&self, workers: &mut Workers, turn: Duration) -> Result<Vec<Timing>, Trouble> {
-        // A round that does not count finds out how long a call takes, and compiles what must be compiled.
-        let mut entries = Vec::new();
-        for entry in &self.entries {
-            let seconds = workers.ask(&entry.contestant, |worker| worker.time(&entry.workload, 3))?;
-            if let Some(seconds) = seconds {
-                let call = median(&seconds[1..]);
-                let calls = (turn.as_secs_f64() / call).round().clamp(1.0, CALLS) as usize;
-                entries.push((entry, calls, Vec::with_capacity(self.rounds)));
-            }
-        }
+    pub fn run(&self, workers: &mut Workers, limits: Limits) -> Result<Vec<Timing>, Trouble> {
+        let mut turns = self.turns(workers, limits)?;
+        let length: f64 = turns.iter().map(|turn| turn.length).sum();
+        let rounds = (limits.contest.as_secs_f64() / length) as usize;
+        let rounds = rounds.clamp(FEWEST.min(self.rounds), self.rounds);
         let mut last: Option<&str> = None;
-        for round in 0..self.rounds {
-            let turns: Vec<usize> = match round % 2 {
-                0 => (0..entries.len()).collect(),
-                _ => (0..entries.len()).rev().collect(),
+        for round in 0..rounds {
+            let order: Vec<usize> = match round % 2 {
+                0 => (0..turns.len()).collect(),
+                _ => (0..turns.len()).rev().collect(),
             };
-            for at in turns {
-                let (entry, calls, rounds) = &mut entries[at];
-                if last != Some(&entry.contestant) {
+            for at in order {
+                let turn = &mut turns[at];
+                if last != Some(&turn.entry.contestant) {
                     std::thread::sleep(PAUSE);
-                    last = Some(&entry.contestant);
+                    last = Some(&turn.entry.contestant);
                 }
-                // The first call wakes threads and fetches what others have displaced: it does not count.
-                let seconds =
-                    workers.ask(&entry.contestant, |worker| worker.time(&entry.workload, *calls + 1))?;
-                if let Some(seconds) = seconds {
-                    rounds.push(median(&seconds[1..]));
+                if let Some(seconds) = workers.ask(&turn.entry.contestant, |worker| turn.take(worker))? {
+                    turn.rounds.push(seconds);
                 }
             }
         }
         // Who failed on the way has fewer rounds than the others, and no place in the contest.
-        let whole = entries.into_iter().filter(|(_, _, rounds)| rounds.len() == self.rounds);
-        let timing = |(entry, _, rounds): (&Entry, _, _)| Timing {
+        let whole = turns.into_iter().filter(|turn| turn.rounds.len() == rounds);
+        let timing = |turn: Turn<'_>| Timing {
             contest: self.name.clone(),
-            entry: entry.clone(),
-            rounds,
+            entry: turn.entry.clone(),
+            rounds: turn.rounds,
         };
         Ok(whole.map(timing).collect())
+    }
+
+    /// A round that does not count finds out how long a call takes, and compiles what must be compiled.
+    fn turns(&self, workers: &mut Workers, limits: Limits) -> Result<Vec<Turn<'_>>, Trouble> {
+        let mut turns = Vec::new();
+        for entry in &self.entries {
+            // The first call may compile; the second tells.
+            let time = |worker: &mut Worker| Ok(worker.time(&entry.workload, 2)?[1]);
+            if let Some(call) = workers.ask(&entry.contestant, time)? {
+                let calls = (limits.turn.as_secs_f64() / call).round().clamp(1.0, CALLS) as usize;
+                let warming = usize::from(call < LONG);
+                let length = call * (calls + warming) as f64 + PAUSE.as_secs_f64();
+                turns.push(Turn { entry, calls, warming, length, rounds: Vec::new() });
+            }
+        }
+        Ok(turns)
     }
 }
 
@@ -206,17 +250,32 @@ mod tests {
         Contest { name: "contest".to_owned(), entries, rounds: 3 }
     }
 
-    const TURN: Duration = Duration::from_nanos(10_000_000);
+    const LIMITS: Limits = Limits { turn: Duration::from_millis(10), contest: Duration::from_secs(60) };
 
     #[test]
     fn contestants_are_timed_in_turn() {
         let mut workers = Workers::default();
         workers.require(worker("slow", 8_000_000));
         workers.invite(worker("fast", 2_000_000));
-        let timings = contest(&[("slow", "a"), ("fast", "a")]).run(&mut workers, TURN).unwrap();
+        let timings = contest(&[("slow", "a"), ("fast", "a")]).run(&mut workers, LIMITS).unwrap();
         assert_eq!(timings[0].rounds, [8e-3; 3]);
         assert_eq!(timings[1].seconds(), 2e-3);
         assert_eq!(timings[0].ratio(&timings[1]), 4.0);
+    }
+
+    #[test]
+    fn rounds_end_with_the_time_but_never_before_the_third() {
+        let rounds = |rounds, seconds| {
+            let mut workers = Workers::default();
+            workers.require(worker("slow", 1_000_000_000));
+            let limits = Limits { contest: Duration::from_secs(seconds), ..LIMITS };
+            let contest = Contest { rounds, ..contest(&[("slow", "a")]) };
+            contest.run(&mut workers, limits).unwrap()[0].rounds.len()
+        };
+        assert_eq!(rounds(9, 60), 9);
+        assert_eq!(rounds(9, 6), 5);
+        assert_eq!(rounds(9, 1), 3);
+        assert_eq!(rounds(2, 1), 2);
     }
 
     #[test]
@@ -226,12 +285,12 @@ mod tests {
         workers.invite(worker("peer", 1_000_000));
         workers.miss("stranger", "not installed");
         let timings =
-            contest(&[("ours", "a"), ("peer", "bad"), ("stranger", "a")]).run(&mut workers, TURN).unwrap();
+            contest(&[("ours", "a"), ("peer", "bad"), ("stranger", "a")]).run(&mut workers, LIMITS).unwrap();
         assert_eq!(timings.len(), 1);
         assert!(workers.has("ours") && !workers.has("peer"));
         assert_eq!(workers.absent()["stranger"], "not installed");
         assert!(workers.absent()["peer"].contains("cannot"));
-        assert!(contest(&[("ours", "bad")]).run(&mut workers, TURN).is_err());
+        assert!(contest(&[("ours", "bad")]).run(&mut workers, LIMITS).is_err());
     }
 
     #[test]

@@ -473,7 +473,7 @@ impl<'a> Page<'a> {
             "\n## How it is measured\n\n\
              Every contestant is a program of its own that computes on request. A round asks each of them in turn, with \
              50 ms between two, so that threads that wait by spinning go to sleep; the order turns from round to round; \
-             the first call of a turn is not counted. A time is the median over the rounds of each round's median, a \
+             the first call of a turn is not counted, unless a call takes a quarter of a second. A time is the median over the rounds of each round's median, a \
              ratio the median of each round's ratio. Logits, labels (in blocks, one class half as frequent as the one \
              before, a sixteenth ignored) and weights are drawn from one formula that all share, and everybody's value \
              is compared with ours before anything is timed.\n\n\

@@ -1,6 +1,6 @@
 //! Which contests are run: who computes what beside whom.
 
-use super::contest::{Contest, Entry};
+use super::contest::{Contest, Entry, Limits};
 use super::workload::{COPY, LARGE, LAYOUTS, SMALL, Shape, WEIGHTED, WEIGHTED_FULL, name, sizes};
 use segloss::{InstructionSet, Kind};
 use std::time::Duration;
@@ -60,8 +60,8 @@ pub fn of_threads(what: &str) -> String {
 /// The contest of U-Net steps.
 pub const UNET: &str = "unet";
 
-/// Every kind is timed at this shape.
-pub const KINDS: Shape = LARGE[0];
+/// Every kind is timed at this shape: one image of the first, since a sort takes its time.
+pub const KINDS: Shape = [1, 12, 360, 480];
 
 /// Losses whose growth is shown: a pass, a pass with a second one, a sort; and the copy.
 pub const GROWING: [&str; 4] = [COPY, WEIGHTED, "dice", "lovasz_softmax"];
@@ -69,8 +69,8 @@ pub const GROWING: [&str; 4] = [COPY, WEIGHTED, "dice", "lovasz_softmax"];
 /// Shapes of growing numbers of pixels and of classes.
 pub fn growth(along: &str) -> Vec<Shape> {
     match along {
-        "pixels" => (5..=10).map(|power| [1, 12, 1 << power, 1 << power]).collect(),
-        _ => (1..=6).map(|power| [1, 1 << power, 256, 256]).collect(),
+        "pixels" => (5..=9).map(|power| [1, 12, 1 << power, 1 << power]).collect(),
+        _ => (1..=6).map(|power| [1, 1 << power, 128, 128]).collect(),
     }
 }
 
@@ -81,15 +81,23 @@ pub struct Effort {
     pub rounds: usize,
     /// Of the other contests.
     pub other_rounds: usize,
-    /// Of an entry in a round.
-    pub turn: Duration,
+    /// Of a turn and of a contest.
+    pub limits: Limits,
 }
 
 impl Effort {
     /// Some minutes.
-    pub const DEFAULT: Self = Self { rounds: 15, other_rounds: 9, turn: Duration::from_millis(40) };
-    /// A minute: to see that all works.
-    pub const QUICK: Self = Self { rounds: 3, other_rounds: 3, turn: Duration::from_millis(8) };
+    pub const DEFAULT: Self = Self {
+        rounds: 15,
+        other_rounds: 9,
+        limits: Limits { turn: Duration::from_millis(40), contest: Duration::from_secs(90) },
+    };
+    /// A minute or two: to see that all works.
+    pub const QUICK: Self = Self {
+        rounds: 3,
+        other_rounds: 3,
+        limits: Limits { turn: Duration::from_millis(8), contest: Duration::from_secs(10) },
+    };
 }
 
 /// Every contest, those of the bars first.
