@@ -10,7 +10,7 @@ use segloss_verify::speed::page::Page;
 use segloss_verify::speed::plan::{self, BURN, CANDLE, COMPILED, Effort, OPERATIONS, OURS, TORCH};
 use segloss_verify::speed::results::{Results, VERSION, Value};
 use segloss_verify::speed::worker::Worker;
-use segloss_verify::speed::workload::{SMALL, WEIGHTED, WEIGHTED_FULL, name};
+use segloss_verify::speed::workload::{AGREED, WEIGHTED, WEIGHTED_FULL, name};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Instant;
@@ -50,7 +50,7 @@ pub fn run(arguments: &Arguments) -> Result<bool, Trouble> {
     let built = Built::new(&root)?;
 
     let mut workers = ours(&built, machine.cores)?;
-    peers(arguments, &root, &built, &mut workers)?;
+    peers(arguments, &root, &built, machine.cores, &mut workers)?;
     let values = agree(&mut workers)?;
     if let Some(version) = workers.ask(TORCH, |torch| torch.ask("version"))? {
         machine.versions.insert(TORCH.to_owned(), version);
@@ -159,7 +159,13 @@ fn ours(built: &Built, cores: usize) -> Result<Workers, Trouble> {
 }
 
 /// The others, or why they are not there.
-fn peers(arguments: &Arguments, root: &Path, built: &Built, workers: &mut Workers) -> Result<(), Trouble> {
+fn peers(
+    arguments: &Arguments,
+    root: &Path,
+    built: &Built,
+    cores: usize,
+    workers: &mut Workers,
+) -> Result<(), Trouble> {
     if !arguments.peers {
         for peer in plan::PEERS {
             workers.miss(peer, "not asked for (--peers)");
@@ -169,7 +175,9 @@ fn peers(arguments: &Arguments, root: &Path, built: &Built, workers: &mut Worker
     match rust_peers(root, built) {
         Ok(program) => {
             for (name, argument) in [(BURN, "burn"), (CANDLE, "candle")] {
-                workers.invite(Worker::start(name, Command::new(&program).arg(argument))?);
+                let mut command = Command::new(&program);
+                command.arg(argument).env("RAYON_NUM_THREADS", cores.to_string());
+                workers.invite(Worker::start(name, &mut command)?);
             }
         }
         Err(why) => [BURN, CANDLE].into_iter().for_each(|peer| workers.miss(peer, why.clone())),
@@ -179,7 +187,7 @@ fn peers(arguments: &Arguments, root: &Path, built: &Built, workers: &mut Worker
             let script = root.join("xtask/peers/torch_worker.py");
             let python = || {
                 let mut command = Command::new(&arguments.python);
-                command.arg(&script);
+                command.arg(&script).env("OMP_NUM_THREADS", cores.to_string());
                 command
             };
             workers.invite(Worker::start(TORCH, &mut python())?);
@@ -226,7 +234,7 @@ fn torch(python: &Path) -> Result<(), String> {
 fn agree(workers: &mut Workers) -> Result<Vec<Value>, Trouble> {
     let mut values = Vec::new();
     for (peer, what) in [(TORCH, WEIGHTED), (COMPILED, WEIGHTED), (BURN, WEIGHTED_FULL), (CANDLE, WEIGHTED)] {
-        let workload = name(what, "channels_last", "f32", SMALL);
+        let workload = name(what, "channels_last", "f32", AGREED);
         let ask = |worker: &mut Worker| {
             let answer = worker.ask(&format!("value {workload}"))?;
             answer.parse::<f64>().map_err(|error| failed(worker.name(), &format!("{answer}: {error}")))

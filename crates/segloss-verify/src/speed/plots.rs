@@ -170,7 +170,8 @@ pub(super) fn roofline(results: &Results) -> Result<String, Trouble> {
                     .legend(move |(x, y)| PathElement::new([(x, y), (x + 18, y)], line));
             }
         }
-        legend(&mut chart, SeriesLabelPosition::LowerRight)
+        // Where the slowest kinds leave room.
+        legend(&mut chart, SeriesLabelPosition::LowerMiddle)
     })
 }
 
@@ -195,7 +196,7 @@ pub(super) fn growth(results: &Results, along: &'static str) -> Result<String, T
             .x_label_area_size(42)
             .y_label_area_size(64)
             .build_cartesian_2d(
-                (0.8 * left..1.3 * right.max(1.0)).log_scale(),
+                (0.8 * left..9.0 * right.max(1.0)).log_scale(),
                 (0.7 * low..1.5 * high.max(1e-6)).log_scale(),
             )?;
         chart
@@ -216,20 +217,21 @@ fn lines<'a, X: Ranged<ValueType = f64>, Y: Ranged<ValueType = f64>>(
     chart: &mut ChartContext<'a, SVGBackend<'a>, Cartesian2d<X, Y>>,
     series: &dyn Fn(&'static str, &'static str) -> Vec<(f64, f64)>,
 ) -> Drawn {
+    let [first, last] = LAYOUTS;
     for (i, what) in GROWING.into_iter().enumerate() {
-        let line = colour(i).stroke_width(2);
-        let [first, last] = LAYOUTS;
+        let (thick, thin) = (colour(i).stroke_width(2), colour(i).stroke_width(1));
         chart
-            .draw_series(LineSeries::new(series(what, last), line))?
-            .label(format!("{what}, {}", spoken(last)))
-            .legend(move |(x, y)| PathElement::new([(x, y), (x + 18, y)], line));
-        let thin = colour(i).stroke_width(1);
-        chart
-            .draw_series(DashedLineSeries::new(series(what, first), 5, 4, thin))?
-            .label(format!("{what}, {}", spoken(first)))
-            .legend(move |(x, y)| PathElement::new([(x, y), (x + 6, y)], thin));
+            .draw_series(LineSeries::new(series(what, last), thick))?
+            .label(what)
+            .legend(move |(x, y)| PathElement::new([(x, y), (x + 18, y)], thick));
+        chart.draw_series(DashedLineSeries::new(series(what, first), 5, 4, thin))?;
         chart.draw_series(series(what, last).into_iter().map(|at| Circle::new(at, 3, colour(i).filled())))?;
     }
+    let none = TRANSPARENT.stroke_width(0);
+    chart
+        .draw_series(LineSeries::new([], none))?
+        .label(format!("broken: {}", spoken(first)))
+        .legend(move |(x, y)| PathElement::new([(x, y), (x, y)], none));
     Ok(())
 }
 
@@ -247,8 +249,11 @@ pub(super) fn threads(results: &Results) -> Result<String, Trouble> {
             .margin(14)
             .x_label_area_size(42)
             .y_label_area_size(58)
-            .build_cartesian_2d(0.9..most + 0.1, 0.0..1.25 * most)?;
-        let whole = |x: &f64| if x.fract() == 0.0 { format!("{x:.0}") } else { String::new() };
+            .build_cartesian_2d(0.9..1.45 * most + 0.1, 0.0..1.25 * most)?;
+        let whole = |x: &f64| match x.fract() == 0.0 && *x <= most {
+            true => format!("{x:.0}"),
+            false => String::new(),
+        };
         chart
             .configure_mesh()
             .light_line_style(WHITE.mix(0.0))

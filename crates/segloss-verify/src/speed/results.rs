@@ -145,9 +145,9 @@ impl Results {
         });
         let rows = rows.flat_map(|(along, what, layout)| {
             let points = growth::points(self, along, what, layout).into_iter();
-            points.map(move |(size, seconds)| (VERSION, along, what, layout, size, seconds))
+            points.map(move |(logits, seconds)| (VERSION, along, what, layout, logits as u64, seconds))
         });
-        csv::table(&["version", "along", "loss", "layout", "size", "seconds"], rows)
+        csv::table(&["version", "along", "loss", "layout", "logits", "seconds"], rows)
     }
 
     /// What criterion estimated, a row each.
