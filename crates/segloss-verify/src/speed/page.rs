@@ -324,7 +324,7 @@ impl<'a> Page<'a> {
         writeln!(
             page,
             "{} in f32: the bytes of logits and gradient by the time. What reads the logits twice (an overlap is known \
-             only at the end) cannot come nearer than two thirds of the copy.\n",
+             only at the end) takes one and a half copies at least.\n",
             pretty(plan::KINDS)
         )?;
         writeln!(page, "| kind | {} | {} |\n|---|---:|---:|", spoken(LAYOUTS[0]), spoken(LAYOUTS[1]))?;
@@ -479,10 +479,10 @@ impl<'a> Page<'a> {
             "\n## How it is measured\n\n\
              Every contestant is a program of its own that computes on request. A round asks each of them in turn, with \
              50 ms between two, so that threads that wait by spinning go to sleep; the order turns from round to round; \
-             the first call of a turn is not counted, unless a call takes a quarter of a second. A time is the median over the rounds of each round's median, a \
-             ratio the median of each round's ratio. Logits, labels (in blocks, one class half as frequent as the one \
-             before; a sixteenth of the rows of blocks ignored) and weights are drawn from one formula that all share, and everybody's value \
-             is compared with ours before anything is timed.\n\n\
+             the first call of a turn is not counted, unless a call takes a quarter of a second. A time is the median \
+             over the rounds of each round's median, a ratio the median of each round's ratio. Logits, labels (in \
+             blocks, one class half as frequent as the one before; one row of blocks in sixteen ignored) and weights are \
+             drawn from one formula that all share, and everybody's value is compared with ours before anything is timed.\n\n\
              - PyTorch: `F.cross_entropy(weight=…, ignore_index=255)` and `backward()` to the logits; contiguous, and \
              `torch.channels_last`; compiled with `torch.compile(dynamic=False)`. The old gradient is freed outside the \
              time.\n\
@@ -538,6 +538,21 @@ mod tests {
         assert!(text.contains("| candle (absent) | – / – |"), "{text}");
         assert!(text.contains("not measured |"));
         assert!(page.held());
+    }
+
+    #[test]
+    fn an_earlier_run_is_compared_with() {
+        let folder = tempfile::tempdir().unwrap();
+        let of = |what| name(what, LAYOUTS[0], "f32", plan::KINDS);
+        let (contest, copy, dice) = (plan::of_kind("dice"), of(COPY), of("dice"));
+        let run = |seconds| results(&[(&contest, OURS, &copy, 1.0), (&contest, OURS, &dice, seconds)]);
+        let (mut before, after) = (run(6.0), run(3.0));
+        before.machine.cores = 64;
+        let page = Page::new(&after, Some(&before));
+        page.write(folder.path()).unwrap();
+        let picture = std::fs::read_to_string(folder.path().join("before_after.svg")).unwrap();
+        assert!(picture.contains("dice, first"), "{picture}");
+        assert!(page.text().contains("It ran on another machine"));
     }
 
     #[test]
