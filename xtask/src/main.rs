@@ -1,12 +1,14 @@
-//! Project tasks: `cargo xtask verify`, `cargo xtask fixtures`.
+//! Project tasks: `cargo xtask verify`, `cargo xtask bench-report`, `cargo xtask fixtures`.
 //!
 //! Parses, matches, calls; each command is a file of its own. Exit codes: 0 all held, 1 something fell
 //! short, 2 the tool itself could not work.
 
+mod bench_report;
 mod fixtures;
 mod verify;
 
 use clap::{Parser, Subcommand};
+use std::path::Path;
 use std::process::ExitCode;
 
 /// Project tasks.
@@ -24,6 +26,10 @@ enum Command {
     /// Prints a line for each check and writes a report. Exits with 0 if all held, 1 if something fell
     /// short, 2 if the tool could not work.
     Verify(verify::Arguments),
+    /// Time every loss, layout and operation, beside other frameworks if asked, and write a report of the ratios.
+    ///
+    /// Exits with 0 if every bar that could be measured is met, 1 if one is missed, 2 if the tool could not work.
+    BenchReport(bench_report::Arguments),
     /// Write fixtures/exact: drawn cases of every kind with the textbook's answers, worked out in 320 bits.
     ///
     /// The tests of segloss compare with them, so that they need nothing of the harness.
@@ -33,6 +39,7 @@ enum Command {
 fn main() -> ExitCode {
     let finished = match Arguments::parse().command {
         Command::Verify(arguments) => verify::run(&arguments),
+        Command::BenchReport(arguments) => bench_report::run(&arguments),
         Command::Fixtures(arguments) => fixtures::run(&arguments),
     };
     match finished {
@@ -43,4 +50,11 @@ fn main() -> ExitCode {
             ExitCode::from(2)
         }
     }
+}
+
+/// Where a report is, seen from here.
+fn tell(page: &Path) {
+    let page = page.canonicalize().unwrap_or_else(|_| page.to_owned());
+    let here = std::env::current_dir().unwrap_or_default();
+    eprintln!("report: {}", page.strip_prefix(&here).unwrap_or(&page).display());
 }

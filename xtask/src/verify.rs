@@ -76,7 +76,7 @@ pub fn run(arguments: &Arguments) -> Result<bool, Trouble> {
         report = report.with_self_test(found);
     }
     let page = report.write(&folder)?;
-    tell(&page);
+    crate::tell(&page);
     if !run.held() {
         eprintln!("replay: cargo xtask verify{} --seed {}", run.effort.flag(), run.seed);
     }
@@ -106,23 +106,16 @@ fn sweep(first: u64, seeds: u64, folder: &Path) -> Result<bool, Trouble> {
         print(&format!("{bound:<16} worst {off:<8.1e} bound {allowed:<8e} seed {seed:<5} {check}: {case}"));
     }
     let page = report::write_sweep(&found, folder)?;
-    tell(&page);
+    crate::tell(&page);
     let (seeds, alarms) = (found.seeds, found.alarms.len());
     print(&format!("{seeds} seeds, {} comparisons, {alarms} alarms", found.comparisons));
     Ok(found.held())
 }
 
-/// Where the report is, seen from here.
-fn tell(page: &Path) {
-    let page = page.canonicalize().unwrap_or_else(|_| page.to_owned());
-    let here = std::env::current_dir().unwrap_or_default();
-    eprintln!("report: {}", page.strip_prefix(&here).unwrap_or(&page).display());
-}
-
 /// The kill matrix, bug by bug as they fall, and the smallest error that is seen.
 fn self_test(seed: u64, folder: &Path) -> Result<bool, Trouble> {
     let found = judge_itself(seed)?;
-    tell(&report::write_self_test(&found, folder)?);
+    crate::tell(&report::write_self_test(&found, folder)?);
     Ok(found.held())
 }
 

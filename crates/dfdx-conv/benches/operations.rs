@@ -1,4 +1,6 @@
-//! Single operations, forward and backward, at the sizes of a U-Net's levels.
+//! Single operations, forward and backward, at the sizes of a U-Net's levels, and a training step of a whole one.
+
+mod unet;
 
 use std::hint::black_box;
 
@@ -79,5 +81,17 @@ fn elementwise(c: &mut Criterion) {
     });
 }
 
-criterion_group!(benches, convolutions, elementwise);
+fn unet_step(c: &mut Criterion) {
+    let mut group = c.benchmark_group("unet");
+    for (name, plain) in [("upsample_conv2d", false), ("upsample_nearest2d, conv2d", true)] {
+        let net = unet::UNet::new(plain);
+        group.throughput(Throughput::Elements(net.parameters() as u64));
+        group.bench_function(BenchmarkId::new("forward", name), |b| b.iter(|| black_box(net.forward())));
+        group.bench_function(BenchmarkId::new("forward and backward", name), |b| {
+            b.iter(|| black_box(net.forward_backward()));
+        });
+    }
+}
+
+criterion_group!(benches, convolutions, elementwise, unet_step);
 criterion_main!(benches);

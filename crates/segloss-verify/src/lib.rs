@@ -24,6 +24,7 @@
 pub mod case;
 pub mod checks;
 pub mod compare;
+mod drawing;
 pub mod exact;
 pub mod finite_difference;
 pub mod fixtures;

@@ -208,7 +208,7 @@ pub const OPERATION_F32: Tolerance = Tolerance {
 /// A whole U-Net with its loss.
 pub const NETWORK_F64: Tolerance = Tolerance {
     name: "network_f64",
-    bound: 8e-16,
+    bound: 7e-16,
     reason: "relative to the value, or to Σ|gᵢ·dᵢ|, near to cancelling as Σ gᵢ·dᵢ may be. The rounding of a dozen \
              layers, one after the other, against 320 bits",
 };

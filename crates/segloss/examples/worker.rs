@@ -4,6 +4,7 @@
 //! $ cargo run --release -p segloss --example worker [-- --instructions avx2]
 //! time cross_entropy+fixed/channels_last/f32/4x12x360x480 5     → five durations in nanoseconds
 //! count dice/channels_first/f64/1x4x64x64                       → allocations and bytes of one call
+//! value cross_entropy/channels_first/f32/1x4x64x64              → the loss, so that another's can be compared
 //! ```
 //! An answer is one line, an error one that begins with `error:`. `RAYON_NUM_THREADS` sets the number of threads.
 //! `count` computes within a function named `measured_call`, which callgrind can be told to collect alone.
@@ -71,19 +72,29 @@ fn measured_call(workload: &mut dyn Workload) -> f64 {
     black_box(workload.call())
 }
 
-/// The workload of the last request; the next one is often the same.
+/// Workloads that are kept. A comparison asks for a few in turn, again and again, and drawing one takes longer than
+/// computing it.
+const KEPT: usize = 16;
+
+/// The workloads of the last requests, the latest last.
 struct Worker {
     instructions: InstructionSet,
-    current: Option<(String, Box<dyn Workload>)>,
+    kept: Vec<(String, Box<dyn Workload>)>,
 }
 
 impl Worker {
     fn get(&mut self, name: &str) -> Result<&mut dyn Workload, String> {
-        if self.current.as_ref().is_none_or(|(current, _)| current != name) {
-            self.current = None;
-            self.current = Some((name.to_owned(), workload(name, self.instructions)?));
-        }
-        let (_, workload) = self.current.as_mut().ok_or("no workload")?;
+        let last = match self.kept.iter().position(|(kept, _)| kept == name) {
+            Some(at) => self.kept.remove(at),
+            None => {
+                if self.kept.len() == KEPT {
+                    self.kept.remove(0);
+                }
+                (name.to_owned(), workload(name, self.instructions)?)
+            }
+        };
+        self.kept.push(last);
+        let (_, workload) = self.kept.last_mut().ok_or("no workload")?;
         Ok(workload.as_mut())
     }
 
@@ -110,8 +121,9 @@ impl Worker {
                 let after = (ALLOCATIONS.load(Relaxed), BYTES.load(Relaxed));
                 Ok(format!("{} {}", after.0 - before.0, after.1 - before.1))
             }
+            ["value", name] => Ok(self.get(name)?.call().to_string()),
             ["bytes", name] => Ok(self.get(name)?.bytes().to_string()),
-            _ => Err(format!("{request}: neither `time NAME CALLS`, `count NAME` nor `bytes NAME`")),
+            _ => Err(format!("{request}: not `time NAME CALLS`, `count NAME`, `value NAME` or `bytes NAME`")),
         }
     }
 }
@@ -127,7 +139,7 @@ fn main() -> std::io::Result<()> {
         eprintln!("error: [--instructions SET], one that this machine has; found {arguments:?}");
         std::process::exit(2);
     };
-    let mut worker = Worker { instructions, current: None };
+    let mut worker = Worker { instructions, kept: Vec::new() };
     for request in std::io::stdin().lock().lines() {
         let answer = worker.answer(&request?).unwrap_or_else(|error| format!("error: {error}"));
         let mut stdout = std::io::stdout().lock();

@@ -43,7 +43,8 @@ pub(super) fn training(training: &Training) -> Result<String, Trouble> {
     table(&["loss", "seed", "quantity", "of", "value"], rows)
 }
 
-fn table(header: &[&str], rows: impl Iterator<Item = impl Serialize>) -> Result<String, Trouble> {
+/// A table under its header.
+pub(crate) fn table(header: &[&str], rows: impl Iterator<Item = impl Serialize>) -> Result<String, Trouble> {
     let failed = |what: String| Trouble::Report { part: "CSV", what };
     let mut writer = csv::WriterBuilder::new().has_headers(false).from_writer(Vec::new());
     writer.write_record(header).map_err(|error| failed(error.to_string()))?;

@@ -1,6 +1,6 @@
 //! What a run leaves behind: `report.json` is the source, everything else is made from the same data.
 
-mod csv;
+pub(crate) mod csv;
 mod html;
 mod junit;
 mod markdown;
@@ -347,7 +347,7 @@ fn beside(folder: &Path, part: &'static str, of: &impl Serialize, page: String) 
 }
 
 /// Each file whole, or not at all.
-fn write_all<N: AsRef<Path>>(
+pub(crate) fn write_all<N: AsRef<Path>>(
     folder: &Path,
     files: impl IntoIterator<Item = (N, Vec<u8>)>,
 ) -> Result<(), Trouble> {

@@ -1,38 +1,10 @@
 //! The pictures, as SVG.
 
 use super::{Report, Training};
+use crate::drawing::{colour, draw, legend, power};
 use crate::trouble::Trouble;
-use plotters::coord::Shift;
 use plotters::prelude::*;
 use std::collections::BTreeSet;
-
-type Area<'a> = DrawingArea<SVGBackend<'a>, Shift>;
-type Drawn = Result<(), Box<dyn std::error::Error>>;
-
-const SIZE: (u32, u32) = (760, 440);
-/// Told apart by the colour-blind as well (Okabe & Ito 2008), and dark enough for white paper.
-const COLOURS: [RGBColor; 5] = [
-    RGBColor(0, 114, 178),
-    RGBColor(213, 94, 0),
-    RGBColor(0, 158, 115),
-    RGBColor(204, 121, 167),
-    RGBColor(86, 86, 86),
-];
-
-fn draw(part: &'static str, paint: impl FnOnce(&Area<'_>) -> Drawn) -> Result<String, Trouble> {
-    let mut svg = String::new();
-    {
-        let area = SVGBackend::with_string(&mut svg, SIZE).into_drawing_area();
-        let drawn = area.fill(&WHITE).map_err(Into::into).and_then(|()| paint(&area));
-        let shown = drawn.and_then(|()| area.present().map_err(Into::into));
-        shown.map_err(|error| Trouble::Report { part, what: error.to_string() })?;
-    }
-    Ok(svg)
-}
-
-fn colour(i: usize) -> RGBColor {
-    COLOURS[i % COLOURS.len()]
-}
 
 /// Error of a central difference against its step, both logarithmic.
 pub(super) fn step_errors(report: &Report) -> Result<String, Trouble> {
@@ -205,22 +177,4 @@ pub(super) fn training_classes(training: &Training) -> Result<String, Trouble> {
         }
         legend(&mut chart, SeriesLabelPosition::UpperRight)
     })
-}
-
-fn legend<'a, X: Ranged<ValueType = f64>, Y: Ranged<ValueType = f64>>(
-    chart: &mut ChartContext<'a, SVGBackend<'a>, Cartesian2d<X, Y>>,
-    position: SeriesLabelPosition,
-) -> Drawn {
-    chart
-        .configure_series_labels()
-        .position(position)
-        .background_style(WHITE.mix(0.85))
-        .border_style(BLACK.mix(0.3))
-        .draw()?;
-    Ok(())
-}
-
-/// 1e-6 for 0.000001.
-fn power(x: &f64) -> String {
-    format!("{x:.0e}")
 }

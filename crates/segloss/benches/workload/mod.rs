@@ -6,18 +6,15 @@
 //! copy/LAYOUT/TYPE/NxCxHxW                 a parallel copy of the logits: the bytes that must move
 //! ```
 //!
-//! Variants: `fixed`, `per_sample` and `per_batch` weights; `fresh`, a new gradient buffer for each call.
+//! Variants: `fixed`, `per_sample` and `per_batch` weights; `fresh`, a new gradient buffer for each call; `full`, no
+//! pixel is ignored.
 
+pub mod draw;
+
+use draw::IGNORED;
 use rayon::prelude::*;
 use segloss::{Element, Input, InstructionSet, Kind, Layout, Loss, LossSpec};
 use std::str::FromStr;
-
-/// The label of pixels that do not count: one row of blocks in sixteen.
-const IGNORED: u8 = 255;
-
-/// Side of the square blocks that are of one class: of 16 neighbours in a row three in four times all are alike, as in
-/// street scenes and aerial images.
-const BLOCK: usize = 36;
 
 /// The name of a workload, taken apart.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -84,13 +81,13 @@ impl Name {
         for variant in &self.variants {
             match variant.as_str() {
                 "fixed" => {
-                    let values: Vec<String> = (0..classes).map(|c| format!("{}.5", c % 3)).collect();
+                    let values: Vec<String> = (0..classes).map(|c| draw::weight(c).to_string()).collect();
                     text += &format!("weights = {{ source = 'fixed', values = [{}] }}\n", values.join(", "));
                 }
                 "per_sample" | "per_batch" => {
                     text += &format!("weights = {{ source = '{variant}', scheme = 'inverse_frequency' }}\n");
                 }
-                "fresh" => {}
+                "fresh" | "full" => {}
                 _ => return Err(format!("{variant}: no such variant")),
             }
         }
@@ -129,14 +126,6 @@ struct Drawn<T> {
     fresh: bool,
 }
 
-/// Numbers that look drawn (splitmix64, Steele et al. 2014): a generator of seven lines needs no crate.
-fn noise(at: u64) -> u64 {
-    let mut z = at.wrapping_add(1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-    z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    z ^ (z >> 31)
-}
-
 impl<T: Element> Drawn<T> {
     fn new(name: Name, instructions: InstructionSet) -> Result<Self, String> {
         let [images, classes, height, width] = name.shape;
@@ -147,21 +136,11 @@ impl<T: Element> Drawn<T> {
                 Some(loss.with_instructions(instructions))
             }
         };
-        // The sum of four uniform numbers: nearly normal, within ±4.
+        // Random logits of any size saturate the document's S1.
         let spread = if name.kind == "document_binary" { 0.2 } else { 2.0 };
-        let logit = |i: usize| {
-            let sum: u64 = (0..4).map(|k| noise(4 * i as u64 + k) >> 40).sum();
-            T::of((sum as f64 / f64::from(1 << 24) - 2.0) * spread)
-        };
         // Lovász hinge and its like tell two classes apart.
         let named = if name.kind == "lovasz_hinge" { 2 } else { classes.max(2) };
-        let label = |i: usize| {
-            let (x, y, image) = (i % width / BLOCK, i / width % height / BLOCK, i / width / height);
-            let draw = noise((image << 40 | y << 20 | x) as u64);
-            // Each class half as frequent as the one before; the last few share what is left.
-            let class = (draw.trailing_zeros() as usize).min(named - 1);
-            if y % 16 == 15 { IGNORED } else { class as u8 }
-        };
+        let ignoring = !name.has("full");
         let shape = match name.layout {
             Layout::ChannelsFirst => vec![images, classes, height, width],
             Layout::ChannelsLast => vec![images, height, width, classes],
@@ -170,8 +149,8 @@ impl<T: Element> Drawn<T> {
         Ok(Self {
             loss,
             shape,
-            logits: (0..pixels * classes).into_par_iter().map(logit).collect(),
-            labels: (0..pixels).map(label).collect(),
+            logits: (0..pixels * classes).into_par_iter().map(|i| T::of(draw::logit(i) * spread)).collect(),
+            labels: (0..pixels).map(|i| draw::label(i, named, [height, width], ignoring)).collect(),
             gradient: vec![T::zero(); pixels * classes],
             fresh: name.has("fresh"),
         })
