@@ -1,9 +1,10 @@
-//! Project tasks: `cargo xtask verify`, `cargo xtask fixtures`.
+//! Project tasks: `cargo xtask verify`, `cargo xtask gate`, `cargo xtask fixtures`.
 //!
 //! Parses, matches, calls; each command is a file of its own. Exit codes: 0 all held, 1 something fell
 //! short, 2 the tool itself could not work.
 
 mod fixtures;
+mod gate;
 mod verify;
 
 use clap::{Parser, Subcommand};
@@ -24,6 +25,12 @@ enum Command {
     /// Prints a line for each check and writes a report. Exits with 0 if all held, 1 if something fell
     /// short, 2 if the tool could not work.
     Verify(verify::Arguments),
+    /// What CI runs: verify, and that nothing got worse since it was recorded in reports/baseline.
+    ///
+    /// Errors, instructions of a call (where valgrind is installed) and its allocations are compared with the baseline;
+    /// time only on request. Exits with 0 if all held, 1 if something got worse, 2 if the tool could not work or could
+    /// not tell.
+    Gate(gate::Arguments),
     /// Write fixtures/exact: drawn cases of every kind with the textbook's answers, worked out in 320 bits.
     ///
     /// The tests of segloss compare with them, so that they need nothing of the harness.
@@ -33,6 +40,7 @@ enum Command {
 fn main() -> ExitCode {
     let finished = match Arguments::parse().command {
         Command::Verify(arguments) => verify::run(&arguments),
+        Command::Gate(arguments) => gate::run(&arguments),
         Command::Fixtures(arguments) => fixtures::run(&arguments),
     };
     match finished {

@@ -27,6 +27,7 @@ pub mod compare;
 pub mod exact;
 pub mod finite_difference;
 pub mod fixtures;
+pub mod gate;
 pub mod hard;
 pub mod matrix;
 pub mod network;

@@ -6,11 +6,15 @@
 //! count dice/channels_first/f64/1x4x64x64                       → allocations and bytes of one call
 //! ```
 //! An answer is one line, an error one that begins with `error:`. `RAYON_NUM_THREADS` sets the number of threads.
-//! `count` computes within a function named `measured_call`, which callgrind can be told to collect alone.
+//! `count` computes on one thread, within a function named `measured_call`, which callgrind can be told to collect alone.
+//!
+//! Two options make it worse than it is, so that a gate can prove that it notices: `--planted-rounds N`, as many rounds
+//! of an idle loop in each counted call, and `--planted-slowdown PERCENT`, by which every timed call takes longer.
 
 #[path = "../benches/workload/mod.rs"]
 mod workload;
 
+use rayon::{ThreadPool, ThreadPoolBuilder};
 use segloss::InstructionSet;
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::hint::black_box;
@@ -59,15 +63,52 @@ unsafe impl GlobalAlloc for Counting {
     }
 }
 
-/// One call, with nothing around it.
+/// What makes a call worse than it is: nothing, unless asked for.
+#[derive(Clone, Copy, Default)]
+struct Planted {
+    /// Of an idle loop, in a counted call.
+    rounds: u64,
+    /// In per cent, of a timed call.
+    slowdown: f64,
+}
+
+/// One call, with nothing around it but what is planted.
 #[inline(never)]
-fn measured_call(workload: &mut dyn Workload) -> f64 {
-    black_box(workload.call())
+fn measured_call(workload: &mut dyn Workload, planted: Planted) -> f64 {
+    let value = black_box(workload.call());
+    for round in 0..planted.rounds {
+        black_box(round);
+    }
+    value
+}
+
+/// Nanoseconds of one call.
+fn timed_call(workload: &mut dyn Workload, planted: Planted) -> u128 {
+    let start = Instant::now();
+    black_box(workload.call());
+    if planted.slowdown > 0.0 {
+        let end = start.elapsed().mul_f64(1.0 + planted.slowdown / 100.0);
+        while start.elapsed() < end {
+            std::hint::spin_loop();
+        }
+    }
+    start.elapsed().as_nanos()
+}
+
+/// Allocations and bytes of one call after another, on this thread.
+fn counted_call(workload: &mut dyn Workload, planted: Planted) -> (u64, u64) {
+    workload.call();
+    let before = (ALLOCATIONS.load(Relaxed), BYTES.load(Relaxed));
+    measured_call(workload, planted);
+    (ALLOCATIONS.load(Relaxed) - before.0, BYTES.load(Relaxed) - before.1)
 }
 
 /// The workload of the last request; the next one is often the same.
 struct Worker {
     instructions: InstructionSet,
+    planted: Planted,
+    /// Where calls are counted: no work leaves its only thread, none comes to it.
+    alone: ThreadPool,
     current: Option<(String, Box<dyn Workload>)>,
 }
 
@@ -86,21 +127,18 @@ impl Worker {
         match words.as_slice() {
             ["time", name, calls] => {
                 let calls: usize = calls.parse().map_err(|_| format!("{calls}: not a number of calls"))?;
+                let planted = self.planted;
                 let workload = self.get(name)?;
-                let time = |_| {
-                    let start = Instant::now();
-                    black_box(workload.call());
-                    start.elapsed().as_nanos().to_string()
-                };
+                let time = |_| timed_call(workload, planted).to_string();
                 Ok((0..calls).map(time).collect::<Vec<_>>().join(" "))
             }
             ["count", name] => {
-                let workload = self.get(name)?;
-                workload.call();
-                let before = (ALLOCATIONS.load(Relaxed), BYTES.load(Relaxed));
-                measured_call(workload);
-                let after = (ALLOCATIONS.load(Relaxed), BYTES.load(Relaxed));
-                Ok(format!("{} {}", after.0 - before.0, after.1 - before.1))
+                self.get(name)?;
+                let Self { current: Some((_, workload)), alone, planted, .. } = self else {
+                    return Err("no workload".to_owned());
+                };
+                let (allocations, bytes) = alone.install(|| counted_call(workload.as_mut(), *planted));
+                Ok(format!("{allocations} {bytes}"))
             }
             ["bytes", name] => Ok(self.get(name)?.bytes().to_string()),
             _ => Err(format!("{request}: neither `time NAME CALLS`, `count NAME` nor `bytes NAME`")),
@@ -108,18 +146,35 @@ impl Worker {
     }
 }
 
-fn main() -> std::io::Result<()> {
+/// The instruction set and what is planted; none if the arguments are wrong, or the machine lacks the set.
+fn parse(arguments: &[String]) -> Option<(InstructionSet, Planted)> {
+    let (mut instructions, mut planted) = (InstructionSet::best(), Planted::default());
+    for pair in arguments.chunks(2) {
+        match pair {
+            [option, name] if option == "--instructions" => {
+                instructions = InstructionSet::ALL.into_iter().find(|set| set.name() == name)?;
+            }
+            [option, rounds] if option == "--planted-rounds" => planted.rounds = rounds.parse().ok()?,
+            [option, per_cent] if option == "--planted-slowdown" => {
+                planted.slowdown = per_cent.parse().ok()?
+            }
+            _ => return None,
+        }
+    }
+    instructions.is_available().then_some((instructions, planted))
+}
+
+fn main() -> Result<(), Box<dyn std::error::Error>> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let instructions = match arguments.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
-        [] => Some(InstructionSet::best()),
-        ["--instructions", name] => InstructionSet::ALL.into_iter().find(|set| set.name() == *name),
-        _ => None,
-    };
-    let Some(instructions) = instructions.filter(|set| set.is_available()) else {
-        eprintln!("error: [--instructions SET], one that this machine has; found {arguments:?}");
+    let Some((instructions, planted)) = parse(&arguments) else {
+        eprintln!(
+            "error: [--instructions SET], one that this machine has, [--planted-rounds N] and \
+             [--planted-slowdown PERCENT]; found {arguments:?}"
+        );
         std::process::exit(2);
     };
-    let mut worker = Worker { instructions, current: None };
+    let alone = ThreadPoolBuilder::new().num_threads(1).build()?;
+    let mut worker = Worker { instructions, planted, alone, current: None };
     for request in std::io::stdin().lock().lines() {
         let answer = worker.answer(&request?).unwrap_or_else(|error| format!("error: {error}"));
         let mut stdout = std::io::stdout().lock();
