@@ -1,12 +1,14 @@
 //! `cargo xtask gate`.
 
-use crate::verify::{colour, print, prove};
+use crate::verify::{colour, print, prove, tell};
 use segloss_verify::gate::baseline::{Baseline, Changes, TimedAgainst};
 use segloss_verify::gate::command::build_worker;
 use segloss_verify::gate::pairs::Launch;
+use segloss_verify::gate::report::{Origin, write_self_test};
+use segloss_verify::gate::self_test::{SelfTest, count};
 use segloss_verify::gate::table::Comparison;
 use segloss_verify::gate::timing::{self, Timing, Verdict};
-use segloss_verify::gate::{self, record, revision, workloads};
+use segloss_verify::gate::{self, environment, record, revision, workloads};
 use segloss_verify::{Options, Trouble};
 use std::path::{Path, PathBuf};
 
@@ -15,14 +17,18 @@ pub struct Arguments {
     /// Instead of all else, build the baseline's revision and time the code against it, in turn: minutes.
     #[arg(long)]
     time: bool,
-    /// Write what was measured to reports/baseline, to be committed; with --time, the revision to be timed against.
+    /// Judge the gate instead: plant what it must notice, and time a program against itself: a quarter of an hour.
+    #[arg(long, conflicts_with = "time")]
+    self_test: bool,
+    /// Write what was measured to reports/baseline, to be committed; with --time, the revision to be timed against;
+    /// with --self-test, its report to reports/gate.
     #[arg(long)]
     record: bool,
     /// Why it is right that something gets worse; it is recorded with the date.
-    #[arg(long, requires = "record", value_name = "TEXT")]
+    #[arg(long, requires = "record", conflicts_with = "self_test", value_name = "TEXT")]
     reason: Option<String>,
-    /// Decides the order of timed calls.
-    #[arg(long, default_value_t = 1, value_name = "N", requires = "time")]
+    /// Decides the order of timed calls, and what is planted where.
+    #[arg(long, default_value_t = 1, value_name = "N")]
     seed: u64,
 }
 
@@ -31,6 +37,7 @@ pub fn run(arguments: &Arguments) -> Result<bool, Trouble> {
     let project = Project::here();
     match arguments {
         Arguments { time: true, .. } => time(&project, arguments),
+        Arguments { self_test: true, .. } => self_test(&project, arguments),
         _ => judge(&project, arguments),
     }
 }
@@ -219,4 +226,27 @@ fn timing_line(timing: &Timing) -> String {
         series.pairs,
         if timing.confirming.is_some() { ", twice" } else { "" },
     )
+}
+
+/// What is planted must be noticed, and nothing else.
+fn self_test(project: &Project, arguments: &Arguments) -> Result<bool, Trouble> {
+    let worker = build_worker(&project.root, None)?;
+    let folder = project.scratch.join("callgrind");
+    let found = SelfTest::run(&worker, &folder, arguments.seed, print)?;
+    let origin = Origin {
+        machine: environment::machine(),
+        tools: environment::Environment::here()?.words(),
+        revision: revision::head(&project.root)?,
+        date: record::today(),
+    };
+    let folder =
+        if arguments.record { project.root.join("reports/gate") } else { project.scratch.join("self_test") };
+    tell(&write_self_test(&found, &origin, &folder)?);
+    let (caught, planted) = found.instructions_caught();
+    let (slower, alarms) = (count(&found.slowdowns, Verdict::Slower), count(&found.alike, Verdict::Slower));
+    print(&format!("{caught} of {planted} planted instructions caught"));
+    print(&format!("{slower} of {} planted slowdowns caught", found.slowdowns.len()));
+    print(&format!("{alarms} alarms in {} timings of the same program", found.alike.len()));
+    print(if found.held() { "gate: held" } else { "gate: falls short" });
+    Ok(found.held())
 }

@@ -48,6 +48,12 @@ impl Environment {
         })
     }
 
+    /// In words.
+    pub fn words(&self) -> String {
+        let valgrind = self.valgrind.as_deref().unwrap_or("none");
+        format!("rustc {} for {}, C library {}, valgrind {valgrind}", self.rustc, self.target, self.libc)
+    }
+
     /// Why a count of instructions here says nothing about one that was recorded there; nothing if it does.
     pub fn apart(&self, recorded: &Self) -> Option<String> {
         let valgrind = |environment: &Self| environment.valgrind.clone().unwrap_or_else(|| "none".to_owned());
@@ -63,6 +69,15 @@ impl Environment {
         .collect();
         (!apart.is_empty()).then(|| apart.join("; "))
     }
+}
+
+/// This machine's processor and how many threads it runs at once.
+pub fn machine() -> String {
+    let told = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    let model = told.lines().find_map(|line| line.strip_prefix("model name")?.split_once(':'));
+    let model = model.map_or("a processor without a name", |(_, model)| model.trim());
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    format!("{model}, {threads} threads, {}", InstructionSet::best().name())
 }
 
 #[cfg(test)]

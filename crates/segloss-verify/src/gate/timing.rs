@@ -10,6 +10,7 @@ use super::pairs::{Launch, LogRatios, Rounds, pair};
 use crate::case::generator;
 use crate::trouble::Trouble;
 use serde::Serialize;
+use std::time::Duration;
 
 /// By what share a candidate may be slower.
 pub const SLOWER: f64 = 0.05;
@@ -30,9 +31,13 @@ pub struct Effort {
     pub at_most: usize,
 }
 
-/// For a shape of some milliseconds a call.
-pub const EFFORT: Effort =
-    Effort { rounds: Rounds { rounds: 3, calls: 1 }, at_first: 20, step: 10, at_most: 100 };
+/// Ten seconds a workload on a quiet machine, a minute on one that is not.
+pub const EFFORT: Effort = Effort {
+    rounds: Rounds { rounds: 6, turn: Duration::from_millis(5) },
+    at_first: 15,
+    step: 5,
+    at_most: 100,
+};
 
 /// What is said of a workload.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -197,6 +202,7 @@ fn series(
 
 #[cfg(test)]
 mod tests {
+    use super::super::pairs::tests::clock;
     use super::*;
 
     fn interval(low: f64, high: f64) -> Interval {
@@ -266,7 +272,12 @@ mod tests {
         assert!(costs(&of(&[fine])).is_empty());
     }
 
-    const FEW: Effort = Effort { rounds: Rounds { rounds: 1, calls: 1 }, at_first: 4, step: 3, at_most: 9 };
+    const FEW: Effort = Effort {
+        rounds: Rounds { rounds: 1, turn: Duration::from_nanos(20_000) },
+        at_first: 4,
+        step: 3,
+        at_most: 9,
+    };
 
     /// How many pairs a series takes if the twin's interval, after so many pairs, is as given.
     fn pairs(of: impl Fn(usize) -> Interval, candidate: f64) -> usize {
@@ -292,14 +303,6 @@ mod tests {
             assert_eq!(pairs(told_after(100), candidate), 9);
             assert_eq!(pairs(|_| Interval::UNKNOWN, candidate), 9);
         }
-    }
-
-    /// A program that says that each call took so many nanoseconds.
-    fn clock(nanoseconds: u64) -> Launch {
-        let script = format!(
-            "read line; echo {nanoseconds} {nanoseconds}; while read line; do echo {nanoseconds}; done"
-        );
-        Launch { program: "sh".into(), arguments: vec!["-c".to_owned(), script] }
     }
 
     #[test]

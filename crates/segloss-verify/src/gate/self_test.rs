@@ -1,0 +1,193 @@
+//! The gate judges itself: it is made to meet what it must notice, and what it must not.
+
+use super::callgrind;
+use super::instructions::{self, Instructions};
+use super::pairs::{Launch, Rounds};
+use super::table::Comparison;
+use super::timing::{self, Effort, Timing, Verdict, time};
+use super::workloads::{COUNTED_SETS, TIMED, counted};
+use crate::case::generator;
+use crate::trouble::Trouble;
+use rand::seq::SliceRandom;
+use segloss::InstructionSet;
+use serde::Serialize;
+use std::path::Path;
+use std::time::Duration;
+
+/// Planted more instructions, in per cent.
+pub const MORE_INSTRUCTIONS: f64 = 3.0;
+
+/// Planted slowdown, in per cent.
+pub const SLOWDOWN: f64 = 10.0;
+
+/// Trials of what must be noticed.
+const PLANTED: usize = 20;
+
+/// Of which so many must be.
+const CAUGHT: usize = 19;
+
+/// Trials of what must not.
+const ALIKE: usize = 200;
+
+/// What programs that are the same are timed with: small, so that there is time for many trials.
+const SMALL: [&str; 4] = [
+    "cross_entropy+per_sample/channels_first/f32/1x4x256x256",
+    "cross_entropy+per_sample/channels_last/f32/1x4x256x256",
+    "dice/channels_last/f32/1x4x256x256",
+    "focal/channels_first/f32/1x4x256x256",
+];
+
+/// As for the larger shapes, with shorter turns.
+const EFFORT_OF_SMALL: Effort =
+    Effort { rounds: Rounds { rounds: 6, turn: Duration::from_millis(1) }, ..timing::EFFORT };
+
+/// What came of it.
+#[derive(Clone, Debug)]
+pub struct SelfTest {
+    /// From which workloads and orders were drawn.
+    pub seed: u64,
+    /// What differed between two counts of the same program: nothing may.
+    pub recounted: Comparison,
+    /// More instructions than there were, one trial each.
+    pub instructions: Vec<InstructionTrial>,
+    /// A slower program than the baseline, one trial each.
+    pub slowdowns: Vec<Timing>,
+    /// The same program as the baseline, one trial each.
+    pub alike: Vec<Timing>,
+}
+
+/// Instructions that were planted in one workload.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct InstructionTrial {
+    /// With which instructions.
+    pub set: String,
+    /// In which workload.
+    pub workload: String,
+    /// Without what was planted.
+    pub recorded: u64,
+    /// With it.
+    pub found: u64,
+    /// Whether the gate names this workload, and no other.
+    pub caught: bool,
+}
+
+impl SelfTest {
+    /// Plants everything, one trial after the other, each told to `report` as it ends.
+    ///
+    /// # Errors
+    /// If the gate itself cannot work: [`Trouble::Worker`] or [`Trouble::Malformed`], and [`Trouble::Command`] without
+    /// valgrind.
+    pub fn run(
+        worker: &Path,
+        folder: &Path,
+        seed: u64,
+        mut report: impl FnMut(&str),
+    ) -> Result<Self, Trouble> {
+        if callgrind::version().is_none() {
+            return Err(Trouble::Command { command: "valgrind".into(), what: "is not installed".into() });
+        }
+        let workloads = counted();
+        let recorded = instructions::count(worker, &workloads, folder)?;
+        let again = instructions::count(worker, &workloads, folder)?;
+        let recounted = Comparison::of(&recorded, &again, |_| false);
+        let instructions = plant_instructions(worker, folder, seed, &recorded, |trial| {
+            let per_cent = 100.0 * (trial.found as f64 / trial.recorded as f64 - 1.0);
+            let verdict = if trial.caught { "caught" } else { "missed" };
+            report(&format!("instructions {per_cent:+.2} % {verdict} {} {}", trial.set, trial.workload));
+        })?;
+        let launch = |arguments: &[String]| Launch { program: worker.into(), arguments: arguments.to_vec() };
+        let (plain, slowed) = (launch(&[]), launch(&["--planted-slowdown".into(), SLOWDOWN.to_string()]));
+        let mut trials = |count, workloads: &[&str], candidate: &Launch, effort, what: &str| {
+            let mut timings = Vec::with_capacity(count);
+            for (i, workload) in workloads.iter().cycle().take(count).enumerate() {
+                let timing = time(workload, &plain, candidate, effort, seed.wrapping_add(i as u64))?;
+                let median = 100.0 * timing.decisive().candidate.median.exp_m1();
+                let verdict = timing.verdict().name();
+                report(&format!("{what} {} of {count}: {verdict}, {median:+.1} %, {workload}", i + 1));
+                timings.push(timing);
+            }
+            Ok::<_, Trouble>(timings)
+        };
+        Ok(Self {
+            seed,
+            recounted,
+            instructions,
+            slowdowns: trials(PLANTED, &TIMED, &slowed, timing::EFFORT, "slowed down")?,
+            alike: trials(ALIKE, &SMALL, &plain, EFFORT_OF_SMALL, "alike")?,
+        })
+    }
+
+    /// Whether enough was caught, and no alarm was raised.
+    pub fn held(&self) -> bool {
+        let caught = self.instructions.iter().filter(|trial| trial.caught).count();
+        caught >= CAUGHT
+            && count(&self.slowdowns, Verdict::Slower) >= CAUGHT
+            && self.alike.len() >= ALIKE
+            && count(&self.alike, Verdict::Slower) == 0
+            && is_the_same(&self.recounted)
+    }
+
+    /// How many of the planted instructions were caught, and of how many.
+    pub fn instructions_caught(&self) -> (usize, usize) {
+        (self.instructions.iter().filter(|trial| trial.caught).count(), self.instructions.len())
+    }
+}
+
+/// How many of the timings ended so.
+pub fn count(timings: &[Timing], verdict: Verdict) -> usize {
+    timings.iter().filter(|timing| timing.verdict() == verdict).count()
+}
+
+/// Whether something was counted, and nothing of it is another number.
+pub fn is_the_same(recounted: &Comparison) -> bool {
+    recounted.held() && recounted.better.is_empty()
+}
+
+/// So many rounds of the worker's idle loop tell what one costs.
+const MANY_ROUNDS: u64 = 100_000;
+
+fn plant_instructions(
+    worker: &Path,
+    folder: &Path,
+    seed: u64,
+    recorded: &[Instructions],
+    mut report: impl FnMut(&InstructionTrial),
+) -> Result<Vec<InstructionTrial>, Trouble> {
+    let count = |row: &Instructions, rounds: u64| {
+        let set =
+            COUNTED_SETS.into_iter().find(|set| set.name() == row.set).unwrap_or(InstructionSet::Portable);
+        let counts = callgrind::count(worker, set, rounds, std::slice::from_ref(&row.workload), folder)?;
+        Ok::<u64, Trouble>(counts.iter().sum())
+    };
+    let mut order: Vec<usize> = (0..recorded.len()).collect();
+    order.shuffle(&mut generator(seed, "planted instructions"));
+    let of_a_round = match recorded.first() {
+        Some(row) => (count(row, MANY_ROUNDS)? - count(row, 0)?) as f64 / MANY_ROUNDS as f64,
+        None => f64::NAN,
+    };
+    let mut trials = Vec::new();
+    for i in order.into_iter().cycle().take(PLANTED) {
+        let row = &recorded[i];
+        let rounds = MORE_INSTRUCTIONS / 100.0 * row.instructions as f64 / of_a_round;
+        let mut found = recorded.to_vec();
+        found[i].instructions = count(row, rounds.round() as u64)?;
+        let trial = InstructionTrial {
+            set: row.set.clone(),
+            workload: row.workload.clone(),
+            recorded: row.instructions,
+            found: found[i].instructions,
+            caught: is_caught(recorded, &found, row),
+        };
+        report(&trial);
+        trials.push(trial);
+    }
+    Ok(trials)
+}
+
+/// Whether the gate finds this row worse and no other.
+fn is_caught(recorded: &[Instructions], found: &[Instructions], row: &Instructions) -> bool {
+    let key = super::table::Row::key(row);
+    let comparison = Comparison::of(recorded, found, |_| false);
+    !comparison.held()
+        && matches!(comparison.worse.as_slice(), [only] if only.starts_with(&format!("{key}: ")))
+}
