@@ -96,3 +96,69 @@ fn compare_instructions(recorded: &Baseline, found: &Baseline) -> Comparison {
     }
     comparison.without(missing.into_iter().map(|set| format!("not measured: {set}")))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::baseline::tests::sample;
+    use super::*;
+
+    /// The sample with twice as much of everything.
+    fn doubled() -> Baseline {
+        let mut found = sample();
+        found.errors.iter_mut().for_each(|row| row.worst *= 2.0);
+        found.instructions.iter_mut().for_each(|row| row.instructions *= 2);
+        found.allocations.iter_mut().for_each(|row| row.allocations *= 2);
+        found
+    }
+
+    fn held(found: &Baseline) -> [bool; 3] {
+        compare(&sample(), found).map(|comparison| comparison.held())
+    }
+
+    #[test]
+    fn each_table_is_compared_with_its_own() {
+        assert_eq!(held(&sample()), [true; 3]);
+        assert_eq!(held(&doubled()), [false; 3]);
+        let tables = compare(&sample(), &doubled()).map(|comparison| comparison.table);
+        assert_eq!(tables, ["errors", "instructions", "allocations"]);
+    }
+
+    #[test]
+    fn without_valgrind_instructions_are_not_measured_and_that_is_said() {
+        let mut found = doubled();
+        found.environment.valgrind = None;
+        found.instructions.clear();
+        let [errors, instructions, allocations] = compare(&sample(), &found);
+        assert!(instructions.held() && !errors.held() && !allocations.held());
+        assert_eq!(instructions.left_out, ["not measured: valgrind is not installed"]);
+        assert_eq!(instructions.compared, 0);
+    }
+
+    #[test]
+    fn with_other_tools_more_instructions_are_told_and_no_failure() {
+        let mut found = doubled();
+        found.environment.libc = "9.9".into();
+        assert_eq!(held(&found), [false, true, false]);
+        let [_, instructions, _] = compare(&sample(), &found);
+        let [told] = instructions.left_out.as_slice() else { panic!("{instructions:?}") };
+        assert!(told.contains("+100.00 %") && told.contains("C library 9.9, recorded with 2.36"), "{told}");
+        found.instructions.clear();
+        assert_eq!(held(&found), [false; 3], "but all are counted");
+    }
+
+    #[test]
+    fn errors_of_another_arithmetic_are_not_compared_and_that_is_said() {
+        let mut found = doubled();
+        found.environment.arithmetic = "portable".into();
+        let [errors, instructions, _] = compare(&sample(), &found);
+        assert!(errors.held() && !instructions.held());
+        assert_eq!(errors.left_out, ["not compared: those of portable arithmetic, recorded with fused"]);
+    }
+
+    #[test]
+    fn nothing_is_recorded_without_valgrind() {
+        let mut found = sample();
+        found.environment.valgrind = None;
+        assert!(demand_completeness(&found).unwrap_err().to_string().contains("valgrind is not installed"));
+    }
+}

@@ -131,3 +131,50 @@ fn page(found: &SelfTest, origin: &Origin) -> String {
         alike = line("the same program".to_owned(), "slower in none of 200", &found.alike),
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::self_test::tests::good;
+    use super::*;
+
+    #[test]
+    fn the_page_has_the_counts_and_beside_it_lies_every_trial() {
+        let folder = tempfile::tempdir().unwrap();
+        let origin = Origin {
+            machine: "a machine".into(),
+            tools: "tools".into(),
+            revision: "72c5954".into(),
+            date: "2026-11-24".into(),
+        };
+        let path = write_self_test(&good(), &origin, folder.path()).unwrap();
+        let page = std::fs::read_to_string(path).unwrap();
+        for part in [
+            "It held.",
+            "a machine",
+            "72c5954",
+            "**19 of 20**",
+            "| slowed down by 10 % | slower in 19 of 20 | 20 | 19 | 0 | 1 |",
+            "| the same program | slower in none of 200 | 200 | 0 | 150 | 50 |",
+        ] {
+            assert!(page.contains(part), "{part}: {page}");
+        }
+        let lines = |name: &str| std::fs::read_to_string(folder.path().join(name)).unwrap().lines().count();
+        assert_eq!((lines("instructions.csv"), lines("slowdowns.csv"), lines("alike.csv")), (21, 21, 201));
+        let mut short = good();
+        short.alike.pop();
+        let page = write_self_test(&short, &origin, folder.path()).unwrap();
+        assert!(std::fs::read_to_string(page).unwrap().contains("fell short"));
+    }
+
+    #[test]
+    fn ratios_are_told_as_per_cent() {
+        assert_eq!((per_cent(1.1f64.ln()), per_cent(0.0), per_cent(0.5f64.ln())), (10.0, 0.0, -50.0));
+        let found = good();
+        let rows = rows(&found.slowdowns);
+        assert_eq!((rows[0].trial, rows[0].verdict, rows[0].pairs, rows[0].alarmed), (1, "slower", 30, true));
+        assert_eq!(
+            (rows[19].trial, rows[19].verdict, rows[19].pairs, rows[19].alarmed),
+            (20, "inconclusive", 15, false)
+        );
+    }
+}

@@ -191,3 +191,85 @@ fn is_caught(recorded: &[Instructions], found: &[Instructions], row: &Instructio
     !comparison.held()
         && matches!(comparison.worse.as_slice(), [only] if only.starts_with(&format!("{key}: ")))
 }
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::super::bootstrap::Interval;
+    use super::super::timing::Series;
+    use super::*;
+
+    fn timing(verdict: Verdict) -> Timing {
+        let about = |x: f64| Interval { low: x - 0.001, median: x, high: x + 0.001 };
+        let (twin, candidate) = match verdict {
+            Verdict::Slower => (0.0, 0.095),
+            Verdict::Held => (0.0, 0.0),
+            Verdict::Faster => (0.0, -0.2),
+            Verdict::Inconclusive => (0.5, 0.0),
+        };
+        let first = Series { pairs: 15, twin: about(twin), candidate: about(candidate) };
+        Timing { workload: "w".into(), first, confirming: (verdict == Verdict::Slower).then_some(first) }
+    }
+
+    /// What is wanted, and no more.
+    pub(in crate::gate) fn good() -> SelfTest {
+        let trial = |caught| InstructionTrial {
+            set: "avx2".into(),
+            workload: "w".into(),
+            recorded: 1000,
+            found: 1030,
+            caught,
+        };
+        let slowdowns = [vec![timing(Verdict::Slower); 19], vec![timing(Verdict::Inconclusive)]].concat();
+        SelfTest {
+            seed: 1,
+            recounted: Comparison { compared: 96, ..Comparison::default() },
+            instructions: [vec![trial(true); 19], vec![trial(false)]].concat(),
+            slowdowns,
+            alike: [vec![timing(Verdict::Held); 150], vec![timing(Verdict::Inconclusive); 50]].concat(),
+        }
+    }
+
+    #[test]
+    fn nineteen_of_twenty_and_no_alarm_are_wanted() {
+        assert!(good().held());
+        let mut missed = good();
+        missed.instructions[0].caught = false;
+        assert!(!missed.held());
+        let mut missed = good();
+        missed.slowdowns[0] = timing(Verdict::Held);
+        assert!(!missed.held());
+        let mut alarmed = good();
+        alarmed.alike[7] = timing(Verdict::Slower);
+        assert!(!alarmed.held());
+        let mut few = good();
+        few.alike.pop();
+        assert!(!few.held());
+        for recounted in [
+            Comparison::default(),
+            Comparison { compared: 96, better: vec!["w".into()], ..Comparison::default() },
+            Comparison { compared: 96, worse: vec!["w".into()], ..Comparison::default() },
+        ] {
+            assert!(!SelfTest { recounted, ..good() }.held());
+        }
+    }
+
+    #[test]
+    fn only_what_was_planted_is_caught() {
+        let row = |workload: &str, instructions| Instructions {
+            set: "avx2".into(),
+            workload: workload.into(),
+            instructions,
+        };
+        let recorded = [row("a", 1000), row("b", 1000)];
+        let caught = |a, b| is_caught(&recorded, &[row("a", a), row("b", b)], &recorded[0]);
+        assert!(caught(1030, 1000));
+        assert!(!caught(1000, 1000) && !caught(1000, 1030) && !caught(1030, 1030));
+    }
+
+    #[test]
+    fn verdicts_are_counted() {
+        let found = good();
+        assert_eq!((count(&found.slowdowns, Verdict::Slower), found.instructions_caught()), (19, (19, 20)));
+        assert_eq!(count(&found.alike, Verdict::Inconclusive), 50);
+    }
+}
