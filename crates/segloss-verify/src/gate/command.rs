@@ -50,8 +50,8 @@ pub fn build_worker(root: &Path, target: Option<&Path>) -> Result<PathBuf, Troub
 /// The program that cargo says it has made.
 fn executable(messages: &str) -> Option<PathBuf> {
     let messages = messages.lines().filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok());
-    let made = messages.filter(|message| message["target"]["name"] == "worker");
-    made.filter_map(|message| message["executable"].as_str().map(PathBuf::from)).last()
+    let mut made = messages.filter(|message| message["target"]["name"] == "worker");
+    made.find_map(|message| message["executable"].as_str().map(PathBuf::from))
 }
 
 #[cfg(test)]

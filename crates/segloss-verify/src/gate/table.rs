@@ -241,7 +241,9 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let trouble = |text: Option<&str>| {
             let path = folder.path().join("lengths.csv");
-            text.map(|text| std::fs::write(path, text).unwrap());
+            if let Some(text) = text {
+                std::fs::write(path, text).unwrap();
+            }
             read::<Length>(folder.path()).unwrap_err().to_string()
         };
         assert!(trouble(None).contains("lengths.csv") && trouble(None).contains("cargo xtask gate --record"));
