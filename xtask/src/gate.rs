@@ -5,7 +5,7 @@ use segloss_verify::gate::baseline::{Baseline, Changes, TimedAgainst};
 use segloss_verify::gate::command::build_worker;
 use segloss_verify::gate::pairs::Launch;
 use segloss_verify::gate::report::{Origin, write_self_test};
-use segloss_verify::gate::self_test::{SelfTest, count};
+use segloss_verify::gate::self_test::{SelfTest, Trials, count};
 use segloss_verify::gate::table::Comparison;
 use segloss_verify::gate::timing::{self, Timing, Verdict};
 use segloss_verify::gate::{self, environment, record, revision, workloads};
@@ -20,6 +20,9 @@ pub struct Arguments {
     /// Judge the gate instead: plant what it must notice, and time a program against itself: a quarter of an hour.
     #[arg(long, conflicts_with = "time")]
     self_test: bool,
+    /// Fewer trials of the self-test: a minute or two.
+    #[arg(long, requires = "self_test", conflicts_with = "record")]
+    quick: bool,
     /// Write what was measured to reports/baseline, to be committed; with --time, the revision to be timed against;
     /// with --self-test, its report to reports/gate.
     #[arg(long)]
@@ -232,7 +235,8 @@ fn timing_line(timing: &Timing) -> String {
 fn self_test(project: &Project, arguments: &Arguments) -> Result<bool, Trouble> {
     let worker = build_worker(&project.root, None)?;
     let folder = project.scratch.join("callgrind");
-    let found = SelfTest::run(&worker, &folder, arguments.seed, print)?;
+    let trials = if arguments.quick { Trials::QUICK } else { Trials::FULL };
+    let found = SelfTest::run(&worker, &folder, arguments.seed, trials, print)?;
     let origin = Origin {
         machine: environment::machine(),
         tools: environment::Environment::here()?.words(),

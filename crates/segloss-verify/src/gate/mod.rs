@@ -21,6 +21,7 @@ pub mod environment;
 pub mod errors;
 pub mod instructions;
 pub mod pairs;
+pub mod processors;
 pub mod record;
 pub mod report;
 pub mod revision;

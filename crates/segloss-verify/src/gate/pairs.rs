@@ -6,12 +6,12 @@
 //! whatever slows the machine down for a while slows down all; and as others' work only ever adds to a call's time, the
 //! shortest of a process's calls is the one that tells most of the program.
 
+use super::processors;
 use crate::speed::worker::Worker;
 use crate::trouble::Trouble;
-use rand::seq::SliceRandom;
+use rand::seq::{IndexedRandom, SliceRandom};
 use rand_chacha::ChaCha8Rng;
 use std::path::PathBuf;
-use std::process::Command;
 use std::time::Duration;
 
 /// A program and its arguments.
@@ -29,8 +29,8 @@ impl Launch {
         Self { program, arguments: Vec::new() }
     }
 
-    fn start(&self, name: &str) -> Result<Worker, Trouble> {
-        let mut command = Command::new(&self.program);
+    fn start(&self, name: &str, processor: Option<usize>) -> Result<Worker, Trouble> {
+        let mut command = processors::command(&self.program, processor);
         Worker::start(name, command.args(&self.arguments).env("RAYON_NUM_THREADS", "1"))
     }
 }
@@ -53,7 +53,8 @@ pub struct LogRatios {
     pub candidate: f64,
 }
 
-/// Starts the baseline, its twin and the candidate, and times them in turn on a single thread.
+/// Starts the baseline, its twin and the candidate, and times them in turn on a single thread of a processor drawn from
+/// these, or anywhere if there are none.
 ///
 /// # Errors
 /// [`Trouble::Worker`] if one refuses.
@@ -62,12 +63,14 @@ pub fn pair(
     baseline: &Launch,
     candidate: &Launch,
     rounds: Rounds,
+    processors: &[usize],
     rng: &mut ChaCha8Rng,
 ) -> Result<LogRatios, Trouble> {
+    let processor = processors.choose(rng).copied();
     let mut workers = [
-        baseline.start("the baseline's worker")?,
-        baseline.start("the baseline's worker, again")?,
-        candidate.start("the worker")?,
+        baseline.start("the baseline's worker", processor)?,
+        baseline.start("the baseline's worker, again", processor)?,
+        candidate.start("the worker", processor)?,
     ];
     let mut seconds = [const { Vec::new() }; 3];
     let mut order = [0, 1, 2];
@@ -108,7 +111,7 @@ pub(super) mod tests {
 
     fn ratios(baseline: &Launch, candidate: &Launch) -> Result<LogRatios, Trouble> {
         let rounds = Rounds { rounds: 2, turn: Duration::from_nanos(1900) };
-        pair("w", baseline, candidate, rounds, &mut ChaCha8Rng::seed_from_u64(1))
+        pair("w", baseline, candidate, rounds, &[], &mut ChaCha8Rng::seed_from_u64(1))
     }
 
     /// Three calls to get warm, and then as many at each turn as the slowest needs for it, and at least two.

@@ -20,14 +20,27 @@ pub const MORE_INSTRUCTIONS: f64 = 3.0;
 /// Planted slowdown, in per cent.
 pub const SLOWDOWN: f64 = 10.0;
 
-/// Trials of what must be noticed.
-const PLANTED: usize = 20;
+/// How many trials.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Trials {
+    /// Of what must be noticed: more instructions, and slowdowns.
+    pub planted: usize,
+    /// Of what must not: a program timed against itself.
+    pub alike: usize,
+}
 
-/// Of which so many must be.
-const CAUGHT: usize = 19;
+impl Trials {
+    /// Those that count.
+    pub const FULL: Self = Self { planted: 20, alike: 200 };
 
-/// Trials of what must not.
-const ALIKE: usize = 200;
+    /// A look.
+    pub const QUICK: Self = Self { planted: 4, alike: 20 };
+
+    /// Of what was planted so many must be caught: 19 of 20.
+    fn wanted(self) -> usize {
+        (19 * self.planted).div_ceil(20)
+    }
+}
 
 /// What programs that are the same are timed with: small, so that there is time for many trials.
 const SMALL: [&str; 4] = [
@@ -46,6 +59,8 @@ const EFFORT_OF_SMALL: Effort =
 pub struct SelfTest {
     /// From which workloads and orders were drawn.
     pub seed: u64,
+    /// How many there were to be.
+    pub trials: Trials,
     /// What differed between two counts of the same program: nothing may.
     pub recounted: Comparison,
     /// More instructions than there were, one trial each.
@@ -81,6 +96,7 @@ impl SelfTest {
         worker: &Path,
         folder: &Path,
         seed: u64,
+        trials: Trials,
         mut report: impl FnMut(&str),
     ) -> Result<Self, Trouble> {
         if callgrind::version().is_none() {
@@ -90,39 +106,42 @@ impl SelfTest {
         let recorded = instructions::count(worker, &workloads, folder)?;
         let again = instructions::count(worker, &workloads, folder)?;
         let recounted = Comparison::of(&recorded, &again, |_| false);
-        let instructions = plant_instructions(worker, folder, seed, &recorded, |trial| {
+        let instructions = plant_instructions(worker, folder, seed, trials.planted, &recorded, |trial| {
             let per_cent = 100.0 * (trial.found as f64 / trial.recorded as f64 - 1.0);
             let verdict = if trial.caught { "caught" } else { "missed" };
             report(&format!("instructions {per_cent:+.2} % {verdict} {} {}", trial.set, trial.workload));
         })?;
         let launch = |arguments: &[String]| Launch { program: worker.into(), arguments: arguments.to_vec() };
         let (plain, slowed) = (launch(&[]), launch(&["--planted-slowdown".into(), SLOWDOWN.to_string()]));
-        let mut trials = |count, workloads: &[&str], candidate: &Launch, effort, what: &str| {
-            let mut timings = Vec::with_capacity(count);
+        let mut timings = |count, workloads: &[&str], candidate: &Launch, effort, what: &str| {
+            let mut found = Vec::with_capacity(count);
             for (i, workload) in workloads.iter().cycle().take(count).enumerate() {
                 let timing = time(workload, &plain, candidate, effort, seed.wrapping_add(i as u64))?;
                 let median = 100.0 * timing.decisive().candidate.median.exp_m1();
                 let verdict = timing.verdict().name();
                 report(&format!("{what} {} of {count}: {verdict}, {median:+.1} %, {workload}", i + 1));
-                timings.push(timing);
+                found.push(timing);
             }
-            Ok::<_, Trouble>(timings)
+            Ok::<_, Trouble>(found)
         };
         Ok(Self {
             seed,
+            trials,
             recounted,
             instructions,
-            slowdowns: trials(PLANTED, &TIMED, &slowed, timing::EFFORT, "slowed down")?,
-            alike: trials(ALIKE, &SMALL, &plain, EFFORT_OF_SMALL, "alike")?,
+            slowdowns: timings(trials.planted, &TIMED, &slowed, timing::EFFORT, "slowed down")?,
+            alike: timings(trials.alike, &SMALL, &plain, EFFORT_OF_SMALL, "alike")?,
         })
     }
 
     /// Whether enough was caught, and no alarm was raised.
     pub fn held(&self) -> bool {
-        let caught = self.instructions.iter().filter(|trial| trial.caught).count();
-        caught >= CAUGHT
-            && count(&self.slowdowns, Verdict::Slower) >= CAUGHT
-            && self.alike.len() >= ALIKE
+        let (wanted, full) = (self.trials.wanted(), |some: usize, all| some == all && all > 0);
+        full(self.instructions.len(), self.trials.planted)
+            && full(self.slowdowns.len(), self.trials.planted)
+            && full(self.alike.len(), self.trials.alike)
+            && self.instructions_caught().0 >= wanted
+            && count(&self.slowdowns, Verdict::Slower) >= wanted
             && count(&self.alike, Verdict::Slower) == 0
             && is_the_same(&self.recounted)
     }
@@ -150,6 +169,7 @@ fn plant_instructions(
     worker: &Path,
     folder: &Path,
     seed: u64,
+    planted: usize,
     recorded: &[Instructions],
     mut report: impl FnMut(&InstructionTrial),
 ) -> Result<Vec<InstructionTrial>, Trouble> {
@@ -166,7 +186,7 @@ fn plant_instructions(
         None => f64::NAN,
     };
     let mut trials = Vec::new();
-    for i in order.into_iter().cycle().take(PLANTED) {
+    for i in order.into_iter().cycle().take(planted) {
         let row = &recorded[i];
         let rounds = MORE_INSTRUCTIONS / 100.0 * row.instructions as f64 / of_a_round;
         let mut found = recorded.to_vec();
@@ -222,6 +242,7 @@ pub(super) mod tests {
         let slowdowns = [vec![timing(Verdict::Slower); 19], vec![timing(Verdict::Inconclusive)]].concat();
         SelfTest {
             seed: 1,
+            trials: Trials::FULL,
             recounted: Comparison { compared: 96, ..Comparison::default() },
             instructions: [vec![trial(true); 19], vec![trial(false)]].concat(),
             slowdowns,
@@ -251,6 +272,19 @@ pub(super) mod tests {
         ] {
             assert!(!SelfTest { recounted, ..good() }.held());
         }
+    }
+
+    #[test]
+    fn of_fewer_trials_as_large_a_share_is_wanted() {
+        assert_eq!((Trials::FULL.wanted(), Trials::QUICK.wanted()), (19, 4));
+        let none = SelfTest {
+            trials: Trials { planted: 0, alike: 0 },
+            instructions: Vec::new(),
+            slowdowns: Vec::new(),
+            alike: Vec::new(),
+            ..good()
+        };
+        assert!(!none.held(), "no trial at all");
     }
 
     #[test]

@@ -7,6 +7,7 @@
 
 use super::bootstrap::{Interval, of_median};
 use super::pairs::{Launch, LogRatios, Rounds, pair};
+use super::processors;
 use crate::case::generator;
 use crate::trouble::Trouble;
 use serde::Serialize;
@@ -160,12 +161,13 @@ pub fn time(
     effort: Effort,
     seed: u64,
 ) -> Result<Timing, Trouble> {
+    let processors = processors::choice();
     let series = |name: &str| {
         let mut rng = generator(seed, &format!("{workload} {name}"));
         let mut resampling = generator(seed, &format!("{workload} {name}, resampled"));
         series(
             effort,
-            || pair(workload, baseline, candidate, effort.rounds, &mut rng),
+            || pair(workload, baseline, candidate, effort.rounds, &processors, &mut rng),
             |ratios| of_median(ratios, &mut resampling),
         )
     };
