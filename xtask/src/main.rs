@@ -1,10 +1,11 @@
-//! Project tasks: `cargo xtask verify`, `cargo xtask bench-report`, `cargo xtask fixtures`.
+//! Project tasks: `cargo xtask verify`, `gate`, `bench-report`, `fixtures`.
 //!
 //! Parses, matches, calls; each command is a file of its own. Exit codes: 0 all held, 1 something fell
 //! short, 2 the tool itself could not work.
 
 mod bench_report;
 mod fixtures;
+mod gate;
 mod verify;
 
 use clap::{Parser, Subcommand};
@@ -30,6 +31,12 @@ enum Command {
     ///
     /// Exits with 0 if every bar that could be measured is met, 1 if one is missed, 2 if the tool could not work.
     BenchReport(bench_report::Arguments),
+    /// What CI runs: verify, and that nothing got worse since it was recorded in reports/baseline.
+    ///
+    /// Errors, instructions of a call (where valgrind is installed) and its allocations are compared with the baseline;
+    /// time only on request. Exits with 0 if all held, 1 if something got worse, 2 if the tool could not work or could
+    /// not tell.
+    Gate(gate::Arguments),
     /// Write fixtures/exact: drawn cases of every kind with the textbook's answers, worked out in 320 bits.
     ///
     /// The tests of segloss compare with them, so that they need nothing of the harness.
@@ -40,6 +47,7 @@ fn main() -> ExitCode {
     let finished = match Arguments::parse().command {
         Command::Verify(arguments) => verify::run(&arguments),
         Command::BenchReport(arguments) => bench_report::run(&arguments),
+        Command::Gate(arguments) => gate::run(&arguments),
         Command::Fixtures(arguments) => fixtures::run(&arguments),
     };
     match finished {

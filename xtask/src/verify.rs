@@ -4,7 +4,7 @@ use segloss_verify::report::{self, Report};
 use segloss_verify::self_test::SelfTest;
 use segloss_verify::subject::{Library, Only, Subject};
 use segloss_verify::sweep::Sweep;
-use segloss_verify::{CheckResult, Effort, Options, Trouble};
+use segloss_verify::{CheckResult, Effort, Options, Run, Trouble};
 use std::io::{ErrorKind, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 
@@ -59,29 +59,39 @@ pub fn run(arguments: &Arguments) -> Result<bool, Trouble> {
     };
     let options =
         Options { seed: arguments.seed, effort, check: arguments.check.clone(), ..Options::default() };
-    let colour = std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none();
     if options.check.is_some() {
-        return replay(arguments, &options, colour);
+        return replay(arguments, &options);
     }
     if let Some(seeds) = arguments.seeds {
         return sweep(arguments.seed, seeds, &folder);
     }
-    let run = segloss_verify::run(&Library, &options, |result| print(&line(result, colour)))?;
+    prove(&options, &folder).map(|(_, held)| held)
+}
+
+/// The run itself: its lines, its report, its verdict.
+pub fn prove(options: &Options, folder: &Path) -> Result<(Run, bool), Trouble> {
+    let colour = colour();
+    let run = segloss_verify::run(&Library, options, |result| print(&line(result, colour)))?;
 
     let mut report = Report::new(&run);
     let mut held = run.held();
-    if effort == Effort::Full {
-        let found = judge_itself(arguments.seed)?;
+    if options.effort == Effort::Full {
+        let found = judge_itself(options.seed)?;
         held &= found.held();
         report = report.with_self_test(found);
     }
-    let page = report.write(&folder)?;
+    let page = report.write(folder)?;
     crate::tell(&page);
     if !run.held() {
         eprintln!("replay: cargo xtask verify{} --seed {}", run.effort.flag(), run.seed);
     }
     print(&format!("{} passed, {} failed", run.passed(), run.failed()));
-    Ok(held)
+    Ok((run, held))
+}
+
+/// Whether whoever reads sees colours.
+pub fn colour() -> bool {
+    std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none()
 }
 
 /// Many seeds, with their number on a terminal as they go by.
@@ -139,7 +149,8 @@ fn judge_itself(seed: u64) -> Result<SelfTest, Trouble> {
 }
 
 /// One check, or one case of it, with every number that it measured.
-fn replay(arguments: &Arguments, options: &Options, colour: bool) -> Result<bool, Trouble> {
+fn replay(arguments: &Arguments, options: &Options) -> Result<bool, Trouble> {
+    let colour = colour();
     let only = arguments.case.as_ref().map(|case| Only { subject: &Library, case });
     let subject: &dyn Subject = match &only {
         Some(only) => only,
@@ -178,7 +189,7 @@ fn line(result: &CheckResult, colour: bool) -> String {
 }
 
 /// Like `println!`, but a reader that has seen enough (`| head`) is no error.
-fn print(text: &str) {
+pub fn print(text: &str) {
     let mut stdout = std::io::stdout().lock();
     match writeln!(stdout, "{text}").and_then(|()| stdout.flush()) {
         Err(error) if error.kind() != ErrorKind::BrokenPipe => eprintln!("error: standard output: {error}"),

@@ -28,6 +28,7 @@ mod drawing;
 pub mod exact;
 pub mod finite_difference;
 pub mod fixtures;
+pub mod gate;
 pub mod hard;
 pub mod matrix;
 pub mod network;

@@ -1,6 +1,7 @@
 //! What a check counts: cases, the worst difference, and what fell short.
 
 use crate::case::Case;
+use crate::compare::largest;
 use crate::operation::Operation;
 use crate::spread::Spread;
 use crate::subject::{Outcome, Precision, Subject};
@@ -24,8 +25,13 @@ pub struct Tally {
     pub hardest: Vec<Hardest>,
     /// The case that came nearest to each bound, by the bound's name.
     pub nearest: BTreeMap<&'static str, Hardest>,
+    /// The worst difference under each bound of each kind's cases, of none if no case of a kind came before; NaN as
+    /// soon as one is NaN.
+    pub worst: BTreeMap<(&'static str, Option<Kind>), f64>,
     /// The kinds that were judged.
     pub kinds: BTreeSet<Kind>,
+    /// That of the case that was evaluated last: what is measured next is about it.
+    pub of: Option<Kind>,
     /// The operations of the network that were judged.
     pub operations: BTreeSet<Operation>,
     /// What the reports draw.
@@ -74,6 +80,7 @@ impl Tally {
     pub fn measure(&mut self, bound: &'static Tolerance, difference: f64, case: &str) {
         self.cases += 1;
         self.spreads.entry(bound.name).or_default().add(difference);
+        self.grow(bound.name, self.of, difference);
         let hard = Hardest { case: case.to_owned(), bound, difference, seed: None };
         self.come_near(&hard);
         self.keep(hard);
@@ -97,6 +104,7 @@ impl Tally {
             return None;
         }
         self.kinds.insert(case.spec.kind);
+        self.of = Some(case.spec.kind);
         // A panic is the subject's shortcoming, not the end of the run.
         let answer = catch_unwind(AssertUnwindSafe(|| subject.evaluate(case, precision)));
         let answer = answer.unwrap_or_else(|_| Err("panicked (see above)".to_owned()));
@@ -122,6 +130,9 @@ impl Tally {
         for (name, spread) in &other.spreads {
             self.spreads.entry(name).or_default().join(spread);
         }
+        for ((bound, of), worst) in other.worst {
+            self.grow(bound, of, worst);
+        }
         other.hardest.into_iter().for_each(|hard| self.keep(hard));
         other.nearest.values().for_each(|hard| self.come_near(hard));
         self.kinds.extend(other.kinds);
@@ -142,6 +153,12 @@ impl Tally {
             .iter()
             .filter_map(|bound| self.spreads.get(bound.name).map(|spread| (*bound, spread.worst)))
             .max_by(|a, b| a.0.strain(a.1).total_cmp(&b.0.strain(b.1)))
+    }
+
+    /// Notes the difference if none of the kind was larger.
+    fn grow(&mut self, bound: &'static str, of: Option<Kind>, difference: f64) {
+        let worst = self.worst.entry((bound, of)).or_default();
+        *worst = largest([*worst, difference]);
     }
 
     /// Notes the case if none came nearer to its bound before it.
@@ -223,6 +240,26 @@ mod tests {
         let nearest = &tally.nearest["ulps"];
         assert_eq!((nearest.case.as_str(), nearest.difference, nearest.seed), ("c", 5.0, None));
         assert_eq!(nearest.strain(), 1.25);
+    }
+
+    #[test]
+    fn the_worst_is_told_of_each_kind() {
+        let mut tally = measured(&[f64::NAN, 1.0]);
+        let mut case = case();
+        for (kind, differences) in [(Kind::Dice, [1.0, 0.5]), (Kind::Jaccard, [0.25, 2.0])] {
+            case.spec.kind = kind;
+            assert!(tally.evaluate(&Library, &case, Precision::F64).is_some());
+            differences.iter().for_each(|difference| tally.measure(&ULPS, *difference, ""));
+        }
+        tally.measure(&ULPS_POWER, 3.0, "");
+        assert!(tally.worst[&("ulps", None)].is_nan());
+        assert_eq!(tally.worst[&("ulps", Some(Kind::Dice))], 1.0);
+        assert_eq!(tally.worst[&("ulps", Some(Kind::Jaccard))], 2.0);
+        assert_eq!(tally.worst[&("ulps_power", Some(Kind::Jaccard))], 3.0);
+        let mut joined = measured(&[7.0]);
+        joined.join(tally);
+        assert!(joined.worst[&("ulps", None)].is_nan());
+        assert_eq!((joined.worst.len(), joined.worst[&("ulps", Some(Kind::Jaccard))]), (4, 2.0));
     }
 
     #[test]

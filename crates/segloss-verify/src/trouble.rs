@@ -48,6 +48,33 @@ pub enum Trouble {
         /// What came instead.
         what: String,
     },
+    /// A file of the gate's baseline is not there.
+    #[error("{path}: no such baseline: run `cargo xtask gate --record` and commit reports/baseline", path = .0.display())]
+    NoBaseline(PathBuf),
+    /// The baseline's revision cannot be had.
+    #[error("the baseline's revision {revision}: {what}")]
+    Revision {
+        /// Its hash.
+        revision: String,
+        /// Why not.
+        what: String,
+    },
+    /// A baseline cannot be recorded.
+    #[error("nothing recorded: {0}")]
+    Record(String),
+    /// Timing came to no verdict.
+    #[error(
+        "inconclusive: on this machine, now, a program cannot be told from its twin to ±2 %; try again when it is quieter"
+    )]
+    Inconclusive,
+    /// A program that the gate needs failed.
+    #[error("{command}: {what}")]
+    Command {
+        /// As one would type it.
+        command: String,
+        /// What it said.
+        what: String,
+    },
     /// A report could not be put together.
     #[error("cannot write the {part} of the report: {what}")]
     Report {

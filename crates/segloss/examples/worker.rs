@@ -7,11 +7,15 @@
 //! value cross_entropy/channels_first/f32/1x4x64x64              → the loss, so that another's can be compared
 //! ```
 //! An answer is one line, an error one that begins with `error:`. `RAYON_NUM_THREADS` sets the number of threads.
-//! `count` computes within a function named `measured_call`, which callgrind can be told to collect alone.
+//! `count` computes on one thread, within a function named `measured_call`, which callgrind can be told to collect alone.
+//!
+//! Two options make it worse than it is, so that a gate can prove that it notices: `--planted-rounds N`, as many rounds
+//! of an idle loop in each counted call, and `--planted-slowdown PERCENT`, by which every timed call takes longer.
 
 #[path = "../benches/workload/mod.rs"]
 mod workload;
 
+use rayon::{ThreadPool, ThreadPoolBuilder};
 use segloss::InstructionSet;
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::hint::black_box;
@@ -66,10 +70,46 @@ unsafe impl GlobalAlloc for Counting {
     }
 }
 
-/// One call, with nothing around it.
+/// What makes a call worse than it is: nothing, unless asked for.
+#[derive(Clone, Copy, Default)]
+struct Planted {
+    /// Of an idle loop, in a counted call.
+    rounds: u64,
+    /// In per cent, of a timed call.
+    slowdown: f64,
+}
+
+/// One call, with nothing around it but what is planted.
 #[inline(never)]
-fn measured_call(workload: &mut dyn Workload) -> f64 {
-    black_box(workload.call())
+fn measured_call(workload: &mut dyn Workload, planted: Planted) -> f64 {
+    let value = black_box(workload.call());
+    for round in 0..planted.rounds {
+        black_box(round);
+    }
+    value
+}
+
+/// Nanoseconds of one call.
+fn timed_call(workload: &mut dyn Workload, planted: Planted) -> u128 {
+    let start = Instant::now();
+    black_box(workload.call());
+    if planted.slowdown > 0.0 {
+        let end = start.elapsed().mul_f64(1.0 + planted.slowdown / 100.0);
+        while start.elapsed() < end {
+            std::hint::spin_loop();
+        }
+    }
+    start.elapsed().as_nanos()
+}
+
+/// Allocations and bytes of one call after another, on this thread.
+fn counted_call(workload: &mut dyn Workload, planted: Planted) -> (u64, u64) {
+    workload.call();
+    COUNTS.store(true, Relaxed);
+    let before = (ALLOCATIONS.load(Relaxed), BYTES.load(Relaxed));
+    measured_call(workload, planted);
+    COUNTS.store(false, Relaxed);
+    (ALLOCATIONS.load(Relaxed) - before.0, BYTES.load(Relaxed) - before.1)
 }
 
 /// Workloads that are kept. A comparison asks for a few in turn, again and again, and drawing one takes longer than
@@ -79,6 +119,9 @@ const KEPT: usize = 16;
 /// The workloads of the last requests, the latest last.
 struct Worker {
     instructions: InstructionSet,
+    planted: Planted,
+    /// Where calls are counted: no work leaves its only thread, none comes to it.
+    alone: ThreadPool,
     kept: Vec<(String, Box<dyn Workload>)>,
 }
 
@@ -103,23 +146,18 @@ impl Worker {
         match words.as_slice() {
             ["time", name, calls] => {
                 let calls: usize = calls.parse().map_err(|_| format!("{calls}: not a number of calls"))?;
+                let planted = self.planted;
                 let workload = self.get(name)?;
-                let time = |_| {
-                    let start = Instant::now();
-                    black_box(workload.call());
-                    start.elapsed().as_nanos().to_string()
-                };
+                let time = |_| timed_call(workload, planted).to_string();
                 Ok((0..calls).map(time).collect::<Vec<_>>().join(" "))
             }
             ["count", name] => {
-                let workload = self.get(name)?;
-                workload.call();
-                COUNTS.store(true, Relaxed);
-                let before = (ALLOCATIONS.load(Relaxed), BYTES.load(Relaxed));
-                measured_call(workload);
-                COUNTS.store(false, Relaxed);
-                let after = (ALLOCATIONS.load(Relaxed), BYTES.load(Relaxed));
-                Ok(format!("{} {}", after.0 - before.0, after.1 - before.1))
+                let planted = self.planted;
+                self.get(name)?;
+                let Self { kept, alone, .. } = self;
+                let (_, workload) = kept.last_mut().ok_or("no workload")?;
+                let (allocations, bytes) = alone.install(|| counted_call(workload.as_mut(), planted));
+                Ok(format!("{allocations} {bytes}"))
             }
             ["value", name] => Ok(self.get(name)?.call().to_string()),
             ["bytes", name] => Ok(self.get(name)?.bytes().to_string()),
@@ -128,18 +166,35 @@ impl Worker {
     }
 }
 
-fn main() -> std::io::Result<()> {
+/// The instruction set and what is planted; none if the arguments are wrong, or the machine lacks the set.
+fn parse(arguments: &[String]) -> Option<(InstructionSet, Planted)> {
+    let (mut instructions, mut planted) = (InstructionSet::best(), Planted::default());
+    for pair in arguments.chunks(2) {
+        match pair {
+            [option, name] if option == "--instructions" => {
+                instructions = InstructionSet::ALL.into_iter().find(|set| set.name() == name)?;
+            }
+            [option, rounds] if option == "--planted-rounds" => planted.rounds = rounds.parse().ok()?,
+            [option, per_cent] if option == "--planted-slowdown" => {
+                planted.slowdown = per_cent.parse().ok()?
+            }
+            _ => return None,
+        }
+    }
+    instructions.is_available().then_some((instructions, planted))
+}
+
+fn main() -> Result<(), Box<dyn std::error::Error>> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let instructions = match arguments.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
-        [] => Some(InstructionSet::best()),
-        ["--instructions", name] => InstructionSet::ALL.into_iter().find(|set| set.name() == *name),
-        _ => None,
-    };
-    let Some(instructions) = instructions.filter(|set| set.is_available()) else {
-        eprintln!("error: [--instructions SET], one that this machine has; found {arguments:?}");
+    let Some((instructions, planted)) = parse(&arguments) else {
+        eprintln!(
+            "error: [--instructions SET], one that this machine has, [--planted-rounds N] and \
+             [--planted-slowdown PERCENT]; found {arguments:?}"
+        );
         std::process::exit(2);
     };
-    let mut worker = Worker { instructions, kept: Vec::new() };
+    let alone = ThreadPoolBuilder::new().num_threads(1).build()?;
+    let mut worker = Worker { instructions, planted, alone, kept: Vec::new() };
     for request in std::io::stdin().lock().lines() {
         let answer = worker.answer(&request?).unwrap_or_else(|error| format!("error: {error}"));
         let mut stdout = std::io::stdout().lock();

@@ -96,7 +96,7 @@ impl Name {
 }
 
 /// Something to compute again and again.
-pub trait Workload {
+pub trait Workload: Send {
     /// Computes it once; returns the value.
     fn call(&mut self) -> f64;
 

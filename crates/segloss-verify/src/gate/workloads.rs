@@ -1,0 +1,49 @@
+//! What is counted and what is timed. `crates/segloss/benches/workload` says what the names mean.
+
+use segloss::{InstructionSet, Kind};
+
+/// The sets in which instructions are counted: valgrind does not know AVX-512, whose kernels are AVX2's, twice as wide.
+pub const COUNTED_SETS: [InstructionSet; 2] = [InstructionSet::Portable, InstructionSet::Avx2];
+
+/// Both layouts, as names spell them.
+const LAYOUTS: [&str; 2] = ["channels_first", "channels_last"];
+
+/// Four classes, and 4355 pixels: a few blocks of a kernel, and the rest of a block at every end.
+const COUNTED_SHAPE: &str = "1x4x67x65";
+
+/// Every kind in both layouts, and beside it what is most used: per-sample weights, and f64.
+pub fn counted() -> Vec<String> {
+    let kinds = Kind::ALL.into_iter().map(|kind| (kind.name(), "f32"));
+    let more = [("cross_entropy+per_sample", "f32"), ("cross_entropy", "f64"), ("dice", "f64")];
+    kinds
+        .chain(more)
+        .flat_map(|(loss, real)| LAYOUTS.map(|layout| format!("{loss}/{layout}/{real}/{COUNTED_SHAPE}")))
+        .collect()
+}
+
+/// What is timed: the kernel that matters most in both layouts, and one of each of the other ways to compute a loss.
+pub const TIMED: [&str; 6] = [
+    "cross_entropy+per_sample/channels_first/f32/2x12x256x256",
+    "cross_entropy+per_sample/channels_last/f32/2x12x256x256",
+    "dice/channels_last/f32/2x12x256x256",
+    "focal/channels_first/f32/2x12x256x256",
+    "top_k_cross_entropy/channels_last/f32/1x12x128x128",
+    "lovasz_softmax/channels_last/f32/1x12x128x128",
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_kind_is_counted_in_both_layouts_and_nothing_twice() {
+        let counted = counted();
+        let names: std::collections::BTreeSet<&String> = counted.iter().collect();
+        assert_eq!((counted.len(), names.len()), (2 * (Kind::ALL.len() + 3), counted.len()));
+        for kind in Kind::ALL {
+            for layout in LAYOUTS {
+                assert!(counted.contains(&format!("{}/{layout}/f32/1x4x67x65", kind.name())));
+            }
+        }
+    }
+}
