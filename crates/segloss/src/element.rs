@@ -1,5 +1,6 @@
 //! The number types a loss computes in.
 
+use crate::families::blocks::Compiled;
 use crate::kernels::instructions::Registers;
 use crate::kernels::real::Real;
 use num_traits::Float;
@@ -15,7 +16,7 @@ mod sealed {
 ///
 /// Each pixel is computed in this type; sums over pixels are always kept in `f64`.
 pub trait Element:
-    Real + Registers + Float + Debug + Display + Send + Sync + sealed::Sealed + 'static
+    Real + Registers + Compiled + Float + Debug + Display + Send + Sync + sealed::Sealed + 'static
 {
     /// The type's name as Rust and NumPy users know it.
     const NAME: &'static str;

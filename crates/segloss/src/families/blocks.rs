@@ -6,6 +6,7 @@ use crate::kernels::binary::Binary;
 use crate::kernels::block::{BlockKernel, LANES, PIXELS, Place, Room, no_class};
 use crate::kernels::cross_entropy::{CrossEntropy, Shape};
 use crate::kernels::instructions::Kernel;
+use crate::kernels::overlap::{OverlapGradient, OverlapSums};
 use crate::kernels::power::Power;
 use crate::kernels::vector::Vector;
 use crate::sums::Sums;
@@ -43,13 +44,13 @@ impl<T: Element> Walk<'_, T> {
         let by_class: Vec<f64> = match kernel {
             BlockLoss::Softmax(shape) => {
                 let mut kernel = CrossEntropy::new(classes, w_loss, w_gradient, shape);
-                self.blocks(tile, 1, gradient, map, &mut kernel)?;
+                self.blocks(tile, 1, gradient, map, AnyKernel::CrossEntropy(&mut kernel))?;
                 kernel.sums.iter().map(|sums| sums.iter().sum()).collect()
             }
             BlockLoss::Sigmoid { power } => {
                 let (w_loss, w_gradient) = (&w_loss[..], &w_gradient[..]);
                 let mut kernel = Binary { w_loss, w_gradient, power, sums: lanes(classes) };
-                self.blocks(tile, classes, gradient, map, &mut kernel)?;
+                self.blocks(tile, classes, gradient, map, AnyKernel::Binary(&mut kernel))?;
                 kernel.sums.iter().map(|sums| sums.iter().sum()).collect()
             }
         };
@@ -61,18 +62,18 @@ impl<T: Element> Walk<'_, T> {
 
     /// Hands a tile to a kernel, block by block, with `losses` losses for each pixel. `None` as soon as it does not return
     /// true, and where a pixel is of several classes.
-    pub fn blocks<K: BlockKernel<T>>(
+    pub fn blocks(
         &self,
         tile: &Tile,
         losses: usize,
         gradient: &mut TileMut<'_, T>,
         map: &mut TileMut<'_, T>,
-        kernel: &mut K,
+        kernel: AnyKernel<'_, '_, T>,
     ) -> Option<()> {
         if self.geometry.classes > usize::from(u16::MAX) || self.instead_of_target.is_some() {
             return None;
         }
-        self.loss.instructions().run(Blocks { walk: self, tile, losses, gradient, map, kernel })
+        T::blocks(Task { walk: self, tile, losses, gradient, map }, kernel)
     }
 
     /// Writes the classes of the pixels of an image from number `start` on. `None` if one is of several.
@@ -110,14 +111,51 @@ impl<T: Element> Walk<'_, T> {
     }
 }
 
-/// A tile, block by block.
-struct Blocks<'a, 'b, 'c, 'd, T, K> {
+/// Every kernel.
+pub enum AnyKernel<'a, 'k, T> {
+    CrossEntropy(&'a mut CrossEntropy<T>),
+    Binary(&'a mut Binary<'k, T>),
+    OverlapSums(&'a mut OverlapSums<T>),
+    OverlapGradient(&'a mut OverlapGradient<'k, T>),
+}
+
+/// A number type whose kernels are compiled: here, once. A generic function would be compiled anew by every crate and
+/// every test that computes a loss, and these are long ones, times three instruction sets.
+pub trait Compiled: Sized {
+    /// Computes a tile.
+    fn blocks(task: Task<'_, '_, '_, '_, Self>, kernel: AnyKernel<'_, '_, Self>) -> Option<()>;
+}
+
+macro_rules! compiled {
+    ($($type:ty),*) => { $(
+        impl Compiled for $type {
+            fn blocks(task: Task<'_, '_, '_, '_, $type>, kernel: AnyKernel<'_, '_, $type>) -> Option<()> {
+                let instructions = task.walk.loss.instructions();
+                match kernel {
+                    AnyKernel::CrossEntropy(kernel) => instructions.run(Blocks { task, kernel }),
+                    AnyKernel::Binary(kernel) => instructions.run(Blocks { task, kernel }),
+                    AnyKernel::OverlapSums(kernel) => instructions.run(Blocks { task, kernel }),
+                    AnyKernel::OverlapGradient(kernel) => instructions.run(Blocks { task, kernel }),
+                }
+            }
+        }
+    )* };
+}
+compiled!(f32, f64);
+
+/// A tile, and where its gradient and map go.
+pub struct Task<'a, 'b, 'c, 'd, T> {
     walk: &'a Walk<'b, T>,
     tile: &'a Tile,
     /// Losses of a pixel.
     losses: usize,
     gradient: &'a mut TileMut<'c, T>,
     map: &'a mut TileMut<'d, T>,
+}
+
+/// A tile, block by block.
+struct Blocks<'a, 'b, 'c, 'd, T, K> {
+    task: Task<'a, 'b, 'c, 'd, T>,
     kernel: &'a mut K,
 }
 
@@ -126,7 +164,7 @@ impl<T: Element, K: BlockKernel<T>> Kernel<T> for Blocks<'_, '_, '_, '_, T, K> {
 
     #[inline(always)]
     fn run<V: Vector<Real = T>>(self) -> Option<()> {
-        let Self { walk, tile, losses, gradient, map, kernel } = self;
+        let Self { task: Task { walk, tile, losses, gradient, map }, kernel } = self;
         let Walk { input, geometry, .. } = *walk;
         let shift = walk.plan.shift(tile.image);
         let shift: Vec<T> = shift.into_iter().flatten().map(|&s| T::of(s)).collect();

@@ -15,6 +15,7 @@
 
 use crate::element::Element;
 use crate::error::Error;
+use crate::families::blocks::AnyKernel;
 use crate::kernels::block::LANES;
 use crate::kernels::overlap::{Form, OverlapGradient, OverlapSums};
 use crate::kinds::PixelTarget;
@@ -148,7 +149,8 @@ impl<T: Element> Walk<'_, T> {
         let form = Form { sigmoid: self.loss.spec().is_sigmoid(), prices };
         let lanes = vec![[0.0; LANES]; classes];
         let mut kernel = OverlapSums { form, hits: lanes.clone(), errors: lanes };
-        self.blocks(tile, 0, &mut TileMut::Nothing, &mut TileMut::Nothing, &mut kernel)?;
+        let nothing = &mut TileMut::Nothing;
+        self.blocks(tile, 0, nothing, &mut TileMut::Nothing, AnyKernel::OverlapSums(&mut kernel))?;
         let total = |lanes: Vec<[f64; LANES]>| lanes.iter().map(|lanes| lanes.iter().sum()).collect();
         Some(Overlaps { hits: total(kernel.hits), errors: total(kernel.errors) })
     }
@@ -175,7 +177,8 @@ impl<T: Element> Walk<'_, T> {
         let two = T::one() + T::one();
         let form = Form { sigmoid: self.loss.spec().is_sigmoid(), prices };
         let mut kernel = OverlapGradient { form, by_hits: &by_hits, by_errors: &by_errors };
-        if self.blocks(tile, 0, &mut gradient, &mut TileMut::Nothing, &mut kernel).is_some() {
+        let kernel = AnyKernel::OverlapGradient(&mut kernel);
+        if self.blocks(tile, 0, &mut gradient, &mut TileMut::Nothing, kernel).is_some() {
             return Ok(());
         }
         self.pixels(tile, |visit, at| {

@@ -7,9 +7,9 @@
 
 use crate::element::Element;
 use crate::error::Error;
-use crate::families::blocks::BlockLoss;
+use crate::families::blocks::{AnyKernel, BlockLoss};
 use crate::families::pixels::Rescale;
-use crate::kernels::block::{BlockKernel, PIXELS, Planes, no_class};
+use crate::input::{Input, PixelLabel};
 use crate::kernels::cross_entropy::{CrossEntropy as CrossEntropyKernel, Shape};
 use crate::kernels::real::Real;
 use crate::kernels::vector::Vector;
@@ -17,7 +17,6 @@ use crate::kinds::cross_entropy::CrossEntropy;
 use crate::kinds::{Pixel, PixelLoss, PixelWeights};
 use crate::tiles::{Tile, TileMut};
 use crate::walk::{Visit, Walk};
-use ndarray::ArrayView1;
 
 /// One pixel.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -42,7 +41,7 @@ impl Ranking {
 
 /// Which pixels of a region are kept.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) struct Cut {
+pub struct Cut {
     /// The k-th largest u.
     threshold: f64,
     /// What each pixel at the threshold counts.
@@ -85,33 +84,6 @@ impl Cut {
         let share = V::select(hardness.equal(threshold), of(self.share), of(0.0));
         let share = V::select(threshold.less(hardness), of(1.0), share);
         V::select(limit.less(hardness), of(1.0), share)
-    }
-}
-
-/// Ranks pixels, block by block.
-struct Ranks<'a, T> {
-    kernel: CrossEntropyKernel<T>,
-    /// The weight of each class.
-    row: ArrayView1<'a, f64>,
-    none: usize,
-    ranking: Ranking,
-}
-
-impl<T: Element> BlockKernel<T> for Ranks<'_, T> {
-    #[inline(always)]
-    fn block<V: Vector<Real = T>>(&mut self, planes: Planes<'_, T>) -> bool {
-        let Planes { class, m, loss, z, gradient } = planes;
-        // Before weights, those of the map included.
-        let before = Planes { class, m: &[T::one(); PIXELS], loss: &mut *loss, z, gradient };
-        let is_finite = self.kernel.block::<V>(before);
-        for ((&class, &m), &loss) in class.iter().zip(m).zip(loss.as_flattened()) {
-            let class = class.class() as usize;
-            if class < self.none {
-                let weight = self.row[class] * m.wide();
-                self.ranking.0.push(Ranked { hardness: loss.wide(), class: Some(class), weight });
-            }
-        }
-        is_finite
     }
 }
 
@@ -170,14 +142,31 @@ impl<T: Element> Walk<'_, T> {
         let BlockLoss::Softmax(shape) = PixelLoss::<T>::kernel(&kind)? else { return None };
         let classes = self.geometry.classes;
         let ones = || vec![T::one(); classes];
-        let mut ranks = Ranks {
-            kernel: CrossEntropyKernel::new(classes, ones(), ones(), shape),
-            row: self.plan.row(tile.image),
-            none: no_class(classes),
-            ranking: Ranking(Vec::with_capacity(tile.pixels.len())),
-        };
-        self.blocks(tile, 1, &mut TileMut::Nothing, &mut TileMut::Nothing, &mut ranks)?;
-        Some(ranks.ranking)
+        let mut kernel = CrossEntropyKernel::new(classes, ones(), ones(), shape);
+        let mut hardness = vec![T::zero(); tile.pixels.len()];
+        // Before weights, those of the map included.
+        let input = Input { weight_map: None, ..self.input.clone() };
+        let mut map = TileMut::Rows { values: &mut hardness, classes: 1 };
+        Walk { input: &input, ..*self }.blocks(
+            tile,
+            1,
+            &mut TileMut::Nothing,
+            &mut map,
+            AnyKernel::CrossEntropy(&mut kernel),
+        )?;
+        let row = self.plan.row(tile.image);
+        let mut ranking = Ranking(Vec::with_capacity(hardness.len()));
+        for (pixel, hardness) in tile.pixels.clone().zip(hardness) {
+            let flat = tile.image * self.geometry.pixels + pixel;
+            let class = match self.input.label(flat, self.loss.spec().ignore_index) {
+                PixelLabel::Ignored => continue,
+                PixelLabel::Index(label) => usize::try_from(label).ok()?,
+                PixelLabel::Distribution(rows) => self.geometry.one_hot(rows, tile.image, pixel)?,
+            };
+            let weight = row[class] * self.input.weight(flat).map_or(1.0, T::wide);
+            ranking.0.push(Ranked { hardness: hardness.wide(), class: Some(class), weight });
+        }
+        Some(ranking)
     }
 }
 

@@ -8,7 +8,7 @@ use super::vector::{Vector, exp_nonpositive, is_zero, ln_1p_nonnegative};
 use crate::element::Element;
 
 /// Writes gradient and losses, and adds up the losses of each channel.
-pub(crate) struct Binary<'a, T> {
+pub struct Binary<'a, T> {
     /// The weights of a negative and a positive of each channel in the loss.
     pub w_loss: &'a [T],
     /// The same divided by the denominator.

@@ -11,7 +11,7 @@ use crate::families::top_k::Cut;
 
 /// What is made of −ln p of the pixel's class.
 #[derive(Clone, Copy, Debug)]
-pub(crate) enum Shape {
+pub enum Shape {
     /// Cross-entropy: nothing.
     Plain,
     /// Focal: (1 − p)^γ times it.
@@ -23,7 +23,7 @@ pub(crate) enum Shape {
 }
 
 /// Writes gradient and losses, and adds up the losses of each class.
-pub(crate) struct CrossEntropy<T> {
+pub struct CrossEntropy<T> {
     /// The weight of each class in the loss, and 0 of none.
     w_loss: Vec<T>,
     /// The same divided by the denominator.

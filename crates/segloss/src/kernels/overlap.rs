@@ -7,7 +7,7 @@ use crate::element::Element;
 
 /// What an error costs, and what p is.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Form<T> {
+pub struct Form<T> {
     /// Whether p is a sigmoid; else it is the softmax.
     pub sigmoid: bool,
     /// α and β; none where errors are squared.
@@ -16,14 +16,14 @@ pub(crate) struct Form<T> {
 
 /// Adds up Σ m·p·y and E, class by class and lane by lane; the gradient's planes are scratch. No loss is
 /// written.
-pub(crate) struct OverlapSums<T> {
+pub struct OverlapSums<T> {
     pub form: Form<T>,
     pub hits: Vec<[f64; LANES]>,
     pub errors: Vec<[f64; LANES]>,
 }
 
 /// Writes the gradient, and no loss.
-pub(crate) struct OverlapGradient<'a, T> {
+pub struct OverlapGradient<'a, T> {
     pub form: Form<T>,
     /// ∂L/∂TP of each class.
     pub by_hits: &'a [T],

@@ -9,7 +9,7 @@ const MOST: f64 = 8.0;
 /// x^γ for a γ that is a whole number or half of one: products and a root, each rounded once. Any other power needs a
 /// logarithm better than the numbers themselves, which is left to the scalar formula.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) struct Power {
+pub struct Power {
     gamma: f64,
     whole: u32,
     half: bool,
