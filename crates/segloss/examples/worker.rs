@@ -19,6 +19,7 @@ use segloss::InstructionSet;
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::hint::black_box;
 use std::io::{BufRead, Write};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Instant;
 use workload::{Workload, workload};
@@ -107,8 +108,9 @@ fn counted_call(workload: &mut dyn Workload, planted: Planted) -> (u64, u64) {
 struct Worker {
     instructions: InstructionSet,
     planted: Planted,
-    /// Where calls are counted: no work leaves its only thread, none comes to it.
-    alone: ThreadPool,
+    /// Where calls are counted, and what they need is drawn: no work leaves its only thread, none comes to it, so that
+    /// memory comes to lie in the same places in every process, and a sort or a copy takes as many instructions.
+    alone: Arc<ThreadPool>,
     current: Option<(String, Box<dyn Workload>)>,
 }
 
@@ -133,11 +135,9 @@ impl Worker {
                 Ok((0..calls).map(time).collect::<Vec<_>>().join(" "))
             }
             ["count", name] => {
-                self.get(name)?;
-                let Self { current: Some((_, workload)), alone, planted, .. } = self else {
-                    return Err("no workload".to_owned());
-                };
-                let (allocations, bytes) = alone.install(|| counted_call(workload.as_mut(), *planted));
+                let (alone, planted) = (Arc::clone(&self.alone), self.planted);
+                let (allocations, bytes) =
+                    alone.install(|| self.get(name).map(|workload| counted_call(workload, planted)))?;
                 Ok(format!("{allocations} {bytes}"))
             }
             ["bytes", name] => Ok(self.get(name)?.bytes().to_string()),
@@ -173,7 +173,9 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         );
         std::process::exit(2);
     };
-    let alone = ThreadPoolBuilder::new().num_threads(1).build()?;
+    let alone = Arc::new(ThreadPoolBuilder::new().num_threads(1).build()?);
+    // The thread has begun before anything else is allocated.
+    alone.install(|| ());
     let mut worker = Worker { instructions, planted, alone, current: None };
     for request in std::io::stdin().lock().lines() {
         let answer = worker.answer(&request?).unwrap_or_else(|error| format!("error: {error}"));
