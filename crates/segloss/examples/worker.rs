@@ -20,6 +20,7 @@ use segloss::InstructionSet;
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::hint::black_box;
 use std::io::{BufRead, Write};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::time::Instant;
 use workload::{Workload, workload};
@@ -120,8 +121,9 @@ const KEPT: usize = 16;
 struct Worker {
     instructions: InstructionSet,
     planted: Planted,
-    /// Where calls are counted: no work leaves its only thread, none comes to it.
-    alone: ThreadPool,
+    /// Where calls are counted, and what they need is drawn: no work leaves its only thread, none comes to it, so that
+    /// memory comes to lie in the same places in every process, and a sort or a copy takes as many instructions.
+    alone: Arc<ThreadPool>,
     kept: Vec<(String, Box<dyn Workload>)>,
 }
 
@@ -152,11 +154,9 @@ impl Worker {
                 Ok((0..calls).map(time).collect::<Vec<_>>().join(" "))
             }
             ["count", name] => {
-                let planted = self.planted;
-                self.get(name)?;
-                let Self { kept, alone, .. } = self;
-                let (_, workload) = kept.last_mut().ok_or("no workload")?;
-                let (allocations, bytes) = alone.install(|| counted_call(workload.as_mut(), planted));
+                let (alone, planted) = (Arc::clone(&self.alone), self.planted);
+                let (allocations, bytes) =
+                    alone.install(|| self.get(name).map(|workload| counted_call(workload, planted)))?;
                 Ok(format!("{allocations} {bytes}"))
             }
             ["value", name] => Ok(self.get(name)?.call().to_string()),
@@ -193,7 +193,9 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         );
         std::process::exit(2);
     };
-    let alone = ThreadPoolBuilder::new().num_threads(1).build()?;
+    let alone = Arc::new(ThreadPoolBuilder::new().num_threads(1).build()?);
+    // The thread has begun before anything else is allocated.
+    alone.install(|| ());
     let mut worker = Worker { instructions, planted, alone, kept: Vec::new() };
     for request in std::io::stdin().lock().lines() {
         let answer = worker.answer(&request?).unwrap_or_else(|error| format!("error: {error}"));

@@ -17,9 +17,10 @@ pub fn version() -> Option<String> {
     Some(told.trim().trim_start_matches("valgrind-").to_owned()).filter(|_| output.status.success())
 }
 
-/// The instructions of one call of each workload, which `planted` rounds of an idle loop make more.
+/// The instructions of one call, which `planted` rounds of an idle loop make more. callgrind writes beside `out`.
 ///
-/// A single process computes them one after the other: valgrind takes seconds to start.
+/// A process of its own: what another workload left of memory would decide where this one's comes to lie, and with it how
+/// much a growing array copies.
 ///
 /// # Errors
 /// [`Trouble::Worker`] if the worker or valgrind refuses, [`Trouble::Malformed`] if there is no count.
@@ -27,11 +28,15 @@ pub fn count(
     worker: &Path,
     set: InstructionSet,
     planted: u64,
-    workloads: &[String],
-    folder: &Path,
-) -> Result<Vec<u64>, Trouble> {
-    std::fs::create_dir_all(folder).map_err(Trouble::file(folder))?;
-    let out = folder.join(set.name());
+    workload: &str,
+    out: &Path,
+) -> Result<u64, Trouble> {
+    // Of the first return of the function.
+    let dump = PathBuf::from(format!("{}.1", out.display()));
+    if dump.exists() {
+        // A count of an earlier run must not pass for one of this.
+        std::fs::remove_file(&dump).map_err(Trouble::file(&dump))?;
+    }
     let mut command = Command::new("valgrind");
     command
         .arg("--tool=callgrind")
@@ -40,20 +45,9 @@ pub fn count(
         .arg(format!("--callgrind-out-file={}", out.display()))
         .arg(format!("--log-file={}.log", out.display()))
         .arg(worker)
-        .args(["--instructions", set.name(), "--planted-rounds", &planted.to_string()])
-        .env("RAYON_NUM_THREADS", "1");
-    // One for each return of the function.
-    let dumps: Vec<PathBuf> =
-        (1..=workloads.len()).map(|i| PathBuf::from(format!("{}.{i}", out.display()))).collect();
-    for old in dumps.iter().filter(|dump| dump.exists()) {
-        // A count of an earlier run must not pass for one of this.
-        std::fs::remove_file(old).map_err(Trouble::file(old))?;
-    }
-    let mut worker = Worker::start("worker under valgrind", &mut command)?;
-    for workload in workloads {
-        worker.ask(&format!("count {workload}"))?;
-    }
-    dumps.iter().map(|dump| read(dump)).collect()
+        .args(["--instructions", set.name(), "--planted-rounds", &planted.to_string()]);
+    Worker::start("worker under valgrind", &mut command)?.ask(&format!("count {workload}"))?;
+    read(&dump)
 }
 
 fn read(path: &Path) -> Result<u64, Trouble> {

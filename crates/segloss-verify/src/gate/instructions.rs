@@ -4,6 +4,7 @@ use super::callgrind;
 use super::table::{Change, Row};
 use super::workloads::COUNTED_SETS;
 use crate::trouble::Trouble;
+use rayon::prelude::*;
 use segloss::InstructionSet;
 use serde::{Deserialize, Serialize};
 use std::path::Path;
@@ -50,21 +51,22 @@ impl Row for Instructions {
     }
 }
 
-/// Counts every workload with every counted set that the machine has; callgrind writes into `folder`.
+/// Counts every workload with every counted set that the machine has, as many at a time as it has processors; callgrind
+/// writes into `folder`.
 ///
 /// # Errors
 /// [`Trouble::Worker`] if the worker or callgrind refuses, [`Trouble::Malformed`] if what callgrind wrote cannot be read.
 pub fn count(worker: &Path, workloads: &[String], folder: &Path) -> Result<Vec<Instructions>, Trouble> {
-    let mut rows = Vec::new();
-    for set in COUNTED_SETS.into_iter().filter(|set| set.is_available()) {
-        let counts = callgrind::count(worker, set, 0, workloads, folder)?;
-        rows.extend(workloads.iter().zip(counts).map(|(workload, instructions)| Instructions {
-            set: set.name().to_owned(),
-            workload: workload.clone(),
-            instructions,
-        }));
-    }
-    Ok(rows)
+    std::fs::create_dir_all(folder).map_err(Trouble::file(folder))?;
+    let sets = COUNTED_SETS.into_iter().filter(|set| set.is_available());
+    let all: Vec<(InstructionSet, &String)> =
+        sets.flat_map(|set| workloads.iter().map(move |workload| (set, workload))).collect();
+    let count = |(i, &(set, workload)): (usize, &(InstructionSet, &String))| {
+        let out = folder.join(i.to_string());
+        let instructions = callgrind::count(worker, set, 0, workload, &out)?;
+        Ok(Instructions { set: set.name().to_owned(), workload: workload.clone(), instructions })
+    };
+    all.par_iter().enumerate().map(count).collect()
 }
 
 /// Those of the counted sets that this machine lacks, in words.

@@ -32,12 +32,12 @@ pub struct Effort {
     pub at_most: usize,
 }
 
-/// Ten seconds a workload on a quiet machine, a minute on one that is not.
+/// A few seconds a workload on a quiet machine, most of a minute on one that is not.
 pub const EFFORT: Effort = Effort {
     rounds: Rounds { rounds: 6, turn: Duration::from_millis(5) },
     at_first: 15,
-    step: 5,
-    at_most: 100,
+    step: 10,
+    at_most: 155,
 };
 
 /// What is said of a workload.

@@ -20,7 +20,7 @@ use crate::walk::{Visit, Walk};
 
 /// One pixel.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) struct Ranked {
+pub struct Ranked {
     /// u, before weights.
     pub hardness: f64,
     /// Its class; none for a pixel without a label.
@@ -31,7 +31,7 @@ pub(crate) struct Ranked {
 
 /// The pixels of a region, in the order in which they came.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub(crate) struct Ranking(pub Vec<Ranked>);
+pub struct Ranking(pub Vec<Ranked>);
 
 impl Ranking {
     pub fn append(&mut self, mut other: Self) {
