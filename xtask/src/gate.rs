@@ -234,16 +234,18 @@ fn timing_line(timing: &Timing) -> String {
 
 /// What is planted must be noticed, and nothing else.
 fn self_test(project: &Project, arguments: &Arguments) -> Result<bool, Trouble> {
-    let worker = build_worker(&project.root, None)?;
-    let folder = project.scratch.join("callgrind");
-    let trials = if arguments.quick { Trials::QUICK } else { Trials::FULL };
-    let found = SelfTest::run(&worker, &folder, arguments.seed, trials, print)?;
+    if arguments.record {
+        demand_a_revision(project)?;
+    }
     let origin = Origin {
         machine: environment::machine(),
         tools: environment::Environment::here()?.words(),
         revision: revision::head(&project.root)?,
         date: record::today(),
     };
+    let worker = build_worker(&project.root, None)?;
+    let trials = if arguments.quick { Trials::QUICK } else { Trials::FULL };
+    let found = SelfTest::run(&worker, &project.scratch.join("callgrind"), arguments.seed, trials, print)?;
     let folder =
         if arguments.record { project.root.join("reports/gate") } else { project.scratch.join("self_test") };
     tell(&write_self_test(&found, &origin, &folder)?);

@@ -1,7 +1,7 @@
 //! What the gate's self-test leaves behind: a page, and every trial of it.
 
 use super::baseline::write;
-use super::self_test::{InstructionTrial, MORE_INSTRUCTIONS, SLOWDOWN, SelfTest, count, is_the_same};
+use super::self_test::{InstructionTrial, MORE_INSTRUCTIONS, SLOWDOWN, SelfTest, count};
 use super::timing::{SLOWER, TWIN, Timing, Verdict};
 use crate::trouble::Trouble;
 use serde::Serialize;
@@ -108,15 +108,14 @@ fn page(found: &SelfTest, origin: &Origin) -> String {
     };
     let Origin { machine, tools, revision, date } = origin;
     let (slower, twin) = (100.0 * SLOWER, 100.0 * TWIN);
-    let counted = found.recounted.compared;
-    let recounted = if is_the_same(&found.recounted) { "the same number" } else { "**not** the same number" };
+    let (counted, different) = (found.recounted, found.different);
     let verdict = if found.held() { "It held." } else { "**It fell short.**" };
     format!(
         "# The gate judges itself\n\n\
          Made by `cargo xtask gate --self-test --record` on {date}, seed {seed}, of {revision}; {machine}; {tools}. \
          {verdict}\n\n\
          ## Instructions\n\n\
-         {counted} workloads were counted twice: each gave {recounted}. In {planted} of them, drawn, {least:.2} to \
+         {counted} workloads were counted twice; **{different}** gave another number. In {planted} of them, drawn, {least:.2} to \
          {most:.2} % more instructions were planted ({MORE_INSTRUCTIONS} % was meant): the gate named that workload and \
          no other in **{caught} of {planted}** ([each](instructions.csv); wanted: 19 of 20).\n\n\
          ## Time\n\n\
