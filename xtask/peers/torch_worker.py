@@ -20,7 +20,6 @@ import torch.nn as nn
 import torch.nn.functional as F
 
 IGNORED = 255
-BLOCK = 36
 
 
 def wrapped(number):
@@ -49,8 +48,9 @@ def drawn_logits(count):
 
 def drawn_labels(images, classes, height, width):
     image = torch.arange(images).view(-1, 1, 1)
-    y = (torch.arange(height) // BLOCK).view(1, -1, 1)
-    x = (torch.arange(width) // BLOCK).view(1, 1, -1)
+    block = 12 if width < 144 else 36
+    y = (torch.arange(height) // block).view(1, -1, 1)
+    x = (torch.arange(width) // block).view(1, 1, -1)
     draw = noise((image << 40) | (y << 20) | x)
     # The number of zeros at the end, as far as there are classes.
     zeros = sum(((draw & ((1 << k) - 1)) == 0).long() for k in range(1, max(classes, 2)))

@@ -4,8 +4,10 @@
 pub const IGNORED: u8 = 255;
 
 /// Side of the square blocks that are of one class: of 16 neighbours in a row three in four times all are alike, as in
-/// street scenes and aerial images.
-const BLOCK: usize = 36;
+/// street scenes and aerial images. A small image is cut into smaller ones, so that it has several classes, too.
+fn block(width: usize) -> usize {
+    if width < 144 { 12 } else { 36 }
+}
 
 /// Numbers that look drawn (splitmix64, Steele et al. 2014): a generator of seven lines needs no crate.
 fn noise(at: u64) -> u64 {
@@ -24,7 +26,8 @@ pub fn logit(at: usize) -> f64 {
 /// The label of a pixel of images of a height and width: each class half as frequent as the one before; the last few
 /// share what is left.
 pub fn label(pixel: usize, classes: usize, [height, width]: [usize; 2], ignoring: bool) -> u8 {
-    let (x, y, image) = (pixel % width / BLOCK, pixel / width % height / BLOCK, pixel / width / height);
+    let block = block(width);
+    let (x, y, image) = (pixel % width / block, pixel / width % height / block, pixel / width / height);
     let draw = noise((image << 40 | y << 20 | x) as u64);
     let class = (draw.trailing_zeros() as usize).min(classes - 1);
     if ignoring && (x + y) % 8 == 1 { IGNORED } else { class as u8 }
