@@ -102,7 +102,7 @@ impl Comparison {
 /// Reads a table of the baseline.
 ///
 /// # Errors
-/// [`Trouble::NoBaseline`] if it is not there, [`Trouble::Malformed`] if it is not what [`write`] writes.
+/// [`Trouble::NoBaseline`] if it is not there, [`Trouble::Malformed`] if it is not what [`write()`] writes.
 pub fn read<R: Row>(folder: &Path) -> Result<Vec<R>, Trouble> {
     let path = folder.join(format!("{}.csv", R::TABLE));
     let text = super::baseline::read_text(&path)?;
