@@ -3,11 +3,12 @@
 use crate::element::Element;
 use crate::families::pixels::{Output, weights};
 use crate::kernels::binary::Binary;
-use crate::kernels::block::{BlockKernel, LANES, PIXELS, Place, Room, no_class};
+use crate::kernels::block::{BlockKernel, PIXELS, no_class};
 use crate::kernels::cross_entropy::{CrossEntropy, Shape};
 use crate::kernels::instructions::Kernel;
 use crate::kernels::overlap::{OverlapGradient, OverlapSums};
 use crate::kernels::power::Power;
+use crate::kernels::room::{Place, Room};
 use crate::kernels::vector::Vector;
 use crate::sums::Sums;
 use crate::target::Values;
@@ -23,9 +24,6 @@ pub(crate) enum BlockLoss {
     Sigmoid { power: Power },
 }
 
-/// Bytes of a gradient that no cache holds until somebody reads it: it is written past them.
-const UNCACHED: usize = 1 << 24;
-
 impl<T: Element> Walk<'_, T> {
     /// Σ over the pixels of a tile, its gradient and its map; `factor`: what the weight of a class is multiplied with in the
     /// gradient. `None` where a pixel is of several classes, and
@@ -40,7 +38,6 @@ impl<T: Element> Walk<'_, T> {
     ) -> Option<Sums> {
         let classes = self.geometry.classes;
         let (w_loss, w_gradient): (Vec<T>, Vec<T>) = weights(self.plan.row(tile.image), denominator, factor);
-        let lanes = |count| vec![[0.0; LANES]; count];
         let by_class: Vec<f64> = match kernel {
             BlockLoss::Softmax(shape) => {
                 let mut kernel = CrossEntropy::new(classes, w_loss, w_gradient, shape);
@@ -49,7 +46,7 @@ impl<T: Element> Walk<'_, T> {
             }
             BlockLoss::Sigmoid { power } => {
                 let (w_loss, w_gradient) = (&w_loss[..], &w_gradient[..]);
-                let mut kernel = Binary { w_loss, w_gradient, power, sums: lanes(classes) };
+                let mut kernel = Binary { w_loss, w_gradient, power, sums: vec![[0.0; PIXELS]; classes] };
                 self.blocks(tile, classes, gradient, map, AnyKernel::Binary(&mut kernel))?;
                 kernel.sums.iter().map(|sums| sums.iter().sum()).collect()
             }
@@ -168,15 +165,13 @@ impl<T: Element, K: BlockKernel<T>> Kernel<T> for Blocks<'_, '_, '_, '_, T, K> {
         let Walk { input, geometry, .. } = *walk;
         let shift = walk.plan.shift(tile.image);
         let shift: Vec<T> = shift.into_iter().flatten().map(|&s| T::of(s)).collect();
-        let stream = size_of_val(input.logits) >= UNCACHED;
         let mut room = Room::new(geometry, losses);
         for start in (0..tile.pixels.len()).step_by(PIXELS) {
             let pixels = PIXELS.min(tile.pixels.len() - start);
             let first = tile.pixels.start + start;
-            let (class, m) = room.start(pixels);
-            walk.classes(tile.image, first, class)?;
+            walk.classes(tile.image, first, room.start(pixels))?;
             if let Some((_, map)) = &input.weight_map {
-                m.copy_from_slice(&map[tile.image * geometry.pixels + first..][..pixels]);
+                room.weigh::<V>(&map[tile.image * geometry.pixels + first..][..pixels]);
             }
             let place = Place { geometry, offset: geometry.offset(tile.image, first), pixels };
             room.read::<V>(input.logits, place, &shift);
@@ -186,10 +181,7 @@ impl<T: Element, K: BlockKernel<T>> Kernel<T> for Blocks<'_, '_, '_, '_, T, K> {
             for (channel, losses) in room.losses(pixels).enumerate() {
                 map.put_class(channel, start, losses);
             }
-            room.write::<V>(gradient, start, pixels, stream);
-        }
-        if stream {
-            V::fence();
+            room.write::<V>(kernel, gradient, start, pixels);
         }
         Some(())
     }

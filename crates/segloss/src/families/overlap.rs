@@ -16,7 +16,7 @@
 use crate::element::Element;
 use crate::error::Error;
 use crate::families::blocks::AnyKernel;
-use crate::kernels::block::LANES;
+use crate::kernels::block::PIXELS;
 use crate::kernels::overlap::{Form, OverlapGradient, OverlapSums};
 use crate::kinds::PixelTarget;
 use crate::stable::{Logistic, Softmax};
@@ -147,11 +147,10 @@ impl<T: Element> Walk<'_, T> {
     fn overlap_blocks(&self, prices: Option<(T, T)>, tile: &Tile) -> Option<Overlaps> {
         let classes = self.geometry.classes;
         let form = Form { sigmoid: self.loss.spec().is_sigmoid(), prices };
-        let lanes = vec![[0.0; LANES]; classes];
-        let mut kernel = OverlapSums { form, hits: lanes.clone(), errors: lanes };
+        let mut kernel = OverlapSums::new(form, classes);
         let nothing = &mut TileMut::Nothing;
         self.blocks(tile, 0, nothing, &mut TileMut::Nothing, AnyKernel::OverlapSums(&mut kernel))?;
-        let total = |lanes: Vec<[f64; LANES]>| lanes.iter().map(|lanes| lanes.iter().sum()).collect();
+        let total = |sums: Vec<[f64; PIXELS]>| sums.iter().map(|sums| sums.iter().sum()).collect();
         Some(Overlaps { hits: total(kernel.hits), errors: total(kernel.errors) })
     }
 
@@ -176,7 +175,7 @@ impl<T: Element> Walk<'_, T> {
         let (mut by_p, mut out) = (zeros.clone(), zeros.clone());
         let two = T::one() + T::one();
         let form = Form { sigmoid: self.loss.spec().is_sigmoid(), prices };
-        let mut kernel = OverlapGradient { form, by_hits: &by_hits, by_errors: &by_errors };
+        let mut kernel = OverlapGradient::new(form, &by_hits, &by_errors);
         let kernel = AnyKernel::OverlapGradient(&mut kernel);
         if self.blocks(tile, 0, &mut gradient, &mut TileMut::Nothing, kernel).is_some() {
             return Ok(());

@@ -2,7 +2,7 @@
 //! [`kinds::binary_cross_entropy`](crate::kinds::binary_cross_entropy) and, with γ > 0, of
 //! [`kinds::focal`](crate::kinds::focal).
 
-use super::block::{BlockKernel, LANES, Planes, steps};
+use super::block::{BlockKernel, PIXELS, Planes, steps};
 use super::power::Power;
 use super::vector::{Vector, exp_nonpositive, is_zero, ln_1p_nonnegative};
 use crate::element::Element;
@@ -14,27 +14,26 @@ pub struct Binary<'a, T> {
     /// The same divided by the denominator.
     pub w_gradient: &'a [T],
     pub power: Power,
-    /// Σ of the losses of each channel, lane by lane.
-    pub sums: Vec<[f64; LANES]>,
+    /// Σ of the losses of each channel, pixel by pixel of the block.
+    pub sums: Vec<[f64; PIXELS]>,
 }
 
 impl<T: Element> BlockKernel<T> for Binary<'_, T> {
     #[inline(always)]
     fn block<V: Vector<Real = T>>(&mut self, planes: Planes<'_, T>) -> bool {
         let Self { w_loss, w_gradient, power, ref mut sums } = *self;
-        let Planes { class, m, loss, z, mut gradient } = planes;
+        let Planes { class, m, loss, z, .. } = planes;
         let (zero, one) = (V::splat(T::zero()), V::splat(T::one()));
         // A single channel tells class 1 from class 0; of more, each tells its own from the rest.
         let mut c = if sums.len() == 1 { one } else { zero };
         let mut doubt = zero;
-        let planes = z.iter().zip(gradient.planes_mut()).zip(loss);
-        for (channel, ((z, gradient), loss)) in planes.enumerate() {
+        for (channel, (plane, loss)) in z.iter_mut().zip(loss).enumerate() {
             let [w_negative, w_positive] = [0, 1].map(|i| V::splat(w_loss[2 * channel + i]));
             let [v_negative, v_positive] = [0, 1].map(|i| V::splat(w_gradient[2 * channel + i]));
             for at in steps::<V>() {
                 let label = V::load(&class[at..]);
                 let positive = label.equal(c);
-                let z = V::load(&z[at..]);
+                let z = V::load(&plane[at..]);
                 // A positive at z costs what a negative does at −z.
                 let s = V::select(positive, zero - z, z);
                 let is_far = s.less(zero);
@@ -56,8 +55,8 @@ impl<T: Element> BlockKernel<T> for Binary<'_, T> {
                 let l = V::select(positive, w_positive, w_negative) * m * cost;
                 let g = V::select(positive, zero - v_positive, v_negative) * m * slope;
                 l.store(&mut loss[at..]);
-                g.store(&mut gradient[at..]);
-                l.add_to(&mut sums[channel][at % LANES..]);
+                g.store(&mut plane[at..]);
+                l.add_to(&mut sums[channel][at..]);
                 doubt = g.mul_add(zero, l.mul_add(zero, z.mul_add(zero, doubt)));
             }
             c = c + one;

@@ -2,7 +2,7 @@
 //! [`kinds::cross_entropy`](crate::kinds::cross_entropy) and, with γ > 0, of
 //! [`kinds::focal`](crate::kinds::focal); of [`kinds::poly1_cross_entropy`](crate::kinds::poly1_cross_entropy).
 
-use super::block::{BlockKernel, Gradient, LANES, PIXELS, Plane, Planes, no_class, steps, values_mut};
+use super::block::{BlockKernel, PIXELS, Plane, Planes, no_class, steps};
 use super::power::Power;
 use super::real::Real;
 use super::vector::{Vector, exp_nonpositive, is_zero, ln_1p_nonnegative};
@@ -31,6 +31,7 @@ pub struct CrossEntropy<T> {
     shape: Shape,
     /// The numbers of the classes: 0, 1, 2 …
     numbers: Vec<T>,
+    pixels: Pixels<T>,
     /// Σ of the losses of each class, and of none, pixel by pixel of the block: a sum waits for the last block's, not for
     /// its neighbours'.
     pub sums: Vec<[f64; PIXELS]>,
@@ -47,7 +48,7 @@ impl<T: Element> CrossEntropy<T> {
         w_loss.resize(none.next_multiple_of(TABLE), T::zero());
         w_gradient.resize(none.next_multiple_of(TABLE), T::zero());
         let numbers = (0..classes).map(|c| T::of(c as f64)).collect();
-        Self { w_loss, w_gradient, shape, numbers, sums: vec![[0.0; PIXELS]; none] }
+        Self { w_loss, w_gradient, shape, numbers, pixels: Pixels::zeros(), sums: vec![[0.0; PIXELS]; none] }
     }
 }
 
@@ -70,29 +71,28 @@ struct Pixels<T> {
 impl<T: Element> BlockKernel<T> for CrossEntropy<T> {
     #[inline(always)]
     fn block<V: Vector<Real = T>>(&mut self, planes: Planes<'_, T>) -> bool {
-        let Self { w_loss, w_gradient, numbers, sums, .. } = self;
+        let Self { w_loss, w_gradient, numbers, pixels, sums, .. } = self;
         let shape = self.shape;
-        let Planes { class, m, loss: [loss, ..], z, mut gradient } = planes else { return false };
-        let mut pixels = Pixels::zeros();
+        let Planes { class, m, largest, loss: [loss, ..], z } = planes else { return false };
         let mut doubt = V::splat(T::zero());
         for at in steps::<V>() {
-            pixels.exponentials::<V>(at, V::load(&class[at..]), numbers, z, &mut gradient);
+            let running = Running::new(V::load(&largest[at..]));
+            pixels.exponentials(at, V::load(&class[at..]), running, numbers, z);
         }
         for at in steps::<V>() {
             let label = V::load(&class[at..]);
             let (w, v) = (label.lookup(w_loss), label.lookup(w_gradient));
             pixels.loss(at, w, v, shape, V::load(&m[at..]), &mut doubt).store(&mut loss[at..]);
         }
-        for (gradient, &c) in gradient.planes_mut().zip(numbers.iter()) {
-            let c = V::splat(c);
-            for at in steps::<V>() {
-                let label = V::load(&class[at..]);
-                let g = V::load(&gradient[at..]) * V::load(&pixels.scale[at..]);
-                V::select(label.differs(c), g, V::load(&pixels.own[at..])).store(&mut gradient[at..]);
-            }
-        }
         add_by_class::<V>(class, loss, sums);
         is_zero(doubt)
+    }
+
+    /// All but the pixel's own are multiples of their exponentials.
+    #[inline(always)]
+    fn gradient<V: Vector<Real = T>>(&self, e: V, label: V, c: V, at: usize) -> V {
+        let (scale, own) = (V::load(&self.pixels.scale[at..]), V::load(&self.pixels.own[at..]));
+        V::select(label.differs(c), e * scale, own)
     }
 }
 
@@ -107,12 +107,18 @@ struct Running<V> {
 }
 
 impl<V: Vector> Running<V> {
-    /// exp(z_j − max) of a class, which is left in the gradient; 0 of the pixel's own.
     #[inline(always)]
-    fn class(&mut self, z: V, label: V, c: V::Real, gradient: &mut [V::Real]) -> V {
-        let d = z - self.max;
+    fn new(max: V) -> Self {
+        let zero = V::splat(V::Real::of(0.0));
+        Self { max, d_y: zero, e_y: zero }
+    }
+
+    /// exp(z_j − max) of a class, which takes the place of its logit; 0 of the pixel's own.
+    #[inline(always)]
+    fn class(&mut self, plane: &mut Plane<V::Real>, at: usize, label: V, c: V::Real) -> V {
+        let d = V::load(&plane[at..]) - self.max;
         let e = exp_nonpositive(d);
-        e.store(gradient);
+        e.store(&mut plane[at..]);
         let is_other = label.differs(V::splat(c));
         self.d_y = V::select(is_other, self.d_y, d);
         self.e_y = V::select(is_other, self.e_y, e);
@@ -136,36 +142,32 @@ impl<T: Element> Pixels<T> {
         Self { others: zeros, d_y: zeros, e_y: zeros, scale: zeros, own: zeros }
     }
 
-    /// Leaves exp(z_j − max) of every class in the gradient. No number here is finite where a logit is not: −∞ has no
-    /// exponential, and beside +∞ or NaN nothing else has.
+    /// Leaves exp(z_j − max) of every class in place of its logit. No number here is finite where a logit is not: −∞ has
+    /// no exponential, and beside +∞ or NaN nothing else has.
     #[inline(always)]
     fn exponentials<V: Vector<Real = T>>(
         &mut self,
         at: usize,
         label: V,
+        mut running: Running<V>,
         numbers: &[T],
-        z: &[Plane<T>],
-        gradient: &mut Gradient<'_, T>,
+        z: &mut [Plane<T>],
     ) {
         let zero = V::splat(T::zero());
-        let max = z.iter().fold(V::splat(T::min_value()), |max, z| max.max(V::load(&z[at..])));
-        let mut running = Running { max, d_y: zero, e_y: zero };
         let (mut others, mut lost) = (zero, zero);
-        let (z, z_rest) = z.as_chunks::<TERMS>();
+        let (z, z_rest) = z.as_chunks_mut::<TERMS>();
         let (numbers, numbers_rest) = numbers.as_chunks::<TERMS>();
-        let (gradient, gradient_rest) = gradient.chunks_mut::<TERMS>();
-        for (i, ((z, gradient), c)) in z.iter().zip(gradient).zip(numbers).enumerate() {
-            let [g0, g1, g2, g3] = gradient;
-            let e0 = running.class(V::load(&z[0][at..]), label, c[0], &mut values_mut(g0)[at..]);
-            let e1 = running.class(V::load(&z[1][at..]), label, c[1], &mut values_mut(g1)[at..]);
-            let e2 = running.class(V::load(&z[2][at..]), label, c[2], &mut values_mut(g2)[at..]);
-            let e3 = running.class(V::load(&z[3][at..]), label, c[3], &mut values_mut(g3)[at..]);
+        for (i, ([z0, z1, z2, z3], [c0, c1, c2, c3])) in z.iter_mut().zip(numbers).enumerate() {
+            let e0 = running.class(z0, at, label, *c0);
+            let e1 = running.class(z1, at, label, *c1);
+            let e2 = running.class(z2, at, label, *c2);
+            let e3 = running.class(z3, at, label, *c3);
             let group = (e0 + e1) + (e2 + e3);
             others = if i == 0 { group } else { add(others, group, &mut lost) };
         }
         let mut group = zero;
-        for ((z, gradient), &c) in z_rest.iter().zip(gradient_rest).zip(numbers_rest) {
-            group = group + running.class(V::load(&z[at..]), label, c, &mut values_mut(gradient)[at..]);
+        for (z, &c) in z_rest.iter_mut().zip(numbers_rest) {
+            group = group + running.class(z, at, label, c);
         }
         if !z_rest.is_empty() {
             others = add(others, group, &mut lost);
@@ -218,23 +220,23 @@ impl<T: Element> Pixels<T> {
 /// Adds each loss to the sum of its class and place.
 #[inline(always)]
 fn add_by_class<V: Vector>(class: &Plane<V::Real>, loss: &Plane<V::Real>, sums: &mut [[f64; PIXELS]]) {
-    for group in (0..PIXELS).step_by(LANES) {
-        let group = group & (PIXELS - LANES);
-        let first = V::splat(class[group]);
-        let mut differs = false;
-        for at in (group..group + LANES).step_by(V::LANES) {
-            differs |= V::any(V::load(&class[at..]).differs(first));
-        }
-        // Neighbours are mostly of one class.
-        if !differs {
-            let sums = &mut sums[class[group].class() as usize];
-            for at in (group..group + LANES).step_by(V::LANES) {
-                V::load(&loss[at..]).add_to(&mut sums[at..]);
-            }
-        } else {
-            for at in group..group + LANES {
+    let (zero, none) = (V::splat(V::Real::of(0.0)), sums.len() - 1);
+    for at in steps::<V>() {
+        let (label, loss_here) = (V::load(&class[at..]), V::load(&loss[at..]));
+        // Neighbours are mostly of the class of the first, of that of the last, or of none.
+        let [first, last] = [class[at], class[at + V::LANES - 1]];
+        let (is_first, is_last) = (label.equal(V::splat(first)), label.equal(V::splat(last)));
+        let none = V::splat(V::Real::of(none as f64));
+        let rest = V::select(is_first, none, V::select(is_last, none, label));
+        if V::any(rest.differs(none)) {
+            for at in at..at + V::LANES {
                 sums[class[at].class() as usize][at] += loss[at].wide();
             }
+            continue;
         }
+        V::select(is_first, loss_here, zero).add_to(&mut sums[first.class() as usize][at..]);
+        // Added twice to the same, nothing is.
+        let again = V::splat(first).equal(V::splat(last));
+        V::select(again, zero, V::select(is_last, loss_here, zero)).add_to(&mut sums[last.class() as usize][at..]);
     }
 }

@@ -16,6 +16,7 @@ pub(crate) mod overlap;
 mod portable;
 pub(crate) mod power;
 pub(crate) mod real;
+pub(crate) mod room;
 pub(crate) mod vector;
 #[cfg(target_arch = "x86_64")]
 mod x86;

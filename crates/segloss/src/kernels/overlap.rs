@@ -1,7 +1,8 @@
 //! Overlap losses of pixels with a class each: the sums and the gradient of
 //! [`families::overlap`](crate::families::overlap).
 
-use super::block::{BlockKernel, Gradient, LANES, Plane, Planes, steps};
+use super::block::{BlockKernel, PIXELS, Plane, Planes, steps};
+use super::lines::Lines;
 use super::vector::{Vector, exp_nonpositive, is_zero};
 use crate::element::Element;
 
@@ -14,36 +15,52 @@ pub struct Form<T> {
     pub prices: Option<(T, T)>,
 }
 
-/// Adds up Σ m·p·y and E, class by class and lane by lane; the gradient's planes are scratch. No loss is
-/// written.
+/// Adds up Σ m·p·y and E, class by class and pixel by pixel of the block. No loss is written.
 pub struct OverlapSums<T> {
-    pub form: Form<T>,
-    pub hits: Vec<[f64; LANES]>,
-    pub errors: Vec<[f64; LANES]>,
+    form: Form<T>,
+    /// The p of each class.
+    p: Lines<T>,
+    pub hits: Vec<[f64; PIXELS]>,
+    pub errors: Vec<[f64; PIXELS]>,
+}
+
+impl<T: Element> OverlapSums<T> {
+    pub fn new(form: Form<T>, classes: usize) -> Self {
+        let sums = vec![[0.0; PIXELS]; classes];
+        Self { form, p: Lines::zeros(classes * PIXELS), hits: sums.clone(), errors: sums }
+    }
 }
 
 /// Writes the gradient, and no loss.
 pub struct OverlapGradient<'a, T> {
-    pub form: Form<T>,
-    /// ∂L/∂TP of each class.
-    pub by_hits: &'a [T],
-    /// ∂L/∂E of each class.
-    pub by_errors: &'a [T],
+    form: Form<T>,
+    /// The p of each class.
+    p: Lines<T>,
+    by_hits: &'a [T],
+    by_errors: &'a [T],
+}
+
+impl<'a, T: Element> OverlapGradient<'a, T> {
+    /// With ∂L/∂TP and ∂L/∂E of each class.
+    pub fn new(form: Form<T>, by_hits: &'a [T], by_errors: &'a [T]) -> Self {
+        Self { form, p: Lines::zeros(by_hits.len() * PIXELS), by_hits, by_errors }
+    }
 }
 
 impl<T: Element> BlockKernel<T> for OverlapSums<T> {
     #[inline(always)]
     fn block<V: Vector<Real = T>>(&mut self, planes: Planes<'_, T>) -> bool {
-        let Self { form, ref mut hits, ref mut errors } = *self;
-        let Planes { z, gradient: mut scratch, class, m, .. } = planes;
+        let Self { form, ref mut p, ref mut hits, ref mut errors } = *self;
+        let Planes { z, class, m, largest, .. } = planes;
+        let probabilities = p.as_chunks_mut().0;
         let (zero, one) = (V::splat(T::zero()), V::splat(T::one()));
         let mut doubt = zero;
         for at in steps::<V>() {
             let label = V::load(&class[at..]);
             let m = V::load(&m[at..]);
-            let softmax = Softmax::new(form, z, &mut scratch, at, &mut doubt);
+            let softmax = Softmax::new(form, z, V::load(&largest[at..]), probabilities, at, &mut doubt);
             let mut c = first_class(form, z.len());
-            for (i, (z, p)) in z.iter().zip(scratch.planes_mut()).enumerate() {
+            for (i, (z, p)) in z.iter().zip(probabilities.iter()).enumerate() {
                 let z = V::load(&z[at..]);
                 let (p, q) = pair(form, z, &p[at..], softmax);
                 let is_label = label.equal(c);
@@ -51,8 +68,8 @@ impl<T: Element> BlockKernel<T> for OverlapSums<T> {
                     Some((alpha, beta)) => V::select(is_label, V::splat(beta) * q, V::splat(alpha) * p),
                     None => V::select(is_label, q * q, p * p),
                 };
-                V::select(is_label, m * p, zero).add_to(&mut hits[i][at % LANES..]);
-                (m * error).add_to(&mut errors[i][at % LANES..]);
+                V::select(is_label, m * p, zero).add_to(&mut hits[i][at..]);
+                (m * error).add_to(&mut errors[i][at..]);
                 c = c + one;
             }
         }
@@ -63,24 +80,25 @@ impl<T: Element> BlockKernel<T> for OverlapSums<T> {
 impl<T: Element> BlockKernel<T> for OverlapGradient<'_, T> {
     #[inline(always)]
     fn block<V: Vector<Real = T>>(&mut self, planes: Planes<'_, T>) -> bool {
-        let Self { form, by_hits, by_errors } = *self;
-        let Planes { z, mut gradient, class, m, .. } = planes;
+        let Self { form, ref mut p, by_hits, by_errors } = *self;
+        let Planes { z, class, m, largest, .. } = planes;
+        let probabilities = p.as_chunks_mut().0;
         let (zero, one) = (V::splat(T::zero()), V::splat(T::one()));
         let two = one + one;
         let mut doubt = zero;
         for at in steps::<V>() {
             let label = V::load(&class[at..]);
             let m = V::load(&m[at..]);
-            let softmax = Softmax::new(form, z, &mut gradient, at, &mut doubt);
+            let softmax = Softmax::new(form, z, V::load(&largest[at..]), probabilities, at, &mut doubt);
 
             // Softmax: p_k·((g_k − g_top) + Σ_c p_c·(g_top − g_c)), as `Probabilities::pull_back` has it.
             let (mut most, mut drop) = (zero, zero);
             let rounds = if form.sigmoid { 1 } else { 3 };
             for round in 0..rounds {
                 let mut c = first_class(form, z.len());
-                for (i, (z, out)) in z.iter().zip(gradient.planes_mut()).enumerate() {
-                    let z = V::load(&z[at..]);
-                    let (p, q) = pair(form, z, &out[at..], softmax);
+                for (i, (plane, p)) in z.iter_mut().zip(probabilities.iter()).enumerate() {
+                    let z = V::load(&plane[at..]);
+                    let (p, q) = pair(form, z, &p[at..], softmax);
                     let is_label = label.equal(c);
                     c = c + one;
                     let slope = match form.prices {
@@ -93,14 +111,14 @@ impl<T: Element> BlockKernel<T> for OverlapGradient<'_, T> {
                         _ if form.sigmoid => {
                             let g = by_p * p * q;
                             doubt = g.mul_add(zero, doubt);
-                            g.store(&mut out[at..]);
+                            g.store(&mut plane[at..]);
                         }
                         0 => most = V::select(z.equal(softmax.max), by_p, most),
                         1 => drop = p.mul_add(most - by_p, drop),
                         _ => {
                             let g = p * ((by_p - most) + drop);
                             doubt = g.mul_add(zero, doubt);
-                            g.store(&mut out[at..]);
+                            g.store(&mut plane[at..]);
                         }
                     }
                 }
@@ -119,22 +137,20 @@ struct Softmax<V> {
 }
 
 impl<V: Vector> Softmax<V> {
-    /// Leaves the p of each class in `scratch`, of a softmax.
+    /// Leaves the p of each class, of a softmax.
     #[inline(always)]
     fn new(
         form: Form<V::Real>,
         z: &[Plane<V::Real>],
-        scratch: &mut Gradient<'_, V::Real>,
+        max: V,
+        probabilities: &mut [Plane<V::Real>],
         at: usize,
         doubt: &mut V,
     ) -> Self {
         let of = |x: f64| V::splat(V::Real::of(x));
         let (zero, one) = (of(0.0), of(1.0));
-        let mut max = V::splat(num_traits::Float::min_value());
         for z in z {
-            let z = V::load(&z[at..]);
-            *doubt = z.mul_add(zero, *doubt);
-            max = max.max(z);
+            *doubt = V::load(&z[at..]).mul_add(zero, *doubt);
         }
         if form.sigmoid {
             return Self { max, complement: zero };
@@ -142,7 +158,7 @@ impl<V: Vector> Softmax<V> {
         // One of the largest is left out of the sum: a confident pixel has all its information in the others.
         let mut others = zero - one;
         let mut rest = zero;
-        for (z, e_out) in z.iter().zip(scratch.planes_mut()) {
+        for (z, e_out) in z.iter().zip(probabilities.iter_mut()) {
             let d = V::load(&z[at..]) - max;
             let e = exp_nonpositive(d);
             e.store(&mut e_out[at..]);
@@ -152,7 +168,7 @@ impl<V: Vector> Softmax<V> {
         }
         others = others + rest;
         let sum = one + others;
-        for p in scratch.planes_mut() {
+        for p in probabilities {
             (V::load(&p[at..]) / sum).store(&mut p[at..]);
         }
         Self { max, complement: others / sum }

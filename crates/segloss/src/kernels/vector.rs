@@ -1,9 +1,14 @@
 //! Numbers side by side in a register, whatever the register is.
 
-use super::block::LANES;
 use super::real::Real;
 use crate::element::Element;
 use std::ops::{Add, Div, Mul, Sub};
+
+/// The most numbers that a register holds.
+const LANES: usize = 16;
+
+/// Columns of numbers that are transposed at once.
+pub(crate) const COLUMNS: usize = 4;
 
 /// As many numbers as the instructions compute at once.
 ///
@@ -78,44 +83,32 @@ pub trait Vector:
         lookup_each(self, table)
     }
 
-    /// From rows of `columns` numbers to columns, `stride` apart.
+    /// The first [`COLUMNS`] columns of as many rows as there are lanes, `width` numbers apart.
     ///
     /// # Panics
-    /// If there is no room for them.
+    /// If there are not as many numbers.
     #[inline(always)]
-    fn rows_to_columns(rows: &[Self::Real], columns: usize, to: &mut [Self::Real], stride: usize) {
-        rows_to_columns(rows, columns, to, stride);
+    fn columns(rows: &[Self::Real], width: usize) -> [Self; COLUMNS] {
+        columns_each(rows, width)
     }
 
-    /// From columns, `stride` apart, to rows of `columns` numbers.
+    /// The way back, row after row: of rows that are narrower than [`COLUMNS`], each overwrites what the last one wrote
+    /// beyond its end.
     ///
     /// # Panics
-    /// If there are not as many.
+    /// If there are not as many numbers.
     #[inline(always)]
-    fn columns_to_rows(from: &[Self::Real], stride: usize, columns: usize, rows: &mut [Self::Real]) {
-        columns_to_rows(from, stride, columns, rows);
+    fn put_columns(columns: [Self; COLUMNS], rows: &mut [Self::Real], width: usize) {
+        put_columns_each(columns, rows, width);
     }
 
-    /// Whether [`stream`](Self::stream) passes the caches by.
-    const STREAMS: bool = false;
-
-    /// Copies whole registers, to numbers that begin where a register's width divides the address: past the caches,
-    /// into which a line would otherwise be read first. [`fence`](Self::fence) must follow.
-    ///
-    /// # Panics
-    /// If they are not as many, or no whole registers, or the address is another.
+    /// Asks for the cache line in which number `ahead` lies, if there is one: it will be read.
     #[inline(always)]
-    fn stream(from: &[Self::Real], to: &mut [Self::Real]) {
-        to.copy_from_slice(from);
-    }
+    fn prefetch(_from: &[Self::Real], _ahead: usize) {}
 
-    /// Makes what was [streamed](Self::stream) visible to others.
+    /// The same for a line that will be written.
     #[inline(always)]
-    fn fence() {}
-
-    /// Asks for the cache line of the first number, if there is one.
-    #[inline(always)]
-    fn prefetch(_from: &[Self::Real]) {}
+    fn claim(_to: &mut [Self::Real], _ahead: usize) {}
 }
 
 /// [`Vector::lookup`], lane by lane.
@@ -127,19 +120,31 @@ pub(crate) fn lookup_each<V: Vector>(index: V, table: &[V::Real]) -> V {
     V::load(&lanes)
 }
 
-/// [`Vector::rows_to_columns`], number by number.
+/// [`Vector::columns`], number by number.
 #[inline(always)]
-pub(crate) fn rows_to_columns<T: Copy>(rows: &[T], columns: usize, to: &mut [T], stride: usize) {
-    for (c, to) in to.chunks_mut(stride).take(columns).enumerate() {
-        rows.chunks_exact(columns).zip(to).for_each(|(row, to)| *to = row[c]);
+pub(crate) fn columns_each<V: Vector>(rows: &[V::Real], width: usize) -> [V; COLUMNS] {
+    let mut lanes = [[V::Real::of(0.0); LANES]; COLUMNS];
+    for lane in 0..V::LANES {
+        let row = &rows[lane * width..][..COLUMNS];
+        for (column, &x) in lanes.iter_mut().zip(row) {
+            column[lane] = x;
+        }
     }
+    [V::load(&lanes[0]), V::load(&lanes[1]), V::load(&lanes[2]), V::load(&lanes[3])]
 }
 
-/// [`Vector::columns_to_rows`], number by number.
+/// [`Vector::put_columns`], number by number.
 #[inline(always)]
-pub(crate) fn columns_to_rows<T: Copy>(from: &[T], stride: usize, columns: usize, rows: &mut [T]) {
-    for (c, from) in from.chunks(stride).take(columns).enumerate() {
-        rows.chunks_exact_mut(columns).zip(from).for_each(|(row, &from)| row[c] = from);
+pub(crate) fn put_columns_each<V: Vector>(columns: [V; COLUMNS], rows: &mut [V::Real], width: usize) {
+    let mut lanes = [[V::Real::of(0.0); LANES]; COLUMNS];
+    for (lanes, column) in lanes.iter_mut().zip(columns) {
+        column.store(lanes);
+    }
+    for lane in 0..V::LANES {
+        let row = &mut rows[lane * width..][..COLUMNS];
+        for (x, column) in row.iter_mut().zip(&lanes) {
+            *x = column[lane];
+        }
     }
 }
 

@@ -5,14 +5,14 @@
 //! here rests on. All is inlined into such a function; left outside it would be slow, not wrong.
 
 use super::real::{F32_MANTISSA, F32_ONE, F32_SQRT_HALF, F64_MANTISSA, F64_ONE, F64_SQRT_HALF};
-use super::vector::{Vector, columns_to_rows, lookup_each, rows_to_columns};
+use super::vector::{COLUMNS, Vector, lookup_each};
 use std::arch::x86_64::*;
 use std::ops::{Add, Div, Mul, Sub};
 
 macro_rules! register {
     (
         $(#[$doc:meta])* $name:ident: $lanes:literal $real:ident in $register:ident, $mask:ident;
-        $splat:ident $load:ident $store:ident $add:ident $sub:ident $mul:ident $div:ident $mul_add:ident $sqrt:ident $max:ident $stream:ident;
+        $splat:ident $load:ident $store:ident $add:ident $sub:ident $mul:ident $div:ident $mul_add:ident $sqrt:ident $max:ident;
         add_to($p:ident, $lane:ident) $add_to:expr;
         less($a:ident, $b:ident) $less:expr;
         equal($c:ident, $d:ident) $equal:expr, not $differs:expr;
@@ -130,29 +130,16 @@ macro_rules! register {
                 (Self(k), Self(m), Self(scale))
             }
 
-            const STREAMS: bool = true;
-
             #[inline(always)]
-            fn stream(from: &[$real], to: &mut [$real]) {
-                assert_eq!(from.len(), to.len());
-                assert_eq!(to.len() % $lanes, 0, "whole registers");
-                assert!(to.as_ptr().cast::<$register>().is_aligned(), "an address that a register's width divides");
-                for (to, from) in to.chunks_exact_mut($lanes).zip(from.chunks_exact($lanes)) {
-                    // SAFETY: as above; `to` has as many numbers as are written, and lies as it must.
-                    unsafe { $stream(to.as_mut_ptr().cast(), Self::load(from).0) }
-                }
-            }
-
-            #[inline(always)]
-            fn fence() {
-                // SAFETY: every x86-64 has it.
-                unsafe { _mm_sfence() }
-            }
-
-            #[inline(always)]
-            fn prefetch(from: &[$real]) {
+            fn prefetch(from: &[$real], ahead: usize) {
                 // SAFETY: every x86-64 has it, and it reads nothing: no address is wrong.
-                unsafe { _mm_prefetch::<_MM_HINT_T0>(from.as_ptr().cast()) }
+                unsafe { _mm_prefetch::<_MM_HINT_T0>(from.as_ptr().wrapping_add(ahead).cast()) }
+            }
+
+            #[inline(always)]
+            fn claim(to: &mut [$real], ahead: usize) {
+                // SAFETY: as above; a machine that cannot claim a line takes no notice.
+                unsafe { _mm_prefetch::<_MM_HINT_ET0>(to.as_ptr().wrapping_add(ahead).cast()) }
             }
 
             $($table)*
@@ -171,175 +158,128 @@ macro_rules! register {
     };
 }
 
-/// Rows and columns of f32, by blocks of four; of sixteen rows, four blocks at once.
+/// Four columns of f32, out of as many rows as there are lanes, and back: in each quarter (half) of a register four rows.
 macro_rules! transposes {
-    ($rows:ident $columns:ident) => {
+    ($transpose:ident: $load:ident $store:ident) => {
         #[inline(always)]
-        fn rows_to_columns(rows: &[f32], columns: usize, to: &mut [f32], stride: usize) {
-            if columns < 4 || rows.len() < 4 * columns {
-                return rows_to_columns(rows, columns, to, stride);
-            }
-            let count = rows.len() / columns;
-            let done = $rows(rows, columns, count, to, stride);
-            for row in (done..count).step_by(4) {
-                // The last block begins earlier, and does some work again.
-                let row = row.min(count - 4);
-                for column in (0..columns).step_by(4) {
-                    let column = column.min(columns - 4);
-                    transpose(
-                        &rows[row * columns + column..],
-                        columns,
-                        &mut to[column * stride + row..],
-                        stride,
-                    );
-                }
-            }
+        fn columns(rows: &[f32], width: usize) -> [Self; COLUMNS] {
+            let rows = &rows[..(Self::LANES - 1) * width + COLUMNS];
+            // SAFETY: the machine has the instructions (see the module); the last numbers read are the last of `rows`.
+            let [a, b, c, d] = unsafe {
+                let from = rows.as_ptr();
+                $transpose(
+                    $load(from, width),
+                    $load(from.add(width), width),
+                    $load(from.add(2 * width), width),
+                    $load(from.add(3 * width), width),
+                )
+            };
+            [Self(a), Self(b), Self(c), Self(d)]
         }
 
         #[inline(always)]
-        fn columns_to_rows(from: &[f32], stride: usize, columns: usize, rows: &mut [f32]) {
-            let count = rows.len() / columns;
-            if columns < 4 || count < 4 {
-                return columns_to_rows(from, stride, columns, rows);
-            }
-            let done = $columns(from, stride, columns, count, rows);
-            for row in (done..count).step_by(4) {
-                let row = row.min(count - 4);
-                for column in (0..columns).step_by(4) {
-                    let column = column.min(columns - 4);
-                    transpose(
-                        &from[column * stride + row..],
-                        stride,
-                        &mut rows[row * columns + column..],
-                        columns,
-                    );
-                }
-            }
+        fn put_columns(columns: [Self; COLUMNS], rows: &mut [f32], width: usize) {
+            let rows = &mut rows[..(Self::LANES - 1) * width + COLUMNS];
+            let [a, b, c, d] = columns;
+            // SAFETY: as above, and the last numbers written are the last of `rows`.
+            unsafe { $store($transpose(a.0, b.0, c.0, d.0), rows.as_mut_ptr(), width) }
         }
     };
 }
 
-/// Four times four numbers, of which those of a row are neighbours.
-#[inline(always)]
-fn transpose(from: &[f32], from_stride: usize, to: &mut [f32], to_stride: usize) {
-    let (from, to) = (&from[..3 * from_stride + 4], &mut to[..3 * to_stride + 4]);
-    // SAFETY: every x86-64 has the instructions; the last numbers read and written are the last of the slices.
-    unsafe {
-        let [mut a, mut b, mut c, mut d] =
-            [0, 1, 2, 3].map(|row| _mm_loadu_ps(from.as_ptr().add(row * from_stride)));
-        _MM_TRANSPOSE4_PS(&mut a, &mut b, &mut c, &mut d);
-        for (row, x) in [a, b, c, d].into_iter().enumerate() {
-            _mm_storeu_ps(to.as_mut_ptr().add(row * to_stride), x);
-        }
-    }
-}
-
-/// Registers of eight have no better way.
-#[inline(always)]
-fn no_rows(_: &[f32], _: usize, _: usize, _: &mut [f32], _: usize) -> usize {
-    0
-}
-
-/// As [`no_rows`].
-#[inline(always)]
-fn no_columns(_: &[f32], _: usize, _: usize, _: usize, _: &mut [f32]) -> usize {
-    0
-}
-
-/// Sixteen rows at a time, as far as there are; returns how many are done.
-#[inline(always)]
-fn sixteen_rows_to_columns(
-    rows: &[f32],
-    columns: usize,
-    count: usize,
-    to: &mut [f32],
-    stride: usize,
-) -> usize {
-    let done = count - count % 16;
-    for row in (0..done).step_by(16) {
-        for column in (0..columns).step_by(4) {
-            // The last block begins earlier, and does some work again.
-            let column = column.min(columns - 4);
-            let from = &rows[row * columns + column..][..15 * columns + 4];
-            let to = &mut to[column * stride + row..][..3 * stride + 16];
-            // SAFETY: the caller's machine has the instructions (see the module); the last numbers read and written are
-            // the last of the slices.
-            unsafe {
-                let out = transpose_parts(
-                    four_parts(from, columns, 0),
-                    four_parts(from, columns, 1),
-                    four_parts(from, columns, 2),
-                    four_parts(from, columns, 3),
-                );
-                for (c, x) in out.into_iter().enumerate() {
-                    _mm512_storeu_ps(to.as_mut_ptr().add(c * stride), x);
-                }
-            }
-        }
-    }
-    done
-}
-
-/// The way back.
-#[inline(always)]
-fn columns_to_sixteen_rows(
-    from: &[f32],
-    stride: usize,
-    columns: usize,
-    count: usize,
-    rows: &mut [f32],
-) -> usize {
-    let done = count - count % 16;
-    for row in (0..done).step_by(16) {
-        for column in (0..columns).step_by(4) {
-            let column = column.min(columns - 4);
-            let from = &from[column * stride + row..][..3 * stride + 16];
-            let to = &mut rows[row * columns + column..][..15 * columns + 4];
-            // SAFETY: as above.
-            unsafe {
-                let from = from.as_ptr();
-                let out = transpose_parts(
-                    _mm512_loadu_ps(from),
-                    _mm512_loadu_ps(from.add(stride)),
-                    _mm512_loadu_ps(from.add(2 * stride)),
-                    _mm512_loadu_ps(from.add(3 * stride)),
-                );
-                let to = to.as_mut_ptr();
-                for (k, x) in out.into_iter().enumerate() {
-                    _mm_storeu_ps(to.add(k * columns), _mm512_castps512_ps128(x));
-                    _mm_storeu_ps(to.add((4 + k) * columns), _mm512_extractf32x4_ps::<1>(x));
-                    _mm_storeu_ps(to.add((8 + k) * columns), _mm512_extractf32x4_ps::<2>(x));
-                    _mm_storeu_ps(to.add((12 + k) * columns), _mm512_extractf32x4_ps::<3>(x));
-                }
-            }
-        }
-    }
-    done
-}
-
-/// Four numbers of the rows k, 4 + k, 8 + k and 12 + k: blocks of four rows by four come out of
-/// [`transpose_parts`] in order.
+/// The first four numbers of a row, and of every fourth after it.
 ///
 /// # Safety
-/// The machine has AVX-512 F, and `from` has the numbers.
+/// The machine has AVX, and the numbers are there.
 #[inline(always)]
-unsafe fn four_parts(from: &[f32], columns: usize, k: usize) -> __m512 {
-    let from = from.as_ptr();
+unsafe fn two_rows(from: *const f32, width: usize) -> __m256 {
     // SAFETY: the caller's.
     unsafe {
-        let x = _mm512_castps128_ps512(_mm_loadu_ps(from.add(k * columns)));
-        let x = _mm512_insertf32x4::<1>(x, _mm_loadu_ps(from.add((4 + k) * columns)));
-        let x = _mm512_insertf32x4::<2>(x, _mm_loadu_ps(from.add((8 + k) * columns)));
-        _mm512_insertf32x4::<3>(x, _mm_loadu_ps(from.add((12 + k) * columns)))
+        let x = _mm256_castps128_ps256(_mm_loadu_ps(from));
+        _mm256_insertf128_ps::<1>(x, _mm_loadu_ps(from.add(4 * width)))
     }
 }
 
-/// Four times four numbers in each quarter of the registers.
+/// The same of four rows.
+///
+/// # Safety
+/// The machine has AVX-512 F and DQ, and the numbers are there.
+#[inline(always)]
+unsafe fn four_rows(from: *const f32, width: usize) -> __m512 {
+    // SAFETY: the caller's.
+    unsafe {
+        let x = _mm512_castps128_ps512(_mm_loadu_ps(from));
+        let x = _mm512_insertf32x4::<1>(x, _mm_loadu_ps(from.add(4 * width)));
+        let x = _mm512_insertf32x4::<2>(x, _mm_loadu_ps(from.add(8 * width)));
+        _mm512_insertf32x4::<3>(x, _mm_loadu_ps(from.add(12 * width)))
+    }
+}
+
+/// The way back from [`two_rows`], of four registers, row after row.
+///
+/// # Safety
+/// The machine has AVX, and there is room for the numbers.
+#[inline(always)]
+unsafe fn put_two_rows(rows: [__m256; 4], to: *mut f32, width: usize) {
+    // SAFETY: the caller's.
+    unsafe {
+        for (k, x) in rows.into_iter().enumerate() {
+            _mm_storeu_ps(to.add(k * width), _mm256_castps256_ps128(x));
+        }
+        for (k, x) in rows.into_iter().enumerate() {
+            _mm_storeu_ps(to.add((4 + k) * width), _mm256_extractf128_ps::<1>(x));
+        }
+    }
+}
+
+/// The way back from [`four_rows`].
+///
+/// # Safety
+/// The machine has AVX-512 F and DQ, and there is room for the numbers.
+#[inline(always)]
+unsafe fn put_four_rows(rows: [__m512; 4], to: *mut f32, width: usize) {
+    // SAFETY: the caller's.
+    unsafe {
+        for (k, x) in rows.into_iter().enumerate() {
+            _mm_storeu_ps(to.add(k * width), _mm512_castps512_ps128(x));
+        }
+        for (k, x) in rows.into_iter().enumerate() {
+            _mm_storeu_ps(to.add((4 + k) * width), _mm512_extractf32x4_ps::<1>(x));
+        }
+        for (k, x) in rows.into_iter().enumerate() {
+            _mm_storeu_ps(to.add((8 + k) * width), _mm512_extractf32x4_ps::<2>(x));
+        }
+        for (k, x) in rows.into_iter().enumerate() {
+            _mm_storeu_ps(to.add((12 + k) * width), _mm512_extractf32x4_ps::<3>(x));
+        }
+    }
+}
+
+/// Transposes the four times four numbers in each half of the registers.
+///
+/// # Safety
+/// The machine has AVX.
+#[inline(always)]
+unsafe fn transpose_halves(a: __m256, b: __m256, c: __m256, d: __m256) -> [__m256; 4] {
+    // SAFETY: the caller's.
+    unsafe {
+        let (ab_low, ab_high) = (_mm256_unpacklo_ps(a, b), _mm256_unpackhi_ps(a, b));
+        let (cd_low, cd_high) = (_mm256_unpacklo_ps(c, d), _mm256_unpackhi_ps(c, d));
+        [
+            _mm256_shuffle_ps::<0x44>(ab_low, cd_low),
+            _mm256_shuffle_ps::<0xee>(ab_low, cd_low),
+            _mm256_shuffle_ps::<0x44>(ab_high, cd_high),
+            _mm256_shuffle_ps::<0xee>(ab_high, cd_high),
+        ]
+    }
+}
+
+/// The same in each quarter.
 ///
 /// # Safety
 /// The machine has AVX-512 F.
 #[inline(always)]
-unsafe fn transpose_parts(a: __m512, b: __m512, c: __m512, d: __m512) -> [__m512; 4] {
+unsafe fn transpose_quarters(a: __m512, b: __m512, c: __m512, d: __m512) -> [__m512; 4] {
     // SAFETY: the caller's.
     unsafe {
         let (ab_low, ab_high) = (_mm512_unpacklo_ps(a, b), _mm512_unpackhi_ps(a, b));
@@ -356,7 +296,7 @@ unsafe fn transpose_parts(a: __m512, b: __m512, c: __m512, d: __m512) -> [__m512
 register! {
     /// Eight f32.
     F32x8: 8 f32 in __m256, __m256;
-    _mm256_set1_ps _mm256_loadu_ps _mm256_storeu_ps _mm256_add_ps _mm256_sub_ps _mm256_mul_ps _mm256_div_ps _mm256_fmadd_ps _mm256_sqrt_ps _mm256_max_ps _mm256_stream_ps;
+    _mm256_set1_ps _mm256_loadu_ps _mm256_storeu_ps _mm256_add_ps _mm256_sub_ps _mm256_mul_ps _mm256_div_ps _mm256_fmadd_ps _mm256_sqrt_ps _mm256_max_ps;
     add_to(sums, x) {
         let low = _mm256_cvtps_pd(_mm256_castps256_ps128(x));
         let high = _mm256_cvtps_pd(_mm256_extractf128_ps::<1>(x));
@@ -387,13 +327,13 @@ register! {
         (_mm256_cvtepi32_ps(k), _mm256_castsi256_ps(m), _mm256_castsi256_ps(scale))
     };
 
-    transposes!(no_rows no_columns);
+    transposes!(transpose_halves: two_rows put_two_rows);
 }
 
 register! {
     /// Four f64.
     F64x4: 4 f64 in __m256d, __m256d;
-    _mm256_set1_pd _mm256_loadu_pd _mm256_storeu_pd _mm256_add_pd _mm256_sub_pd _mm256_mul_pd _mm256_div_pd _mm256_fmadd_pd _mm256_sqrt_pd _mm256_max_pd _mm256_stream_pd;
+    _mm256_set1_pd _mm256_loadu_pd _mm256_storeu_pd _mm256_add_pd _mm256_sub_pd _mm256_mul_pd _mm256_div_pd _mm256_fmadd_pd _mm256_sqrt_pd _mm256_max_pd;
     add_to(sums, x) _mm256_storeu_pd(sums, _mm256_add_pd(_mm256_loadu_pd(sums), x));
     less(a, b) _mm256_cmp_pd::<_CMP_LT_OQ>(a, b);
     equal(a, b) _mm256_cmp_pd::<_CMP_EQ_OQ>(a, b), not _mm256_cmp_pd::<_CMP_NEQ_UQ>(a, b);
@@ -426,7 +366,7 @@ register! {
 register! {
     /// Sixteen f32.
     F32x16: 16 f32 in __m512, __mmask16;
-    _mm512_set1_ps _mm512_loadu_ps _mm512_storeu_ps _mm512_add_ps _mm512_sub_ps _mm512_mul_ps _mm512_div_ps _mm512_fmadd_ps _mm512_sqrt_ps _mm512_max_ps _mm512_stream_ps;
+    _mm512_set1_ps _mm512_loadu_ps _mm512_storeu_ps _mm512_add_ps _mm512_sub_ps _mm512_mul_ps _mm512_div_ps _mm512_fmadd_ps _mm512_sqrt_ps _mm512_max_ps;
     add_to(sums, x) {
         let low = _mm512_cvtps_pd(_mm512_castps512_ps256(x));
         let high = _mm512_cvtps_pd(_mm512_extractf32x8_ps::<1>(x));
@@ -460,13 +400,13 @@ register! {
         lookup_each(self, table)
     }
 
-    transposes!(sixteen_rows_to_columns columns_to_sixteen_rows);
+    transposes!(transpose_quarters: four_rows put_four_rows);
 }
 
 register! {
     /// Eight f64.
     F64x8: 8 f64 in __m512d, __mmask8;
-    _mm512_set1_pd _mm512_loadu_pd _mm512_storeu_pd _mm512_add_pd _mm512_sub_pd _mm512_mul_pd _mm512_div_pd _mm512_fmadd_pd _mm512_sqrt_pd _mm512_max_pd _mm512_stream_pd;
+    _mm512_set1_pd _mm512_loadu_pd _mm512_storeu_pd _mm512_add_pd _mm512_sub_pd _mm512_mul_pd _mm512_div_pd _mm512_fmadd_pd _mm512_sqrt_pd _mm512_max_pd;
     add_to(sums, x) _mm512_storeu_pd(sums, _mm512_add_pd(_mm512_loadu_pd(sums), x));
     less(a, b) _mm512_cmp_pd_mask::<_CMP_LT_OQ>(a, b);
     equal(a, b) _mm512_cmp_pd_mask::<_CMP_EQ_OQ>(a, b), not _mm512_cmp_pd_mask::<_CMP_NEQ_UQ>(a, b);

@@ -1,0 +1,276 @@
+//! Blocks of pixels on their way from the logits to a kernel, and on to the gradient.
+//!
+//! Whatever the layout, a block is copied in, computed and copied out: planes of large images lie whole powers of two
+//! apart, where a cache would hold few of them at once. While it is, the lines of the next block are asked for.
+
+use super::block::{BlockKernel, PIXELS, Plane, Planes, no_class, steps};
+use super::lines::{LINE, Lines};
+use super::vector::{COLUMNS, Vector};
+use crate::element::Element;
+use crate::layout::{Geometry, Layout};
+use crate::tiles::TileMut;
+
+/// The room that a block needs.
+#[repr(align(64))]
+pub(crate) struct Room<T> {
+    class: Plane<T>,
+    m: Plane<T>,
+    largest: Plane<T>,
+    loss: Vec<Plane<T>>,
+    /// The planes of the classes; and behind them a block as memory has it, where it is not whole, or where a transpose
+    /// would reach beyond its end.
+    numbers: Lines<T>,
+    classes: usize,
+    none: T,
+}
+
+/// Where a block lies.
+#[derive(Clone, Copy)]
+pub(crate) struct Place<'a> {
+    pub geometry: &'a Geometry,
+    /// Of its first logit.
+    pub offset: usize,
+    pub pixels: usize,
+}
+
+impl<T: Element> Room<T> {
+    /// With `losses` losses for each pixel.
+    pub fn new(geometry: &Geometry, losses: usize) -> Self {
+        let classes = geometry.classes;
+        let zeros = [T::zero(); PIXELS];
+        Self {
+            class: zeros,
+            m: [T::one(); PIXELS],
+            largest: zeros,
+            loss: vec![zeros; losses],
+            numbers: Lines::zeros(2 * classes * PIXELS + COLUMNS),
+            classes,
+            none: T::of(no_class(classes) as f64),
+        }
+    }
+
+    /// The planes, and what is behind them.
+    #[inline(always)]
+    fn parts(numbers: &mut [T], classes: usize) -> (&mut [Plane<T>], &mut [T]) {
+        let (z, spare) = numbers.split_at_mut(classes * PIXELS);
+        (z.as_chunks_mut().0, spare)
+    }
+
+    /// Takes up a block, and returns where the classes of its pixels are to be written: none counts so far.
+    #[inline(always)]
+    pub fn start(&mut self, pixels: usize) -> &mut [T] {
+        if pixels < PIXELS {
+            self.class.fill(self.none);
+        }
+        &mut self.class[..pixels]
+    }
+
+    /// Takes the weight of each pixel from a map.
+    #[inline(always)]
+    pub fn weigh<V: Vector<Real = T>>(&mut self, map: &[T]) {
+        self.m[..map.len()].copy_from_slice(map);
+        // What does not count may be anything.
+        for at in steps::<V>() {
+            let counts = V::load(&self.class[at..]).differs(V::splat(self.none));
+            V::select(counts, V::load(&self.m[at..]), V::splat(T::zero())).store(&mut self.m[at..]);
+        }
+    }
+
+    /// Copies the logits in, those of pixels that do not count as 0, and finds the largest of each pixel.
+    #[inline(always)]
+    pub fn read<V: Vector<Real = T>>(&mut self, logits: &[T], place: Place<'_>, shift: &[T]) {
+        let Place { geometry, offset, pixels } = place;
+        let classes = geometry.classes;
+        let (z, spare) = Self::parts(&mut self.numbers, classes);
+        let logits = &logits[offset..];
+        let mut reader = Reader { z, largest: &mut self.largest, class: &self.class, none: V::splat(self.none) };
+        match geometry.layout {
+            Layout::ChannelsFirst if pixels == PIXELS => reader.planes(logits, geometry.pixels),
+            Layout::ChannelsFirst => {
+                let planes = logits.chunks(geometry.pixels);
+                for (plane, from) in spare.chunks_exact_mut(PIXELS).zip(planes).take(classes) {
+                    plane[..pixels].copy_from_slice(&from[..pixels]);
+                }
+                reader.planes(spare, PIXELS);
+            }
+            Layout::ChannelsLast if pixels == PIXELS && logits.len() >= PIXELS * classes + COLUMNS => {
+                reader.rows(logits);
+            }
+            Layout::ChannelsLast => {
+                spare[..pixels * classes].copy_from_slice(&logits[..pixels * classes]);
+                reader.rows(spare);
+            }
+        }
+        if !shift.is_empty() {
+            reader.shift(shift);
+        }
+    }
+
+    /// What a kernel is given.
+    #[inline(always)]
+    pub fn planes(&mut self) -> Planes<'_, T> {
+        let Self { class, m, largest, loss, numbers, classes, .. } = self;
+        let (z, _) = Self::parts(numbers, *classes);
+        Planes { class, m, largest, loss, z }
+    }
+
+    /// The weighted losses of the pixels, channel by channel.
+    pub fn losses(&self, pixels: usize) -> impl Iterator<Item = &[T]> {
+        self.loss.iter().map(move |losses| &losses[..pixels])
+    }
+
+    /// Copies the gradient out, from pixel number `start` of the tile on.
+    #[inline(always)]
+    pub fn write<V: Vector<Real = T>>(
+        &mut self,
+        kernel: &impl BlockKernel<T>,
+        out: &mut TileMut<'_, T>,
+        start: usize,
+        pixels: usize,
+    ) {
+        let (z, spare) = Self::parts(&mut self.numbers, self.classes);
+        let gradient = Gradient { kernel, z, class: &self.class };
+        match out {
+            TileMut::Planes(planes) => {
+                for (c, plane) in planes.iter_mut().enumerate() {
+                    let plane = &mut plane[start..];
+                    for line in (0..PIXELS).step_by(LINE / size_of::<T>()) {
+                        V::claim(plane, PIXELS + line);
+                    }
+                    match plane.first_chunk_mut::<PIXELS>() {
+                        Some(plane) => gradient.plane::<V>(c, plane),
+                        None => {
+                            let mut whole = [T::zero(); PIXELS];
+                            gradient.plane::<V>(c, &mut whole);
+                            plane.copy_from_slice(&whole[..pixels]);
+                        }
+                    }
+                }
+            }
+            TileMut::Rows { values, classes } => {
+                let rows = &mut values[start * *classes..];
+                for line in (0..PIXELS * *classes).step_by(LINE / size_of::<T>()) {
+                    V::claim(rows, PIXELS * *classes + line);
+                }
+                if rows.len() >= PIXELS * *classes + COLUMNS {
+                    return gradient.rows::<V>(rows);
+                }
+                gradient.rows::<V>(spare);
+                rows.copy_from_slice(&spare[..pixels * *classes]);
+            }
+            TileMut::Nothing => {}
+        }
+    }
+}
+
+/// The first of each [`COLUMNS`] columns that are transposed at once: the last ones begin earlier, and do some work
+/// again.
+#[inline(always)]
+fn quads(columns: usize) -> impl Iterator<Item = usize> {
+    let last = columns.saturating_sub(COLUMNS);
+    (0..columns).step_by(COLUMNS).map(move |c| c.min(last))
+}
+
+/// Where logits are read to.
+struct Reader<'a, V: Vector> {
+    z: &'a mut [Plane<V::Real>],
+    largest: &'a mut Plane<V::Real>,
+    class: &'a Plane<V::Real>,
+    none: V,
+}
+
+impl<V: Vector> Reader<'_, V> {
+    /// From planes, `stride` apart.
+    #[inline(always)]
+    fn planes(&mut self, logits: &[V::Real], stride: usize) {
+        for at in steps::<V>() {
+            let counts = V::load(&self.class[at..]).differs(self.none);
+            let mut largest = V::splat(num_traits::Float::min_value());
+            for (c, z) in self.z.iter_mut().enumerate() {
+                let from = &logits[c * stride + at..];
+                if (at * size_of::<V::Real>()).is_multiple_of(LINE) {
+                    V::prefetch(from, PIXELS);
+                }
+                let x = V::select(counts, V::load(from), V::splat(V::Real::of(0.0)));
+                x.store(&mut z[at..]);
+                largest = largest.max(x);
+            }
+            largest.store(&mut self.largest[at..]);
+        }
+    }
+
+    /// From rows of all classes; [`COLUMNS`] more numbers follow the last.
+    #[inline(always)]
+    fn rows(&mut self, logits: &[V::Real]) {
+        let classes = self.z.len();
+        for at in steps::<V>() {
+            let counts = V::load(&self.class[at..]).differs(self.none);
+            let rows = &logits[at * classes..];
+            for line in (0..V::LANES * classes).step_by(LINE / size_of::<V::Real>()) {
+                V::prefetch(rows, PIXELS * classes + line);
+            }
+            let mut largest = V::splat(num_traits::Float::min_value());
+            for c in quads(classes) {
+                let columns = V::columns(&rows[c..], classes);
+                for (&x, z) in columns.iter().zip(&mut self.z[c..]) {
+                    let x = V::select(counts, x, V::splat(V::Real::of(0.0)));
+                    x.store(&mut z[at..]);
+                    largest = largest.max(x);
+                }
+            }
+            largest.store(&mut self.largest[at..]);
+        }
+    }
+
+    /// Takes a threshold of each class off.
+    #[inline(always)]
+    fn shift(&mut self, shift: &[V::Real]) {
+        for at in steps::<V>() {
+            let mut largest = V::splat(num_traits::Float::min_value());
+            for (z, &shift) in self.z.iter_mut().zip(shift) {
+                let x = V::load(&z[at..]) - V::splat(shift);
+                x.store(&mut z[at..]);
+                largest = largest.max(x);
+            }
+            largest.store(&mut self.largest[at..]);
+        }
+    }
+}
+
+/// What a kernel has left of the gradient.
+struct Gradient<'a, T, K> {
+    kernel: &'a K,
+    z: &'a [Plane<T>],
+    class: &'a Plane<T>,
+}
+
+impl<T: Element, K: BlockKernel<T>> Gradient<'_, T, K> {
+    /// That of a class.
+    #[inline(always)]
+    fn plane<V: Vector<Real = T>>(&self, c: usize, to: &mut Plane<T>) {
+        let number = V::splat(T::of_class(c as u16));
+        for at in steps::<V>() {
+            let label = V::load(&self.class[at..]);
+            self.kernel.gradient(V::load(&self.z[c][at..]), label, number, at).store(&mut to[at..]);
+        }
+    }
+
+    /// Rows of all classes, which need [`COLUMNS`] more numbers behind the last, and change none if there are as many
+    /// classes.
+    #[inline(always)]
+    fn rows<V: Vector<Real = T>>(&self, to: &mut [T]) {
+        let classes = self.z.len();
+        for at in steps::<V>() {
+            let label = V::load(&self.class[at..]);
+            let rows = &mut to[at * classes..];
+            for c in quads(classes) {
+                let mut columns = [V::splat(T::zero()); COLUMNS];
+                for (i, (column, z)) in columns.iter_mut().zip(&self.z[c..]).enumerate() {
+                    let number = V::splat(T::of_class((c + i) as u16));
+                    *column = self.kernel.gradient(V::load(&z[at..]), label, number, at);
+                }
+                V::put_columns(columns, &mut rows[c..], classes);
+            }
+        }
+    }
+}
