@@ -96,9 +96,6 @@ impl<T: Element> BlockKernel<T> for CrossEntropy<T> {
     }
 }
 
-/// Exponentials that are added up, two and two, before what the sum rounds away is caught.
-const TERMS: usize = 4;
-
 /// What the classes of a pixel have come to so far.
 struct Running<V> {
     max: V,
@@ -113,16 +110,48 @@ impl<V: Vector> Running<V> {
         Self { max, d_y: zero, e_y: zero }
     }
 
-    /// exp(z_j − max) of a class, which takes the place of its logit; 0 of the pixel's own.
+    /// exp(z_j − max) of a class, which takes the place of its logit; and of which pixels it is not the own one.
     #[inline(always)]
-    fn class(&mut self, plane: &mut Plane<V::Real>, at: usize, label: V, c: V::Real) -> V {
+    fn class(&mut self, plane: &mut Plane<V::Real>, at: usize, label: V, c: V::Real) -> (V, V::Mask) {
         let d = V::load(&plane[at..]) - self.max;
         let e = exp_nonpositive(d);
         e.store(&mut plane[at..]);
         let is_other = label.differs(V::splat(c));
         self.d_y = V::select(is_other, self.d_y, d);
         self.e_y = V::select(is_other, self.e_y, e);
-        V::select(is_other, e, V::splat(V::Real::of(0.0)))
+        (e, is_other)
+    }
+
+    /// Σ of the exponentials of four classes, but the pixel's own.
+    #[inline(always)]
+    fn four(&mut self, planes: &mut [Plane<V::Real>; 4], at: usize, label: V, c: &[V::Real; 4]) -> V {
+        let zero = V::splat(V::Real::of(0.0));
+        let [z0, z1, z2, z3] = planes;
+        let (e0, is_other0) = self.class(z0, at, label, c[0]);
+        let (e1, is_other1) = self.class(z1, at, label, c[1]);
+        let (e2, is_other2) = self.class(z2, at, label, c[2]);
+        let (e3, is_other3) = self.class(z3, at, label, c[3]);
+        let first = V::select(is_other0, e0, zero).add_where(is_other1, e1);
+        let last = V::select(is_other2, e2, zero).add_where(is_other3, e3);
+        first + last
+    }
+}
+
+/// The first four and the last four.
+#[inline(always)]
+fn halves<T>(eight: &[T; 8]) -> [&[T; 4]; 2] {
+    match eight.as_chunks().0 {
+        [first, last] => [first, last],
+        _ => unreachable!("eight are twice four"),
+    }
+}
+
+/// As [`halves`].
+#[inline(always)]
+fn halves_mut<T>(eight: &mut [T; 8]) -> [&mut [T; 4]; 2] {
+    match eight.as_chunks_mut().0 {
+        [first, last] => [first, last],
+        _ => unreachable!("eight are twice four"),
     }
 }
 
@@ -155,22 +184,27 @@ impl<T: Element> Pixels<T> {
     ) {
         let zero = V::splat(T::zero());
         let (mut others, mut lost) = (zero, zero);
-        let (z, z_rest) = z.as_chunks_mut::<TERMS>();
-        let (numbers, numbers_rest) = numbers.as_chunks::<TERMS>();
-        for (i, ([z0, z1, z2, z3], [c0, c1, c2, c3])) in z.iter_mut().zip(numbers).enumerate() {
-            let e0 = running.class(z0, at, label, *c0);
-            let e1 = running.class(z1, at, label, *c1);
-            let e2 = running.class(z2, at, label, *c2);
-            let e3 = running.class(z3, at, label, *c3);
-            let group = (e0 + e1) + (e2 + e3);
+        // Eight at a time, before what their sum rounds away is caught.
+        let (eights, rest) = z.as_chunks_mut::<8>();
+        let (eight_numbers, numbers) = numbers.as_chunks::<8>();
+        let has_eight = !eights.is_empty();
+        for (i, (z, c)) in eights.iter_mut().zip(eight_numbers).enumerate() {
+            let ([z, z_next], [c, c_next]) = (halves_mut(z), halves(c));
+            let group = running.four(z, at, label, c) + running.four(z_next, at, label, c_next);
             others = if i == 0 { group } else { add(others, group, &mut lost) };
         }
-        let mut group = zero;
-        for (z, &c) in z_rest.iter_mut().zip(numbers_rest) {
-            group = group + running.class(z, at, label, c);
-        }
-        if !z_rest.is_empty() {
-            others = add(others, group, &mut lost);
+        if !rest.is_empty() {
+            let (fours, rest) = rest.as_chunks_mut::<4>();
+            let (four_numbers, numbers) = numbers.as_chunks::<4>();
+            let mut group = zero;
+            for (z, c) in fours.iter_mut().zip(four_numbers) {
+                group = running.four(z, at, label, c);
+            }
+            for (z, &c) in rest.iter_mut().zip(numbers) {
+                let (e, is_other) = running.class(z, at, label, c);
+                group = group.add_where(is_other, e);
+            }
+            others = if has_eight { add(others, group, &mut lost) } else { group };
         }
         (others + lost).store(&mut self.others[at..]);
         running.d_y.store(&mut self.d_y[at..]);

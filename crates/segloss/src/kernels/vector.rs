@@ -68,6 +68,12 @@ pub trait Vector:
     /// `yes` where the mask is true, `no` elsewhere.
     fn select(mask: Self::Mask, yes: Self, no: Self) -> Self;
 
+    /// self + other where the mask is true; self elsewhere, but that −0 may become 0.
+    #[inline(always)]
+    fn add_where(self, mask: Self::Mask, other: Self) -> Self {
+        self + Self::select(mask, other, Self::splat(Self::Real::of(0.0)))
+    }
+
     /// self·2ⁿ for a whole n between [`Real::LEAST_EXPONENT`] and 0, rounded once.
     fn scale(self, n: Self) -> Self;
 

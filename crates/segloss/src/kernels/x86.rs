@@ -17,7 +17,7 @@ macro_rules! register {
         less($a:ident, $b:ident) $less:expr;
         equal($c:ident, $d:ident) $equal:expr, not $differs:expr;
         any($t:ident) $any:expr;
-        select($m:ident, $yes:ident, $no:ident) $select:expr;
+        select($m:ident, $yes:ident, $no:ident) $select:expr, add_where $add_where:expr;
         scale($x:ident, $n:ident) $scale:expr;
         split($u:ident) $split:expr;
         $($table:item)*
@@ -113,6 +113,13 @@ macro_rules! register {
                 let ($yes, $no) = (yes.0, no.0);
                 // SAFETY: as above.
                 Self(unsafe { $select })
+            }
+
+            #[inline(always)]
+            fn add_where(self, $m: $mask, other: Self) -> Self {
+                let ($no, $yes) = (self.0, other.0);
+                // SAFETY: as above.
+                Self(unsafe { $add_where })
             }
 
             #[inline(always)]
@@ -306,7 +313,7 @@ register! {
     less(a, b) _mm256_cmp_ps::<_CMP_LT_OQ>(a, b);
     equal(a, b) _mm256_cmp_ps::<_CMP_EQ_OQ>(a, b), not _mm256_cmp_ps::<_CMP_NEQ_UQ>(a, b);
     any(mask) _mm256_movemask_ps(mask) != 0;
-    select(mask, yes, no) _mm256_blendv_ps(no, yes, mask);
+    select(mask, yes, no) _mm256_blendv_ps(no, yes, mask), add_where _mm256_add_ps(no, _mm256_and_ps(yes, mask));
     // As the portable twin does it: two powers that are normal numbers.
     scale(x, n) {
         let n = _mm256_cvtps_epi32(n);
@@ -338,7 +345,7 @@ register! {
     less(a, b) _mm256_cmp_pd::<_CMP_LT_OQ>(a, b);
     equal(a, b) _mm256_cmp_pd::<_CMP_EQ_OQ>(a, b), not _mm256_cmp_pd::<_CMP_NEQ_UQ>(a, b);
     any(mask) _mm256_movemask_pd(mask) != 0;
-    select(mask, yes, no) _mm256_blendv_pd(no, yes, mask);
+    select(mask, yes, no) _mm256_blendv_pd(no, yes, mask), add_where _mm256_add_pd(no, _mm256_and_pd(yes, mask));
     // n fits 32 bits, which AVX2 can shift with their sign.
     scale(x, n) {
         let n = _mm256_cvtpd_epi32(n);
@@ -376,7 +383,7 @@ register! {
     less(a, b) _mm512_cmp_ps_mask::<_CMP_LT_OQ>(a, b);
     equal(a, b) _mm512_cmp_ps_mask::<_CMP_EQ_OQ>(a, b), not _mm512_cmp_ps_mask::<_CMP_NEQ_UQ>(a, b);
     any(mask) _kortestz_mask16_u8(mask, mask) == 0;
-    select(mask, yes, no) _mm512_mask_blend_ps(mask, no, yes);
+    select(mask, yes, no) _mm512_mask_blend_ps(mask, no, yes), add_where _mm512_mask_add_ps(no, mask, no, yes);
     scale(x, n) _mm512_scalef_ps(x, n);
     split(u) {
         let sqrt_half = _mm512_set1_epi32(F32_SQRT_HALF.cast_signed());
@@ -411,7 +418,7 @@ register! {
     less(a, b) _mm512_cmp_pd_mask::<_CMP_LT_OQ>(a, b);
     equal(a, b) _mm512_cmp_pd_mask::<_CMP_EQ_OQ>(a, b), not _mm512_cmp_pd_mask::<_CMP_NEQ_UQ>(a, b);
     any(mask) _kortestz_mask8_u8(mask, mask) == 0;
-    select(mask, yes, no) _mm512_mask_blend_pd(mask, no, yes);
+    select(mask, yes, no) _mm512_mask_blend_pd(mask, no, yes), add_where _mm512_mask_add_pd(no, mask, no, yes);
     scale(x, n) _mm512_scalef_pd(x, n);
     split(u) {
         let sqrt_half = _mm512_set1_epi64(F64_SQRT_HALF.cast_signed());
