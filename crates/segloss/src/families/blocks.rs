@@ -170,9 +170,8 @@ impl<T: Element, K: BlockKernel<T>> Kernel<T> for Blocks<'_, '_, '_, '_, T, K> {
             let pixels = PIXELS.min(tile.pixels.len() - start);
             let first = tile.pixels.start + start;
             walk.classes(tile.image, first, room.start(pixels))?;
-            if let Some((_, map)) = &input.weight_map {
-                room.weigh::<V>(&map[tile.image * geometry.pixels + first..][..pixels]);
-            }
+            let map_here = tile.image * geometry.pixels + first;
+            room.weigh::<V>(input.weight_map.as_ref().map(|(_, map)| &map[map_here..][..pixels]));
             let place = Place { geometry, offset: geometry.offset(tile.image, first), pixels };
             room.read::<V>(input.logits, place, &shift);
             if !kernel.block::<V>(room.planes()) {

@@ -65,14 +65,17 @@ impl<T: Element> Room<T> {
         &mut self.class[..pixels]
     }
 
-    /// Takes the weight of each pixel from a map.
+    /// Takes the weight of each pixel from a map, if there is one: 1 without, and 0 of a pixel that does not count.
     #[inline(always)]
-    pub fn weigh<V: Vector<Real = T>>(&mut self, map: &[T]) {
-        self.m[..map.len()].copy_from_slice(map);
-        // What does not count may be anything.
+    pub fn weigh<V: Vector<Real = T>>(&mut self, map: Option<&[T]>) {
+        if let Some(map) = map {
+            self.m[..map.len()].copy_from_slice(map);
+        }
         for at in steps::<V>() {
             let counts = V::load(&self.class[at..]).differs(V::splat(self.none));
-            V::select(counts, V::load(&self.m[at..]), V::splat(T::zero())).store(&mut self.m[at..]);
+            // In a map, what does not count may be anything.
+            let m = if map.is_some() { V::load(&self.m[at..]) } else { V::splat(T::one()) };
+            V::select(counts, m, V::splat(T::zero())).store(&mut self.m[at..]);
         }
     }
 
@@ -83,7 +86,8 @@ impl<T: Element> Room<T> {
         let classes = geometry.classes;
         let (z, spare) = Self::parts(&mut self.numbers, classes);
         let logits = &logits[offset..];
-        let mut reader = Reader { z, largest: &mut self.largest, class: &self.class, none: V::splat(self.none) };
+        let mut reader =
+            Reader { z, largest: &mut self.largest, class: &self.class, none: V::splat(self.none) };
         match geometry.layout {
             Layout::ChannelsFirst if pixels == PIXELS => reader.planes(logits, geometry.pixels),
             Layout::ChannelsFirst => {
@@ -149,9 +153,6 @@ impl<T: Element> Room<T> {
             }
             TileMut::Rows { values, classes } => {
                 let rows = &mut values[start * *classes..];
-                for line in (0..PIXELS * *classes).step_by(LINE / size_of::<T>()) {
-                    V::claim(rows, PIXELS * *classes + line);
-                }
                 if rows.len() >= PIXELS * *classes + COLUMNS {
                     return gradient.rows::<V>(rows);
                 }
@@ -171,6 +172,9 @@ fn quads(columns: usize) -> impl Iterator<Item = usize> {
     (0..columns).step_by(COLUMNS).map(move |c| c.min(last))
 }
 
+/// Planes that are read side by side: as many lines at the same place of a page as the first cache surely holds.
+const TOGETHER: usize = 8;
+
 /// Where logits are read to.
 struct Reader<'a, V: Vector> {
     z: &'a mut [Plane<V::Real>],
@@ -183,19 +187,23 @@ impl<V: Vector> Reader<'_, V> {
     /// From planes, `stride` apart.
     #[inline(always)]
     fn planes(&mut self, logits: &[V::Real], stride: usize) {
-        for at in steps::<V>() {
-            let counts = V::load(&self.class[at..]).differs(self.none);
-            let mut largest = V::splat(num_traits::Float::min_value());
-            for (c, z) in self.z.iter_mut().enumerate() {
-                let from = &logits[c * stride + at..];
-                if (at * size_of::<V::Real>()).is_multiple_of(LINE) {
-                    V::prefetch(from, PIXELS);
+        self.largest.fill(num_traits::Float::min_value());
+        for (i, planes) in self.z.chunks_mut(TOGETHER).enumerate() {
+            let logits = &logits[i * TOGETHER * stride..];
+            for at in steps::<V>() {
+                let counts = V::load(&self.class[at..]).differs(self.none);
+                let mut largest = V::load(&self.largest[at..]);
+                for (c, z) in planes.iter_mut().enumerate() {
+                    let from = &logits[c * stride + at..];
+                    if (at * size_of::<V::Real>()).is_multiple_of(LINE) {
+                        V::prefetch(from, PIXELS);
+                    }
+                    let x = V::select(counts, V::load(from), V::splat(V::Real::of(0.0)));
+                    x.store(&mut z[at..]);
+                    largest = largest.max(x);
                 }
-                let x = V::select(counts, V::load(from), V::splat(V::Real::of(0.0)));
-                x.store(&mut z[at..]);
-                largest = largest.max(x);
+                largest.store(&mut self.largest[at..]);
             }
-            largest.store(&mut self.largest[at..]);
         }
     }
 
@@ -206,11 +214,12 @@ impl<V: Vector> Reader<'_, V> {
         for at in steps::<V>() {
             let counts = V::load(&self.class[at..]).differs(self.none);
             let rows = &logits[at * classes..];
-            for line in (0..V::LANES * classes).step_by(LINE / size_of::<V::Real>()) {
-                V::prefetch(rows, PIXELS * classes + line);
-            }
             let mut largest = V::splat(num_traits::Float::min_value());
             for c in quads(classes) {
+                // As many registers as are read, one block ahead: more at once would keep what is read now waiting.
+                for register in c..c + COLUMNS {
+                    V::prefetch(rows, PIXELS * classes + register * V::LANES);
+                }
                 let columns = V::columns(&rows[c..], classes);
                 for (&x, z) in columns.iter().zip(&mut self.z[c..]) {
                     let x = V::select(counts, x, V::splat(V::Real::of(0.0)));
@@ -268,6 +277,10 @@ impl<T: Element, K: BlockKernel<T>> Gradient<'_, T, K> {
                 for (i, (column, z)) in columns.iter_mut().zip(&self.z[c..]).enumerate() {
                     let number = V::splat(T::of_class((c + i) as u16));
                     *column = self.kernel.gradient(V::load(&z[at..]), label, number, at);
+                }
+                // As many registers as are written, one block ahead.
+                for register in c..c + COLUMNS {
+                    V::claim(rows, PIXELS * classes + register * V::LANES);
                 }
                 V::put_columns(columns, &mut rows[c..], classes);
             }

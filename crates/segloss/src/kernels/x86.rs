@@ -334,6 +334,23 @@ register! {
         (_mm256_cvtepi32_ps(k), _mm256_castsi256_ps(m), _mm256_castsi256_ps(scale))
     };
 
+    // Four registers hold a table of 32: bits 0 to 2 of an index choose the lane, bits 3 and 4 the register.
+    #[inline(always)]
+    fn lookup(self, table: &[f32]) -> Self {
+        let Some(table) = table.as_array::<32>() else { return lookup_each(self, table) };
+        let [a, b] = [Self::load(&table[..8]), Self::load(&table[8..16])];
+        let [c, d] = [Self::load(&table[16..24]), Self::load(&table[24..])];
+        // SAFETY: the machine has the instructions (see the module); only the last five bits of an index count.
+        Self(unsafe {
+            let index = _mm256_cvttps_epi32(self.0);
+            let (bit_3, bit_4) = (_mm256_slli_epi32::<28>(index), _mm256_slli_epi32::<27>(index));
+            let (bit_3, bit_4) = (_mm256_castsi256_ps(bit_3), _mm256_castsi256_ps(bit_4));
+            let (a, b) = (_mm256_permutevar8x32_ps(a.0, index), _mm256_permutevar8x32_ps(b.0, index));
+            let (c, d) = (_mm256_permutevar8x32_ps(c.0, index), _mm256_permutevar8x32_ps(d.0, index));
+            _mm256_blendv_ps(_mm256_blendv_ps(a, b, bit_3), _mm256_blendv_ps(c, d, bit_3), bit_4)
+        })
+    }
+
     transposes!(transpose_halves: two_rows put_two_rows);
 }
 
