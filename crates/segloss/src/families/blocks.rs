@@ -177,8 +177,10 @@ impl<T: Element, K: BlockKernel<T>> Kernel<T> for Blocks<'_, '_, '_, '_, T, K> {
             if !kernel.block::<V>(room.planes()) {
                 return None;
             }
-            for (channel, losses) in room.losses(pixels).enumerate() {
-                map.put_class(channel, start, losses);
+            if !matches!(map, TileMut::Nothing) {
+                for (channel, losses) in room.losses(pixels).enumerate() {
+                    map.put_class(channel, start, losses);
+                }
             }
             room.write::<V>(kernel, gradient, start, pixels);
         }

@@ -264,14 +264,14 @@ fn add_by_class<V: Vector>(class: &Plane<V::Real>, loss: &Plane<V::Real>, sums: 
         let rest = V::select(is_first, none, V::select(is_last, none, label));
         if V::any(rest.differs(none)) {
             for at in at..at + V::LANES {
-                sums[class[at].class() as usize][at] += loss[at].wide();
+                sums[class[at].class()][at] += loss[at].wide();
             }
             continue;
         }
-        V::select(is_first, loss_here, zero).add_to(&mut sums[first.class() as usize][at..]);
+        V::select(is_first, loss_here, zero).add_to(&mut sums[first.class()][at..]);
         // Added twice to the same, nothing is.
         let again = V::splat(first).equal(V::splat(last));
         V::select(again, zero, V::select(is_last, loss_here, zero))
-            .add_to(&mut sums[last.class() as usize][at..]);
+            .add_to(&mut sums[last.class()][at..]);
     }
 }

@@ -22,8 +22,9 @@ pub trait Real: Sized {
     /// The number of a class.
     fn of_class(class: u16) -> Self;
 
-    /// Back from it.
-    fn class(self) -> i32;
+    /// Back from it: the bits of 2^23 (of f64: 2^52) and a small whole number are that number's, without a conversion that
+    /// would have to think of NaN.
+    fn class(self) -> usize;
 
     /// self·2ⁿ for a whole n between [`LEAST_EXPONENT`](Self::LEAST_EXPONENT) and 0, rounded once.
     fn scale(self, n: Self) -> Self;
@@ -66,8 +67,8 @@ impl Real for f32 {
     }
 
     #[inline(always)]
-    fn class(self) -> i32 {
-        self as i32
+    fn class(self) -> usize {
+        usize::from((self + 8_388_608.0).to_bits() as u16)
     }
 
     #[inline(always)]
@@ -149,8 +150,8 @@ impl Real for f64 {
     }
 
     #[inline(always)]
-    fn class(self) -> i32 {
-        self as i32
+    fn class(self) -> usize {
+        usize::from((self + 4_503_599_627_370_496.0).to_bits() as u16)
     }
 
     #[inline(always)]

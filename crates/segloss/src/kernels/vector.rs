@@ -122,7 +122,7 @@ pub trait Vector:
 pub(crate) fn lookup_each<V: Vector>(index: V, table: &[V::Real]) -> V {
     let mut lanes = [V::Real::of(0.0); LANES];
     index.store(&mut lanes);
-    lanes[..V::LANES].iter_mut().for_each(|lane| *lane = table[lane.class() as usize]);
+    lanes[..V::LANES].iter_mut().for_each(|lane| *lane = table[lane.class()]);
     V::load(&lanes)
 }
 
