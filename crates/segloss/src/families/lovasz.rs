@@ -59,6 +59,7 @@ pub(crate) struct Extension {
     pub loss: f64,
     /// In falling order of the errors.
     steps: Vec<Step>,
+    index: Index,
 }
 
 /// Errors of the same size.
@@ -111,19 +112,72 @@ impl Extension {
             loss += error * (end - start);
             (positives, negatives) = (positives + p, negatives + n);
         }
-        Self { loss, steps }
+        Self { loss, index: Index::new(&steps), steps }
     }
 
     /// ∂L/∂e of an error that was sorted.
     fn slope(&self, error: f64, positive: bool) -> f64 {
-        let at = self.steps.binary_search_by(|step| error.total_cmp(&step.error));
-        match at {
-            Ok(at) if positive => self.steps[at].positive,
-            Ok(at) => self.steps[at].negative,
+        let steps = &self.steps[self.index.near(error)];
+        match steps.binary_search_by(|step| error.total_cmp(&step.error)) {
+            Ok(at) if positive => steps[at].positive,
+            Ok(at) => steps[at].negative,
             // Below the floor.
             Err(_) => 0.0,
         }
     }
+}
+
+/// Where an error is found among the steps without a search through all of them, whose every step would wait for memory:
+/// as many buckets as steps, or twice as many, each of which holds what begins with the same bits.
+#[derive(Clone, Debug, Default, PartialEq)]
+struct Index {
+    /// The rank of the first step.
+    first: u64,
+    shift: u32,
+    /// The first step of each bucket, and how many steps there are.
+    starts: Vec<usize>,
+}
+
+impl Index {
+    fn new(steps: &[Step]) -> Self {
+        let [Some(first), Some(last)] = [steps.first(), steps.last()].map(|step| Some(rank(step?.error)))
+        else {
+            return Self::default();
+        };
+        let mut index = Self { first, shift: 0, starts: Vec::new() };
+        while (first - last) >> index.shift >= 2 * steps.len() as u64 {
+            index.shift += 1;
+        }
+        for (at, step) in steps.iter().enumerate() {
+            // Buckets without a step begin where the next one with steps does.
+            index.starts.resize(index.bucket(rank(step.error)) + 1, at);
+        }
+        index.starts.push(steps.len());
+        index
+    }
+
+    fn bucket(&self, rank: u64) -> usize {
+        ((self.first - rank) >> self.shift) as usize
+    }
+
+    /// The steps among which the error is, if it is one.
+    fn near(&self, error: f64) -> std::ops::Range<usize> {
+        let rank = rank(error);
+        if rank > self.first {
+            return 0..0;
+        }
+        let bucket = self.bucket(rank);
+        match self.starts.get(bucket..) {
+            Some(&[start, end, ..]) => start..end,
+            _ => 0..0,
+        }
+    }
+}
+
+/// Whole numbers in the order of the numbers.
+fn rank(error: f64) -> u64 {
+    let bits = error.to_bits();
+    if error.is_sign_negative() { !bits } else { bits | 1 << 63 }
 }
 
 /// Sorts every class of every region.
@@ -251,6 +305,23 @@ mod tests {
         let (p, n) = (found.slope(1.0, true), found.slope(1.0, false));
         assert!(p > 0.0 && n > 0.0);
         assert!((p + 2.0 * n - 1.0).abs() <= 1e-15, "the slopes of a tie are all of its step: {p} {n}");
+    }
+
+    #[test]
+    fn every_error_is_found_among_the_steps() {
+        // From 1e-300 to 1 and below 0, close together and far apart, and some twice.
+        let wide = (0..400).map(|i| 10_f64.powf(-0.75 * f64::from(i % 390)));
+        let close = (0..400).map(|i| 0.5 + f64::from(i) * f64::EPSILON);
+        let all: Vec<f64> = wide.chain(close).chain([-2.0, -1e-9, 0.0]).collect();
+        let pairs: Vec<(f64, bool)> = all.iter().enumerate().map(|(i, &error)| (error, i % 3 == 0)).collect();
+        let found = Extension::new(&errors(&pairs), f64::NEG_INFINITY);
+        for step in &found.steps {
+            let slopes = [true, false].map(|positive| found.slope(step.error, positive));
+            assert_eq!(slopes, [step.positive, step.negative], "{}", step.error);
+        }
+        for absent in [2.0, 0.3, 1e-301, -1.0, -3.0] {
+            assert_eq!(found.slope(absent, true), 0.0);
+        }
     }
 
     #[test]

@@ -271,7 +271,6 @@ fn add_by_class<V: Vector>(class: &Plane<V::Real>, loss: &Plane<V::Real>, sums: 
         V::select(is_first, loss_here, zero).add_to(&mut sums[first.class()][at..]);
         // Added twice to the same, nothing is.
         let again = V::splat(first).equal(V::splat(last));
-        V::select(again, zero, V::select(is_last, loss_here, zero))
-            .add_to(&mut sums[last.class()][at..]);
+        V::select(again, zero, V::select(is_last, loss_here, zero)).add_to(&mut sums[last.class()][at..]);
     }
 }

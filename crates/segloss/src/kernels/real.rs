@@ -73,8 +73,10 @@ impl Real for f32 {
 
     #[inline(always)]
     fn scale(self, n: f32) -> f32 {
-        // 2ⁿ as two powers that are both normal numbers: only the second product rounds.
-        let n = n as i32;
+        // 2ⁿ as two powers that are both normal numbers: only the second product rounds. n stands in the last bits of its
+        // sum with a large number, which a conversion that thinks of NaN would take many instructions for.
+        let n =
+            ((n + Self::ROUND as f32).to_bits() as i32).wrapping_sub((Self::ROUND as f32).to_bits() as i32);
         let power = |n: i32| f32::from_bits((n.wrapping_add(127) as u32) << 23);
         self * power(n >> 1) * power(n.wrapping_sub(n >> 1))
     }
@@ -156,7 +158,7 @@ impl Real for f64 {
 
     #[inline(always)]
     fn scale(self, n: f64) -> f64 {
-        let n = n as i64;
+        let n = ((n + Self::ROUND).to_bits() as i64).wrapping_sub(Self::ROUND.to_bits() as i64);
         let power = |n: i64| f64::from_bits((n.wrapping_add(1023) as u64) << 52);
         self * power(n >> 1) * power(n.wrapping_sub(n >> 1))
     }
