@@ -55,7 +55,7 @@ pub(super) fn peers(results: &Results) -> Result<String, Trouble> {
                 .margin(12)
                 .x_label_area_size(30)
                 .y_label_area_size(52)
-                .build_cartesian_2d(-0.5..LARGE.len() as f64 - 0.5, (0.7..1000.0f64).log_scale())?;
+                .build_cartesian_2d(-0.5..LARGE.len() as f64 - 0.5, (0.7..10_000.0f64).log_scale())?;
             chart
                 .configure_mesh()
                 .disable_x_mesh()
