@@ -82,7 +82,7 @@ pub(super) fn peers(results: &Results) -> Result<String, Trouble> {
                     .legend(move |(x, y)| Rectangle::new([(x, y - 5), (x + 14, y + 5)], fill));
                 chart.draw_series(bars.map(|(left, top)| {
                     let text = if top < 10.0 { format!("{top:.1}") } else { format!("{top:.0}") };
-                    Text::new(text, (left, top * 1.22), ("sans-serif", 11))
+                    Text::new(text, (left, top * 1.32), ("sans-serif", 11))
                 }))?;
             }
             let line = BLACK.mix(0.6).stroke_width(1);
