@@ -280,6 +280,7 @@ impl Kernel<f32> for Histogram<'_> {
         for chunk in self.0.chunks(64 * 255) {
             let (lines, rest) = chunk.as_chunks::<64>();
             let mut left = 64 * lines.len();
+            // What is ignored is mostly 255: found first, the search ends at the last class that there is.
             for label in [255].into_iter().chain(0..COMMON) {
                 if left == 0 {
                     break;

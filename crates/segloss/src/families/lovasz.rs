@@ -140,10 +140,8 @@ struct Index {
 
 impl Index {
     fn new(steps: &[Step]) -> Self {
-        let [Some(first), Some(last)] = [steps.first(), steps.last()].map(|step| Some(rank(step?.error)))
-        else {
-            return Self::default();
-        };
+        let (Some(first), Some(last)) = (steps.first(), steps.last()) else { return Self::default() };
+        let (first, last) = (rank(first.error), rank(last.error));
         let mut index = Self { first, shift: 0, starts: Vec::new() };
         while (first - last) >> index.shift >= 2 * steps.len() as u64 {
             index.shift += 1;

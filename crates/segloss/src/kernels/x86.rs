@@ -199,6 +199,7 @@ macro_rules! transposes {
 /// # Safety
 /// The machine has AVX, and the numbers are there.
 #[inline(always)]
+// SAFETY: the caller keeps what is said above.
 unsafe fn two_rows(from: *const f32, width: usize) -> __m256 {
     // SAFETY: the caller's.
     unsafe {
@@ -212,6 +213,7 @@ unsafe fn two_rows(from: *const f32, width: usize) -> __m256 {
 /// # Safety
 /// The machine has AVX-512 F and DQ, and the numbers are there.
 #[inline(always)]
+// SAFETY: the caller keeps what is said above.
 unsafe fn four_rows(from: *const f32, width: usize) -> __m512 {
     // SAFETY: the caller's.
     unsafe {
@@ -227,6 +229,7 @@ unsafe fn four_rows(from: *const f32, width: usize) -> __m512 {
 /// # Safety
 /// The machine has AVX, and there is room for the numbers.
 #[inline(always)]
+// SAFETY: the caller keeps what is said above.
 unsafe fn put_two_rows(rows: [__m256; 4], to: *mut f32, width: usize) {
     // SAFETY: the caller's.
     unsafe {
@@ -244,6 +247,7 @@ unsafe fn put_two_rows(rows: [__m256; 4], to: *mut f32, width: usize) {
 /// # Safety
 /// The machine has AVX-512 F and DQ, and there is room for the numbers.
 #[inline(always)]
+// SAFETY: the caller keeps what is said above.
 unsafe fn put_four_rows(rows: [__m512; 4], to: *mut f32, width: usize) {
     // SAFETY: the caller's.
     unsafe {
@@ -267,6 +271,7 @@ unsafe fn put_four_rows(rows: [__m512; 4], to: *mut f32, width: usize) {
 /// # Safety
 /// The machine has AVX.
 #[inline(always)]
+// SAFETY: the caller keeps what is said above.
 unsafe fn transpose_halves(a: __m256, b: __m256, c: __m256, d: __m256) -> [__m256; 4] {
     // SAFETY: the caller's.
     unsafe {
@@ -286,6 +291,7 @@ unsafe fn transpose_halves(a: __m256, b: __m256, c: __m256, d: __m256) -> [__m25
 /// # Safety
 /// The machine has AVX-512 F.
 #[inline(always)]
+// SAFETY: the caller keeps what is said above.
 unsafe fn transpose_quarters(a: __m512, b: __m512, c: __m512, d: __m512) -> [__m512; 4] {
     // SAFETY: the caller's.
     unsafe {
