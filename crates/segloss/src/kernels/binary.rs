@@ -2,7 +2,7 @@
 //! [`kinds::binary_cross_entropy`](crate::kinds::binary_cross_entropy) and, with γ > 0, of
 //! [`kinds::focal`](crate::kinds::focal).
 
-use super::block::{BlockKernel, PIXELS, Planes, steps};
+use super::block::{Ahead, BlockKernel, PIXELS, Planes, steps};
 use super::power::Power;
 use super::vector::{Vector, exp_nonpositive, is_zero, ln_1p_nonnegative};
 use crate::element::Element;
@@ -20,7 +20,7 @@ pub struct Binary<'a, T> {
 
 impl<T: Element> BlockKernel<T> for Binary<'_, T> {
     #[inline(always)]
-    fn block<V: Vector<Real = T>>(&mut self, planes: Planes<'_, T>) -> bool {
+    fn block<V: Vector<Real = T>>(&mut self, planes: Planes<'_, T>, ahead: Ahead<'_, T>) -> bool {
         let Self { w_loss, w_gradient, power, ref mut sums } = *self;
         let Planes { class, m, loss, z, .. } = planes;
         let (zero, one) = (V::splat(T::zero()), V::splat(T::one()));
@@ -31,6 +31,7 @@ impl<T: Element> BlockKernel<T> for Binary<'_, T> {
             let [w_negative, w_positive] = [0, 1].map(|i| V::splat(w_loss[2 * channel + i]));
             let [v_negative, v_positive] = [0, 1].map(|i| V::splat(w_gradient[2 * channel + i]));
             for at in steps::<V>() {
+                ahead.ask::<V>(channel, at);
                 let label = V::load(&class[at..]);
                 let positive = label.equal(c);
                 let z = V::load(&plane[at..]);

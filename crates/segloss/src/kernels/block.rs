@@ -18,14 +18,39 @@ pub(crate) fn steps<V: Vector>() -> impl Iterator<Item = usize> {
 /// A loss, block by block.
 pub(crate) trait BlockKernel<T> {
     /// Computes a block, and leaves in the plane of each class what its gradient is made of. Returns whether all logits
-    /// of pixels that count, all losses and all of the gradient are finite.
-    fn block<V: Vector<Real = T>>(&mut self, planes: Planes<'_, T>) -> bool;
+    /// of pixels that count, all losses and all of the gradient are finite. On the way it [asks](Ahead::ask) for what is
+    /// ahead, once for each class and register.
+    fn block<V: Vector<Real = T>>(&mut self, planes: Planes<'_, T>, ahead: Ahead<'_, T>) -> bool;
 
     /// The gradient of class number `c` by the last block's pixels from `at` on, whose classes are `label`: made of what
     /// was left in its plane on the way to where it is written, instead of being stored and loaded once more.
     #[inline(always)]
     fn gradient<V: Vector<Real = T>>(&self, left: V, _label: V, _c: V, _at: usize) -> V {
         left
+    }
+}
+
+/// Where the next block lies in memory. Its lines are asked for one by one while a block is computed: many at once would
+/// be waited for, and the memory be idle afterwards.
+#[derive(Clone, Copy)]
+pub(crate) struct Ahead<'a, T> {
+    /// Its logits, and what follows them.
+    pub from: &'a [T],
+    /// The same of its gradient; of the logits, where no gradient is wanted.
+    pub to: &'a [T],
+    /// From class to class; in rows, where classes lie side by side, a register.
+    pub class: usize,
+    /// From pixel to pixel.
+    pub pixel: usize,
+}
+
+impl<T> Ahead<'_, T> {
+    /// Asks for what a class and the pixels of a register take.
+    #[inline(always)]
+    pub fn ask<V: Vector<Real = T>>(&self, class: usize, at: usize) {
+        let number = class * self.class + at * self.pixel;
+        V::prefetch(self.from, number);
+        V::prefetch(self.to, number);
     }
 }
 

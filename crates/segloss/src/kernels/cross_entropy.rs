@@ -2,7 +2,7 @@
 //! [`kinds::cross_entropy`](crate::kinds::cross_entropy) and, with γ > 0, of
 //! [`kinds::focal`](crate::kinds::focal); of [`kinds::poly1_cross_entropy`](crate::kinds::poly1_cross_entropy).
 
-use super::block::{BlockKernel, PIXELS, Plane, Planes, no_class, steps};
+use super::block::{Ahead, BlockKernel, PIXELS, Plane, Planes, no_class, steps};
 use super::power::Power;
 use super::real::Real;
 use super::vector::{Vector, exp_nonpositive, is_zero, ln_1p_nonnegative};
@@ -37,6 +37,9 @@ pub struct CrossEntropy<T> {
     pub sums: Vec<[f64; PIXELS]>,
 }
 
+/// Exponentials that are added up before what their sum rounds away is caught.
+const GROUP: usize = 8;
+
 /// Numbers of a table that registers can look up at once.
 const TABLE: usize = 32;
 
@@ -70,14 +73,14 @@ struct Pixels<T> {
 
 impl<T: Element> BlockKernel<T> for CrossEntropy<T> {
     #[inline(always)]
-    fn block<V: Vector<Real = T>>(&mut self, planes: Planes<'_, T>) -> bool {
+    fn block<V: Vector<Real = T>>(&mut self, planes: Planes<'_, T>, ahead: Ahead<'_, T>) -> bool {
         let Self { w_loss, w_gradient, numbers, pixels, sums, .. } = self;
         let shape = self.shape;
         let Planes { class, m, largest, loss: [loss, ..], z } = planes else { return false };
         let mut doubt = V::splat(T::zero());
         for at in steps::<V>() {
             let running = Running::new(V::load(&largest[at..]));
-            pixels.exponentials(at, V::load(&class[at..]), running, numbers, z);
+            pixels.exponentials(at, V::load(&class[at..]), running, numbers, z, ahead);
         }
         for at in steps::<V>() {
             let label = V::load(&class[at..]);
@@ -121,38 +124,6 @@ impl<V: Vector> Running<V> {
         self.e_y = V::select(is_other, self.e_y, e);
         (e, is_other)
     }
-
-    /// Σ of the exponentials of four classes, but the pixel's own.
-    #[inline(always)]
-    fn four(&mut self, planes: &mut [Plane<V::Real>; 4], at: usize, label: V, c: &[V::Real; 4]) -> V {
-        let zero = V::splat(V::Real::of(0.0));
-        let [z0, z1, z2, z3] = planes;
-        let (e0, is_other0) = self.class(z0, at, label, c[0]);
-        let (e1, is_other1) = self.class(z1, at, label, c[1]);
-        let (e2, is_other2) = self.class(z2, at, label, c[2]);
-        let (e3, is_other3) = self.class(z3, at, label, c[3]);
-        let first = V::select(is_other0, e0, zero).add_where(is_other1, e1);
-        let last = V::select(is_other2, e2, zero).add_where(is_other3, e3);
-        first + last
-    }
-}
-
-/// The first four and the last four.
-#[inline(always)]
-fn halves<T>(eight: &[T; 8]) -> [&[T; 4]; 2] {
-    match eight.as_chunks().0 {
-        [first, last] => [first, last],
-        _ => unreachable!("eight are twice four"),
-    }
-}
-
-/// As [`halves`].
-#[inline(always)]
-fn halves_mut<T>(eight: &mut [T; 8]) -> [&mut [T; 4]; 2] {
-    match eight.as_chunks_mut().0 {
-        [first, last] => [first, last],
-        _ => unreachable!("eight are twice four"),
-    }
 }
 
 /// Adds, and keeps what the addition rounds away (Knuth's two-sum).
@@ -181,30 +152,29 @@ impl<T: Element> Pixels<T> {
         mut running: Running<V>,
         numbers: &[T],
         z: &mut [Plane<T>],
+        ahead: Ahead<'_, T>,
     ) {
         let zero = V::splat(T::zero());
         let (mut others, mut lost) = (zero, zero);
-        // Eight at a time, before what their sum rounds away is caught.
-        let (eights, rest) = z.as_chunks_mut::<8>();
-        let (eight_numbers, numbers) = numbers.as_chunks::<8>();
-        let has_eight = !eights.is_empty();
-        for (i, (z, c)) in eights.iter_mut().zip(eight_numbers).enumerate() {
-            let ([z, z_next], [c, c_next]) = (halves_mut(z), halves(c));
-            let group = running.four(z, at, label, c) + running.four(z_next, at, label, c_next);
-            others = if i == 0 { group } else { add(others, group, &mut lost) };
-        }
-        if !rest.is_empty() {
-            let (fours, rest) = rest.as_chunks_mut::<4>();
-            let (four_numbers, numbers) = numbers.as_chunks::<4>();
+        for (i, (z, numbers)) in z.chunks_mut(GROUP).zip(numbers.chunks(GROUP)).enumerate() {
+            let (pairs, last) = z.as_chunks_mut::<2>();
+            let (pair_numbers, last_number) = numbers.as_chunks::<2>();
             let mut group = zero;
-            for (z, c) in fours.iter_mut().zip(four_numbers) {
-                group = running.four(z, at, label, c);
+            let mut class = i * GROUP;
+            for ([z, z_next], [c, c_next]) in pairs.iter_mut().zip(pair_numbers) {
+                ahead.ask::<V>(class, at);
+                let (e, is_other) = running.class(z, at, label, *c);
+                ahead.ask::<V>(class + 1, at);
+                let (e_next, is_other_next) = running.class(z_next, at, label, *c_next);
+                group = group + V::select(is_other, e, zero).add_where(is_other_next, e_next);
+                class += 2;
             }
-            for (z, &c) in rest.iter_mut().zip(numbers) {
+            for (z, &c) in last.iter_mut().zip(last_number) {
+                ahead.ask::<V>(class, at);
                 let (e, is_other) = running.class(z, at, label, c);
                 group = group.add_where(is_other, e);
             }
-            others = if has_eight { add(others, group, &mut lost) } else { group };
+            others = if i == 0 { group } else { add(others, group, &mut lost) };
         }
         (others + lost).store(&mut self.others[at..]);
         running.d_y.store(&mut self.d_y[at..]);

@@ -1,7 +1,7 @@
 //! Overlap losses of pixels with a class each: the sums and the gradient of
 //! [`families::overlap`](crate::families::overlap).
 
-use super::block::{BlockKernel, PIXELS, Plane, Planes, steps};
+use super::block::{Ahead, BlockKernel, PIXELS, Plane, Planes, steps};
 use super::lines::Lines;
 use super::vector::{Vector, exp_nonpositive, is_zero};
 use crate::element::Element;
@@ -49,7 +49,7 @@ impl<'a, T: Element> OverlapGradient<'a, T> {
 
 impl<T: Element> BlockKernel<T> for OverlapSums<T> {
     #[inline(always)]
-    fn block<V: Vector<Real = T>>(&mut self, planes: Planes<'_, T>) -> bool {
+    fn block<V: Vector<Real = T>>(&mut self, planes: Planes<'_, T>, ahead: Ahead<'_, T>) -> bool {
         let Self { form, ref mut p, ref mut hits, ref mut errors } = *self;
         let Planes { z, class, m, largest, .. } = planes;
         let probabilities = p.as_chunks_mut().0;
@@ -58,7 +58,8 @@ impl<T: Element> BlockKernel<T> for OverlapSums<T> {
         for at in steps::<V>() {
             let label = V::load(&class[at..]);
             let m = V::load(&m[at..]);
-            let softmax = Softmax::new(form, z, V::load(&largest[at..]), probabilities, at, &mut doubt);
+            let softmax =
+                Softmax::new(form, z, V::load(&largest[at..]), probabilities, at, ahead, &mut doubt);
             let mut c = first_class(form, z.len());
             for (i, (z, p)) in z.iter().zip(probabilities.iter()).enumerate() {
                 let z = V::load(&z[at..]);
@@ -79,7 +80,7 @@ impl<T: Element> BlockKernel<T> for OverlapSums<T> {
 
 impl<T: Element> BlockKernel<T> for OverlapGradient<'_, T> {
     #[inline(always)]
-    fn block<V: Vector<Real = T>>(&mut self, planes: Planes<'_, T>) -> bool {
+    fn block<V: Vector<Real = T>>(&mut self, planes: Planes<'_, T>, ahead: Ahead<'_, T>) -> bool {
         let Self { form, ref mut p, by_hits, by_errors } = *self;
         let Planes { z, class, m, largest, .. } = planes;
         let probabilities = p.as_chunks_mut().0;
@@ -89,7 +90,8 @@ impl<T: Element> BlockKernel<T> for OverlapGradient<'_, T> {
         for at in steps::<V>() {
             let label = V::load(&class[at..]);
             let m = V::load(&m[at..]);
-            let softmax = Softmax::new(form, z, V::load(&largest[at..]), probabilities, at, &mut doubt);
+            let softmax =
+                Softmax::new(form, z, V::load(&largest[at..]), probabilities, at, ahead, &mut doubt);
 
             // Softmax: p_k·((g_k − g_top) + Σ_c p_c·(g_top − g_c)), as `Probabilities::pull_back` has it.
             let (mut most, mut drop) = (zero, zero);
@@ -145,21 +147,26 @@ impl<V: Vector> Softmax<V> {
         max: V,
         probabilities: &mut [Plane<V::Real>],
         at: usize,
+        ahead: Ahead<'_, V::Real>,
         doubt: &mut V,
     ) -> Self {
         let of = |x: f64| V::splat(V::Real::of(x));
         let (zero, one) = (of(0.0), of(1.0));
-        for z in z {
-            *doubt = V::load(&z[at..]).mul_add(zero, *doubt);
-        }
         if form.sigmoid {
+            for (class, z) in z.iter().enumerate() {
+                ahead.ask::<V>(class, at);
+                *doubt = V::load(&z[at..]).mul_add(zero, *doubt);
+            }
             return Self { max, complement: zero };
         }
         // One of the largest is left out of the sum: a confident pixel has all its information in the others.
         let mut others = zero - one;
         let mut rest = zero;
-        for (z, e_out) in z.iter().zip(probabilities.iter_mut()) {
-            let d = V::load(&z[at..]) - max;
+        for (class, (z, e_out)) in z.iter().zip(probabilities.iter_mut()).enumerate() {
+            ahead.ask::<V>(class, at);
+            let z = V::load(&z[at..]);
+            *doubt = z.mul_add(zero, *doubt);
+            let d = z - max;
             let e = exp_nonpositive(d);
             e.store(&mut e_out[at..]);
             let is_largest = d.equal(zero);

@@ -9,6 +9,11 @@ pub trait Real: Sized {
     const ROUND: f64;
     /// An n for which 2ⁿ·x is 0 for any x near 1, and half of which is the exponent of a normal number.
     const LEAST_EXPONENT: f64;
+    /// Added to a whole n from [`LEAST_EXPONENT`](Self::LEAST_EXPONENT) to 0, leaves 2ⁿ/[`UNBIAS`](Self::UNBIAS) in the
+    /// last bits, to be shifted to where an exponent stands: a power that is a normal number, however small 2ⁿ is.
+    const BIASED: f64;
+    /// The rest of 2ⁿ, itself a power of two.
+    const UNBIAS: f64;
     /// ln 2 as a sum, the first so short that its product with an exponent is exact.
     const LN_2: (f64, f64);
     /// eʳ as a polynomial for |r| ≤ ½·ln 2, its last coefficient the constant one.
@@ -36,6 +41,8 @@ pub trait Real: Sized {
 impl Real for f32 {
     const ROUND: f64 = 12_582_912.0;
     const LEAST_EXPONENT: f64 = -160.0;
+    const BIASED: f64 = Self::ROUND + 127.0 + 64.0;
+    const UNBIAS: f64 = f64::from_bits((1023 - 64) << 52);
     const LN_2: (f64, f64) = (0.693_359_375, -2.121_944_400_546_905_8e-4);
     // Minimax, found by weighted least squares: off by 4e-9 of eʳ.
     const EXP: &'static [f64] = &[1.386_375_6e-3, 8.367_51e-3, 4.166_723_8e-2, 1.666_653_5e-1, 0.5, 1.0, 1.0];
@@ -71,14 +78,10 @@ impl Real for f32 {
         usize::from((self + 8_388_608.0).to_bits() as u16)
     }
 
+    /// By two powers that are both normal numbers: only the second product rounds.
     #[inline(always)]
     fn scale(self, n: f32) -> f32 {
-        // 2ⁿ as two powers that are both normal numbers: only the second product rounds. n stands in the last bits of its
-        // sum with a large number, which a conversion that thinks of NaN would take many instructions for.
-        let n =
-            ((n + Self::ROUND as f32).to_bits() as i32).wrapping_sub((Self::ROUND as f32).to_bits() as i32);
-        let power = |n: i32| f32::from_bits((n.wrapping_add(127) as u32) << 23);
-        self * power(n >> 1) * power(n.wrapping_sub(n >> 1))
+        self * f32::from_bits((n + Self::BIASED as f32).to_bits() << 23) * Self::UNBIAS as f32
     }
 
     #[inline(always)]
@@ -98,6 +101,8 @@ pub(crate) const F32_MANTISSA: u32 = 0x007f_ffff;
 impl Real for f64 {
     const ROUND: f64 = 6_755_399_441_055_744.0;
     const LEAST_EXPONENT: f64 = -1100.0;
+    const BIASED: f64 = Self::ROUND + 1023.0 + 512.0;
+    const UNBIAS: f64 = f64::from_bits((1023 - 512) << 52);
     const LN_2: (f64, f64) = (6.931_471_803_691_238e-1, 1.908_214_929_270_587_7e-10);
     // Taylor's: what is left out is below 5e-18 at ½·ln 2.
     const EXP: &'static [f64] = &[
@@ -158,9 +163,7 @@ impl Real for f64 {
 
     #[inline(always)]
     fn scale(self, n: f64) -> f64 {
-        let n = ((n + Self::ROUND).to_bits() as i64).wrapping_sub(Self::ROUND.to_bits() as i64);
-        let power = |n: i64| f64::from_bits((n.wrapping_add(1023) as u64) << 52);
-        self * power(n >> 1) * power(n.wrapping_sub(n >> 1))
+        self * f64::from_bits((n + Self::BIASED).to_bits() << 52) * Self::UNBIAS
     }
 
     #[inline(always)]

@@ -1,10 +1,10 @@
 //! Blocks of pixels on their way from the logits to a kernel, and on to the gradient.
 //!
 //! Whatever the layout, a block is copied in, computed and copied out: planes of large images lie whole powers of two
-//! apart, where a cache would hold few of them at once. While it is, the lines of the next block are asked for.
+//! apart, where a cache would hold few of them at once.
 
-use super::block::{BlockKernel, PIXELS, Plane, Planes, no_class, steps};
-use super::lines::{LINE, Lines};
+use super::block::{Ahead, BlockKernel, PIXELS, Plane, Planes, no_class, steps};
+use super::lines::Lines;
 use super::vector::{COLUMNS, Vector};
 use crate::element::Element;
 use crate::layout::{Geometry, Layout};
@@ -79,6 +79,30 @@ impl<T: Element> Room<T> {
         }
     }
 
+    /// Where the block behind one lies, whose gradient begins at pixel number `start` of a tile.
+    #[inline(always)]
+    pub fn ahead<'a, V: Vector<Real = T>>(
+        logits: &'a [T],
+        place: Place<'_>,
+        out: &'a TileMut<'_, T>,
+        start: usize,
+    ) -> Ahead<'a, T> {
+        let Place { geometry, offset, .. } = place;
+        let (stride, pixel) = geometry.strides();
+        let behind = |numbers: &'a [T], first: usize| &numbers[numbers.len().min(first + PIXELS * pixel)..];
+        let from = behind(logits, offset);
+        let to = match out {
+            TileMut::Planes(planes) => behind(&planes[0], start),
+            TileMut::Rows { values, classes } => behind(values, start * classes),
+            TileMut::Nothing => from,
+        };
+        let class = match geometry.layout {
+            Layout::ChannelsFirst => stride,
+            Layout::ChannelsLast => V::LANES,
+        };
+        Ahead { from, to, class, pixel }
+    }
+
     /// Copies the logits in, those of pixels that do not count as 0, and finds the largest of each pixel.
     #[inline(always)]
     pub fn read<V: Vector<Real = T>>(&mut self, logits: &[T], place: Place<'_>, shift: &[T]) {
@@ -138,9 +162,6 @@ impl<T: Element> Room<T> {
             TileMut::Planes(planes) => {
                 for (c, plane) in planes.iter_mut().enumerate() {
                     let plane = &mut plane[start..];
-                    for line in (0..PIXELS).step_by(LINE / size_of::<T>()) {
-                        V::claim(plane, PIXELS + line);
-                    }
                     match plane.first_chunk_mut::<PIXELS>() {
                         Some(plane) => gradient.plane::<V>(c, plane),
                         None => {
@@ -173,7 +194,7 @@ fn quads(columns: usize) -> impl Iterator<Item = usize> {
 }
 
 /// Planes that are read side by side: as many lines at the same place of a page as the first cache surely holds.
-const TOGETHER: usize = 8;
+const TOGETHER: usize = 4;
 
 /// Where logits are read to.
 struct Reader<'a, V: Vector> {
@@ -187,23 +208,17 @@ impl<V: Vector> Reader<'_, V> {
     /// From planes, `stride` apart.
     #[inline(always)]
     fn planes(&mut self, logits: &[V::Real], stride: usize) {
-        self.largest.fill(num_traits::Float::min_value());
-        for (i, planes) in self.z.chunks_mut(TOGETHER).enumerate() {
-            let logits = &logits[i * TOGETHER * stride..];
-            for at in steps::<V>() {
-                let counts = V::load(&self.class[at..]).differs(self.none);
-                let mut largest = V::load(&self.largest[at..]);
-                for (c, z) in planes.iter_mut().enumerate() {
-                    let from = &logits[c * stride + at..];
-                    if (at * size_of::<V::Real>()).is_multiple_of(LINE) {
-                        V::prefetch(from, PIXELS);
-                    }
-                    let x = V::select(counts, V::load(from), V::splat(V::Real::of(0.0)));
-                    x.store(&mut z[at..]);
-                    largest = largest.max(x);
-                }
-                largest.store(&mut self.largest[at..]);
-            }
+        let Self { z, largest, class, none } = self;
+        largest.fill(num_traits::Float::min_value());
+        let (fours, rest) = z.as_chunks_mut::<TOGETHER>();
+        let alone = fours.len() * TOGETHER;
+        for (i, z) in fours.iter_mut().enumerate() {
+            let from = std::array::from_fn(|c| plane(logits, (i * TOGETHER + c) * stride));
+            together(from, z, largest, class, *none);
+        }
+        for (c, z) in rest.iter_mut().enumerate() {
+            let from = [plane(logits, (alone + c) * stride)];
+            together(from, std::array::from_mut(z), largest, class, *none);
         }
     }
 
@@ -216,15 +231,11 @@ impl<V: Vector> Reader<'_, V> {
             let rows = &logits[at * classes..];
             let mut largest = V::splat(num_traits::Float::min_value());
             for c in quads(classes) {
-                // As many registers as are read, one block ahead: more at once would keep what is read now waiting.
-                for register in c..c + COLUMNS {
-                    V::prefetch(rows, PIXELS * classes + register * V::LANES);
-                }
                 let columns = V::columns(&rows[c..], classes);
-                for (&x, z) in columns.iter().zip(&mut self.z[c..]) {
-                    let x = V::select(counts, x, V::splat(V::Real::of(0.0)));
-                    x.store(&mut z[at..]);
-                    largest = largest.max(x);
+                let z = &mut self.z[c..];
+                match z.first_chunk_mut::<COLUMNS>() {
+                    Some(z) => take_in(columns, z, at, counts, &mut largest),
+                    None => take_in(columns, z, at, counts, &mut largest),
                 }
             }
             largest.store(&mut self.largest[at..]);
@@ -243,6 +254,53 @@ impl<V: Vector> Reader<'_, V> {
             }
             largest.store(&mut self.largest[at..]);
         }
+    }
+}
+
+/// Puts columns where their planes have them, and finds the largest of what was known and of theirs. Inlined where it is
+/// known how many planes there are, it is no loop.
+#[inline(always)]
+fn take_in<V: Vector>(
+    columns: [V; COLUMNS],
+    z: &mut [Plane<V::Real>],
+    at: usize,
+    counts: V::Mask,
+    largest: &mut V,
+) {
+    for (x, z) in columns.into_iter().zip(z) {
+        let x = V::select(counts, x, V::splat(V::Real::of(0.0)));
+        x.store(&mut z[at..]);
+        *largest = largest.max(x);
+    }
+}
+
+/// The pixels of a block from logit number `start` on.
+///
+/// # Panics
+/// If there are fewer.
+#[inline(always)]
+fn plane<T>(logits: &[T], start: usize) -> &Plane<T> {
+    logits[start..].first_chunk().expect("a whole block was asked for")
+}
+
+/// Copies planes in, and finds the largest of what was known and of theirs.
+#[inline(always)]
+fn together<V: Vector, const N: usize>(
+    from: [&Plane<V::Real>; N],
+    z: &mut [Plane<V::Real>; N],
+    largest: &mut Plane<V::Real>,
+    class: &Plane<V::Real>,
+    none: V,
+) {
+    for at in steps::<V>() {
+        let counts = V::load(&class[at..]).differs(none);
+        let mut max = V::load(&largest[at..]);
+        for (z, from) in z.iter_mut().zip(from) {
+            let x = V::select(counts, V::load(&from[at..]), V::splat(V::Real::of(0.0)));
+            x.store(&mut z[at..]);
+            max = max.max(x);
+        }
+        max.store(&mut largest[at..]);
     }
 }
 
@@ -273,17 +331,26 @@ impl<T: Element, K: BlockKernel<T>> Gradient<'_, T, K> {
             let label = V::load(&self.class[at..]);
             let rows = &mut to[at * classes..];
             for c in quads(classes) {
-                let mut columns = [V::splat(T::zero()); COLUMNS];
-                for (i, (column, z)) in columns.iter_mut().zip(&self.z[c..]).enumerate() {
-                    let number = V::splat(T::of_class((c + i) as u16));
-                    *column = self.kernel.gradient(V::load(&z[at..]), label, number, at);
-                }
-                // As many registers as are written, one block ahead.
-                for register in c..c + COLUMNS {
-                    V::claim(rows, PIXELS * classes + register * V::LANES);
-                }
+                let z = &self.z[c..];
+                let columns = match z.first_chunk::<COLUMNS>() {
+                    Some(z) => self.columns(z, c, at, label),
+                    None => self.columns(z, c, at, label),
+                };
                 V::put_columns(columns, &mut rows[c..], classes);
             }
         }
+    }
+
+    /// That of the classes from number `c` on, whose planes are `z`. As [`take_in`], no loop where it is known how many.
+    #[inline(always)]
+    fn columns<V: Vector<Real = T>>(&self, z: &[Plane<T>], c: usize, at: usize, label: V) -> [V; COLUMNS] {
+        let mut columns = [V::splat(T::zero()); COLUMNS];
+        let first = V::splat(T::of_class(c as u16));
+        for (i, (column, z)) in columns.iter_mut().zip(z).enumerate() {
+            // A conversion of each would take longer than the gradient.
+            let number = first + V::splat(T::of_class(i as u16));
+            *column = self.kernel.gradient(V::load(&z[at..]), label, number, at);
+        }
+        columns
     }
 }

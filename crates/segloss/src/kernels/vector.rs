@@ -108,13 +108,9 @@ pub trait Vector:
         put_columns_each(columns, rows, width);
     }
 
-    /// Asks for the cache line in which number `ahead` lies, if there is one: it will be read.
+    /// Asks for the cache line in which number `ahead` lies, if there is one.
     #[inline(always)]
     fn prefetch(_from: &[Self::Real], _ahead: usize) {}
-
-    /// The same for a line that will be written.
-    #[inline(always)]
-    fn claim(_to: &mut [Self::Real], _ahead: usize) {}
 }
 
 /// [`Vector::lookup`], lane by lane.

@@ -4,7 +4,7 @@
 //! machine has them ([`InstructionSet::run`](super::instructions::InstructionSet::run)): that is what every `unsafe`
 //! here rests on. All is inlined into such a function; left outside it would be slow, not wrong.
 
-use super::real::{F32_MANTISSA, F32_ONE, F32_SQRT_HALF, F64_MANTISSA, F64_ONE, F64_SQRT_HALF};
+use super::real::{F32_MANTISSA, F32_ONE, F32_SQRT_HALF, F64_MANTISSA, F64_ONE, F64_SQRT_HALF, Real};
 use super::vector::{COLUMNS, Vector, lookup_each};
 use std::arch::x86_64::*;
 use std::ops::{Add, Div, Mul, Sub};
@@ -141,12 +141,6 @@ macro_rules! register {
             fn prefetch(from: &[$real], ahead: usize) {
                 // SAFETY: every x86-64 has it, and it reads nothing: no address is wrong.
                 unsafe { _mm_prefetch::<_MM_HINT_T0>(from.as_ptr().wrapping_add(ahead).cast()) }
-            }
-
-            #[inline(always)]
-            fn claim(to: &mut [$real], ahead: usize) {
-                // SAFETY: as above; a machine that cannot claim a line takes no notice.
-                unsafe { _mm_prefetch::<_MM_HINT_ET0>(to.as_ptr().wrapping_add(ahead).cast()) }
             }
 
             $($table)*
@@ -320,14 +314,11 @@ register! {
     equal(a, b) _mm256_cmp_ps::<_CMP_EQ_OQ>(a, b), not _mm256_cmp_ps::<_CMP_NEQ_UQ>(a, b);
     any(mask) _mm256_movemask_ps(mask) != 0;
     select(mask, yes, no) _mm256_blendv_ps(no, yes, mask), add_where _mm256_add_ps(no, _mm256_and_ps(yes, mask));
-    // As the portable twin does it: two powers that are normal numbers.
+    // As the portable twin does it.
     scale(x, n) {
-        let n = _mm256_cvtps_epi32(n);
-        let half = _mm256_srai_epi32::<1>(n);
-        let one = _mm256_set1_epi32(127);
-        let first = _mm256_slli_epi32::<23>(_mm256_add_epi32(half, one));
-        let second = _mm256_slli_epi32::<23>(_mm256_add_epi32(_mm256_sub_epi32(n, half), one));
-        _mm256_mul_ps(_mm256_mul_ps(x, _mm256_castsi256_ps(first)), _mm256_castsi256_ps(second))
+        let biased = _mm256_add_ps(n, _mm256_set1_ps(<f32 as Real>::BIASED as f32));
+        let power = _mm256_slli_epi32::<23>(_mm256_castps_si256(biased));
+        _mm256_mul_ps(_mm256_mul_ps(x, _mm256_castsi256_ps(power)), _mm256_set1_ps(<f32 as Real>::UNBIAS as f32))
     };
     split(u) {
         let sqrt_half = _mm256_set1_epi32(F32_SQRT_HALF.cast_signed());
@@ -369,14 +360,10 @@ register! {
     equal(a, b) _mm256_cmp_pd::<_CMP_EQ_OQ>(a, b), not _mm256_cmp_pd::<_CMP_NEQ_UQ>(a, b);
     any(mask) _mm256_movemask_pd(mask) != 0;
     select(mask, yes, no) _mm256_blendv_pd(no, yes, mask), add_where _mm256_add_pd(no, _mm256_and_pd(yes, mask));
-    // n fits 32 bits, which AVX2 can shift with their sign.
     scale(x, n) {
-        let n = _mm256_cvtpd_epi32(n);
-        let half = _mm_srai_epi32::<1>(n);
-        let one = _mm_set1_epi32(1023);
-        let first = _mm256_slli_epi64::<52>(_mm256_cvtepi32_epi64(_mm_add_epi32(half, one)));
-        let second = _mm256_slli_epi64::<52>(_mm256_cvtepi32_epi64(_mm_add_epi32(_mm_sub_epi32(n, half), one)));
-        _mm256_mul_pd(_mm256_mul_pd(x, _mm256_castsi256_pd(first)), _mm256_castsi256_pd(second))
+        let biased = _mm256_add_pd(n, _mm256_set1_pd(<f64 as Real>::BIASED));
+        let power = _mm256_slli_epi64::<52>(_mm256_castpd_si256(biased));
+        _mm256_mul_pd(_mm256_mul_pd(x, _mm256_castsi256_pd(power)), _mm256_set1_pd(<f64 as Real>::UNBIAS))
     };
     split(u) {
         let sqrt_half = _mm256_set1_epi64x(F64_SQRT_HALF.cast_signed());
