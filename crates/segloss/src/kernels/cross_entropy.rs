@@ -29,8 +29,6 @@ pub struct CrossEntropy<T> {
     /// The same divided by the denominator.
     w_gradient: Vec<T>,
     shape: Shape,
-    /// The numbers of the classes: 0, 1, 2 …
-    numbers: Vec<T>,
     pixels: Pixels<T>,
     /// Σ of the losses of each class, and of none, pixel by pixel of the block: a sum waits for the last block's, not for
     /// its neighbours'.
@@ -50,8 +48,7 @@ impl<T: Element> CrossEntropy<T> {
         let none = no_class(classes) + 1;
         w_loss.resize(none.next_multiple_of(TABLE), T::zero());
         w_gradient.resize(none.next_multiple_of(TABLE), T::zero());
-        let numbers = (0..classes).map(|c| T::of(c as f64)).collect();
-        Self { w_loss, w_gradient, shape, numbers, pixels: Pixels::zeros(), sums: vec![[0.0; PIXELS]; none] }
+        Self { w_loss, w_gradient, shape, pixels: Pixels::zeros(), sums: vec![[0.0; PIXELS]; none] }
     }
 }
 
@@ -74,13 +71,13 @@ struct Pixels<T> {
 impl<T: Element> BlockKernel<T> for CrossEntropy<T> {
     #[inline(always)]
     fn block<V: Vector<Real = T>>(&mut self, planes: Planes<'_, T>, ahead: Ahead<'_, T>) -> bool {
-        let Self { w_loss, w_gradient, numbers, pixels, sums, .. } = self;
+        let Self { w_loss, w_gradient, pixels, sums, .. } = self;
         let shape = self.shape;
         let Planes { class, m, largest, loss: [loss, ..], z } = planes else { return false };
         let mut doubt = V::splat(T::zero());
         for at in steps::<V>() {
             let running = Running::new(V::load(&largest[at..]));
-            pixels.exponentials(at, V::load(&class[at..]), running, numbers, z, ahead);
+            pixels.exponentials(at, V::load(&class[at..]), running, z, ahead);
         }
         for at in steps::<V>() {
             let label = V::load(&class[at..]);
@@ -115,11 +112,11 @@ impl<V: Vector> Running<V> {
 
     /// exp(z_j − max) of a class, which takes the place of its logit; and of which pixels it is not the own one.
     #[inline(always)]
-    fn class(&mut self, plane: &mut Plane<V::Real>, at: usize, label: V, c: V::Real) -> (V, V::Mask) {
+    fn class(&mut self, plane: &mut Plane<V::Real>, at: usize, label: V, c: V) -> (V, V::Mask) {
         let d = V::load(&plane[at..]) - self.max;
         let e = exp_nonpositive(d);
         e.store(&mut plane[at..]);
-        let is_other = label.differs(V::splat(c));
+        let is_other = label.differs(c);
         self.d_y = V::select(is_other, self.d_y, d);
         self.e_y = V::select(is_other, self.e_y, e);
         (e, is_other)
@@ -150,31 +147,31 @@ impl<T: Element> Pixels<T> {
         at: usize,
         label: V,
         mut running: Running<V>,
-        numbers: &[T],
         z: &mut [Plane<T>],
         ahead: Ahead<'_, T>,
     ) {
-        let zero = V::splat(T::zero());
+        let (zero, one) = (V::splat(T::zero()), V::splat(T::one()));
         let (mut others, mut lost) = (zero, zero);
-        for (i, (z, numbers)) in z.chunks_mut(GROUP).zip(numbers.chunks(GROUP)).enumerate() {
+        let mut class = 0;
+        let mut number = zero;
+        for z in z.chunks_mut(GROUP) {
+            let is_first = class == 0;
             let (pairs, last) = z.as_chunks_mut::<2>();
-            let (pair_numbers, last_number) = numbers.as_chunks::<2>();
             let mut group = zero;
-            let mut class = i * GROUP;
-            for ([z, z_next], [c, c_next]) in pairs.iter_mut().zip(pair_numbers) {
+            for [z, z_next] in pairs {
                 ahead.ask::<V>(class, at);
-                let (e, is_other) = running.class(z, at, label, *c);
+                let (e, is_other) = running.class(z, at, label, number);
                 ahead.ask::<V>(class + 1, at);
-                let (e_next, is_other_next) = running.class(z_next, at, label, *c_next);
+                let (e_next, is_other_next) = running.class(z_next, at, label, number + one);
                 group = group + V::select(is_other, e, zero).add_where(is_other_next, e_next);
-                class += 2;
+                (class, number) = (class + 2, number + (one + one));
             }
-            for (z, &c) in last.iter_mut().zip(last_number) {
+            for z in last {
                 ahead.ask::<V>(class, at);
-                let (e, is_other) = running.class(z, at, label, c);
+                let (e, is_other) = running.class(z, at, label, number);
                 group = group.add_where(is_other, e);
             }
-            others = if i == 0 { group } else { add(others, group, &mut lost) };
+            others = if is_first { group } else { add(others, group, &mut lost) };
         }
         (others + lost).store(&mut self.others[at..]);
         running.d_y.store(&mut self.d_y[at..]);

@@ -1,6 +1,5 @@
 //! Which instructions the kernels may use: chosen at run time, so that one build is fast everywhere.
 
-use super::portable::Array;
 use super::vector::Vector;
 #[cfg(target_arch = "x86_64")]
 use super::x86::{F32x8, F32x16, F64x4, F64x8};
@@ -96,7 +95,7 @@ pub trait Registers: Sized {
 }
 
 impl Registers for f32 {
-    type Portable = Array<Self>;
+    type Portable = wide::f32x4;
     #[cfg(target_arch = "x86_64")]
     type Avx2 = F32x8;
     #[cfg(target_arch = "x86_64")]
@@ -104,7 +103,7 @@ impl Registers for f32 {
 }
 
 impl Registers for f64 {
-    type Portable = Array<Self>;
+    type Portable = wide::f64x2;
     #[cfg(target_arch = "x86_64")]
     type Avx2 = F64x4;
     #[cfg(target_arch = "x86_64")]
@@ -171,6 +170,56 @@ mod tests {
                 let off = |got: f64, want: f64| got.to_bits().abs_diff(want.to_bits());
                 assert!(off(e, (-x).exp()) <= 1 && off(l, x.ln_1p()) <= 1, "{set:?}: {x}: {e} {l}");
             }
+        }
+    }
+
+    /// Rows on their way to columns and back, `width` numbers apart.
+    struct Transposed<'a, T> {
+        rows: &'a [T],
+        width: usize,
+    }
+
+    impl<T: Element> Kernel<T> for Transposed<'_, T> {
+        type Output = (Vec<Vec<T>>, Vec<T>);
+
+        #[inline(always)]
+        fn run<V: Vector<Real = T>>(self) -> Self::Output {
+            let columns = V::columns(self.rows, self.width);
+            let mut back = vec![T::one(); self.rows.len()];
+            V::put_columns(columns, &mut back, self.width);
+            let lanes = columns.map(|column| {
+                let mut lanes = vec![T::zero(); V::LANES];
+                column.store(&mut lanes);
+                lanes
+            });
+            (lanes.into(), back)
+        }
+    }
+
+    fn transposes<T: Element>(set: InstructionSet) {
+        for width in [1, 2, 3, 4, 5, 21] {
+            let rows: Vec<T> = (0..15 * width + 4).map(|i| T::of(i as f64 + 0.5)).collect();
+            let (columns, back) = set.run(Transposed { rows: &rows, width });
+            for (c, column) in columns.iter().enumerate() {
+                for (row, &x) in column.iter().enumerate() {
+                    assert!(x == rows[row * width + c], "{set:?}, width {width}: column {c} of row {row}");
+                    assert!(
+                        x == back[row * width + c],
+                        "{set:?}, width {width}: back, column {c} of row {row}"
+                    );
+                }
+            }
+            let written =
+                |at: usize| (0..columns[0].len()).any(|row| (row * width..row * width + 4).contains(&at));
+            assert!((0..rows.len()).all(|at| written(at) || back[at] == T::one()), "{set:?}, width {width}");
+        }
+    }
+
+    #[test]
+    fn columns_are_those_of_the_rows_and_rows_those_of_the_columns() {
+        for set in available() {
+            transposes::<f32>(set);
+            transposes::<f64>(set);
         }
     }
 

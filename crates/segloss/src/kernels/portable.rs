@@ -1,103 +1,154 @@
-//! Registers of every machine: short arrays, of which the compiler makes what vectors there are.
+//! Registers of every machine, by way of the crate [`wide`]: what every x86-64 has, NEON, WebAssembly's, and where there
+//! are none, arrays.
 
-use super::vector::Vector;
+use super::real::{F32_MANTISSA, F32_ONE, F32_SQRT_HALF, F64_MANTISSA, F64_ONE, F64_SQRT_HALF, Real};
+use super::vector::{COLUMNS, Vector};
 use crate::element::Element;
-use std::array::from_fn;
-use std::ops::{Add, Div, Mul, Sub};
+use wide::bytemuck::cast;
+use wide::{f32x4, f64x2, u32x4, u64x2};
 
-/// Four numbers: a register of the least x86-64, or of NEON, for f32.
-#[derive(Clone, Copy, Debug)]
-pub struct Array<T>([T; 4]);
-
-macro_rules! operators {
-    ($($name:ident $function:ident),*) => { $(
-        impl<T: Element> $name for Array<T> {
-            type Output = Self;
+macro_rules! register {
+    (
+        $register:ident: $lanes:literal $real:ident as $bits:ident, of $bit:ident;
+        mantissa $mantissa:literal, bias $bias:literal, one $one:ident, sqrt_half $sqrt_half:ident, rest $rest:ident;
+        $($table:item)*
+    ) => {
+        impl Vector for $register {
+            type Real = $real;
+            // All bits or none.
+            type Mask = $register;
+            const LANES: usize = $lanes;
 
             #[inline(always)]
-            fn $function(self, other: Self) -> Self {
-                Self(from_fn(|i| self.0[i].$function(other.0[i])))
+            fn splat(x: $real) -> Self {
+                Self::new([x; $lanes])
             }
+
+            #[inline(always)]
+            fn load(from: &[$real]) -> Self {
+                let mut lanes = [0.0; $lanes];
+                lanes.copy_from_slice(&from[..$lanes]);
+                Self::new(lanes)
+            }
+
+            #[inline(always)]
+            fn store(self, to: &mut [$real]) {
+                to[..$lanes].copy_from_slice(self.as_array());
+            }
+
+            /// Where there is no instruction for both, a product and a sum: a fused one would be a call for every number.
+            #[inline(always)]
+            fn mul_add(self, b: Self, c: Self) -> Self {
+                $register::mul_add(self, b, c)
+            }
+
+            #[inline(always)]
+            fn sqrt(self) -> Self {
+                $register::sqrt(self)
+            }
+
+            #[inline(always)]
+            fn add_to(self, sums: &mut [f64]) {
+                let sums = &mut sums[..$lanes];
+                sums.iter_mut().zip(self.to_array()).for_each(|(sum, x)| *sum += x.wide());
+            }
+
+            /// Not that of the crate, which beside NaN is another one on every machine.
+            #[inline(always)]
+            fn max(self, other: Self) -> Self {
+                Self::select(self.less(other), other, self)
+            }
+
+            #[inline(always)]
+            fn less(self, other: Self) -> Self {
+                self.simd_lt(other)
+            }
+
+            #[inline(always)]
+            fn equal(self, other: Self) -> Self {
+                self.simd_eq(other)
+            }
+
+            #[inline(always)]
+            fn differs(self, other: Self) -> Self {
+                self.simd_ne(other)
+            }
+
+            #[inline(always)]
+            fn any(mask: Self) -> bool {
+                $register::any(mask)
+            }
+
+            #[inline(always)]
+            fn select(mask: Self, yes: Self, no: Self) -> Self {
+                mask.bitselect(yes, no)
+            }
+
+            #[inline(always)]
+            fn add_where(self, mask: Self, other: Self) -> Self {
+                self + (mask & other)
+            }
+
+            /// By two powers that are both normal numbers: only the second product rounds.
+            #[inline(always)]
+            fn scale(self, n: Self) -> Self {
+                let biased: $bits = cast(n + Self::splat($real::of(<$real>::BIASED)));
+                let power: Self = cast(biased << $mantissa);
+                self * power * Self::splat($real::of(<$real>::UNBIAS))
+            }
+
+            #[inline(always)]
+            fn split(self) -> (Self, Self, Self) {
+                let of = |bits: $bit| $bits::new([bits; $lanes]);
+                let bits = cast::<_, $bits>(self) + of($one - $sqrt_half);
+                let m = (bits & of($rest)) + of($sqrt_half);
+                let exponent = bits >> $mantissa;
+                // A whole number in the last bits of a power of two is that number more.
+                let whole = ((1_u64 << $mantissa) as $real).to_bits();
+                let k = cast::<_, Self>(exponent | of(whole)) - Self::splat($real::from_bits(whole));
+                let scale = (of(2 * $bias) - exponent) << $mantissa;
+                (k - Self::splat($bias as $real), cast(m), cast(scale))
+            }
+
+            $($table)*
         }
-    )* };
+    };
 }
-operators!(Add add, Sub sub, Mul mul, Div div);
 
-impl<T: Element> Vector for Array<T> {
-    type Real = T;
-    type Mask = [bool; 4];
-    const LANES: usize = 4;
+register! {
+    f32x4: 4 f32 as u32x4, of u32;
+    mantissa 23, bias 127, one F32_ONE, sqrt_half F32_SQRT_HALF, rest F32_MANTISSA;
 
     #[inline(always)]
-    fn splat(x: T) -> Self {
-        Self([x; 4])
+    fn columns(rows: &[f32], width: usize) -> [Self; COLUMNS] {
+        Self::transpose([0, 1, 2, 3].map(|row| Self::load(&rows[row * width..])))
     }
 
     #[inline(always)]
-    fn load(from: &[T]) -> Self {
-        Self(from_fn(|i| from[i]))
+    fn put_columns(columns: [Self; COLUMNS], rows: &mut [f32], width: usize) {
+        for (row, x) in Self::transpose(columns).into_iter().enumerate() {
+            x.store(&mut rows[row * width..]);
+        }
+    }
+}
+
+register! {
+    f64x2: 2 f64 as u64x2, of u64;
+    mantissa 52, bias 1023, one F64_ONE, sqrt_half F64_SQRT_HALF, rest F64_MANTISSA;
+
+    #[inline(always)]
+    fn columns(rows: &[f64], width: usize) -> [Self; COLUMNS] {
+        let quarter = |column: usize| Self::transpose([0, width].map(|row| Self::load(&rows[row + column..])));
+        let ([a, b], [c, d]) = (quarter(0), quarter(2));
+        [a, b, c, d]
     }
 
     #[inline(always)]
-    fn store(self, to: &mut [T]) {
-        to[..4].copy_from_slice(&self.0);
-    }
-
-    /// As a product and a sum: without an instruction for both, a fused one would be a call for every number.
-    #[inline(always)]
-    fn mul_add(self, b: Self, c: Self) -> Self {
-        self * b + c
-    }
-
-    #[inline(always)]
-    fn sqrt(self) -> Self {
-        Self(self.0.map(T::sqrt))
-    }
-
-    #[inline(always)]
-    fn add_to(self, sums: &mut [f64]) {
-        let sums = &mut sums[..4];
-        sums.iter_mut().zip(self.0).for_each(|(sum, x)| *sum += x.wide());
-    }
-
-    #[inline(always)]
-    fn max(self, other: Self) -> Self {
-        Self::select(self.less(other), other, self)
-    }
-
-    #[inline(always)]
-    fn less(self, other: Self) -> [bool; 4] {
-        from_fn(|i| self.0[i] < other.0[i])
-    }
-
-    #[inline(always)]
-    fn equal(self, other: Self) -> [bool; 4] {
-        from_fn(|i| self.0[i] == other.0[i])
-    }
-
-    #[inline(always)]
-    fn differs(self, other: Self) -> [bool; 4] {
-        self.equal(other).map(|equal| !equal)
-    }
-
-    #[inline(always)]
-    fn any(mask: [bool; 4]) -> bool {
-        mask.into_iter().fold(false, |any, lane| any | lane)
-    }
-
-    #[inline(always)]
-    fn select(mask: [bool; 4], yes: Self, no: Self) -> Self {
-        Self(from_fn(|i| if mask[i] { yes.0[i] } else { no.0[i] }))
-    }
-
-    #[inline(always)]
-    fn scale(self, n: Self) -> Self {
-        Self(from_fn(|i| self.0[i].scale(n.0[i])))
-    }
-
-    #[inline(always)]
-    fn split(self) -> (Self, Self, Self) {
-        let parts: [(T, T, T); 4] = from_fn(|i| self.0[i].split());
-        (Self(parts.map(|(k, ..)| k)), Self(parts.map(|(_, m, _)| m)), Self(parts.map(|(.., scale)| scale)))
+    fn put_columns([a, b, c, d]: [Self; COLUMNS], rows: &mut [f64], width: usize) {
+        let (left, right) = (Self::transpose([a, b]), Self::transpose([c, d]));
+        for (row, (left, right)) in left.into_iter().zip(right).enumerate() {
+            left.store(&mut rows[row * width..]);
+            right.store(&mut rows[row * width + 2..]);
+        }
     }
 }

@@ -7,7 +7,7 @@ use super::vector::{Vector, polynomial};
 pub trait Real: Sized {
     /// Half as many more bits as a number has: added, it rounds to a whole number.
     const ROUND: f64;
-    /// An n for which 2ⁿ·x is 0 for any x near 1, and half of which is the exponent of a normal number.
+    /// An n for which 2ⁿ·x is 0 for any x near 1.
     const LEAST_EXPONENT: f64;
     /// Added to a whole n from [`LEAST_EXPONENT`](Self::LEAST_EXPONENT) to 0, leaves 2ⁿ/[`UNBIAS`](Self::UNBIAS) in the
     /// last bits, to be shifted to where an exponent stands: a power that is a normal number, however small 2ⁿ is.
@@ -30,12 +30,6 @@ pub trait Real: Sized {
     /// Back from it: the bits of 2^23 (of f64: 2^52) and a small whole number are that number's, without a conversion that
     /// would have to think of NaN.
     fn class(self) -> usize;
-
-    /// self·2ⁿ for a whole n between [`LEAST_EXPONENT`](Self::LEAST_EXPONENT) and 0, rounded once.
-    fn scale(self, n: Self) -> Self;
-
-    /// (k, m, 2⁻ᵏ) with self = 2ᵏ·m and m in [√½, √2), of a normal number above 0.
-    fn split(self) -> (Self, Self, Self);
 }
 
 impl Real for f32 {
@@ -76,20 +70,6 @@ impl Real for f32 {
     #[inline(always)]
     fn class(self) -> usize {
         usize::from((self + 8_388_608.0).to_bits() as u16)
-    }
-
-    /// By two powers that are both normal numbers: only the second product rounds.
-    #[inline(always)]
-    fn scale(self, n: f32) -> f32 {
-        self * f32::from_bits((n + Self::BIASED as f32).to_bits() << 23) * Self::UNBIAS as f32
-    }
-
-    #[inline(always)]
-    fn split(self) -> (f32, f32, f32) {
-        let bits = self.to_bits().wrapping_add(F32_ONE - F32_SQRT_HALF);
-        let m = f32::from_bits((bits & F32_MANTISSA).wrapping_add(F32_SQRT_HALF));
-        let exponent = bits >> 23;
-        (exponent as f32 - 127.0, m, f32::from_bits(254_u32.wrapping_sub(exponent) << 23))
     }
 }
 
@@ -159,19 +139,6 @@ impl Real for f64 {
     #[inline(always)]
     fn class(self) -> usize {
         usize::from((self + 4_503_599_627_370_496.0).to_bits() as u16)
-    }
-
-    #[inline(always)]
-    fn scale(self, n: f64) -> f64 {
-        self * f64::from_bits((n + Self::BIASED).to_bits() << 52) * Self::UNBIAS
-    }
-
-    #[inline(always)]
-    fn split(self) -> (f64, f64, f64) {
-        let bits = self.to_bits().wrapping_add(F64_ONE - F64_SQRT_HALF);
-        let m = f64::from_bits((bits & F64_MANTISSA).wrapping_add(F64_SQRT_HALF));
-        let exponent = bits >> 52;
-        (exponent as f64 - 1023.0, m, f64::from_bits(2046_u64.wrapping_sub(exponent) << 52))
     }
 }
 

@@ -93,20 +93,14 @@ pub trait Vector:
     ///
     /// # Panics
     /// If there are not as many numbers.
-    #[inline(always)]
-    fn columns(rows: &[Self::Real], width: usize) -> [Self; COLUMNS] {
-        columns_each(rows, width)
-    }
+    fn columns(rows: &[Self::Real], width: usize) -> [Self; COLUMNS];
 
     /// The way back, row after row: of rows that are narrower than [`COLUMNS`], each overwrites what the last one wrote
     /// beyond its end.
     ///
     /// # Panics
     /// If there are not as many numbers.
-    #[inline(always)]
-    fn put_columns(columns: [Self; COLUMNS], rows: &mut [Self::Real], width: usize) {
-        put_columns_each(columns, rows, width);
-    }
+    fn put_columns(columns: [Self; COLUMNS], rows: &mut [Self::Real], width: usize);
 
     /// Asks for the cache line in which number `ahead` lies, if there is one.
     #[inline(always)]
@@ -120,34 +114,6 @@ pub(crate) fn lookup_each<V: Vector>(index: V, table: &[V::Real]) -> V {
     index.store(&mut lanes);
     lanes[..V::LANES].iter_mut().for_each(|lane| *lane = table[lane.class()]);
     V::load(&lanes)
-}
-
-/// [`Vector::columns`], number by number.
-#[inline(always)]
-pub(crate) fn columns_each<V: Vector>(rows: &[V::Real], width: usize) -> [V; COLUMNS] {
-    let mut lanes = [[V::Real::of(0.0); LANES]; COLUMNS];
-    for lane in 0..V::LANES {
-        let row = &rows[lane * width..][..COLUMNS];
-        for (column, &x) in lanes.iter_mut().zip(row) {
-            column[lane] = x;
-        }
-    }
-    [V::load(&lanes[0]), V::load(&lanes[1]), V::load(&lanes[2]), V::load(&lanes[3])]
-}
-
-/// [`Vector::put_columns`], number by number.
-#[inline(always)]
-pub(crate) fn put_columns_each<V: Vector>(columns: [V; COLUMNS], rows: &mut [V::Real], width: usize) {
-    let mut lanes = [[V::Real::of(0.0); LANES]; COLUMNS];
-    for (lanes, column) in lanes.iter_mut().zip(columns) {
-        column.store(lanes);
-    }
-    for lane in 0..V::LANES {
-        let row = &mut rows[lane * width..][..COLUMNS];
-        for (x, column) in row.iter_mut().zip(&lanes) {
-            *x = column[lane];
-        }
-    }
 }
 
 /// Whether every lane is 0: none is, once NaN was added.

@@ -300,6 +300,92 @@ unsafe fn transpose_quarters(a: __m512, b: __m512, c: __m512, d: __m512) -> [__m
     }
 }
 
+/// Four columns of f64, out of four rows at a time: a quarter of what a register of f32 takes, twice as wide.
+///
+/// # Safety
+/// The machine has AVX, and the numbers are there.
+#[inline(always)]
+// SAFETY: the caller keeps what is said above.
+unsafe fn columns_of_four(rows: *const f64, width: usize) -> [__m256d; 4] {
+    // SAFETY: the caller's.
+    unsafe {
+        transpose_four(
+            _mm256_loadu_pd(rows),
+            _mm256_loadu_pd(rows.add(width)),
+            _mm256_loadu_pd(rows.add(2 * width)),
+            _mm256_loadu_pd(rows.add(3 * width)),
+        )
+    }
+}
+
+/// The way back, row after row.
+///
+/// # Safety
+/// The machine has AVX, and there is room for the numbers.
+#[inline(always)]
+// SAFETY: the caller keeps what is said above.
+unsafe fn put_columns_of_four([a, b, c, d]: [__m256d; 4], rows: *mut f64, width: usize) {
+    // SAFETY: the caller's.
+    unsafe {
+        for (row, x) in transpose_four(a, b, c, d).into_iter().enumerate() {
+            _mm256_storeu_pd(rows.add(row * width), x);
+        }
+    }
+}
+
+/// Transposes four times four numbers.
+///
+/// # Safety
+/// The machine has AVX.
+#[inline(always)]
+// SAFETY: the caller keeps what is said above.
+unsafe fn transpose_four(a: __m256d, b: __m256d, c: __m256d, d: __m256d) -> [__m256d; 4] {
+    // SAFETY: the caller's.
+    unsafe {
+        let (ab_even, ab_odd) = (_mm256_unpacklo_pd(a, b), _mm256_unpackhi_pd(a, b));
+        let (cd_even, cd_odd) = (_mm256_unpacklo_pd(c, d), _mm256_unpackhi_pd(c, d));
+        [
+            _mm256_permute2f128_pd::<0x20>(ab_even, cd_even),
+            _mm256_permute2f128_pd::<0x20>(ab_odd, cd_odd),
+            _mm256_permute2f128_pd::<0x31>(ab_even, cd_even),
+            _mm256_permute2f128_pd::<0x31>(ab_odd, cd_odd),
+        ]
+    }
+}
+
+/// One register of two halves.
+///
+/// # Safety
+/// The machine has AVX-512 F.
+#[inline(always)]
+// SAFETY: the caller keeps what is said above.
+unsafe fn whole(low: __m256d, high: __m256d) -> __m512d {
+    // SAFETY: the caller's.
+    unsafe { _mm512_insertf64x4::<1>(_mm512_castpd256_pd512(low), high) }
+}
+
+/// Its first half.
+///
+/// # Safety
+/// As for [`whole`].
+#[inline(always)]
+// SAFETY: the caller keeps what is said above.
+unsafe fn low(x: __m512d) -> __m256d {
+    // SAFETY: the caller's.
+    unsafe { _mm512_castpd512_pd256(x) }
+}
+
+/// Its second half.
+///
+/// # Safety
+/// As for [`whole`].
+#[inline(always)]
+// SAFETY: the caller keeps what is said above.
+unsafe fn high(x: __m512d) -> __m256d {
+    // SAFETY: the caller's.
+    unsafe { _mm512_extractf64x4_pd::<1>(x) }
+}
+
 register! {
     /// Eight f32.
     F32x8: 8 f32 in __m256, __m256;
@@ -378,6 +464,21 @@ register! {
         let scale = _mm256_slli_epi64::<52>(_mm256_sub_epi64(_mm256_set1_epi64x(2046), exponent));
         (k, _mm256_castsi256_pd(m), _mm256_castsi256_pd(scale))
     };
+
+    #[inline(always)]
+    fn columns(rows: &[f64], width: usize) -> [Self; COLUMNS] {
+        let rows = &rows[..(Self::LANES - 1) * width + COLUMNS];
+        // SAFETY: the machine has the instructions (see the module); the last numbers read are the last of `rows`.
+        let [a, b, c, d] = unsafe { columns_of_four(rows.as_ptr(), width) };
+        [Self(a), Self(b), Self(c), Self(d)]
+    }
+
+    #[inline(always)]
+    fn put_columns([a, b, c, d]: [Self; COLUMNS], rows: &mut [f64], width: usize) {
+        let rows = &mut rows[..(Self::LANES - 1) * width + COLUMNS];
+        // SAFETY: as above, and the last numbers written are the last of `rows`.
+        unsafe { put_columns_of_four([a.0, b.0, c.0, d.0], rows.as_mut_ptr(), width) }
+    }
 }
 
 register! {
@@ -440,4 +541,29 @@ register! {
         let scale = _mm512_slli_epi64::<52>(_mm512_sub_epi64(_mm512_set1_epi64(2046), exponent));
         (_mm512_cvtepi64_pd(k), _mm512_castsi512_pd(m), _mm512_castsi512_pd(scale))
     };
+
+    // Four rows in each half.
+    #[inline(always)]
+    fn columns(rows: &[f64], width: usize) -> [Self; COLUMNS] {
+        let rows = &rows[..(Self::LANES - 1) * width + COLUMNS];
+        // SAFETY: the machine has the instructions (see the module); the last numbers read are the last of `rows`.
+        let [a, b, c, d] = unsafe {
+            let from = rows.as_ptr();
+            let ([a, b, c, d], [e, f, g, h]) =
+                (columns_of_four(from, width), columns_of_four(from.add(4 * width), width));
+            [whole(a, e), whole(b, f), whole(c, g), whole(d, h)]
+        };
+        [Self(a), Self(b), Self(c), Self(d)]
+    }
+
+    #[inline(always)]
+    fn put_columns([a, b, c, d]: [Self; COLUMNS], rows: &mut [f64], width: usize) {
+        let rows = &mut rows[..(Self::LANES - 1) * width + COLUMNS];
+        // SAFETY: as above, and the last numbers written are the last of `rows`.
+        unsafe {
+            let to = rows.as_mut_ptr();
+            put_columns_of_four([low(a.0), low(b.0), low(c.0), low(d.0)], to, width);
+            put_columns_of_four([high(a.0), high(b.0), high(c.0), high(d.0)], to.add(4 * width), width);
+        }
+    }
 }
