@@ -174,8 +174,8 @@ impl<T: Element, K: BlockKernel<T>> Kernel<T> for Blocks<'_, '_, '_, '_, T, K> {
             room.weigh::<V>(input.weight_map.as_ref().map(|(_, map)| &map[map_here..][..pixels]));
             let place = Place { geometry, offset: geometry.offset(tile.image, first), pixels };
             room.read::<V>(input.logits, place, &shift);
-            let ahead = Room::ahead::<V>(input.logits, place, gradient, start);
-            if !kernel.block::<V>(room.planes(), ahead) {
+            let mut ahead = Room::ahead(input.logits, place, gradient, start);
+            if !kernel.block::<V>(room.planes(), &mut ahead) {
                 return None;
             }
             if !matches!(map, TileMut::Nothing) {

@@ -20,7 +20,7 @@ pub struct Binary<'a, T> {
 
 impl<T: Element> BlockKernel<T> for Binary<'_, T> {
     #[inline(always)]
-    fn block<V: Vector<Real = T>>(&mut self, planes: Planes<'_, T>, ahead: Ahead<'_, T>) -> bool {
+    fn block<V: Vector<Real = T>>(&mut self, planes: Planes<'_, T>, ahead: &mut Ahead<'_, T>) -> bool {
         let Self { w_loss, w_gradient, power, ref mut sums } = *self;
         let Planes { class, m, loss, z, .. } = planes;
         let (zero, one) = (V::splat(T::zero()), V::splat(T::one()));
@@ -31,7 +31,7 @@ impl<T: Element> BlockKernel<T> for Binary<'_, T> {
             let [w_negative, w_positive] = [0, 1].map(|i| V::splat(w_loss[2 * channel + i]));
             let [v_negative, v_positive] = [0, 1].map(|i| V::splat(w_gradient[2 * channel + i]));
             for at in steps::<V>() {
-                ahead.ask::<V>(channel, at);
+                ahead.ask::<V>(1);
                 let label = V::load(&class[at..]);
                 let positive = label.equal(c);
                 let z = V::load(&plane[at..]);

@@ -1,5 +1,6 @@
 //! Pixels as kernels want them: class by class, the pixels side by side, in the first cache.
 
+use super::lines::LINE;
 use super::vector::Vector;
 
 /// Pixels of a block: the logits of a few dozen classes fit the first cache.
@@ -19,8 +20,8 @@ pub(crate) fn steps<V: Vector>() -> impl Iterator<Item = usize> {
 pub(crate) trait BlockKernel<T> {
     /// Computes a block, and leaves in the plane of each class what its gradient is made of. Returns whether all logits
     /// of pixels that count, all losses and all of the gradient are finite. On the way it [asks](Ahead::ask) for what is
-    /// ahead, once for each class and register.
-    fn block<V: Vector<Real = T>>(&mut self, planes: Planes<'_, T>, ahead: Ahead<'_, T>) -> bool;
+    /// ahead.
+    fn block<V: Vector<Real = T>>(&mut self, planes: Planes<'_, T>, ahead: &mut Ahead<'_, T>) -> bool;
 
     /// The gradient of class number `c` by the last block's pixels from `at` on, whose classes are `label`: made of what
     /// was left in its plane on the way to where it is written, instead of being stored and loaded once more.
@@ -32,25 +33,30 @@ pub(crate) trait BlockKernel<T> {
 
 /// Where the next block lies in memory. Its lines are asked for one by one while a block is computed: many at once would
 /// be waited for, and the memory be idle afterwards.
-#[derive(Clone, Copy)]
 pub(crate) struct Ahead<'a, T> {
     /// Its logits, and what follows them.
     pub from: &'a [T],
     /// The same of its gradient; of the logits, where no gradient is wanted.
     pub to: &'a [T],
-    /// From class to class; in rows, where classes lie side by side, a register.
-    pub class: usize,
-    /// From pixel to pixel.
-    pub pixel: usize,
+    /// From plane to plane; in rows, what as many pixels of one class take.
+    pub stride: usize,
+    /// The number in both that is asked for next: plane after plane, as lines that follow each other come faster than one
+    /// of every plane.
+    pub next: usize,
 }
 
 impl<T> Ahead<'_, T> {
-    /// Asks for what a class and the pixels of a register take.
+    /// Asks for as many registers as have been computed.
     #[inline(always)]
-    pub fn ask<V: Vector<Real = T>>(&self, class: usize, at: usize) {
-        let number = class * self.class + at * self.pixel;
-        V::prefetch(self.from, number);
-        V::prefetch(self.to, number);
+    pub fn ask<V: Vector<Real = T>>(&mut self, registers: usize) {
+        let numbers = registers * V::LANES;
+        for line in (0..numbers).step_by(LINE / size_of::<T>()) {
+            V::prefetch(self.from, self.next + line);
+            V::prefetch(self.to, self.next + line);
+        }
+        self.next += numbers;
+        let is_over = self.next % PIXELS < numbers;
+        self.next += if is_over { self.stride - PIXELS } else { 0 };
     }
 }
 

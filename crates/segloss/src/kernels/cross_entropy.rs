@@ -70,7 +70,7 @@ struct Pixels<T> {
 
 impl<T: Element> BlockKernel<T> for CrossEntropy<T> {
     #[inline(always)]
-    fn block<V: Vector<Real = T>>(&mut self, planes: Planes<'_, T>, ahead: Ahead<'_, T>) -> bool {
+    fn block<V: Vector<Real = T>>(&mut self, planes: Planes<'_, T>, ahead: &mut Ahead<'_, T>) -> bool {
         let Self { w_loss, w_gradient, pixels, sums, .. } = self;
         let shape = self.shape;
         let Planes { class, m, largest, loss: [loss, ..], z } = planes else { return false };
@@ -148,30 +148,27 @@ impl<T: Element> Pixels<T> {
         label: V,
         mut running: Running<V>,
         z: &mut [Plane<T>],
-        ahead: Ahead<'_, T>,
+        ahead: &mut Ahead<'_, T>,
     ) {
         let (zero, one) = (V::splat(T::zero()), V::splat(T::one()));
         let (mut others, mut lost) = (zero, zero);
-        let mut class = 0;
         let mut number = zero;
-        for z in z.chunks_mut(GROUP) {
-            let is_first = class == 0;
+        for (i, z) in z.chunks_mut(GROUP).enumerate() {
             let (pairs, last) = z.as_chunks_mut::<2>();
             let mut group = zero;
             for [z, z_next] in pairs {
-                ahead.ask::<V>(class, at);
+                ahead.ask::<V>(2);
                 let (e, is_other) = running.class(z, at, label, number);
-                ahead.ask::<V>(class + 1, at);
                 let (e_next, is_other_next) = running.class(z_next, at, label, number + one);
                 group = group + V::select(is_other, e, zero).add_where(is_other_next, e_next);
-                (class, number) = (class + 2, number + (one + one));
+                number = number + (one + one);
             }
             for z in last {
-                ahead.ask::<V>(class, at);
+                ahead.ask::<V>(1);
                 let (e, is_other) = running.class(z, at, label, number);
                 group = group.add_where(is_other, e);
             }
-            others = if is_first { group } else { add(others, group, &mut lost) };
+            others = if i == 0 { group } else { add(others, group, &mut lost) };
         }
         (others + lost).store(&mut self.others[at..]);
         running.d_y.store(&mut self.d_y[at..]);

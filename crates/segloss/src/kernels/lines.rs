@@ -3,7 +3,7 @@
 use crate::element::Element;
 
 /// Bytes of a cache line.
-const LINE: usize = 64;
+pub(crate) const LINE: usize = 64;
 
 /// Numbers that begin with a cache line.
 pub(crate) struct Lines<T> {

@@ -49,7 +49,7 @@ impl<'a, T: Element> OverlapGradient<'a, T> {
 
 impl<T: Element> BlockKernel<T> for OverlapSums<T> {
     #[inline(always)]
-    fn block<V: Vector<Real = T>>(&mut self, planes: Planes<'_, T>, ahead: Ahead<'_, T>) -> bool {
+    fn block<V: Vector<Real = T>>(&mut self, planes: Planes<'_, T>, ahead: &mut Ahead<'_, T>) -> bool {
         let Self { form, ref mut p, ref mut hits, ref mut errors } = *self;
         let Planes { z, class, m, largest, .. } = planes;
         let probabilities = p.as_chunks_mut().0;
@@ -80,7 +80,7 @@ impl<T: Element> BlockKernel<T> for OverlapSums<T> {
 
 impl<T: Element> BlockKernel<T> for OverlapGradient<'_, T> {
     #[inline(always)]
-    fn block<V: Vector<Real = T>>(&mut self, planes: Planes<'_, T>, ahead: Ahead<'_, T>) -> bool {
+    fn block<V: Vector<Real = T>>(&mut self, planes: Planes<'_, T>, ahead: &mut Ahead<'_, T>) -> bool {
         let Self { form, ref mut p, by_hits, by_errors } = *self;
         let Planes { z, class, m, largest, .. } = planes;
         let probabilities = p.as_chunks_mut().0;
@@ -147,14 +147,14 @@ impl<V: Vector> Softmax<V> {
         max: V,
         probabilities: &mut [Plane<V::Real>],
         at: usize,
-        ahead: Ahead<'_, V::Real>,
+        ahead: &mut Ahead<'_, V::Real>,
         doubt: &mut V,
     ) -> Self {
         let of = |x: f64| V::splat(V::Real::of(x));
         let (zero, one) = (of(0.0), of(1.0));
         if form.sigmoid {
-            for (class, z) in z.iter().enumerate() {
-                ahead.ask::<V>(class, at);
+            for z in z {
+                ahead.ask::<V>(1);
                 *doubt = V::load(&z[at..]).mul_add(zero, *doubt);
             }
             return Self { max, complement: zero };
@@ -162,8 +162,8 @@ impl<V: Vector> Softmax<V> {
         // One of the largest is left out of the sum: a confident pixel has all its information in the others.
         let mut others = zero - one;
         let mut rest = zero;
-        for (class, (z, e_out)) in z.iter().zip(probabilities.iter_mut()).enumerate() {
-            ahead.ask::<V>(class, at);
+        for (z, e_out) in z.iter().zip(probabilities.iter_mut()) {
+            ahead.ask::<V>(1);
             let z = V::load(&z[at..]);
             *doubt = z.mul_add(zero, *doubt);
             let d = z - max;

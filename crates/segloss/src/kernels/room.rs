@@ -81,7 +81,7 @@ impl<T: Element> Room<T> {
 
     /// Where the block behind one lies, whose gradient begins at pixel number `start` of a tile.
     #[inline(always)]
-    pub fn ahead<'a, V: Vector<Real = T>>(
+    pub fn ahead<'a>(
         logits: &'a [T],
         place: Place<'_>,
         out: &'a TileMut<'_, T>,
@@ -96,11 +96,12 @@ impl<T: Element> Room<T> {
             TileMut::Rows { values, classes } => behind(values, start * classes),
             TileMut::Nothing => from,
         };
-        let class = match geometry.layout {
-            Layout::ChannelsFirst => stride,
-            Layout::ChannelsLast => V::LANES,
+        let stride = match geometry.layout {
+            // The last planes of a small image end before a block does.
+            Layout::ChannelsFirst => stride.max(PIXELS),
+            Layout::ChannelsLast => PIXELS,
         };
-        Ahead { from, to, class, pixel }
+        Ahead { from, to, stride, next: 0 }
     }
 
     /// Copies the logits in, those of pixels that do not count as 0, and finds the largest of each pixel.
