@@ -27,11 +27,24 @@ use std::collections::BTreeMap;
 
 /// The error of one pixel in one class.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) struct Mistake {
-    pub error: f64,
-    pub positive: bool,
-    /// m.
-    pub mass: f64,
+struct Mistake {
+    error: f64,
+    /// m of a positive, −m of a negative: what is sorted should be small.
+    signed_mass: f64,
+}
+
+impl Mistake {
+    fn new(error: f64, positive: bool, mass: f64) -> Self {
+        Self { error, signed_mass: mass.copysign(if positive { 1.0 } else { -1.0 }) }
+    }
+
+    fn is_positive(&self) -> bool {
+        self.signed_mass.is_sign_positive()
+    }
+
+    fn mass(&self) -> f64 {
+        self.signed_mass.abs()
+    }
 }
 
 /// The errors of a class in a region, in the order in which they came.
@@ -76,8 +89,8 @@ impl Extension {
     pub fn new(errors: &Errors, floor: f64) -> Self {
         let mut sorted = errors.0.clone();
         // Equal errors stay in the order of the pixels, so that sums of their masses have the same bits.
-        sorted.par_sort_by(|a, b| b.error.total_cmp(&a.error));
-        let all: f64 = sorted.iter().filter(|mistake| mistake.positive).map(|mistake| mistake.mass).sum();
+        radsort::sort_by_key(&mut sorted, |mistake| -mistake.error);
+        let all: f64 = sorted.iter().filter(|mistake| mistake.is_positive()).map(Mistake::mass).sum();
         let jaccard = |positives: f64, negatives: f64| match positives + negatives {
             // Also the 0/0 of a class that is neither there nor predicted.
             0.0 => 0.0,
@@ -91,10 +104,7 @@ impl Extension {
                 break;
             }
             let mass = |positive: bool| {
-                tie.iter()
-                    .filter(|mistake| mistake.positive == positive)
-                    .map(|mistake| mistake.mass)
-                    .sum::<f64>()
+                tie.iter().filter(|mistake| mistake.is_positive() == positive).map(Mistake::mass).sum::<f64>()
             };
             let (p, n) = (mass(true), mass(false));
             let start = jaccard(positives, negatives);
@@ -115,15 +125,29 @@ impl Extension {
         Self { loss, index: Index::new(&steps), steps }
     }
 
-    /// ∂L/∂e of an error that was sorted.
-    fn slope(&self, error: f64, positive: bool) -> f64 {
-        let steps = &self.steps[self.index.near(error)];
-        match steps.binary_search_by(|step| error.total_cmp(&step.error)) {
-            Ok(at) if positive => steps[at].positive,
-            Ok(at) => steps[at].negative,
-            // Below the floor.
-            Err(_) => 0.0,
-        }
+    /// ∂L/∂e of errors that were sorted. First it is read where each may be, then what stands there: of many at once, so
+    /// that the memory is waited for once, and only then is decided.
+    fn slopes(&self, errors: &Errors) -> Vec<f64> {
+        let near: Vec<_> = errors.0.iter().map(|mistake| self.index.near(mistake.error)).collect();
+        let found: Vec<Option<Step>> =
+            near.iter().map(|range| self.steps.get(range.start).copied()).collect();
+        let slope = |((mistake, range), first): ((&Mistake, std::ops::Range<usize>), Option<Step>)| {
+            let step = match first {
+                Some(step) if step.error == mistake.error => Some(step),
+                _ => {
+                    let steps = &self.steps[range];
+                    let at = steps.binary_search_by(|step| mistake.error.total_cmp(&step.error));
+                    at.ok().map(|at| steps[at])
+                }
+            };
+            match step {
+                Some(step) if mistake.is_positive() => step.positive,
+                Some(step) => step.negative,
+                // Below the floor.
+                None => 0.0,
+            }
+        };
+        errors.0.iter().zip(near).zip(found).map(slope).collect()
     }
 }
 
@@ -204,7 +228,7 @@ impl<T: Element> Walk<'_, T> {
             of_pixel.set(&visit);
             for (c, errors) in errors.iter_mut().enumerate() {
                 let positive = visit.y.of(c) > T::zero();
-                errors.0.push(Mistake { error: of_pixel.errors[c].wide(), positive, mass: visit.m.wide() });
+                errors.0.push(Mistake::new(of_pixel.errors[c].wide(), positive, visit.m.wide()));
             }
             Ok(())
         })?;
@@ -223,24 +247,33 @@ impl<T: Element> Walk<'_, T> {
         let classes = self.geometry.classes;
         let region = self.plan.region(tile.image);
         let zeros = vec![T::zero(); classes];
+        let Some(extensions) = extensions.get(&region) else {
+            (0..tile.pixels.len()).for_each(|at| gradient.put(at, &zeros));
+            return Ok(());
+        };
+        let errors = self.errors(form, tile)?;
+        let of_errors: Vec<Vec<f64>> =
+            extensions.iter().zip(&errors).map(|(extension, errors)| extension.slopes(errors)).collect();
         let scale: Vec<f64> = (0..classes).map(|c| scale(region, c)).collect();
         let mut of_pixel = PixelErrors::new(form, classes);
         let (mut slopes, mut out) = (zeros.clone(), zeros.clone());
+        let mut counted = 0;
         self.pixels(tile, |visit, at| {
-            let (Some(visit), Some(extensions)) = (visit, extensions.get(&region)) else {
+            let Some(visit) = visit else {
                 gradient.put(at, &zeros);
                 return Ok(());
             };
-            of_pixel.set(&visit);
             for (c, slope) in slopes.iter_mut().enumerate() {
-                let positive = visit.y.of(c) > T::zero();
-                let of_error = extensions[c].slope(of_pixel.errors[c].wide(), positive) * scale[c];
                 // An error falls with the p or z of a positive, and rises with that of a negative.
-                let sign = if positive { -1.0 } else { 1.0 };
-                *slope = visit.m * T::of(sign * of_error);
+                let sign = if visit.y.of(c) > T::zero() { -1.0 } else { 1.0 };
+                *slope = visit.m * T::of(sign * (of_errors[c][counted] * scale[c]));
             }
+            counted += 1;
             match form {
-                ErrorForm::Probability => of_pixel.probabilities.pull_back(&slopes, &mut out),
+                ErrorForm::Probability => {
+                    of_pixel.set(&visit);
+                    of_pixel.probabilities.pull_back(&slopes, &mut out);
+                }
                 ErrorForm::Hinge => out.copy_from_slice(&slopes),
             }
             gradient.put(at, &out);
@@ -284,7 +317,11 @@ mod tests {
     use super::*;
 
     fn errors(of: &[(f64, bool)]) -> Errors {
-        Errors(of.iter().map(|&(error, positive)| Mistake { error, positive, mass: 1.0 }).collect())
+        Errors(of.iter().map(|&(error, positive)| Mistake::new(error, positive, 1.0)).collect())
+    }
+
+    fn slope(of: &Extension, error: f64, positive: bool) -> f64 {
+        of.slopes(&errors(&[(error, positive)]))[0]
     }
 
     #[test]
@@ -300,7 +337,7 @@ mod tests {
     #[test]
     fn no_tied_error_is_without_a_slope() {
         let found = Extension::new(&errors(&[(1.0, true), (1.0, false), (1.0, false)]), 0.0);
-        let (p, n) = (found.slope(1.0, true), found.slope(1.0, false));
+        let (p, n) = (slope(&found, 1.0, true), slope(&found, 1.0, false));
         assert!(p > 0.0 && n > 0.0);
         assert!((p + 2.0 * n - 1.0).abs() <= 1e-15, "the slopes of a tie are all of its step: {p} {n}");
     }
@@ -314,24 +351,24 @@ mod tests {
         let pairs: Vec<(f64, bool)> = all.iter().enumerate().map(|(i, &error)| (error, i % 3 == 0)).collect();
         let found = Extension::new(&errors(&pairs), f64::NEG_INFINITY);
         for step in &found.steps {
-            let slopes = [true, false].map(|positive| found.slope(step.error, positive));
+            let slopes = [true, false].map(|positive| slope(&found, step.error, positive));
             assert_eq!(slopes, [step.positive, step.negative], "{}", step.error);
         }
         for absent in [2.0, 0.3, 1e-301, -1.0, -3.0] {
-            assert_eq!(found.slope(absent, true), 0.0);
+            assert_eq!(slope(&found, absent, true), 0.0);
         }
     }
 
     #[test]
     fn an_absent_class_pays_for_its_largest_error() {
         let found = Extension::new(&errors(&[(0.2, false), (0.7, false)]), f64::NEG_INFINITY);
-        assert_eq!((found.loss, found.slope(0.7, false), found.slope(0.2, false)), (0.7, 1.0, 0.0));
+        assert_eq!((found.loss, slope(&found, 0.7, false), slope(&found, 0.2, false)), (0.7, 1.0, 0.0));
         assert_eq!(Extension::new(&errors(&[]), f64::NEG_INFINITY).loss, 0.0);
     }
 
     #[test]
     fn hinge_errors_below_zero_cost_nothing() {
         let found = Extension::new(&errors(&[(-0.5, true), (0.5, true), (-2.0, false)]), 0.0);
-        assert_eq!((found.loss, found.slope(-0.5, true)), (0.25, 0.0));
+        assert_eq!((found.loss, slope(&found, -0.5, true)), (0.25, 0.0));
     }
 }
