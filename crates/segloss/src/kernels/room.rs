@@ -92,7 +92,7 @@ impl<T: Element> Room<T> {
         let behind = |numbers: &'a [T], first: usize| &numbers[numbers.len().min(first + PIXELS * pixel)..];
         let from = behind(logits, offset);
         let to = match out {
-            TileMut::Planes(planes) => behind(&planes[0], start),
+            TileMut::Planes(planes) => behind(planes[0], start),
             TileMut::Rows { values, classes } => behind(values, start * classes),
             TileMut::Nothing => from,
         };
