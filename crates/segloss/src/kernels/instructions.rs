@@ -10,8 +10,8 @@ use serde::Serialize;
 ///
 /// A [`Loss`](crate::Loss) takes the [best](Self::best) that the machine has. Within a set all bits of a result are the same, for
 /// any number of threads. [`Avx2`](Self::Avx2) and [`Avx512`](Self::Avx512) give the same bits, too: both fuse a product and a sum into one
-/// rounding, and no sum depends on how many numbers a register holds. [`Portable`](Self::Portable) rounds twice there, and may
-/// differ in the last places.
+/// rounding, and no sum depends on how many numbers a register holds. [`Portable`](Self::Portable) does so where every machine of
+/// the build's target can; on x86-64 it rounds twice there, and may differ in the last places.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum InstructionSet {
