@@ -3,7 +3,7 @@
 use crate::element::Element;
 use crate::families::pixels::{Output, weights};
 use crate::kernels::binary::Binary;
-use crate::kernels::block::{BlockKernel, PIXELS, no_class};
+use crate::kernels::block::{BlockKernel, PIXELS, Plane, no_class};
 use crate::kernels::cross_entropy::{CrossEntropy, Shape};
 use crate::kernels::instructions::Kernel;
 use crate::kernels::overlap::{OverlapGradient, OverlapSums};
@@ -46,7 +46,7 @@ impl<T: Element> Walk<'_, T> {
             }
             BlockLoss::Sigmoid { power } => {
                 let (w_loss, w_gradient) = (&w_loss[..], &w_gradient[..]);
-                let mut kernel = Binary { w_loss, w_gradient, power, sums: vec![[0.0; PIXELS]; classes] };
+                let mut kernel = Binary { w_loss, w_gradient, power, sums: vec![Plane::of(0.0); classes] };
                 self.blocks(tile, classes, gradient, map, AnyKernel::Binary(&mut kernel))?;
                 kernel.sums.iter().map(|sums| sums.iter().sum()).collect()
             }
@@ -161,11 +161,21 @@ impl<T: Element, K: BlockKernel<T>> Kernel<T> for Blocks<'_, '_, '_, '_, T, K> {
 
     #[inline(always)]
     fn run<V: Vector<Real = T>>(self) -> Option<()> {
+        let done = self.blocks::<V>();
+        // However it ended: what passes the caches is to have arrived before anybody reads or overwrites it.
+        V::fence();
+        done
+    }
+}
+
+impl<T: Element, K: BlockKernel<T>> Blocks<'_, '_, '_, '_, T, K> {
+    #[inline(always)]
+    fn blocks<V: Vector<Real = T>>(self) -> Option<()> {
         let Self { task: Task { walk, tile, losses, gradient, map }, kernel } = self;
         let Walk { input, geometry, .. } = *walk;
         let shift = walk.plan.shift(tile.image);
         let shift: Vec<T> = shift.into_iter().flatten().map(|&s| T::of(s)).collect();
-        let mut room = Room::new(geometry, losses);
+        let mut room = Room::new::<V>(geometry, losses);
         for start in (0..tile.pixels.len()).step_by(PIXELS) {
             let pixels = PIXELS.min(tile.pixels.len() - start);
             let first = tile.pixels.start + start;
@@ -174,7 +184,8 @@ impl<T: Element, K: BlockKernel<T>> Kernel<T> for Blocks<'_, '_, '_, '_, T, K> {
             room.weigh::<V>(input.weight_map.as_ref().map(|(_, map)| &map[map_here..][..pixels]));
             let place = Place { geometry, offset: geometry.offset(tile.image, first), pixels };
             room.read::<V>(input.logits, place, &shift);
-            let mut ahead = Room::ahead(input.logits, place, gradient, start);
+            room.catch_up::<V>(gradient, start);
+            let mut ahead = room.ahead(input.logits, place, gradient, start);
             if !kernel.block::<V>(room.planes(), &mut ahead) {
                 return None;
             }
@@ -185,6 +196,7 @@ impl<T: Element, K: BlockKernel<T>> Kernel<T> for Blocks<'_, '_, '_, '_, T, K> {
             }
             room.write::<V>(kernel, gradient, start, pixels);
         }
+        room.finish::<V>(gradient, tile.pixels.len());
         Some(())
     }
 }

@@ -2,7 +2,7 @@
 //! [`kinds::binary_cross_entropy`](crate::kinds::binary_cross_entropy) and, with γ > 0, of
 //! [`kinds::focal`](crate::kinds::focal).
 
-use super::block::{Ahead, BlockKernel, PIXELS, Planes, steps};
+use super::block::{Ahead, BlockKernel, Plane, Planes, steps};
 use super::power::Power;
 use super::vector::{Vector, exp_nonpositive, is_zero, ln_1p_nonnegative};
 use crate::element::Element;
@@ -15,7 +15,7 @@ pub struct Binary<'a, T> {
     pub w_gradient: &'a [T],
     pub power: Power,
     /// Σ of the losses of each channel, pixel by pixel of the block.
-    pub sums: Vec<[f64; PIXELS]>,
+    pub sums: Vec<Plane<f64>>,
 }
 
 impl<T: Element> BlockKernel<T> for Binary<'_, T> {

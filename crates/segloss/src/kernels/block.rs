@@ -2,12 +2,38 @@
 
 use super::lines::LINE;
 use super::vector::Vector;
+use std::ops::{Deref, DerefMut};
 
 /// Pixels of a block: the logits of a few dozen classes fit the first cache.
 pub(crate) const PIXELS: usize = 64;
 
-/// A number for each pixel of a block.
-pub(crate) type Plane<T> = [T; PIXELS];
+/// A number for each pixel of a block. It begins with a cache line: a register is loaded from one, not from two.
+#[derive(Clone, Copy, Debug)]
+#[repr(C, align(64))]
+pub struct Plane<T>([T; PIXELS]);
+
+impl<T: Copy> Plane<T> {
+    /// The same number for each.
+    pub fn of(x: T) -> Self {
+        Self([x; PIXELS])
+    }
+}
+
+impl<T> Deref for Plane<T> {
+    type Target = [T; PIXELS];
+
+    #[inline(always)]
+    fn deref(&self) -> &[T; PIXELS] {
+        &self.0
+    }
+}
+
+impl<T> DerefMut for Plane<T> {
+    #[inline(always)]
+    fn deref_mut(&mut self) -> &mut [T; PIXELS] {
+        &mut self.0
+    }
+}
 
 /// Where the registers of a plane begin. The mask changes nothing; the compiler sees by it that a register fits, and
 /// checks no bounds.
@@ -36,8 +62,8 @@ pub(crate) trait BlockKernel<T> {
 pub(crate) struct Ahead<'a, T> {
     /// Its logits, and what follows them.
     pub from: &'a [T],
-    /// The same of its gradient; of the logits, where no gradient is wanted.
-    pub to: &'a [T],
+    /// The same of its gradient, where it is written through the caches.
+    pub to: Option<&'a [T]>,
     /// From plane to plane; in rows, what as many pixels of one class take.
     pub stride: usize,
     /// The number in both that is asked for next: plane after plane, as lines that follow each other come faster than one
@@ -52,7 +78,11 @@ impl<T> Ahead<'_, T> {
         let numbers = registers * V::LANES;
         for line in (0..numbers).step_by(LINE / size_of::<T>()) {
             V::prefetch(self.from, self.next + line);
-            V::prefetch(self.to, self.next + line);
+        }
+        if let Some(to) = self.to {
+            for line in (0..numbers).step_by(LINE / size_of::<T>()) {
+                V::prefetch(to, self.next + line);
+            }
         }
         self.next += numbers;
         let is_over = self.next % PIXELS < numbers;

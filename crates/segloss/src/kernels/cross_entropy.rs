@@ -2,10 +2,10 @@
 //! [`kinds::cross_entropy`](crate::kinds::cross_entropy) and, with γ > 0, of
 //! [`kinds::focal`](crate::kinds::focal); of [`kinds::poly1_cross_entropy`](crate::kinds::poly1_cross_entropy).
 
-use super::block::{Ahead, BlockKernel, PIXELS, Plane, Planes, no_class, steps};
+use super::block::{Ahead, BlockKernel, Plane, Planes, no_class, steps};
 use super::power::Power;
 use super::real::Real;
-use super::vector::{Vector, exp_nonpositive, is_zero, ln_1p_nonnegative};
+use super::vector::{Vector, exp_nonpositive_each, is_zero, ln_1p_nonnegative};
 use crate::element::Element;
 use crate::families::top_k::Cut;
 
@@ -32,7 +32,7 @@ pub struct CrossEntropy<T> {
     pixels: Pixels<T>,
     /// Σ of the losses of each class, and of none, pixel by pixel of the block: a sum waits for the last block's, not for
     /// its neighbours'.
-    pub sums: Vec<[f64; PIXELS]>,
+    pub sums: Vec<Plane<f64>>,
 }
 
 /// Exponentials that are added up before what their sum rounds away is caught.
@@ -48,24 +48,25 @@ impl<T: Element> CrossEntropy<T> {
         let none = no_class(classes) + 1;
         w_loss.resize(none.next_multiple_of(TABLE), T::zero());
         w_gradient.resize(none.next_multiple_of(TABLE), T::zero());
-        Self { w_loss, w_gradient, shape, pixels: Pixels::zeros(), sums: vec![[0.0; PIXELS]; none] }
+        Self { w_loss, w_gradient, shape, pixels: Pixels::zeros(), sums: vec![Plane::of(0.0); none] }
     }
 }
 
-/// What the logits of a pixel come to, side by side for the pixels of a block: the block is gone through three times,
+/// What the logits of a pixel come to, side by side for the pixels of a block: the block is gone through four times,
 /// so that the long chain of the logarithm is computed of many pixels at once, none waiting for another.
-#[repr(align(64))]
 struct Pixels<T> {
     /// Σ exp(z_j − max) over all classes but the pixel's own: 1 − p of a confident pixel has all its information in these.
-    others: [T; PIXELS],
+    others: Plane<T>,
     /// z_y − max.
-    d_y: [T; PIXELS],
+    d_y: Plane<T>,
     /// Its exponential.
-    e_y: [T; PIXELS],
+    e_y: Plane<T>,
+    /// −ln p of the pixel's class.
+    surprise: Plane<T>,
     /// The gradient of every other class divided by its exponential.
-    scale: [T; PIXELS],
+    scale: Plane<T>,
     /// The gradient of the pixel's own.
-    own: [T; PIXELS],
+    own: Plane<T>,
 }
 
 impl<T: Element> BlockKernel<T> for CrossEntropy<T> {
@@ -78,6 +79,9 @@ impl<T: Element> BlockKernel<T> for CrossEntropy<T> {
         for at in steps::<V>() {
             let running = Running::new(V::load(&largest[at..]));
             pixels.exponentials(at, V::load(&class[at..]), running, z, ahead);
+        }
+        for at in steps::<V>() {
+            pixels.surprise::<V>(at);
         }
         for at in steps::<V>() {
             let label = V::load(&class[at..]);
@@ -110,16 +114,42 @@ impl<V: Vector> Running<V> {
         Self { max, d_y: zero, e_y: zero }
     }
 
-    /// exp(z_j − max) of a class, which takes the place of its logit; and of which pixels it is not the own one.
+    /// exp(z_j − max) of some classes, the first of number `c`, which take the places of their logits. Adds to a sum
+    /// those of pixels of other classes.
     #[inline(always)]
-    fn class(&mut self, plane: &mut Plane<V::Real>, at: usize, label: V, c: V) -> (V, V::Mask) {
-        let d = V::load(&plane[at..]) - self.max;
-        let e = exp_nonpositive(d);
-        e.store(&mut plane[at..]);
-        let is_other = label.differs(c);
-        self.d_y = V::select(is_other, self.d_y, d);
-        self.e_y = V::select(is_other, self.e_y, e);
-        (e, is_other)
+    fn classes<const N: usize>(
+        &mut self,
+        planes: &mut [Plane<V::Real>; N],
+        at: usize,
+        label: V,
+        c: V,
+        mut sum: V,
+    ) -> V {
+        let (zero, one) = (V::splat(V::Real::of(0.0)), V::splat(V::Real::of(1.0)));
+        let mut d = [self.max; N];
+        for (d, plane) in d.iter_mut().zip(&*planes) {
+            *d = V::load(&plane[at..]) - self.max;
+        }
+        let e = exp_nonpositive_each(d);
+        let mut c = c;
+        let mut pair = zero;
+        for i in 0..N {
+            e[i].store(&mut planes[i][at..]);
+            let is_other = label.differs(c);
+            self.d_y = V::select(is_other, self.d_y, d[i]);
+            self.e_y = V::select(is_other, self.e_y, e[i]);
+            c = c + one;
+            // Two by two: half as many wait for each other.
+            if i % 2 == 0 {
+                pair = V::select(is_other, e[i], zero);
+            } else {
+                pair = pair.add_where(is_other, e[i]);
+            }
+            if i % 2 == 1 || i == N - 1 {
+                sum = sum + pair;
+            }
+        }
+        sum
     }
 }
 
@@ -135,8 +165,8 @@ fn add<V: Vector>(sum: V, term: V, lost: &mut V) -> V {
 impl<T: Element> Pixels<T> {
     #[inline(always)]
     fn zeros() -> Self {
-        let zeros = [T::zero(); PIXELS];
-        Self { others: zeros, d_y: zeros, e_y: zeros, scale: zeros, own: zeros }
+        let zeros = Plane::of(T::zero());
+        Self { others: zeros, d_y: zeros, e_y: zeros, surprise: zeros, scale: zeros, own: zeros }
     }
 
     /// Leaves exp(z_j − max) of every class in place of its logit. No number here is finite where a logit is not: −∞ has
@@ -150,23 +180,26 @@ impl<T: Element> Pixels<T> {
         z: &mut [Plane<T>],
         ahead: &mut Ahead<'_, T>,
     ) {
-        let (zero, one) = (V::splat(T::zero()), V::splat(T::one()));
+        let [zero, two, four] = [0.0, 2.0, 4.0].map(|x| V::splat(T::of(x)));
         let (mut others, mut lost) = (zero, zero);
         let mut number = zero;
         for (i, z) in z.chunks_mut(GROUP).enumerate() {
-            let (pairs, last) = z.as_chunks_mut::<2>();
+            let (fours, rest) = z.as_chunks_mut::<4>();
+            let (pairs, last) = rest.as_chunks_mut::<2>();
             let mut group = zero;
-            for [z, z_next] in pairs {
+            for z in fours {
+                ahead.ask::<V>(4);
+                group = running.classes(z, at, label, number, group);
+                number = number + four;
+            }
+            for z in pairs {
                 ahead.ask::<V>(2);
-                let (e, is_other) = running.class(z, at, label, number);
-                let (e_next, is_other_next) = running.class(z_next, at, label, number + one);
-                group = group + V::select(is_other, e, zero).add_where(is_other_next, e_next);
-                number = number + (one + one);
+                group = running.classes(z, at, label, number, group);
+                number = number + two;
             }
             for z in last {
                 ahead.ask::<V>(1);
-                let (e, is_other) = running.class(z, at, label, number);
-                group = group.add_where(is_other, e);
+                group = running.classes(std::array::from_mut(z), at, label, number, group);
             }
             others = if i == 0 { group } else { add(others, group, &mut lost) };
         }
@@ -175,17 +208,24 @@ impl<T: Element> Pixels<T> {
         running.e_y.store(&mut self.e_y[at..]);
     }
 
+    /// Leaves −ln p of the pixel's class.
+    #[inline(always)]
+    fn surprise<V: Vector<Real = T>>(&mut self, at: usize) {
+        let (zero, one) = (V::splat(T::zero()), V::splat(T::one()));
+        let (others, d_y, e_y) =
+            (V::load(&self.others[at..]), V::load(&self.d_y[at..]), V::load(&self.e_y[at..]));
+        // −ln p = ln Σ exp(z_j − max) − d_y. Of a largest logit d_y = 0, and its own exponential is the 1 of ln(1 + x);
+        // of any other, the others' sum has a 1 already.
+        let rest = V::select(d_y.equal(zero), others, (others - one) + e_y);
+        (ln_1p_nonnegative(rest) - d_y).store(&mut self.surprise[at..]);
+    }
+
     /// The weighted loss; leaves what the gradient is made of.
     #[inline(always)]
     fn loss<V: Vector<Real = T>>(&mut self, at: usize, w: V, v: V, shape: Shape, m: V, doubt: &mut V) -> V {
         let (zero, one) = (V::splat(T::zero()), V::splat(T::one()));
-        let (others, d_y, e_y) =
-            (V::load(&self.others[at..]), V::load(&self.d_y[at..]), V::load(&self.e_y[at..]));
-        let sum = others + e_y;
-        // −ln p = ln Σ exp(z_j − max) − d_y. Of a largest logit d_y = 0, and its own exponential is the 1 of ln(1 + x);
-        // of any other, the others' sum has a 1 already.
-        let rest = V::select(d_y.equal(zero), others, (others - one) + e_y);
-        let surprise = ln_1p_nonnegative(rest) - d_y;
+        let (others, e_y) = (V::load(&self.others[at..]), V::load(&self.e_y[at..]));
+        let (sum, surprise) = (others + e_y, V::load(&self.surprise[at..]));
         // The loss, and −∂loss/∂z_y divided by 1 − p.
         let (cost, pull) = match shape {
             Shape::Plain => (surprise, v),
@@ -217,7 +257,7 @@ impl<T: Element> Pixels<T> {
 
 /// Adds each loss to the sum of its class and place.
 #[inline(always)]
-fn add_by_class<V: Vector>(class: &Plane<V::Real>, loss: &Plane<V::Real>, sums: &mut [[f64; PIXELS]]) {
+fn add_by_class<V: Vector>(class: &Plane<V::Real>, loss: &Plane<V::Real>, sums: &mut [Plane<f64>]) {
     let (zero, none) = (V::splat(V::Real::of(0.0)), sums.len() - 1);
     for at in steps::<V>() {
         let (label, loss_here) = (V::load(&class[at..]), V::load(&loss[at..]));

@@ -10,6 +10,7 @@
 pub(crate) mod binary;
 pub(crate) mod block;
 pub(crate) mod cross_entropy;
+mod gradient;
 pub(crate) mod instructions;
 pub(crate) mod lines;
 pub(crate) mod overlap;
@@ -17,6 +18,7 @@ mod portable;
 pub(crate) mod power;
 pub(crate) mod real;
 pub(crate) mod room;
+pub(crate) mod stream;
 pub(crate) mod vector;
 #[cfg(target_arch = "x86_64")]
 mod x86;

@@ -1,8 +1,7 @@
 //! Overlap losses of pixels with a class each: the sums and the gradient of
 //! [`families::overlap`](crate::families::overlap).
 
-use super::block::{Ahead, BlockKernel, PIXELS, Plane, Planes, steps};
-use super::lines::Lines;
+use super::block::{Ahead, BlockKernel, Plane, Planes, steps};
 use super::vector::{Vector, exp_nonpositive, is_zero};
 use crate::element::Element;
 
@@ -19,15 +18,15 @@ pub struct Form<T> {
 pub struct OverlapSums<T> {
     form: Form<T>,
     /// The p of each class.
-    p: Lines<T>,
-    pub hits: Vec<[f64; PIXELS]>,
-    pub errors: Vec<[f64; PIXELS]>,
+    p: Vec<Plane<T>>,
+    pub hits: Vec<Plane<f64>>,
+    pub errors: Vec<Plane<f64>>,
 }
 
 impl<T: Element> OverlapSums<T> {
     pub fn new(form: Form<T>, classes: usize) -> Self {
-        let sums = vec![[0.0; PIXELS]; classes];
-        Self { form, p: Lines::zeros(classes * PIXELS), hits: sums.clone(), errors: sums }
+        let sums = vec![Plane::of(0.0); classes];
+        Self { form, p: vec![Plane::of(T::zero()); classes], hits: sums.clone(), errors: sums }
     }
 }
 
@@ -35,7 +34,7 @@ impl<T: Element> OverlapSums<T> {
 pub struct OverlapGradient<'a, T> {
     form: Form<T>,
     /// The p of each class.
-    p: Lines<T>,
+    p: Vec<Plane<T>>,
     by_hits: &'a [T],
     by_errors: &'a [T],
 }
@@ -43,16 +42,15 @@ pub struct OverlapGradient<'a, T> {
 impl<'a, T: Element> OverlapGradient<'a, T> {
     /// With ∂L/∂TP and ∂L/∂E of each class.
     pub fn new(form: Form<T>, by_hits: &'a [T], by_errors: &'a [T]) -> Self {
-        Self { form, p: Lines::zeros(by_hits.len() * PIXELS), by_hits, by_errors }
+        Self { form, p: vec![Plane::of(T::zero()); by_hits.len()], by_hits, by_errors }
     }
 }
 
 impl<T: Element> BlockKernel<T> for OverlapSums<T> {
     #[inline(always)]
     fn block<V: Vector<Real = T>>(&mut self, planes: Planes<'_, T>, ahead: &mut Ahead<'_, T>) -> bool {
-        let Self { form, ref mut p, ref mut hits, ref mut errors } = *self;
+        let Self { form, p: ref mut probabilities, ref mut hits, ref mut errors } = *self;
         let Planes { z, class, m, largest, .. } = planes;
-        let probabilities = p.as_chunks_mut().0;
         let (zero, one) = (V::splat(T::zero()), V::splat(T::one()));
         let mut doubt = zero;
         for at in steps::<V>() {
@@ -81,9 +79,8 @@ impl<T: Element> BlockKernel<T> for OverlapSums<T> {
 impl<T: Element> BlockKernel<T> for OverlapGradient<'_, T> {
     #[inline(always)]
     fn block<V: Vector<Real = T>>(&mut self, planes: Planes<'_, T>, ahead: &mut Ahead<'_, T>) -> bool {
-        let Self { form, ref mut p, by_hits, by_errors } = *self;
+        let Self { form, p: ref mut probabilities, by_hits, by_errors } = *self;
         let Planes { z, class, m, largest, .. } = planes;
-        let probabilities = p.as_chunks_mut().0;
         let (zero, one) = (V::splat(T::zero()), V::splat(T::one()));
         let two = one + one;
         let mut doubt = zero;

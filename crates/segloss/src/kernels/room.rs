@@ -4,24 +4,26 @@
 //! apart, where a cache would hold few of them at once.
 
 use super::block::{Ahead, BlockKernel, PIXELS, Plane, Planes, no_class, steps};
-use super::lines::Lines;
-use super::vector::{COLUMNS, Vector};
+use super::gradient::Gradient;
+use super::stream::Stream;
+use super::vector::{COLUMNS, Vector, quads};
 use crate::element::Element;
 use crate::layout::{Geometry, Layout};
 use crate::tiles::TileMut;
 
 /// The room that a block needs.
-#[repr(align(64))]
 pub(crate) struct Room<T> {
     class: Plane<T>,
     m: Plane<T>,
     largest: Plane<T>,
     loss: Vec<Plane<T>>,
-    /// The planes of the classes; and behind them a block as memory has it, where it is not whole, or where a transpose
-    /// would reach beyond its end.
-    numbers: Lines<T>,
-    classes: usize,
+    /// The planes of the classes.
+    z: Vec<Plane<T>>,
+    /// A block as memory has it, where it is not whole, or where a transpose would reach beyond its end.
+    spare: Vec<T>,
     none: T,
+    /// Where the gradient is written past the caches.
+    stream: Option<Stream<T>>,
 }
 
 /// Where a block lies.
@@ -34,26 +36,20 @@ pub(crate) struct Place<'a> {
 }
 
 impl<T: Element> Room<T> {
-    /// With `losses` losses for each pixel.
-    pub fn new(geometry: &Geometry, losses: usize) -> Self {
+    /// With `losses` losses for each pixel; for registers of a kind.
+    pub fn new<V: Vector<Real = T>>(geometry: &Geometry, losses: usize) -> Self {
         let classes = geometry.classes;
-        let zeros = [T::zero(); PIXELS];
+        let zeros = Plane::of(T::zero());
         Self {
             class: zeros,
-            m: [T::one(); PIXELS],
+            m: Plane::of(T::one()),
             largest: zeros,
             loss: vec![zeros; losses],
-            numbers: Lines::zeros(2 * classes * PIXELS + COLUMNS),
-            classes,
+            z: vec![zeros; classes],
+            spare: vec![T::zero(); classes * PIXELS + COLUMNS],
             none: T::of(no_class(classes) as f64),
+            stream: Stream::if_better::<V>(geometry),
         }
-    }
-
-    /// The planes, and what is behind them.
-    #[inline(always)]
-    fn parts(numbers: &mut [T], classes: usize) -> (&mut [Plane<T>], &mut [T]) {
-        let (z, spare) = numbers.split_at_mut(classes * PIXELS);
-        (z.as_chunks_mut().0, spare)
     }
 
     /// Takes up a block, and returns where the classes of its pixels are to be written: none counts so far.
@@ -82,6 +78,7 @@ impl<T: Element> Room<T> {
     /// Where the block behind one lies, whose gradient begins at pixel number `start` of a tile.
     #[inline(always)]
     pub fn ahead<'a>(
+        &self,
         logits: &'a [T],
         place: Place<'_>,
         out: &'a TileMut<'_, T>,
@@ -92,9 +89,10 @@ impl<T: Element> Room<T> {
         let behind = |numbers: &'a [T], first: usize| &numbers[numbers.len().min(first + PIXELS * pixel)..];
         let from = behind(logits, offset);
         let to = match out {
-            TileMut::Planes(planes) => behind(planes[0], start),
-            TileMut::Rows { values, classes } => behind(values, start * classes),
-            TileMut::Nothing => from,
+            _ if self.stream.is_some() => None,
+            TileMut::Planes(planes) => Some(behind(planes[0], start)),
+            TileMut::Rows { values, classes } => Some(behind(values, start * classes)),
+            TileMut::Nothing => None,
         };
         let stride = match geometry.layout {
             // The last planes of a small image end before a block does.
@@ -109,7 +107,7 @@ impl<T: Element> Room<T> {
     pub fn read<V: Vector<Real = T>>(&mut self, logits: &[T], place: Place<'_>, shift: &[T]) {
         let Place { geometry, offset, pixels } = place;
         let classes = geometry.classes;
-        let (z, spare) = Self::parts(&mut self.numbers, classes);
+        let Self { z, spare, .. } = self;
         let logits = &logits[offset..];
         let mut reader =
             Reader { z, largest: &mut self.largest, class: &self.class, none: V::splat(self.none) };
@@ -138,14 +136,29 @@ impl<T: Element> Room<T> {
     /// What a kernel is given.
     #[inline(always)]
     pub fn planes(&mut self) -> Planes<'_, T> {
-        let Self { class, m, largest, loss, numbers, classes, .. } = self;
-        let (z, _) = Self::parts(numbers, *classes);
+        let Self { class, m, largest, loss, z, .. } = self;
         Planes { class, m, largest, loss, z }
     }
 
     /// The weighted losses of the pixels, channel by channel.
     pub fn losses(&self, pixels: usize) -> impl Iterator<Item = &[T]> {
         self.loss.iter().map(move |losses| &losses[..pixels])
+    }
+
+    /// Sends what was left of the gradient of the last block, when pixel number `start` of the tile is reached.
+    #[inline(always)]
+    pub fn catch_up<V: Vector<Real = T>>(&mut self, out: &mut TileMut<'_, T>, start: usize) {
+        if let Some(stream) = &mut self.stream {
+            stream.catch_up::<V>(out, start);
+        }
+    }
+
+    /// Writes what is left of the gradient at the end of a tile.
+    #[inline(always)]
+    pub fn finish<V: Vector<Real = T>>(&mut self, out: &mut TileMut<'_, T>, pixels: usize) {
+        if let Some(stream) = &mut self.stream {
+            stream.finish::<V>(out, pixels);
+        }
     }
 
     /// Copies the gradient out, from pixel number `start` of the tile on.
@@ -157,41 +170,13 @@ impl<T: Element> Room<T> {
         start: usize,
         pixels: usize,
     ) {
-        let (z, spare) = Self::parts(&mut self.numbers, self.classes);
-        let gradient = Gradient { kernel, z, class: &self.class };
-        match out {
-            TileMut::Planes(planes) => {
-                for (c, plane) in planes.iter_mut().enumerate() {
-                    let plane = &mut plane[start..];
-                    match plane.first_chunk_mut::<PIXELS>() {
-                        Some(plane) => gradient.plane::<V>(c, plane),
-                        None => {
-                            let mut whole = [T::zero(); PIXELS];
-                            gradient.plane::<V>(c, &mut whole);
-                            plane.copy_from_slice(&whole[..pixels]);
-                        }
-                    }
-                }
-            }
-            TileMut::Rows { values, classes } => {
-                let rows = &mut values[start * *classes..];
-                if rows.len() >= PIXELS * *classes + COLUMNS {
-                    return gradient.rows::<V>(rows);
-                }
-                gradient.rows::<V>(spare);
-                rows.copy_from_slice(&spare[..pixels * *classes]);
-            }
-            TileMut::Nothing => {}
+        let Self { z, spare, class, stream, .. } = self;
+        let gradient = Gradient { kernel, z, class };
+        match stream {
+            Some(stream) => gradient.stream::<V>(out, start, pixels, spare, stream),
+            None => gradient.write::<V>(out, start, pixels, spare),
         }
     }
-}
-
-/// The first of each [`COLUMNS`] columns that are transposed at once: the last ones begin earlier, and do some work
-/// again.
-#[inline(always)]
-fn quads(columns: usize) -> impl Iterator<Item = usize> {
-    let last = columns.saturating_sub(COLUMNS);
-    (0..columns).step_by(COLUMNS).map(move |c| c.min(last))
 }
 
 /// Planes that are read side by side: as many lines at the same place of a page as the first cache surely holds.
@@ -280,14 +265,14 @@ fn take_in<V: Vector>(
 /// # Panics
 /// If there are fewer.
 #[inline(always)]
-fn plane<T>(logits: &[T], start: usize) -> &Plane<T> {
+fn plane<T>(logits: &[T], start: usize) -> &[T; PIXELS] {
     logits[start..].first_chunk().expect("a whole block was asked for")
 }
 
 /// Copies planes in, and finds the largest of what was known and of theirs.
 #[inline(always)]
 fn together<V: Vector, const N: usize>(
-    from: [&Plane<V::Real>; N],
+    from: [&[V::Real; PIXELS]; N],
     z: &mut [Plane<V::Real>; N],
     largest: &mut Plane<V::Real>,
     class: &Plane<V::Real>,
@@ -302,56 +287,5 @@ fn together<V: Vector, const N: usize>(
             max = max.max(x);
         }
         max.store(&mut largest[at..]);
-    }
-}
-
-/// What a kernel has left of the gradient.
-struct Gradient<'a, T, K> {
-    kernel: &'a K,
-    z: &'a [Plane<T>],
-    class: &'a Plane<T>,
-}
-
-impl<T: Element, K: BlockKernel<T>> Gradient<'_, T, K> {
-    /// That of a class.
-    #[inline(always)]
-    fn plane<V: Vector<Real = T>>(&self, c: usize, to: &mut Plane<T>) {
-        let number = V::splat(T::of_class(c as u16));
-        for at in steps::<V>() {
-            let label = V::load(&self.class[at..]);
-            self.kernel.gradient(V::load(&self.z[c][at..]), label, number, at).store(&mut to[at..]);
-        }
-    }
-
-    /// Rows of all classes, which need [`COLUMNS`] more numbers behind the last, and change none if there are as many
-    /// classes.
-    #[inline(always)]
-    fn rows<V: Vector<Real = T>>(&self, to: &mut [T]) {
-        let classes = self.z.len();
-        for at in steps::<V>() {
-            let label = V::load(&self.class[at..]);
-            let rows = &mut to[at * classes..];
-            for c in quads(classes) {
-                let z = &self.z[c..];
-                let columns = match z.first_chunk::<COLUMNS>() {
-                    Some(z) => self.columns(z, c, at, label),
-                    None => self.columns(z, c, at, label),
-                };
-                V::put_columns(columns, &mut rows[c..], classes);
-            }
-        }
-    }
-
-    /// That of the classes from number `c` on, whose planes are `z`. As [`take_in`], no loop where it is known how many.
-    #[inline(always)]
-    fn columns<V: Vector<Real = T>>(&self, z: &[Plane<T>], c: usize, at: usize, label: V) -> [V; COLUMNS] {
-        let mut columns = [V::splat(T::zero()); COLUMNS];
-        let first = V::splat(T::of_class(c as u16));
-        for (i, (column, z)) in columns.iter_mut().zip(z).enumerate() {
-            // A conversion of each would take longer than the gradient.
-            let number = first + V::splat(T::of_class(i as u16));
-            *column = self.kernel.gradient(V::load(&z[at..]), label, number, at);
-        }
-        columns
     }
 }

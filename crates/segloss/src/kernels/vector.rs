@@ -38,6 +38,32 @@ pub trait Vector:
     /// If there are fewer.
     fn store(self, to: &mut [Self::Real]);
 
+    /// Overwrites the first [`LANES`](Self::LANES) numbers past the caches, where the instructions can, and where they begin
+    /// at a multiple of a register's bytes; another thread may read them after a [`fence`](Self::fence).
+    ///
+    /// # Panics
+    /// If there are fewer.
+    #[inline(always)]
+    fn stream(self, to: &mut [Self::Real]) {
+        self.store(to);
+    }
+
+    /// Whether [`stream`](Self::stream) passes the caches: then two registers are a cache line, or one.
+    const STREAMS: bool = false;
+
+    /// The last `lanes` of another register, and behind them the first of this one: `lanes` are fewer than all.
+    #[inline(always)]
+    fn behind(self, before: Self, lanes: usize) -> Self {
+        let mut both = [Self::Real::of(0.0); 2 * LANES];
+        before.store(&mut both);
+        self.store(&mut both[Self::LANES..]);
+        Self::load(&both[Self::LANES - lanes..])
+    }
+
+    /// Waits for all that was [streamed](Self::stream).
+    #[inline(always)]
+    fn fence() {}
+
     /// self·b + c: rounded once where the instructions do so, else twice.
     fn mul_add(self, b: Self, c: Self) -> Self;
 
@@ -107,6 +133,14 @@ pub trait Vector:
     fn prefetch(_from: &[Self::Real], _ahead: usize) {}
 }
 
+/// The first of each [`COLUMNS`] columns that are transposed at once: the last ones begin earlier, and do some work
+/// again.
+#[inline(always)]
+pub(crate) fn quads(columns: usize) -> impl Iterator<Item = usize> {
+    let last = columns.saturating_sub(COLUMNS);
+    (0..columns).step_by(COLUMNS).map(move |c| c.min(last))
+}
+
 /// [`Vector::lookup`], lane by lane.
 #[inline(always)]
 pub(crate) fn lookup_each<V: Vector>(index: V, table: &[V::Real]) -> V {
@@ -129,14 +163,38 @@ pub(crate) fn is_zero<V: Vector>(doubt: V) -> bool {
 /// product with n is exact: r is as right as x. eʳ is a polynomial ([`Real::EXP`]).
 #[inline(always)]
 pub(crate) fn exp_nonpositive<V: Vector>(x: V) -> V {
+    let [e] = exp_nonpositive_each([x]);
+    e
+}
+
+/// The same of several, step by step side by side: each step waits for the one before, and a core looks only so far ahead
+/// for others that do not.
+#[inline(always)]
+pub(crate) fn exp_nonpositive_each<V: Vector, const N: usize>(x: [V; N]) -> [V; N] {
     let of = |x: f64| V::splat(V::Real::of(x));
     // Added to a number much smaller, it leaves the nearest whole number in the last bits.
     let round = of(V::Real::ROUND);
-    let n = x.mul_add(of(std::f64::consts::LOG2_E), round) - round;
+    let n = each(x, |_, x| x.mul_add(of(std::f64::consts::LOG2_E), round));
+    let n = each(n, |_, n| n - round);
     let (high, low) = V::Real::LN_2;
-    let r = n.mul_add(of(-low), n.mul_add(of(-high), x));
+    let r = each(n, |i, n| n.mul_add(of(-high), x[i]));
+    let r = each(n, |i, n| n.mul_add(of(-low), r[i]));
+    let [first, rest @ ..] = V::Real::EXP else { return x };
+    let mut p = [of(*first); N];
+    for &coefficient in rest {
+        p = each(p, |i, p| p.mul_add(r[i], of(coefficient)));
+    }
     // Of −∞, r is NaN; not n as well: AVX-512 takes NaN·2^−∞ for 0.
-    polynomial(V::Real::EXP, r).scale(n.max(of(V::Real::LEAST_EXPONENT)))
+    each(p, |i, p| p.scale(n[i].max(of(V::Real::LEAST_EXPONENT))))
+}
+
+/// What becomes of each. Unlike `map` of arrays it is inlined where a closure would not be.
+#[inline(always)]
+fn each<V: Copy, const N: usize>(mut x: [V; N], f: impl Fn(usize, V) -> V) -> [V; N] {
+    for (i, x) in x.iter_mut().enumerate() {
+        *x = f(i, *x);
+    }
+    x
 }
 
 /// ln(1 + x) for x ≥ 0, small ones to all their digits, within one unit in the last place.

@@ -12,7 +12,7 @@ use std::ops::{Add, Div, Mul, Sub};
 macro_rules! register {
     (
         $(#[$doc:meta])* $name:ident: $lanes:literal $real:ident in $register:ident, $mask:ident;
-        $splat:ident $load:ident $store:ident $add:ident $sub:ident $mul:ident $div:ident $mul_add:ident $sqrt:ident $max:ident;
+        $splat:ident $load:ident $store:ident $stream:ident $add:ident $sub:ident $mul:ident $div:ident $mul_add:ident $sqrt:ident $max:ident;
         add_to($p:ident, $lane:ident) $add_to:expr;
         less($a:ident, $b:ident) $less:expr;
         equal($c:ident, $d:ident) $equal:expr, not $differs:expr;
@@ -54,6 +54,24 @@ macro_rules! register {
                 let to = &mut to[..$lanes];
                 // SAFETY: as above; and `to` has as many numbers as are written.
                 unsafe { $store(to.as_mut_ptr(), self.0) }
+            }
+
+            const STREAMS: bool = true;
+
+            #[inline(always)]
+            fn stream(self, to: &mut [$real]) {
+                let to = &mut to[..$lanes];
+                if !to.as_ptr().addr().is_multiple_of(size_of::<$register>()) {
+                    return self.store(to);
+                }
+                // SAFETY: as above; and they begin where the instruction wants them to.
+                unsafe { $stream(to.as_mut_ptr(), self.0) }
+            }
+
+            #[inline(always)]
+            fn fence() {
+                // SAFETY: every x86-64 has it.
+                unsafe { _mm_sfence() }
             }
 
             #[inline(always)]
@@ -300,6 +318,25 @@ unsafe fn transpose_quarters(a: __m512, b: __m512, c: __m512, d: __m512) -> [__m
     }
 }
 
+/// The last `lanes` of `before`, and behind them the first of `after`.
+///
+/// # Safety
+/// The machine has AVX2.
+#[inline(always)]
+// SAFETY: the caller keeps what is said above.
+unsafe fn behind(after: __m256, before: __m256, lanes: usize) -> __m256 {
+    // SAFETY: the caller's.
+    unsafe {
+        let lane = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
+        let lanes = _mm256_set1_epi32(lanes as i32);
+        // Only the last three bits count: of lane 8 it is lane 0.
+        let from = _mm256_sub_epi32(lane, lanes);
+        let is_before = _mm256_castsi256_ps(_mm256_cmpgt_epi32(lanes, lane));
+        let (after, before) = (_mm256_permutevar8x32_ps(after, from), _mm256_permutevar8x32_ps(before, from));
+        _mm256_blendv_ps(after, before, is_before)
+    }
+}
+
 /// Four columns of f64, out of four rows at a time: a quarter of what a register of f32 takes, twice as wide.
 ///
 /// # Safety
@@ -389,7 +426,7 @@ unsafe fn high(x: __m512d) -> __m256d {
 register! {
     /// Eight f32.
     F32x8: 8 f32 in __m256, __m256;
-    _mm256_set1_ps _mm256_loadu_ps _mm256_storeu_ps _mm256_add_ps _mm256_sub_ps _mm256_mul_ps _mm256_div_ps _mm256_fmadd_ps _mm256_sqrt_ps _mm256_max_ps;
+    _mm256_set1_ps _mm256_loadu_ps _mm256_storeu_ps _mm256_stream_ps _mm256_add_ps _mm256_sub_ps _mm256_mul_ps _mm256_div_ps _mm256_fmadd_ps _mm256_sqrt_ps _mm256_max_ps;
     add_to(sums, x) {
         let low = _mm256_cvtps_pd(_mm256_castps256_ps128(x));
         let high = _mm256_cvtps_pd(_mm256_extractf128_ps::<1>(x));
@@ -434,13 +471,19 @@ register! {
         })
     }
 
+    #[inline(always)]
+    fn behind(self, before: Self, lanes: usize) -> Self {
+        // SAFETY: the machine has the instructions (see the module).
+        Self(unsafe { behind(self.0, before.0, lanes) })
+    }
+
     transposes!(transpose_halves: two_rows put_two_rows);
 }
 
 register! {
     /// Four f64.
     F64x4: 4 f64 in __m256d, __m256d;
-    _mm256_set1_pd _mm256_loadu_pd _mm256_storeu_pd _mm256_add_pd _mm256_sub_pd _mm256_mul_pd _mm256_div_pd _mm256_fmadd_pd _mm256_sqrt_pd _mm256_max_pd;
+    _mm256_set1_pd _mm256_loadu_pd _mm256_storeu_pd _mm256_stream_pd _mm256_add_pd _mm256_sub_pd _mm256_mul_pd _mm256_div_pd _mm256_fmadd_pd _mm256_sqrt_pd _mm256_max_pd;
     add_to(sums, x) _mm256_storeu_pd(sums, _mm256_add_pd(_mm256_loadu_pd(sums), x));
     less(a, b) _mm256_cmp_pd::<_CMP_LT_OQ>(a, b);
     equal(a, b) _mm256_cmp_pd::<_CMP_EQ_OQ>(a, b), not _mm256_cmp_pd::<_CMP_NEQ_UQ>(a, b);
@@ -466,6 +509,15 @@ register! {
     };
 
     #[inline(always)]
+    fn behind(self, before: Self, lanes: usize) -> Self {
+        // SAFETY: the machine has the instructions (see the module).
+        Self(unsafe {
+            let halves = |x: Self| _mm256_castpd_ps(x.0);
+            _mm256_castps_pd(behind(halves(self), halves(before), 2 * lanes))
+        })
+    }
+
+    #[inline(always)]
     fn columns(rows: &[f64], width: usize) -> [Self; COLUMNS] {
         let rows = &rows[..(Self::LANES - 1) * width + COLUMNS];
         // SAFETY: the machine has the instructions (see the module); the last numbers read are the last of `rows`.
@@ -484,7 +536,7 @@ register! {
 register! {
     /// Sixteen f32.
     F32x16: 16 f32 in __m512, __mmask16;
-    _mm512_set1_ps _mm512_loadu_ps _mm512_storeu_ps _mm512_add_ps _mm512_sub_ps _mm512_mul_ps _mm512_div_ps _mm512_fmadd_ps _mm512_sqrt_ps _mm512_max_ps;
+    _mm512_set1_ps _mm512_loadu_ps _mm512_storeu_ps _mm512_stream_ps _mm512_add_ps _mm512_sub_ps _mm512_mul_ps _mm512_div_ps _mm512_fmadd_ps _mm512_sqrt_ps _mm512_max_ps;
     add_to(sums, x) {
         let low = _mm512_cvtps_pd(_mm512_castps512_ps256(x));
         let high = _mm512_cvtps_pd(_mm512_extractf32x8_ps::<1>(x));
@@ -518,13 +570,23 @@ register! {
         lookup_each(self, table)
     }
 
+    #[inline(always)]
+    fn behind(self, before: Self, lanes: usize) -> Self {
+        // SAFETY: as above.
+        Self(unsafe {
+            let lane = _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
+            let from = _mm512_add_epi32(lane, _mm512_set1_epi32(16 - lanes as i32));
+            _mm512_permutex2var_ps(before.0, from, self.0)
+        })
+    }
+
     transposes!(transpose_quarters: four_rows put_four_rows);
 }
 
 register! {
     /// Eight f64.
     F64x8: 8 f64 in __m512d, __mmask8;
-    _mm512_set1_pd _mm512_loadu_pd _mm512_storeu_pd _mm512_add_pd _mm512_sub_pd _mm512_mul_pd _mm512_div_pd _mm512_fmadd_pd _mm512_sqrt_pd _mm512_max_pd;
+    _mm512_set1_pd _mm512_loadu_pd _mm512_storeu_pd _mm512_stream_pd _mm512_add_pd _mm512_sub_pd _mm512_mul_pd _mm512_div_pd _mm512_fmadd_pd _mm512_sqrt_pd _mm512_max_pd;
     add_to(sums, x) _mm512_storeu_pd(sums, _mm512_add_pd(_mm512_loadu_pd(sums), x));
     less(a, b) _mm512_cmp_pd_mask::<_CMP_LT_OQ>(a, b);
     equal(a, b) _mm512_cmp_pd_mask::<_CMP_EQ_OQ>(a, b), not _mm512_cmp_pd_mask::<_CMP_NEQ_UQ>(a, b);
@@ -541,6 +603,16 @@ register! {
         let scale = _mm512_slli_epi64::<52>(_mm512_sub_epi64(_mm512_set1_epi64(2046), exponent));
         (_mm512_cvtepi64_pd(k), _mm512_castsi512_pd(m), _mm512_castsi512_pd(scale))
     };
+
+    #[inline(always)]
+    fn behind(self, before: Self, lanes: usize) -> Self {
+        // SAFETY: the machine has the instructions (see the module).
+        Self(unsafe {
+            let lane = _mm512_setr_epi64(0, 1, 2, 3, 4, 5, 6, 7);
+            let from = _mm512_add_epi64(lane, _mm512_set1_epi64(8 - lanes as i64));
+            _mm512_permutex2var_pd(before.0, from, self.0)
+        })
+    }
 
     // Four rows in each half.
     #[inline(always)]
