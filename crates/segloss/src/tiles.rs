@@ -8,7 +8,7 @@ use rayon::prelude::*;
 
 /// Pixels per tile. Large enough to hide the cost of a task, small enough that its logits stay in the
 /// second-level cache.
-const TILE: usize = 16384;
+const TILE: usize = 8192;
 
 /// A run of pixels of one image.
 #[derive(Clone, Debug, PartialEq, Eq)]

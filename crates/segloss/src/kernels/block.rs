@@ -78,9 +78,7 @@ impl<T> Ahead<'_, T> {
         let numbers = registers * V::LANES;
         for line in (0..numbers).step_by(LINE / size_of::<T>()) {
             V::prefetch(self.from, self.next + line);
-        }
-        if let Some(to) = self.to {
-            for line in (0..numbers).step_by(LINE / size_of::<T>()) {
+            if let Some(to) = self.to {
                 V::prefetch(to, self.next + line);
             }
         }

@@ -7,7 +7,7 @@ use crate::element::Element;
 use crate::tiles::TileMut;
 
 /// Planes that are written side by side: what their pixels share is read once for all.
-const TOGETHER: usize = 4;
+const TOGETHER: usize = 2;
 
 /// What a kernel has left of the gradient.
 pub(crate) struct Gradient<'a, T, K> {
@@ -28,9 +28,9 @@ impl<T: Element, K: BlockKernel<T>> Gradient<'_, T, K> {
     ) {
         match out {
             TileMut::Planes(planes) if pixels == PIXELS => {
-                let (fours, rest) = planes.as_chunks_mut::<TOGETHER>();
-                let alone = fours.len() * TOGETHER;
-                for (i, planes) in fours.iter_mut().enumerate() {
+                let (pairs, rest) = planes.as_chunks_mut::<TOGETHER>();
+                let alone = pairs.len() * TOGETHER;
+                for (i, planes) in pairs.iter_mut().enumerate() {
                     self.planes::<V, _>(i * TOGETHER, planes, start);
                 }
                 for (i, plane) in rest.iter_mut().enumerate() {
@@ -80,10 +80,10 @@ impl<T: Element, K: BlockKernel<T>> Gradient<'_, T, K> {
         }
         match out {
             TileMut::Planes(planes) => {
-                let (fours, rest) = planes.as_chunks_mut::<TOGETHER>();
-                let alone = fours.len() * TOGETHER;
+                let (pairs, rest) = planes.as_chunks_mut::<TOGETHER>();
+                let alone = pairs.len() * TOGETHER;
                 let mut lines = stream.lines();
-                for (i, planes) in fours.iter_mut().enumerate() {
+                for (i, planes) in pairs.iter_mut().enumerate() {
                     self.lines::<V, _>(i * TOGETHER, planes, start, &mut lines);
                 }
                 for (i, plane) in rest.iter_mut().enumerate() {
@@ -167,6 +167,10 @@ impl<T: Element, K: BlockKernel<T>> Gradient<'_, T, K> {
             older[i] = V::load(&waiting[i][last_but_one..]);
         }
         let left = self.left(c);
+        let to = to.each_mut().map(|plane| {
+            let start = start - self::begun(&plane[..start]);
+            &mut plane[start..][..PIXELS]
+        });
         for at in steps::<V>() {
             let x: [V; N] = self.classes(left, at);
             for i in 0..N {
@@ -174,7 +178,7 @@ impl<T: Element, K: BlockKernel<T>> Gradient<'_, T, K> {
                     begun if lanes < line && begun >= lanes => newer[i].behind(older[i], begun - lanes),
                     begun => x[i].behind(newer[i], begun),
                 };
-                whole.stream(&mut to[i][start + at - begun[i]..]);
+                whole.stream(&mut to[i][at..]);
                 (older[i], newer[i]) = (newer[i], x[i]);
             }
         }

@@ -2,7 +2,7 @@
 //! [`families::overlap`](crate::families::overlap).
 
 use super::block::{Ahead, BlockKernel, Plane, Planes, steps};
-use super::vector::{Vector, exp_nonpositive, is_zero};
+use super::vector::{Vector, exp_nonpositive, exp_nonpositive_each, is_zero};
 use crate::element::Element;
 
 /// What an error costs, and what p is.
@@ -49,7 +49,9 @@ impl<'a, T: Element> OverlapGradient<'a, T> {
 impl<T: Element> BlockKernel<T> for OverlapSums<T> {
     #[inline(always)]
     fn block<V: Vector<Real = T>>(&mut self, planes: Planes<'_, T>, ahead: &mut Ahead<'_, T>) -> bool {
-        let Self { form, p: ref mut probabilities, ref mut hits, ref mut errors } = *self;
+        let Self { form, ref mut p, ref mut hits, ref mut errors } = *self;
+        // Slices, not what owns them: that would be read anew after every store.
+        let (probabilities, hits, errors) = (&mut p[..], &mut hits[..], &mut errors[..]);
         let Planes { z, class, m, largest, .. } = planes;
         let (zero, one) = (V::splat(T::zero()), V::splat(T::one()));
         let mut doubt = zero;
@@ -79,7 +81,8 @@ impl<T: Element> BlockKernel<T> for OverlapSums<T> {
 impl<T: Element> BlockKernel<T> for OverlapGradient<'_, T> {
     #[inline(always)]
     fn block<V: Vector<Real = T>>(&mut self, planes: Planes<'_, T>, ahead: &mut Ahead<'_, T>) -> bool {
-        let Self { form, p: ref mut probabilities, by_hits, by_errors } = *self;
+        let Self { form, ref mut p, by_hits, by_errors } = *self;
+        let probabilities = &mut p[..];
         let Planes { z, class, m, largest, .. } = planes;
         let (zero, one) = (V::splat(T::zero()), V::splat(T::one()));
         let two = one + one;
@@ -127,6 +130,42 @@ impl<T: Element> BlockKernel<T> for OverlapGradient<'_, T> {
     }
 }
 
+/// What the exponentials of a pixel have come to so far.
+struct Running<V> {
+    max: V,
+    /// Of classes with the largest logit but one: it is left out of the sum, as a confident pixel has all its information
+    /// in the others.
+    others: V,
+    /// Of all other classes.
+    rest: V,
+}
+
+impl<V: Vector> Running<V> {
+    /// Leaves the exponentials of some classes.
+    #[inline(always)]
+    fn classes<const N: usize>(
+        &mut self,
+        z: &[Plane<V::Real>; N],
+        e_out: &mut [Plane<V::Real>; N],
+        at: usize,
+        doubt: &mut V,
+    ) {
+        let (zero, one) = (V::splat(V::Real::of(0.0)), V::splat(V::Real::of(1.0)));
+        let mut d = [zero; N];
+        for (d, z) in d.iter_mut().zip(z) {
+            let z = V::load(&z[at..]);
+            *doubt = z.mul_add(zero, *doubt);
+            *d = z - self.max;
+        }
+        for ((d, e), e_out) in d.into_iter().zip(exp_nonpositive_each(d)).zip(e_out) {
+            e.store(&mut e_out[at..]);
+            let is_largest = d.equal(zero);
+            self.others = V::select(is_largest, self.others + one, self.others);
+            self.rest = self.rest + V::select(is_largest, zero, e);
+        }
+    }
+}
+
 /// What the classes of a pixel share.
 #[derive(Clone, Copy)]
 struct Softmax<V> {
@@ -156,21 +195,17 @@ impl<V: Vector> Softmax<V> {
             }
             return Self { max, complement: zero };
         }
-        // One of the largest is left out of the sum: a confident pixel has all its information in the others.
-        let mut others = zero - one;
-        let mut rest = zero;
-        for (z, e_out) in z.iter().zip(probabilities.iter_mut()) {
-            ahead.ask::<V>(1);
-            let z = V::load(&z[at..]);
-            *doubt = z.mul_add(zero, *doubt);
-            let d = z - max;
-            let e = exp_nonpositive(d);
-            e.store(&mut e_out[at..]);
-            let is_largest = d.equal(zero);
-            others = V::select(is_largest, others + one, others);
-            rest = rest + V::select(is_largest, zero, e);
+        let mut running = Running { max, others: zero - one, rest: zero };
+        let ((fours, last), (to_fours, to_last)) = (z.as_chunks::<4>(), probabilities.as_chunks_mut::<4>());
+        for (z, e_out) in fours.iter().zip(to_fours) {
+            ahead.ask::<V>(4);
+            running.classes(z, e_out, at, doubt);
         }
-        others = others + rest;
+        for (z, e_out) in last.iter().zip(to_last) {
+            ahead.ask::<V>(1);
+            running.classes(std::array::from_ref(z), std::array::from_mut(e_out), at, doubt);
+        }
+        let others = running.others + running.rest;
         let sum = one + others;
         for p in probabilities {
             (V::load(&p[at..]) / sum).store(&mut p[at..]);
