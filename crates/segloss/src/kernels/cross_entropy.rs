@@ -273,8 +273,9 @@ fn add_by_class<V: Vector>(class: &Plane<V::Real>, loss: &Plane<V::Real>, sums: 
             continue;
         }
         V::select(is_first, loss_here, zero).add_to(&mut sums[first.class()][at..]);
-        // Added twice to the same, nothing is.
-        let again = V::splat(first).equal(V::splat(last));
-        V::select(again, zero, V::select(is_last, loss_here, zero)).add_to(&mut sums[last.class()][at..]);
+        // Mostly the same.
+        if first.class() != last.class() {
+            V::select(is_last, loss_here, zero).add_to(&mut sums[last.class()][at..]);
+        }
     }
 }
