@@ -184,7 +184,9 @@ impl<T: Element> Pixels<T> {
         let (mut others, mut lost) = (zero, zero);
         let mut number = zero;
         for (i, z) in z.chunks_mut(GROUP).enumerate() {
-            let (fours, rest) = z.as_chunks_mut::<4>();
+            let fours = if V::FOUR_ABREAST { z.len() / 4 } else { 0 };
+            let (fours, rest) = z.split_at_mut(4 * fours);
+            let (fours, _) = fours.as_chunks_mut::<4>();
             let (pairs, last) = rest.as_chunks_mut::<2>();
             let mut group = zero;
             for z in fours {

@@ -47,8 +47,9 @@ impl<T: Element, K: BlockKernel<T>> Gradient<'_, T, K> {
             TileMut::Rows { values, classes } => {
                 let rows = &mut values[start * *classes..];
                 let is_inside = rows.len() >= PIXELS * *classes + COLUMNS;
+                let to = if is_inside { &mut *rows } else { &mut *spare };
                 for at in steps::<V>() {
-                    self.rows::<V>(at, if is_inside { rows } else { spare });
+                    self.rows::<V>(at, to);
                 }
                 if !is_inside {
                     let numbers = pixels * *classes;
@@ -135,10 +136,12 @@ impl<T: Element, K: BlockKernel<T>> Gradient<'_, T, K> {
     #[inline(always)]
     fn planes<V: Vector<Real = T>, const N: usize>(&self, c: usize, to: &mut [&mut [T]; N], start: usize) {
         let left = self.left(c);
+        let mut to: [&mut [T; PIXELS]; N] =
+            to.each_mut().map(|plane| plane[start..].first_chunk_mut().expect("a whole block is written"));
         for at in steps::<V>() {
             let x: [V; N] = self.classes(left, at);
             for (to, x) in to.iter_mut().zip(x) {
-                x.store(&mut to[start..][at..]);
+                x.store(&mut to[at..]);
             }
         }
     }

@@ -196,7 +196,10 @@ impl<V: Vector> Softmax<V> {
             return Self { max, complement: zero };
         }
         let mut running = Running { max, others: zero - one, rest: zero };
-        let ((fours, last), (to_fours, to_last)) = (z.as_chunks::<4>(), probabilities.as_chunks_mut::<4>());
+        let fours = if V::FOUR_ABREAST { z.len() / 4 } else { 0 };
+        let ((fours, last), (to_fours, to_last)) =
+            (z.split_at(4 * fours), probabilities.split_at_mut(4 * fours));
+        let (fours, to_fours) = (fours.as_chunks::<4>().0, to_fours.as_chunks_mut::<4>().0);
         for (z, e_out) in fours.iter().zip(to_fours) {
             ahead.ask::<V>(4);
             running.classes(z, e_out, at, doubt);

@@ -48,6 +48,9 @@ pub trait Vector:
         self.store(to);
     }
 
+    /// Whether there are registers enough for four exponentials side by side.
+    const FOUR_ABREAST: bool = false;
+
     /// Whether [`stream`](Self::stream) passes the caches: then two registers are a cache line, or one.
     const STREAMS: bool = false;
 

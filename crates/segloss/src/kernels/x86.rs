@@ -56,6 +56,7 @@ macro_rules! register {
                 unsafe { $store(to.as_mut_ptr(), self.0) }
             }
 
+            const FOUR_ABREAST: bool = true;
             const STREAMS: bool = true;
 
             #[inline(always)]
