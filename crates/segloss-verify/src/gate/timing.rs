@@ -1,8 +1,9 @@
 //! Whether code takes longer than the baseline's, on a machine that is never quiet.
 //!
 //! Beside the candidate the baseline's twin is timed, which is the same program. Pairs are added until the twin can be
-//! told to be as fast as it is, or there is no more time; when to stop is decided by the twin alone and never by the
-//! candidate, so that stopping cannot make an alarm of noise. A candidate that is found to be slower is timed once more,
+//! told to be as fast as it is, and the candidate's interval is as narrow as the twin's had to be, or there is no more
+//! time. Where the candidate's interval lies has no say in when to stop, so that stopping cannot make an alarm of noise. A
+//! candidate that is found to be slower is timed once more,
 //! and is slower only if it is so again.
 
 use super::bootstrap::{Interval, of_median};
@@ -96,6 +97,11 @@ impl Series {
     fn twin_is_told(&self) -> bool {
         self.twin.is_within((-TWIN).ln_1p(), TWIN.ln_1p())
     }
+
+    /// Whether the candidate's interval would fit where the twin's must, wherever it lies.
+    fn candidate_is_narrow(&self) -> bool {
+        self.candidate.high - self.candidate.low <= TWIN.ln_1p() - (-TWIN).ln_1p()
+    }
 }
 
 /// A workload's verdict, and the series that led to it.
@@ -179,7 +185,7 @@ pub fn time(
     Ok(Timing { workload: workload.to_owned(), first, confirming })
 }
 
-/// Pairs until the twin is told, or there is no more time.
+/// Pairs until the twin is told, and the candidate as narrowly, or there is no more time.
 fn series(
     effort: Effort,
     mut pair: impl FnMut() -> Result<LogRatios, Trouble>,
@@ -193,10 +199,9 @@ fn series(
             twins.push(twin);
             candidates.push(candidate);
         }
-        let twin = interval(&twins);
-        let series = Series { pairs: wanted, twin, candidate: Interval::UNKNOWN };
-        if series.twin_is_told() || wanted >= effort.at_most {
-            return Ok(Series { candidate: interval(&candidates), ..series });
+        let series = Series { pairs: wanted, twin: interval(&twins), candidate: interval(&candidates) };
+        if (series.twin_is_told() && series.candidate_is_narrow()) || wanted >= effort.at_most {
+            return Ok(series);
         }
         wanted = (wanted + effort.step.max(1)).min(effort.at_most);
     }
@@ -281,23 +286,26 @@ mod tests {
         at_most: 9,
     };
 
-    /// How many pairs a series takes if the twin's interval, after so many pairs, is as given.
-    fn pairs(of: impl Fn(usize) -> Interval, candidate: f64) -> usize {
+    /// How many pairs a series takes if the intervals of the twin and of the candidate, after so many pairs, are as given.
+    fn pairs(twin: impl Fn(usize) -> Interval, candidate: impl Fn(usize) -> Interval) -> usize {
         let mut taken = 0;
         let pair = || {
             taken += 1;
-            Ok(LogRatios { twin: 0.0, candidate })
+            Ok(LogRatios { twin: 0.0, candidate: 1.0 })
         };
-        let found =
-            series(FEW, pair, |ratios| if ratios[0] == 0.0 { of(ratios.len()) } else { interval(9.0, 9.0) });
+        let found = series(FEW, pair, |ratios| match ratios[0] {
+            0.0 => twin(ratios.len()),
+            _ => candidate(ratios.len()),
+        });
         assert_eq!(found.unwrap().pairs, taken);
         taken
     }
 
     #[test]
-    fn pairs_are_added_until_the_twin_is_told_whatever_the_candidate_does() {
+    fn pairs_are_added_until_the_twin_is_told_wherever_the_candidate_lies() {
         let told_after = |n| move |pairs| if pairs >= n { interval(0.0, 0.0) } else { interval(-0.1, 0.1) };
-        for candidate in [0.1, 9.0] {
+        for candidate in [-0.5, 0.0, 0.06, 9.0] {
+            let candidate = |_| interval(candidate, candidate);
             assert_eq!(pairs(told_after(0), candidate), 4);
             assert_eq!(pairs(told_after(4), candidate), 4);
             assert_eq!(pairs(told_after(5), candidate), 7);
@@ -305,6 +313,18 @@ mod tests {
             assert_eq!(pairs(told_after(100), candidate), 9);
             assert_eq!(pairs(|_| Interval::UNKNOWN, candidate), 9);
         }
+    }
+
+    #[test]
+    fn pairs_are_added_until_the_candidate_is_told_as_narrowly() {
+        let twin = |_| interval(0.0, 0.0);
+        for (low, narrow, wide) in [(-0.3, -0.28, -0.25), (0.0, 0.03, 0.05), (0.07, 0.11, 0.12)] {
+            let narrow_after = |n| move |pairs| interval(low, if pairs >= n { narrow } else { wide });
+            assert_eq!(pairs(twin, narrow_after(0)), 4);
+            assert_eq!(pairs(twin, narrow_after(5)), 7);
+            assert_eq!(pairs(twin, narrow_after(100)), 9);
+        }
+        assert_eq!(pairs(twin, |_| Interval::UNKNOWN), 9);
     }
 
     #[test]
