@@ -120,8 +120,8 @@ fn page(found: &SelfTest, origin: &Origin) -> String {
          no other in **{caught} of {planted}** ([each](instructions.csv); wanted: 19 of 20).\n\n\
          ## Time\n\n\
          A trial is what `cargo xtask gate --time` does for one workload: pairs of fresh processes until the baseline is \
-         told from its twin to ±{twin} % and the candidate as narrowly, and an alarm (all of the 99 % interval above +{slower} %) confirmed by a second \
-         series.\n\n\
+         told from its twin to ±{twin} % and the candidate as narrowly, and an alarm (all of the 99 % interval above \
+         +{slower} %) confirmed by a second series.\n\n\
          | candidate | wanted | trials | slower | held | inconclusive |\n|---|---|---:|---:|---:|---:|\n{slowed}{alike}\n\
          Each trial: [slowed down](slowdowns.csv), [the same](alike.csv). Of the same program {first_alarms} first series \
          raised an alarm that the second had to take back; a series took {few} to {many} pairs, {usual} in the middle.\n",

@@ -3,8 +3,7 @@
 //! Beside the candidate the baseline's twin is timed, which is the same program. Pairs are added until the twin can be
 //! told to be as fast as it is, and the candidate's interval is as narrow as the twin's had to be, or there is no more
 //! time. Where the candidate's interval lies has no say in when to stop, so that stopping cannot make an alarm of noise. A
-//! candidate that is found to be slower is timed once more,
-//! and is slower only if it is so again.
+//! candidate that is found to be slower is timed once more, and is slower only if it is so again.
 
 use super::bootstrap::{Interval, of_median};
 use super::pairs::{Launch, LogRatios, Rounds, pair};

@@ -223,6 +223,43 @@ mod tests {
         }
     }
 
+    /// A register of the numbers from 0 on behind one of those from 100 on, by as many lanes as there may be.
+    struct Behind;
+
+    impl<T: Element> Kernel<T> for Behind {
+        type Output = Vec<Vec<T>>;
+
+        #[inline(always)]
+        fn run<V: Vector<Real = T>>(self) -> Self::Output {
+            let from = |first: usize| (first..first + V::LANES).map(|i| T::of(i as f64)).collect::<Vec<T>>();
+            let (before, after) = (V::load(&from(100)), V::load(&from(0)));
+            let mut all = Vec::new();
+            for lanes in 0..V::LANES {
+                let mut both = vec![T::zero(); V::LANES];
+                after.behind(before, lanes).store(&mut both);
+                all.push(both);
+            }
+            all
+        }
+    }
+
+    fn is_behind<T: Element>(set: InstructionSet) {
+        let all: Vec<Vec<T>> = set.run(Behind);
+        let count = all.len();
+        for (lanes, both) in all.into_iter().enumerate() {
+            let right = (100 + count - lanes..100 + count).chain(0..count - lanes);
+            assert!(both.into_iter().eq(right.map(|i| T::of(i as f64))), "{set:?}, {lanes} of {count} lanes");
+        }
+    }
+
+    #[test]
+    fn a_register_is_put_behind_another_one() {
+        for set in available() {
+            is_behind::<f32>(set);
+            is_behind::<f64>(set);
+        }
+    }
+
     #[test]
     fn nan_stays_nan_and_nothing_overflows() {
         let special = [f64::NAN, 1e4, 1e6, f64::INFINITY];

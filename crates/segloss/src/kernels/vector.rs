@@ -22,6 +22,10 @@ pub trait Vector:
     type Mask: Copy;
     /// How many lanes.
     const LANES: usize;
+    /// Whether there are registers enough for four exponentials side by side.
+    const FOUR_ABREAST: bool = false;
+    /// Whether [`stream`](Self::stream) passes the caches: then two registers are a cache line, or one.
+    const STREAMS: bool = false;
 
     /// The same number in all lanes.
     fn splat(x: Self::Real) -> Self;
@@ -47,12 +51,6 @@ pub trait Vector:
     fn stream(self, to: &mut [Self::Real]) {
         self.store(to);
     }
-
-    /// Whether there are registers enough for four exponentials side by side.
-    const FOUR_ABREAST: bool = false;
-
-    /// Whether [`stream`](Self::stream) passes the caches: then two registers are a cache line, or one.
-    const STREAMS: bool = false;
 
     /// The last `lanes` of another register, and behind them the first of this one: `lanes` are fewer than all.
     #[inline(always)]
@@ -191,7 +189,7 @@ pub(crate) fn exp_nonpositive_each<V: Vector, const N: usize>(x: [V; N]) -> [V; 
     each(p, |i, p| p.scale(n[i].max(of(V::Real::LEAST_EXPONENT))))
 }
 
-/// What becomes of each. Unlike `map` of arrays it is inlined where a closure would not be.
+/// What becomes of each: `map` of arrays was found to be compiled as a function of its own.
 #[inline(always)]
 fn each<V: Copy, const N: usize>(mut x: [V; N], f: impl Fn(usize, V) -> V) -> [V; N] {
     for (i, x) in x.iter_mut().enumerate() {

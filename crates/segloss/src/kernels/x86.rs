@@ -35,6 +35,8 @@ macro_rules! register {
             type Real = $real;
             type Mask = $mask;
             const LANES: usize = $lanes;
+            const FOUR_ABREAST: bool = true;
+            const STREAMS: bool = true;
 
             #[inline(always)]
             fn splat(x: $real) -> Self {
@@ -55,9 +57,6 @@ macro_rules! register {
                 // SAFETY: as above; and `to` has as many numbers as are written.
                 unsafe { $store(to.as_mut_ptr(), self.0) }
             }
-
-            const FOUR_ABREAST: bool = true;
-            const STREAMS: bool = true;
 
             #[inline(always)]
             fn stream(self, to: &mut [$real]) {

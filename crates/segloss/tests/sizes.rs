@@ -1,0 +1,115 @@
+//! Every number of pixels: what is computed in blocks and tiles has edges, and a mistake there is one of a few sizes.
+#![allow(clippy::unwrap_used)]
+
+mod samples;
+
+use samples::IGNORED;
+use segloss::{Input, Layout, Loss, LossSpec};
+
+/// A logit of class `c` of a pixel, and its label: any numbers will do.
+fn drawn_logit(pixel: usize, c: usize) -> f32 {
+    ((pixel * 7 + c * 13) % 31) as f32 / 40.0 - 0.4
+}
+
+fn drawn_label(pixel: usize, classes: usize) -> u8 {
+    if pixel % 11 == 5 { IGNORED as u8 } else { (pixel * pixel / 3 % classes.max(2)) as u8 }
+}
+
+/// The value, and the gradient class by class, of two images; `None` where the kind is not for so many classes. Whatever
+/// stood in the gradient's buffer, all of it is written.
+fn run_sized(spec: &LossSpec, layout: Layout, pixels: usize, classes: usize) -> Option<(u64, Vec<u32>)> {
+    let loss = Loss::new(LossSpec { layout, ..spec.clone() }).unwrap();
+    let at = |image: usize, pixel: usize, c: usize| match layout {
+        Layout::ChannelsFirst => (image * classes + c) * pixels + pixel,
+        Layout::ChannelsLast => (image * pixels + pixel) * classes + c,
+    };
+    let places: Vec<(usize, usize, usize)> = (0..2)
+        .flat_map(|image| (0..classes).flat_map(move |c| (0..pixels).map(move |pixel| (image, pixel, c))))
+        .collect();
+    let mut logits = vec![f32::NAN; places.len()];
+    for &(image, pixel, c) in &places {
+        logits[at(image, pixel, c)] = drawn_logit(image * pixels + pixel, c);
+    }
+    let labels: Vec<u8> = (0..2 * pixels).map(|pixel| drawn_label(pixel, classes)).collect();
+    let shape = match layout {
+        Layout::ChannelsFirst => [2, classes, pixels],
+        Layout::ChannelsLast => [2, pixels, classes],
+    };
+    let mut gradient = vec![f32::NAN; logits.len()];
+    let input = Input::from_slices(&logits, &shape, &labels).ok()?;
+    let result = loss.value_and_gradient(&input, &mut gradient).ok()?;
+    let by_class =
+        places.iter().map(|&(image, pixel, c)| gradient[at(image, pixel, c)]).collect::<Vec<f32>>();
+    assert!(
+        by_class.iter().all(|g| g.is_finite()),
+        "{:?}, {layout:?}, {pixels} pixels, {classes} classes",
+        spec.kind
+    );
+    Some((result.value.to_bits(), by_class.into_iter().map(f32::to_bits).collect()))
+}
+
+#[test]
+fn the_layouts_agree_to_the_bit_for_every_number_of_pixels() {
+    let mut compared = 0;
+    for spec in samples::all() {
+        for classes in 1..=5 {
+            for pixels in (1..=9).chain(60..=68).chain(124..=132) {
+                let first = run_sized(&spec, Layout::ChannelsFirst, pixels, classes);
+                let last = run_sized(&spec, Layout::ChannelsLast, pixels, classes);
+                assert!(first == last, "{:?}: {pixels} pixels, {classes} classes", spec.kind);
+                compared += usize::from(first.is_some());
+            }
+        }
+    }
+    // Most kinds are for any number of classes but one.
+    assert!(compared > 4000, "{compared} comparisons");
+}
+
+/// What is large is written another way: its pixels must not notice.
+#[test]
+fn pixels_of_a_large_image_have_the_gradient_that_they_have_in_a_small_one() {
+    const PERIOD: usize = 1000;
+    // Over 16 MiB, and no whole number of blocks.
+    let large = |classes: usize| (1 << 22) / classes + 77;
+    for classes in [1, 2, 4, 9] {
+        let kind = if classes == 1 { "binary_cross_entropy" } else { "cross_entropy" };
+        let toml = format!("kind = '{kind}'\ndenominator = 'per_pixel'\nignore_index = {IGNORED}");
+        let spec = LossSpec::from_toml(&toml).unwrap();
+        for layout in [Layout::ChannelsFirst, Layout::ChannelsLast] {
+            let loss = Loss::new(LossSpec { layout, ..spec.clone() }).unwrap();
+            let number = |pixels: usize, pixel: usize, c: usize| match layout {
+                Layout::ChannelsFirst => c * pixels + pixel,
+                Layout::ChannelsLast => pixel * classes + c,
+            };
+            let gradient = |pixels: usize| {
+                let mut logits = vec![f32::NAN; pixels * classes];
+                for pixel in 0..pixels {
+                    for c in 0..classes {
+                        logits[number(pixels, pixel, c)] = drawn_logit(pixel % PERIOD, c);
+                    }
+                }
+                let labels: Vec<u8> = (0..pixels).map(|pixel| drawn_label(pixel % PERIOD, classes)).collect();
+                let shape = match layout {
+                    Layout::ChannelsFirst => [1, classes, pixels],
+                    Layout::ChannelsLast => [1, pixels, classes],
+                };
+                let input = Input::from_slices(&logits, &shape, &labels).unwrap();
+                let mut gradient = vec![f32::NAN; logits.len()];
+                loss.value_and_gradient(&input, &mut gradient).unwrap();
+                gradient
+            };
+            let (small, pixels) = (gradient(PERIOD), large(classes));
+            let gradient = gradient(pixels);
+            for pixel in 0..pixels {
+                for c in 0..classes {
+                    let here = gradient[number(pixels, pixel, c)];
+                    let there = small[number(PERIOD, pixel % PERIOD, c)];
+                    assert!(
+                        here.to_bits() == there.to_bits(),
+                        "{layout:?}, {classes} classes: class {c} of pixel {pixel}: {here}, not {there}"
+                    );
+                }
+            }
+        }
+    }
+}
