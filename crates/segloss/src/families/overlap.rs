@@ -16,7 +16,6 @@
 use crate::element::Element;
 use crate::error::Error;
 use crate::families::blocks::AnyKernel;
-use crate::kernels::block::Plane;
 use crate::kernels::overlap::{Form, OverlapGradient, OverlapSums};
 use crate::kinds::PixelTarget;
 use crate::stable::{Logistic, Softmax};
@@ -150,8 +149,7 @@ impl<T: Element> Walk<'_, T> {
         let mut kernel = OverlapSums::new(form, classes);
         let nothing = &mut TileMut::Nothing;
         self.blocks(tile, 0, nothing, &mut TileMut::Nothing, AnyKernel::OverlapSums(&mut kernel))?;
-        let total = |sums: Vec<Plane<f64>>| sums.iter().map(|sums| sums.iter().sum()).collect();
-        Some(Overlaps { hits: total(kernel.hits), errors: total(kernel.errors) })
+        Some(Overlaps { hits: kernel.hits(), errors: kernel.errors() })
     }
 
     /// The gradient of a tile: Σ_c (∂L/∂TP_c·m·y + ∂L/∂E_c·m·∂E/∂p)·∂p_c/∂z.

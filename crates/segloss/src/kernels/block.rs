@@ -1,7 +1,9 @@
 //! Pixels as kernels want them: class by class, the pixels side by side, in the first cache.
 
 use super::lines::LINE;
+use super::real::Real;
 use super::vector::Vector;
+use crate::element::Element;
 use std::ops::{Deref, DerefMut};
 
 /// Pixels of a block: the logits of a few dozen classes fit the first cache.
@@ -40,6 +42,12 @@ impl<T> DerefMut for Plane<T> {
 #[inline(always)]
 pub(crate) fn steps<V: Vector>() -> impl Iterator<Item = usize> {
     (0..PIXELS).step_by(V::LANES).map(|at| at & (PIXELS - V::LANES))
+}
+
+/// The same of N registers that lie side by side.
+#[inline(always)]
+pub(crate) fn steps_abreast<V: Vector, const N: usize>() -> impl Iterator<Item = usize> {
+    (0..PIXELS).step_by(N * V::LANES).map(|at| at & (PIXELS - N * V::LANES))
 }
 
 /// A loss, block by block.
@@ -106,4 +114,29 @@ pub(crate) struct Planes<'a, T> {
 pub(crate) fn no_class(classes: usize) -> usize {
     // A single channel tells two classes apart.
     classes.max(2)
+}
+
+/// Adds what each pixel has to the sum of its class and place.
+#[inline(always)]
+pub(crate) fn add_by_class<V: Vector>(class: &Plane<V::Real>, x: &Plane<V::Real>, sums: &mut [Plane<f64>]) {
+    let (zero, none) = (V::splat(V::Real::of(0.0)), sums.len() - 1);
+    for at in steps::<V>() {
+        let (label, x_here) = (V::load(&class[at..]), V::load(&x[at..]));
+        // Neighbours are mostly of the class of the first, of that of the last, or of none.
+        let [first, last] = [class[at], class[at + V::LANES - 1]];
+        let (is_first, is_last) = (label.equal(V::splat(first)), label.equal(V::splat(last)));
+        let none = V::splat(V::Real::of(none as f64));
+        let rest = V::select(is_first, none, V::select(is_last, none, label));
+        if V::any(rest.differs(none)) {
+            for at in at..at + V::LANES {
+                sums[class[at].class()][at] += x[at].wide();
+            }
+            continue;
+        }
+        V::select(is_first, x_here, zero).add_to(&mut sums[first.class()][at..]);
+        // Mostly the same.
+        if first.class() != last.class() {
+            V::select(is_last, x_here, zero).add_to(&mut sums[last.class()][at..]);
+        }
+    }
 }

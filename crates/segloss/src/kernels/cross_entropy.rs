@@ -2,10 +2,10 @@
 //! [`kinds::cross_entropy`](crate::kinds::cross_entropy) and, with γ > 0, of
 //! [`kinds::focal`](crate::kinds::focal); of [`kinds::poly1_cross_entropy`](crate::kinds::poly1_cross_entropy).
 
-use super::block::{Ahead, BlockKernel, Plane, Planes, no_class, steps};
+use super::block::{Ahead, BlockKernel, Plane, Planes, add_by_class, no_class, steps, steps_abreast};
+use super::functions::ln_1p_nonnegative_each;
 use super::power::Power;
-use super::real::Real;
-use super::vector::{Vector, exp_nonpositive_each, is_zero, ln_1p_nonnegative};
+use super::vector::{Classes, Vector, abreast, is_zero};
 use crate::element::Element;
 use crate::families::top_k::Cut;
 
@@ -77,11 +77,17 @@ impl<T: Element> BlockKernel<T> for CrossEntropy<T> {
         let Planes { class, m, largest, loss: [loss, ..], z } = planes else { return false };
         let mut doubt = V::splat(T::zero());
         for at in steps::<V>() {
-            let running = Running::new(V::load(&largest[at..]));
-            pixels.exponentials(at, V::load(&class[at..]), running, z, ahead);
+            let (max, label) = (V::load(&largest[at..]), V::load(&class[at..]));
+            pixels.exponentials(Exponentials { at, max, label, z, ahead, so_far: Running::new() });
         }
-        for at in steps::<V>() {
-            pixels.surprise::<V>(at);
+        if V::ABREAST < 4 {
+            for at in steps_abreast::<V, 2>() {
+                pixels.surprise::<V, 2>(at);
+            }
+        } else {
+            for at in steps_abreast::<V, 4>() {
+                pixels.surprise::<V, 4>(at);
+            }
         }
         for at in steps::<V>() {
             let label = V::load(&class[at..]);
@@ -100,45 +106,70 @@ impl<T: Element> BlockKernel<T> for CrossEntropy<T> {
     }
 }
 
+/// The exponentials of all classes of some pixels, on their way.
+struct Exponentials<'a, 'b, V: Vector> {
+    /// The first pixel.
+    at: usize,
+    max: V,
+    label: V,
+    z: &'a mut [Plane<V::Real>],
+    ahead: &'a mut Ahead<'b, V::Real>,
+    so_far: Running<V>,
+}
+
 /// What the classes of a pixel have come to so far.
 struct Running<V> {
-    max: V,
+    /// The number of the next class.
+    c: V,
     d_y: V,
     e_y: V,
+    /// Σ exp(z_j − max) of other classes: of the last group, and of those before it.
+    group: V,
+    others: V,
+    /// What the latter's additions have rounded away.
+    lost: V,
 }
 
 impl<V: Vector> Running<V> {
     #[inline(always)]
-    fn new(max: V) -> Self {
+    fn new() -> Self {
         let zero = V::splat(V::Real::of(0.0));
-        Self { max, d_y: zero, e_y: zero }
+        Self { c: zero, d_y: zero, e_y: zero, group: zero, others: zero, lost: zero }
     }
 
-    /// exp(z_j − max) of some classes, the first of number `c`, which take the places of their logits. Adds to a sum
-    /// those of pixels of other classes.
+    /// Puts the last group with those before it.
     #[inline(always)]
-    fn classes<const N: usize>(
-        &mut self,
-        planes: &mut [Plane<V::Real>; N],
-        at: usize,
-        label: V,
-        c: V,
-        mut sum: V,
-    ) -> V {
+    fn end_group(&mut self) {
+        self.others = add(self.others, self.group, &mut self.lost);
+        self.group = V::splat(V::Real::of(0.0));
+    }
+}
+
+impl<V: Vector> Classes for Exponentials<'_, '_, V> {
+    /// Their exponentials take the places of their logits.
+    #[inline(always)]
+    fn some<const N: usize>(&mut self, first: usize) {
+        let Self { at, max, label, ref mut z, ref mut ahead, ref mut so_far } = *self;
         let (zero, one) = (V::splat(V::Real::of(0.0)), V::splat(V::Real::of(1.0)));
-        let mut d = [self.max; N];
-        for (d, plane) in d.iter_mut().zip(&*planes) {
-            *d = V::load(&plane[at..]) - self.max;
+        // Not all at once.
+        ahead.ask::<V>(N.div_ceil(2));
+        if first.is_multiple_of(GROUP) && first > 0 {
+            so_far.end_group();
         }
-        let e = exp_nonpositive_each(d);
-        let mut c = c;
+        let planes = &mut z[first..][..N];
+        let mut d = [zero; N];
+        for (d, plane) in d.iter_mut().zip(&*planes) {
+            *d = V::load(&plane[at..]) - max;
+        }
+        let e = V::exp_nonpositive_each(d);
+        ahead.ask::<V>(N / 2);
         let mut pair = zero;
         for i in 0..N {
             e[i].store(&mut planes[i][at..]);
-            let is_other = label.differs(c);
-            self.d_y = V::select(is_other, self.d_y, d[i]);
-            self.e_y = V::select(is_other, self.e_y, e[i]);
-            c = c + one;
+            let is_other = label.differs(so_far.c);
+            so_far.d_y = V::select(is_other, so_far.d_y, d[i]);
+            so_far.e_y = V::select(is_other, so_far.e_y, e[i]);
+            so_far.c = so_far.c + one;
             // Two by two: half as many wait for each other.
             if i % 2 == 0 {
                 pair = V::select(is_other, e[i], zero);
@@ -146,10 +177,9 @@ impl<V: Vector> Running<V> {
                 pair = pair.add_where(is_other, e[i]);
             }
             if i % 2 == 1 || i == N - 1 {
-                sum = sum + pair;
+                so_far.group = so_far.group + pair;
             }
         }
-        sum
     }
 }
 
@@ -172,54 +202,37 @@ impl<T: Element> Pixels<T> {
     /// Leaves exp(z_j − max) of every class in place of its logit. No number here is finite where a logit is not: −∞ has
     /// no exponential, and beside +∞ or NaN nothing else has.
     #[inline(always)]
-    fn exponentials<V: Vector<Real = T>>(
-        &mut self,
-        at: usize,
-        label: V,
-        mut running: Running<V>,
-        z: &mut [Plane<T>],
-        ahead: &mut Ahead<'_, T>,
-    ) {
-        let [zero, two, four] = [0.0, 2.0, 4.0].map(|x| V::splat(T::of(x)));
-        let (mut others, mut lost) = (zero, zero);
-        let mut number = zero;
-        for (i, z) in z.chunks_mut(GROUP).enumerate() {
-            let fours = if V::FOUR_ABREAST { z.len() / 4 } else { 0 };
-            let (fours, rest) = z.split_at_mut(4 * fours);
-            let (fours, _) = fours.as_chunks_mut::<4>();
-            let (pairs, last) = rest.as_chunks_mut::<2>();
-            let mut group = zero;
-            for z in fours {
-                ahead.ask::<V>(4);
-                group = running.classes(z, at, label, number, group);
-                number = number + four;
-            }
-            for z in pairs {
-                ahead.ask::<V>(2);
-                group = running.classes(z, at, label, number, group);
-                number = number + two;
-            }
-            for z in last {
-                ahead.ask::<V>(1);
-                group = running.classes(std::array::from_mut(z), at, label, number, group);
-            }
-            others = if i == 0 { group } else { add(others, group, &mut lost) };
+    fn exponentials<V: Vector<Real = T>>(&mut self, mut exponentials: Exponentials<'_, '_, V>) {
+        abreast::<V>(exponentials.z.len(), &mut exponentials);
+        let Exponentials { at, z, mut so_far, .. } = exponentials;
+        if z.len() > GROUP {
+            so_far.end_group();
+        } else {
+            so_far.others = so_far.group;
         }
-        (others + lost).store(&mut self.others[at..]);
-        running.d_y.store(&mut self.d_y[at..]);
-        running.e_y.store(&mut self.e_y[at..]);
+        (so_far.others + so_far.lost).store(&mut self.others[at..]);
+        so_far.d_y.store(&mut self.d_y[at..]);
+        so_far.e_y.store(&mut self.e_y[at..]);
     }
 
-    /// Leaves −ln p of the pixel's class.
+    /// Leaves −ln p of the pixel's class, of several registers.
     #[inline(always)]
-    fn surprise<V: Vector<Real = T>>(&mut self, at: usize) {
+    fn surprise<V: Vector<Real = T>, const N: usize>(&mut self, at: usize) {
         let (zero, one) = (V::splat(T::zero()), V::splat(T::one()));
-        let (others, d_y, e_y) =
-            (V::load(&self.others[at..]), V::load(&self.d_y[at..]), V::load(&self.e_y[at..]));
-        // −ln p = ln Σ exp(z_j − max) − d_y. Of a largest logit d_y = 0, and its own exponential is the 1 of ln(1 + x);
-        // of any other, the others' sum has a 1 already.
-        let rest = V::select(d_y.equal(zero), others, (others - one) + e_y);
-        (ln_1p_nonnegative(rest) - d_y).store(&mut self.surprise[at..]);
+        let (mut rest, mut d) = ([zero; N], [zero; N]);
+        for i in 0..N {
+            let at = at + i * V::LANES;
+            let (others, d_y, e_y) =
+                (V::load(&self.others[at..]), V::load(&self.d_y[at..]), V::load(&self.e_y[at..]));
+            // −ln p = ln Σ exp(z_j − max) − d_y. Of a largest logit d_y = 0, and its own exponential is the 1 of ln(1 + x);
+            // of any other, the others' sum has a 1 already.
+            rest[i] = V::select(d_y.equal(zero), others, (others - one) + e_y);
+            d[i] = d_y;
+        }
+        let l = ln_1p_nonnegative_each(rest);
+        for i in 0..N {
+            (l[i] - d[i]).store(&mut self.surprise[at + i * V::LANES..]);
+        }
     }
 
     /// The weighted loss; leaves what the gradient is made of.
@@ -254,30 +267,5 @@ impl<T: Element> Pixels<T> {
         (zero - scale * others).store(&mut self.own[at..]);
         *doubt = loss.mul_add(zero, scale.mul_add(zero, *doubt));
         loss
-    }
-}
-
-/// Adds each loss to the sum of its class and place.
-#[inline(always)]
-fn add_by_class<V: Vector>(class: &Plane<V::Real>, loss: &Plane<V::Real>, sums: &mut [Plane<f64>]) {
-    let (zero, none) = (V::splat(V::Real::of(0.0)), sums.len() - 1);
-    for at in steps::<V>() {
-        let (label, loss_here) = (V::load(&class[at..]), V::load(&loss[at..]));
-        // Neighbours are mostly of the class of the first, of that of the last, or of none.
-        let [first, last] = [class[at], class[at + V::LANES - 1]];
-        let (is_first, is_last) = (label.equal(V::splat(first)), label.equal(V::splat(last)));
-        let none = V::splat(V::Real::of(none as f64));
-        let rest = V::select(is_first, none, V::select(is_last, none, label));
-        if V::any(rest.differs(none)) {
-            for at in at..at + V::LANES {
-                sums[class[at].class()][at] += loss[at].wide();
-            }
-            continue;
-        }
-        V::select(is_first, loss_here, zero).add_to(&mut sums[first.class()][at..]);
-        // Mostly the same.
-        if first.class() != last.class() {
-            V::select(is_last, loss_here, zero).add_to(&mut sums[last.class()][at..]);
-        }
     }
 }

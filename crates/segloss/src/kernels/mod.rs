@@ -10,6 +10,7 @@
 pub(crate) mod binary;
 pub(crate) mod block;
 pub(crate) mod cross_entropy;
+mod functions;
 mod gradient;
 pub(crate) mod instructions;
 pub(crate) mod lines;

@@ -1,8 +1,9 @@
 //! Overlap losses of pixels with a class each: the sums and the gradient of
 //! [`families::overlap`](crate::families::overlap).
 
-use super::block::{Ahead, BlockKernel, Plane, Planes, steps};
-use super::vector::{Vector, exp_nonpositive, exp_nonpositive_each, is_zero};
+use super::block::{Ahead, BlockKernel, Plane, Planes, add_by_class, no_class, steps};
+use super::functions::exp_nonpositive;
+use super::vector::{Classes, Vector, abreast, is_zero};
 use crate::element::Element;
 
 /// What an error costs, and what p is.
@@ -14,19 +15,47 @@ pub struct Form<T> {
     pub prices: Option<(T, T)>,
 }
 
-/// Adds up Σ m·p·y and E, class by class and pixel by pixel of the block. No loss is written.
+impl<T> Form<T> {
+    /// The number of the first channel's class: a single sigmoid tells class 1 from class 0.
+    fn first_class(&self, channels: usize) -> usize {
+        usize::from(self.sigmoid && channels == 1)
+    }
+}
+
+/// Adds up Σ m·p·y and E of each class. No loss is written.
 pub struct OverlapSums<T> {
     form: Form<T>,
     /// The p of each class.
     p: Vec<Plane<T>>,
-    pub hits: Vec<Plane<f64>>,
-    pub errors: Vec<Plane<f64>>,
+    /// [`Softmax::complement`].
+    complement: Plane<T>,
+    /// m·p of the pixel's class.
+    hit: Plane<T>,
+    /// By the number of a class, and of none, pixel by pixel of the block.
+    hits: Vec<Plane<f64>>,
+    /// By channel, in as many sums.
+    errors: Vec<[f64; SUMS]>,
 }
+
+/// Sums that are added to in turn: one waits for another no longer than a register is wide.
+const SUMS: usize = 16;
 
 impl<T: Element> OverlapSums<T> {
     pub fn new(form: Form<T>, classes: usize) -> Self {
-        let sums = vec![Plane::of(0.0); classes];
-        Self { form, p: vec![Plane::of(T::zero()); classes], hits: sums.clone(), errors: sums }
+        let (zeros, none) = (Plane::of(T::zero()), no_class(classes) + 1);
+        let (hits, errors) = (vec![Plane::of(0.0); none], vec![[0.0; SUMS]; classes]);
+        Self { form, p: vec![zeros; classes], complement: zeros, hit: zeros, hits, errors }
+    }
+
+    /// Σ m·p·y of each channel.
+    pub fn hits(&self) -> Vec<f64> {
+        let classes = &self.hits[self.form.first_class(self.errors.len())..][..self.errors.len()];
+        classes.iter().map(|sums| sums.iter().sum()).collect()
+    }
+
+    /// E of each channel.
+    pub fn errors(&self) -> Vec<f64> {
+        self.errors.iter().map(|sums| sums.iter().sum()).collect()
     }
 }
 
@@ -49,31 +78,37 @@ impl<'a, T: Element> OverlapGradient<'a, T> {
 impl<T: Element> BlockKernel<T> for OverlapSums<T> {
     #[inline(always)]
     fn block<V: Vector<Real = T>>(&mut self, planes: Planes<'_, T>, ahead: &mut Ahead<'_, T>) -> bool {
-        let Self { form, ref mut p, ref mut hits, ref mut errors } = *self;
-        // Slices, not what owns them: that would be read anew after every store.
-        let (probabilities, hits, errors) = (&mut p[..], &mut hits[..], &mut errors[..]);
+        let Self { form, ref mut p, ref mut complement, ref mut hit, ref mut hits, ref mut errors } = *self;
+        // A slice, not what owns it: that would be read anew after every store.
+        let probabilities = &mut p[..];
         let Planes { z, class, m, largest, .. } = planes;
-        let (zero, one) = (V::splat(T::zero()), V::splat(T::one()));
+        let zero = V::splat(T::zero());
         let mut doubt = zero;
         for at in steps::<V>() {
-            let label = V::load(&class[at..]);
-            let m = V::load(&m[at..]);
             let softmax =
                 Softmax::new(form, z, V::load(&largest[at..]), probabilities, at, ahead, &mut doubt);
-            let mut c = first_class(form, z.len());
-            for (i, (z, p)) in z.iter().zip(probabilities.iter()).enumerate() {
-                let z = V::load(&z[at..]);
-                let (p, q) = pair(form, z, &p[at..], softmax);
-                let is_label = label.equal(c);
+            softmax.complement.store(&mut complement[at..]);
+            zero.store(&mut hit[at..]);
+        }
+        let first = form.first_class(z.len());
+        for (i, (z, p)) in z.iter().zip(probabilities.iter()).enumerate() {
+            let c = V::splat(T::of_class((first + i) as u16));
+            let mut sums = errors[i];
+            for at in steps::<V>() {
+                let (is_label, m) = (V::load(&class[at..]).equal(c), V::load(&m[at..]));
+                let softmax =
+                    Softmax { max: V::load(&largest[at..]), complement: V::load(&complement[at..]) };
+                let (p, q) = pair(form, V::load(&z[at..]), &p[at..], softmax);
                 let error = match form.prices {
                     Some((alpha, beta)) => V::select(is_label, V::splat(beta) * q, V::splat(alpha) * p),
                     None => V::select(is_label, q * q, p * p),
                 };
-                V::select(is_label, m * p, zero).add_to(&mut hits[i][at..]);
-                (m * error).add_to(&mut errors[i][at..]);
-                c = c + one;
+                V::load(&hit[at..]).add_where(is_label, m * p).store(&mut hit[at..]);
+                (m * error).add_to(&mut sums[at % SUMS..]);
             }
+            errors[i] = sums;
         }
+        add_by_class::<V>(class, hit, hits);
         is_zero(doubt)
     }
 }
@@ -93,46 +128,58 @@ impl<T: Element> BlockKernel<T> for OverlapGradient<'_, T> {
             let softmax =
                 Softmax::new(form, z, V::load(&largest[at..]), probabilities, at, ahead, &mut doubt);
 
-            // Softmax: p_k·((g_k − g_top) + Σ_c p_c·(g_top − g_c)), as `Probabilities::pull_back` has it.
-            let (mut most, mut drop) = (zero, zero);
-            let rounds = if form.sigmoid { 1 } else { 3 };
-            for round in 0..rounds {
-                let mut c = first_class(form, z.len());
-                for (i, (plane, p)) in z.iter_mut().zip(probabilities.iter()).enumerate() {
-                    let z = V::load(&plane[at..]);
-                    let (p, q) = pair(form, z, &p[at..], softmax);
-                    let is_label = label.equal(c);
-                    c = c + one;
-                    let slope = match form.prices {
-                        Some((alpha, beta)) => V::select(is_label, zero - V::splat(beta), V::splat(alpha)),
-                        None => V::select(is_label, zero - two * q, two * p),
-                    };
-                    let hit = V::select(is_label, V::splat(by_hits[i]), zero);
-                    let by_p = m * V::splat(by_errors[i]).mul_add(slope, hit);
-                    match round {
-                        _ if form.sigmoid => {
-                            let g = by_p * p * q;
-                            doubt = g.mul_add(zero, doubt);
-                            g.store(&mut plane[at..]);
-                        }
-                        0 => most = V::select(z.equal(softmax.max), by_p, most),
-                        1 => drop = p.mul_add(most - by_p, drop),
-                        _ => {
-                            let g = p * ((by_p - most) + drop);
-                            doubt = g.mul_add(zero, doubt);
-                            g.store(&mut plane[at..]);
-                        }
+            // ∂L/∂p of every class, and of one with the largest logit.
+            let mut most = zero;
+            let mut c = V::splat(T::of_class(form.first_class(z.len()) as u16));
+            for (i, (plane, p)) in z.iter_mut().zip(probabilities.iter()).enumerate() {
+                let z = V::load(&plane[at..]);
+                let (p, q) = pair(form, z, &p[at..], softmax);
+                let is_label = label.equal(c);
+                c = c + one;
+                let slope = match form.prices {
+                    Some((alpha, beta)) => V::select(is_label, zero - V::splat(beta), V::splat(alpha)),
+                    None => V::select(is_label, zero - two * q, two * p),
+                };
+                let hit = V::select(is_label, V::splat(by_hits[i]), zero);
+                let by_p = m * V::splat(by_errors[i]).mul_add(slope, hit);
+                let left = match form.sigmoid {
+                    true => by_p * p * q,
+                    false => {
+                        most = V::select(z.equal(softmax.max), by_p, most);
+                        by_p
                     }
-                }
+                };
+                doubt = left.mul_add(zero, doubt);
+                left.store(&mut plane[at..]);
             }
+            if form.sigmoid {
+                continue;
+            }
+
+            // Softmax: p_k·((g_k − g_top) + Σ_c p_c·(g_top − g_c)), as `Probabilities::pull_back` has it.
+            let mut drop = zero;
+            for (by_p, p) in z.iter().zip(probabilities.iter()) {
+                drop = V::load(&p[at..]).mul_add(most - V::load(&by_p[at..]), drop);
+            }
+            for (plane, p) in z.iter_mut().zip(probabilities.iter()) {
+                let g = V::load(&p[at..]) * ((V::load(&plane[at..]) - most) + drop);
+                g.store(&mut plane[at..]);
+            }
+            doubt = drop.mul_add(zero, doubt);
         }
         is_zero(doubt)
     }
 }
 
-/// What the exponentials of a pixel have come to so far.
-struct Running<V> {
+/// The exponentials of some pixels, and what they have come to so far.
+struct Exponentials<'a, 'b, V: Vector> {
+    /// The first pixel.
+    at: usize,
     max: V,
+    z: &'a [Plane<V::Real>],
+    /// Where they are left.
+    e: &'a mut [Plane<V::Real>],
+    ahead: &'a mut Ahead<'b, V::Real>,
     /// Of classes with the largest logit but one: it is left out of the sum, as a confident pixel has all its information
     /// in the others.
     others: V,
@@ -140,28 +187,23 @@ struct Running<V> {
     rest: V,
 }
 
-impl<V: Vector> Running<V> {
-    /// Leaves the exponentials of some classes.
+impl<V: Vector> Classes for Exponentials<'_, '_, V> {
     #[inline(always)]
-    fn classes<const N: usize>(
-        &mut self,
-        z: &[Plane<V::Real>; N],
-        e_out: &mut [Plane<V::Real>; N],
-        at: usize,
-        doubt: &mut V,
-    ) {
+    fn some<const N: usize>(&mut self, first: usize) {
         let (zero, one) = (V::splat(V::Real::of(0.0)), V::splat(V::Real::of(1.0)));
+        let at = self.at;
+        let (z, e_out) = (&self.z[first..][..N], &mut self.e[first..][..N]);
+        self.ahead.ask::<V>(N);
         let mut d = [zero; N];
         for (d, z) in d.iter_mut().zip(z) {
-            let z = V::load(&z[at..]);
-            *doubt = z.mul_add(zero, *doubt);
-            *d = z - self.max;
+            *d = V::load(&z[at..]) - self.max;
         }
-        for ((d, e), e_out) in d.into_iter().zip(exp_nonpositive_each(d)).zip(e_out) {
-            e.store(&mut e_out[at..]);
-            let is_largest = d.equal(zero);
+        let e = V::exp_nonpositive_each(d);
+        for i in 0..N {
+            e[i].store(&mut e_out[i][at..]);
+            let is_largest = d[i].equal(zero);
             self.others = V::select(is_largest, self.others + one, self.others);
-            self.rest = self.rest + V::select(is_largest, zero, e);
+            self.rest = self.rest + V::select(is_largest, zero, e[i]);
         }
     }
 }
@@ -195,23 +237,16 @@ impl<V: Vector> Softmax<V> {
             }
             return Self { max, complement: zero };
         }
-        let mut running = Running { max, others: zero - one, rest: zero };
-        let fours = if V::FOUR_ABREAST { z.len() / 4 } else { 0 };
-        let ((fours, last), (to_fours, to_last)) =
-            (z.split_at(4 * fours), probabilities.split_at_mut(4 * fours));
-        let (fours, to_fours) = (fours.as_chunks::<4>().0, to_fours.as_chunks_mut::<4>().0);
-        for (z, e_out) in fours.iter().zip(to_fours) {
-            ahead.ask::<V>(4);
-            running.classes(z, e_out, at, doubt);
-        }
-        for (z, e_out) in last.iter().zip(to_last) {
-            ahead.ask::<V>(1);
-            running.classes(std::array::from_ref(z), std::array::from_mut(e_out), at, doubt);
-        }
-        let others = running.others + running.rest;
+        let (others, e) = (zero - one, &mut *probabilities);
+        let mut exponentials = Exponentials { at, max, z, e, ahead, others, rest: zero };
+        abreast::<V>(z.len(), &mut exponentials);
+        let others = exponentials.others + exponentials.rest;
+        // Not finite where a logit is not: −∞ has no exponential, and beside +∞ or NaN nothing else has.
+        *doubt = others.mul_add(zero, *doubt);
         let sum = one + others;
+        let inverse = one / sum;
         for p in probabilities {
-            (V::load(&p[at..]) / sum).store(&mut p[at..]);
+            (V::load(&p[at..]) * inverse).store(&mut p[at..]);
         }
         Self { max, complement: others / sum }
     }
@@ -231,10 +266,4 @@ fn pair<V: Vector>(form: Form<V::Real>, z: V, p: &[V::Real], softmax: Softmax<V>
     }
     let p = V::load(p);
     (p, V::select(z.equal(softmax.max), softmax.complement, one - p))
-}
-
-/// The number of the first channel's class: a single sigmoid tells class 1 from class 0.
-#[inline(always)]
-fn first_class<V: Vector>(form: Form<V::Real>, channels: usize) -> V {
-    V::splat(V::Real::of(if form.sigmoid && channels == 1 { 1.0 } else { 0.0 }))
 }

@@ -89,12 +89,12 @@ macro_rules! register {
                 self + (mask & other)
             }
 
-            /// By two powers that are both normal numbers: only the second product rounds.
+            /// The product of two powers, the first a normal number however small 2ⁿ is.
             #[inline(always)]
-            fn scale(self, n: Self) -> Self {
-                let biased: $bits = cast(n + Self::splat($real::of(<$real>::BIASED)));
-                let power: Self = cast(biased << $mantissa);
-                self * power * Self::splat($real::of(<$real>::UNBIAS))
+            fn power_of_two(n: Self) -> Self {
+                let at_least = n.max(Self::splat($real::of(<$real>::LEAST_EXPONENT)));
+                let biased: $bits = cast(at_least + Self::splat($real::of(<$real>::BIASED)));
+                cast::<_, Self>(biased << $mantissa) * Self::splat($real::of(<$real>::UNBIAS))
             }
 
             #[inline(always)]

@@ -1,13 +1,14 @@
 //! What the exponential and the logarithm need to know of a number type.
 
-use super::vector::{Vector, polynomial};
+use super::functions::{each, polynomial};
+use super::vector::Vector;
 
-/// The constants of [`exp_nonpositive`](super::vector::exp_nonpositive) and
-/// [`ln_1p_nonnegative`](super::vector::ln_1p_nonnegative), and what else it must be able to do.
+/// The constants of [`exp_nonpositive`](super::functions::exp_nonpositive) and
+/// [`ln_1p_nonnegative`](super::functions::ln_1p_nonnegative_each), and what else it must be able to do.
 pub trait Real: Sized {
     /// Half as many more bits as a number has: added, it rounds to a whole number.
     const ROUND: f64;
-    /// An n for which 2ⁿ·x is 0 for any x near 1.
+    /// A whole number n of which 2ⁿ is 0.
     const LEAST_EXPONENT: f64;
     /// Added to a whole n from [`LEAST_EXPONENT`](Self::LEAST_EXPONENT) to 0, leaves 2ⁿ/[`UNBIAS`](Self::UNBIAS) in the
     /// last bits, to be shifted to where an exponent stands: a power that is a normal number, however small 2ⁿ is.
@@ -19,7 +20,7 @@ pub trait Real: Sized {
     /// eʳ as a polynomial for |r| ≤ ½·ln 2, its last coefficient the constant one.
     const EXP: &'static [f64];
     /// k·ln 2 + ln(1 + f) for 1 + f in [√½, √2), small f to all their digits.
-    fn ln<V: Vector<Real = Self>>(f: V, k: V) -> V;
+    fn ln<V: Vector<Real = Self>, const N: usize>(f: [V; N], k: [V; N]) -> [V; N];
 
     /// The largest number of the type that is not above x.
     fn at_most(x: f64) -> Self;
@@ -44,16 +45,19 @@ impl Real for f32 {
     /// f + f²·(f·Q(f) − ½): a polynomial costs less than the division of a quotient. Q is a minimax one of degree 7, found
     /// by weighted least squares: off by 6e-9 of ln(1 + f).
     #[inline(always)]
-    fn ln<V: Vector<Real = f32>>(f: V, k: V) -> V {
+    fn ln<V: Vector<Real = f32>, const N: usize>(f: [V; N], k: [V; N]) -> [V; N] {
         const EVEN: [f64; 4] = [0.127_615_75, 0.142_017_6, 0.200_012_27, 0.333_333_31];
         const ODD: [f64; 4] = [-0.076_344_45, -0.131_602, -0.166_233_55, -0.250_008_23];
         let of = |x: f64| V::splat(x as f32);
-        let s = f * f;
+        let s = each(f, |_, f| f * f);
         // The odd and the even powers side by side: neither waits for the other.
-        let q = polynomial(&ODD, s).mul_add(f, polynomial(&EVEN, s));
-        let r = s.mul_add(q.mul_add(f, of(-0.5)), f);
+        let (odd, even) = (polynomial(&ODD, s), polynomial(&EVEN, s));
+        let q = each(odd, |i, odd| odd.mul_add(f[i], even[i]));
+        let q = each(q, |i, q| q.mul_add(f[i], of(-0.5)));
+        let r = each(q, |i, q| s[i].mul_add(q, f[i]));
         let (high, low) = Self::LN_2;
-        k.mul_add(of(high), k.mul_add(of(low), r))
+        let r = each(r, |i, r| k[i].mul_add(of(low), r));
+        each(r, |i, r| k[i].mul_add(of(high), r))
     }
 
     #[inline(always)]
@@ -72,6 +76,29 @@ impl Real for f32 {
         usize::from((self + 8_388_608.0).to_bits() as u16)
     }
 }
+
+/// 2^(j/16) of f32.
+pub(crate) const SIXTEENTHS: [f32; 16] = [
+    1.0,
+    1.044_273_7,
+    1.090_507_7,
+    1.138_788_6,
+    1.189_207_1,
+    1.241_857_8,
+    1.296_839_6,
+    1.354_255_6,
+    1.414_213_5,
+    1.476_826_2,
+    1.542_210_8,
+    1.610_490_3,
+    1.681_792_9,
+    1.756_252_2,
+    1.834_008_1,
+    1.915_206_6,
+];
+
+/// [`Real::ROUND`] for whole numbers of sixteenths.
+pub(crate) const ROUND_SIXTEENTHS: f64 = f32::ROUND / 16.0;
 
 /// 1, √½ and all that is no exponent, in bits.
 pub(crate) const F32_ONE: u32 = 0x3f80_0000;
@@ -105,7 +132,7 @@ impl Real for f64 {
     /// f − f²/2 + s·(f²/2 + R(s²)) with s = f/(2 + f) (fdlibm `log1p`, Sun Microsystems 1993): a polynomial in f would have
     /// twice as many terms.
     #[inline(always)]
-    fn ln<V: Vector<Real = f64>>(f: V, k: V) -> V {
+    fn ln<V: Vector<Real = f64>, const N: usize>(f: [V; N], k: [V; N]) -> [V; N] {
         const EVEN: [f64; 3] =
             [1.531_383_769_920_937_3e-1, 2.222_219_843_214_978_4e-1, 3.999_999_999_940_942e-1];
         const ODD: [f64; 4] = [
@@ -115,15 +142,16 @@ impl Real for f64 {
             6.666_666_666_666_735e-1,
         ];
         let of = |x: f64| V::splat(x);
-        let s = f / (of(2.0) + f);
-        let z = s * s;
-        let w = z * z;
+        let s = each(f, |_, f| f / (of(2.0) + f));
+        let z = each(s, |_, s| s * s);
+        let w = each(z, |_, z| z * z);
         // The odd and the even powers of z side by side: neither waits for the other.
-        let rest = w * polynomial(&EVEN, w) + z * polynomial(&ODD, w);
-        let square = of(0.5) * f * f;
+        let (even, odd) = (polynomial(&EVEN, w), polynomial(&ODD, w));
+        let rest = each(even, |i, even| w[i] * even + z[i] * odd[i]);
+        let square = each(f, |_, f| of(0.5) * f * f);
         let (high, low) = Self::LN_2;
-        let tail = s.mul_add(square + rest, k * of(low));
-        k.mul_add(of(high), f - (square - tail))
+        let tail = each(s, |i, s| s.mul_add(square[i] + rest[i], k[i] * of(low)));
+        each(k, |i, k| k.mul_add(of(high), f[i] - (square[i] - tail[i])))
     }
 
     #[inline(always)]

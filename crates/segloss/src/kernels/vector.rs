@@ -1,5 +1,6 @@
 //! Numbers side by side in a register, whatever the register is.
 
+use super::functions::exp_by_polynomial;
 use super::real::Real;
 use crate::element::Element;
 use std::ops::{Add, Div, Mul, Sub};
@@ -22,8 +23,8 @@ pub trait Vector:
     type Mask: Copy;
     /// How many lanes.
     const LANES: usize;
-    /// Whether there are registers enough for four exponentials side by side.
-    const FOUR_ABREAST: bool = false;
+    /// How many exponentials there are registers enough for, side by side: a power of two.
+    const ABREAST: usize = 2;
     /// Whether [`stream`](Self::stream) passes the caches: then two registers are a cache line, or one.
     const STREAMS: bool = false;
 
@@ -101,8 +102,8 @@ pub trait Vector:
         self + Self::select(mask, other, Self::splat(Self::Real::of(0.0)))
     }
 
-    /// self·2ⁿ for a whole n between [`Real::LEAST_EXPONENT`] and 0, rounded once.
-    fn scale(self, n: Self) -> Self;
+    /// 2ⁿ for a whole n ≤ 0: 0 where it is less than half the smallest number. Of NaN it is anything.
+    fn power_of_two(n: Self) -> Self;
 
     /// (k, m, 2⁻ᵏ) with self = 2ᵏ·m and m in [√½, √2), of a normal number above 0.
     fn split(self) -> (Self, Self, Self);
@@ -114,6 +115,13 @@ pub trait Vector:
     #[inline(always)]
     fn lookup(self, table: &[Self::Real]) -> Self {
         lookup_each(self, table)
+    }
+
+    /// [`exp_nonpositive`](super::functions::exp_nonpositive) of several, step by step side by side: each step waits for the one before, and a core looks only
+    /// so far ahead for others that do not.
+    #[inline(always)]
+    fn exp_nonpositive_each<const N: usize>(x: [Self; N]) -> [Self; N] {
+        exp_by_polynomial(x)
     }
 
     /// The first [`COLUMNS`] columns of as many rows as there are lanes, `width` numbers apart.
@@ -157,68 +165,34 @@ pub(crate) fn is_zero<V: Vector>(doubt: V) -> bool {
     !V::any(doubt.differs(V::splat(V::Real::of(0.0))))
 }
 
-/// eˣ for x ≤ 0, within one unit in the last place; gradual underflow and NaN as they should be. NaN for −∞, and
-/// where x is so large a number that n·ln 2 has no digits behind its point, 0 or no finite number.
-///
-/// x = n·ln 2 + r with |r| ≤ ½·ln 2; eˣ = 2ⁿ·eʳ. n·ln 2 is taken off in two parts, the first so short that its
-/// product with n is exact: r is as right as x. eʳ is a polynomial ([`Real::EXP`]).
-#[inline(always)]
-pub(crate) fn exp_nonpositive<V: Vector>(x: V) -> V {
-    let [e] = exp_nonpositive_each([x]);
-    e
+/// What is done with several classes at once.
+pub(crate) trait Classes {
+    /// With N of them, from number `first` on.
+    fn some<const N: usize>(&mut self, first: usize);
 }
 
-/// The same of several, step by step side by side: each step waits for the one before, and a core looks only so far ahead
-/// for others that do not.
+/// Hands over all classes in order, as many at once as [there are registers for](Vector::ABREAST): the first of N is a
+/// multiple of N.
 #[inline(always)]
-pub(crate) fn exp_nonpositive_each<V: Vector, const N: usize>(x: [V; N]) -> [V; N] {
-    let of = |x: f64| V::splat(V::Real::of(x));
-    // Added to a number much smaller, it leaves the nearest whole number in the last bits.
-    let round = of(V::Real::ROUND);
-    let n = each(x, |_, x| x.mul_add(of(std::f64::consts::LOG2_E), round));
-    let n = each(n, |_, n| n - round);
-    let (high, low) = V::Real::LN_2;
-    let r = each(n, |i, n| n.mul_add(of(-high), x[i]));
-    let r = each(n, |i, n| n.mul_add(of(-low), r[i]));
-    let [first, rest @ ..] = V::Real::EXP else { return x };
-    let mut p = [of(*first); N];
-    for &coefficient in rest {
-        p = each(p, |i, p| p.mul_add(r[i], of(coefficient)));
+pub(crate) fn abreast<V: Vector>(classes: usize, work: &mut impl Classes) {
+    let rest = classes % V::ABREAST;
+    for first in (0..classes - rest).step_by(V::ABREAST) {
+        match V::ABREAST {
+            8 => work.some::<8>(first),
+            4 => work.some::<4>(first),
+            _ => work.some::<2>(first),
+        }
     }
-    // Of −∞, r is NaN; not n as well: AVX-512 takes NaN·2^−∞ for 0.
-    each(p, |i, p| p.scale(n[i].max(of(V::Real::LEAST_EXPONENT))))
-}
-
-/// What becomes of each: `map` of arrays was found to be compiled as a function of its own.
-#[inline(always)]
-fn each<V: Copy, const N: usize>(mut x: [V; N], f: impl Fn(usize, V) -> V) -> [V; N] {
-    for (i, x) in x.iter_mut().enumerate() {
-        *x = f(i, *x);
+    let mut first = classes - rest;
+    if rest & 4 != 0 {
+        work.some::<4>(first);
+        first += 4;
     }
-    x
-}
-
-/// ln(1 + x) for x ≥ 0, small ones to all their digits, within one unit in the last place.
-///
-/// 1 + x = 2ᵏ·(1 + f) with 1 + f in [√½, √2); what the sum 1 + x rounded away comes back into f, which for k = 0 is x
-/// itself. ln(1 + f) is a [polynomial or a quotient](Real::ln).
-#[inline(always)]
-pub(crate) fn ln_1p_nonnegative<V: Vector>(x: V) -> V {
-    let one = V::splat(V::Real::of(1.0));
-    let u = one + x;
-    let (k, m, scale) = u.split();
-    // Exact: u − 1 is, until 1 is less than a unit of u, where it matters no more.
-    let lost = x - (u - one);
-    let f = lost.mul_add(scale, m - one);
-    <V::Real as Real>::ln(f, k)
-}
-
-/// Horner's rule, the constant coefficient last.
-#[inline(always)]
-pub(crate) fn polynomial<V: Vector>(coefficients: &[f64], x: V) -> V {
-    let mut p = V::splat(V::Real::of(coefficients[0]));
-    for &coefficient in &coefficients[1..] {
-        p = p.mul_add(x, V::splat(V::Real::of(coefficient)));
+    if rest & 2 != 0 {
+        work.some::<2>(first);
+        first += 2;
     }
-    p
+    if rest & 1 != 0 {
+        work.some::<1>(first);
+    }
 }

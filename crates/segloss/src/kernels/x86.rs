@@ -4,21 +4,25 @@
 //! machine has them ([`InstructionSet::run`](super::instructions::InstructionSet::run)): that is what every `unsafe`
 //! here rests on. All is inlined into such a function; left outside it would be slow, not wrong.
 
-use super::real::{F32_MANTISSA, F32_ONE, F32_SQRT_HALF, F64_MANTISSA, F64_ONE, F64_SQRT_HALF, Real};
+use super::functions::{Sixteenths, exp_by_table};
+use super::real::{
+    F32_MANTISSA, F32_ONE, F32_SQRT_HALF, F64_MANTISSA, F64_ONE, F64_SQRT_HALF, ROUND_SIXTEENTHS, Real,
+    SIXTEENTHS,
+};
 use super::vector::{COLUMNS, Vector, lookup_each};
 use std::arch::x86_64::*;
 use std::ops::{Add, Div, Mul, Sub};
 
 macro_rules! register {
     (
-        $(#[$doc:meta])* $name:ident: $lanes:literal $real:ident in $register:ident, $mask:ident;
+        $(#[$doc:meta])* $name:ident: $lanes:literal $real:ident in $register:ident, $mask:ident, $abreast:literal abreast;
         $splat:ident $load:ident $store:ident $stream:ident $add:ident $sub:ident $mul:ident $div:ident $mul_add:ident $sqrt:ident $max:ident;
         add_to($p:ident, $lane:ident) $add_to:expr;
         less($a:ident, $b:ident) $less:expr;
         equal($c:ident, $d:ident) $equal:expr, not $differs:expr;
         any($t:ident) $any:expr;
         select($m:ident, $yes:ident, $no:ident) $select:expr, add_where $add_where:expr;
-        scale($x:ident, $n:ident) $scale:expr;
+        power_of_two($n:ident) $power_of_two:expr;
         split($u:ident) $split:expr;
         $($table:item)*
     ) => {
@@ -35,7 +39,7 @@ macro_rules! register {
             type Real = $real;
             type Mask = $mask;
             const LANES: usize = $lanes;
-            const FOUR_ABREAST: bool = true;
+            const ABREAST: usize = $abreast;
             const STREAMS: bool = true;
 
             #[inline(always)]
@@ -141,10 +145,10 @@ macro_rules! register {
             }
 
             #[inline(always)]
-            fn scale(self, n: Self) -> Self {
-                let ($x, $n) = (self.0, n.0);
+            fn power_of_two(n: Self) -> Self {
+                let $n = n.0;
                 // SAFETY: as above.
-                Self(unsafe { $scale })
+                Self(unsafe { $power_of_two })
             }
 
             #[inline(always)]
@@ -425,7 +429,7 @@ unsafe fn high(x: __m512d) -> __m256d {
 
 register! {
     /// Eight f32.
-    F32x8: 8 f32 in __m256, __m256;
+    F32x8: 8 f32 in __m256, __m256, 4 abreast;
     _mm256_set1_ps _mm256_loadu_ps _mm256_storeu_ps _mm256_stream_ps _mm256_add_ps _mm256_sub_ps _mm256_mul_ps _mm256_div_ps _mm256_fmadd_ps _mm256_sqrt_ps _mm256_max_ps;
     add_to(sums, x) {
         let low = _mm256_cvtps_pd(_mm256_castps256_ps128(x));
@@ -438,10 +442,11 @@ register! {
     any(mask) _mm256_movemask_ps(mask) != 0;
     select(mask, yes, no) _mm256_blendv_ps(no, yes, mask), add_where _mm256_add_ps(no, _mm256_and_ps(yes, mask));
     // As the portable twin does it.
-    scale(x, n) {
-        let biased = _mm256_add_ps(n, _mm256_set1_ps(<f32 as Real>::BIASED as f32));
+    power_of_two(n) {
+        let at_least = _mm256_max_ps(_mm256_set1_ps(<f32 as Real>::LEAST_EXPONENT as f32), n);
+        let biased = _mm256_add_ps(at_least, _mm256_set1_ps(<f32 as Real>::BIASED as f32));
         let power = _mm256_slli_epi32::<23>(_mm256_castps_si256(biased));
-        _mm256_mul_ps(_mm256_mul_ps(x, _mm256_castsi256_ps(power)), _mm256_set1_ps(<f32 as Real>::UNBIAS as f32))
+        _mm256_mul_ps(_mm256_castsi256_ps(power), _mm256_set1_ps(<f32 as Real>::UNBIAS as f32))
     };
     split(u) {
         let sqrt_half = _mm256_set1_epi32(F32_SQRT_HALF.cast_signed());
@@ -477,22 +482,60 @@ register! {
         Self(unsafe { behind(self.0, before.0, lanes) })
     }
 
+    #[inline(always)]
+    fn exp_nonpositive_each<const N: usize>(x: [Self; N]) -> [Self; N] {
+        exp_by_table(x)
+    }
+
     transposes!(transpose_halves: two_rows put_two_rows);
 }
 
+impl Sixteenths for F32x8 {
+    /// 2ⁿ·2⁶⁴ is a normal number, however small 2ⁿ is: only the last product rounds.
+    #[inline(always)]
+    fn power(_: Self, rounded: Self) -> Self {
+        let [low, high] = [&SIXTEENTHS_RAISED[..8], &SIXTEENTHS_RAISED[8..]].map(Self::load);
+        let at_least = rounded.max(Self::splat((ROUND_SIXTEENTHS + <f32 as Real>::LEAST_EXPONENT) as f32));
+        // SAFETY: the machine has the instructions (see the module).
+        let raised = Self(unsafe {
+            // Only the last three bits choose the lane, and the one before them the register.
+            let j = _mm256_castps_si256(rounded.0);
+            let bit_3 = _mm256_castsi256_ps(_mm256_slli_epi32::<28>(j));
+            let (low, high) = (_mm256_permutevar8x32_ps(low.0, j), _mm256_permutevar8x32_ps(high.0, j));
+            let table = _mm256_castps_si256(_mm256_blendv_ps(low, high, bit_3));
+            let n = _mm256_slli_epi32::<19>(_mm256_castps_si256(at_least.0));
+            _mm256_castsi256_ps(_mm256_add_epi32(table, n))
+        });
+        raised * Self::splat(<f32 as Real>::UNBIAS as f32)
+    }
+}
+
+/// The bits of 2^(j/16)·2⁶⁴ less those of j/16 where an exponent ends: what is missing to 2ⁿ is n in sixteenths, shifted
+/// there.
+const SIXTEENTHS_RAISED: [f32; 16] = {
+    let mut raised = SIXTEENTHS;
+    let mut j = 0;
+    while j < 16 {
+        raised[j] = f32::from_bits(SIXTEENTHS[j].to_bits() + (64 << 23) - ((j as u32) << 19));
+        j += 1;
+    }
+    raised
+};
+
 register! {
     /// Four f64.
-    F64x4: 4 f64 in __m256d, __m256d;
+    F64x4: 4 f64 in __m256d, __m256d, 4 abreast;
     _mm256_set1_pd _mm256_loadu_pd _mm256_storeu_pd _mm256_stream_pd _mm256_add_pd _mm256_sub_pd _mm256_mul_pd _mm256_div_pd _mm256_fmadd_pd _mm256_sqrt_pd _mm256_max_pd;
     add_to(sums, x) _mm256_storeu_pd(sums, _mm256_add_pd(_mm256_loadu_pd(sums), x));
     less(a, b) _mm256_cmp_pd::<_CMP_LT_OQ>(a, b);
     equal(a, b) _mm256_cmp_pd::<_CMP_EQ_OQ>(a, b), not _mm256_cmp_pd::<_CMP_NEQ_UQ>(a, b);
     any(mask) _mm256_movemask_pd(mask) != 0;
     select(mask, yes, no) _mm256_blendv_pd(no, yes, mask), add_where _mm256_add_pd(no, _mm256_and_pd(yes, mask));
-    scale(x, n) {
-        let biased = _mm256_add_pd(n, _mm256_set1_pd(<f64 as Real>::BIASED));
+    power_of_two(n) {
+        let at_least = _mm256_max_pd(_mm256_set1_pd(<f64 as Real>::LEAST_EXPONENT), n);
+        let biased = _mm256_add_pd(at_least, _mm256_set1_pd(<f64 as Real>::BIASED));
         let power = _mm256_slli_epi64::<52>(_mm256_castpd_si256(biased));
-        _mm256_mul_pd(_mm256_mul_pd(x, _mm256_castsi256_pd(power)), _mm256_set1_pd(<f64 as Real>::UNBIAS))
+        _mm256_mul_pd(_mm256_castsi256_pd(power), _mm256_set1_pd(<f64 as Real>::UNBIAS))
     };
     split(u) {
         let sqrt_half = _mm256_set1_epi64x(F64_SQRT_HALF.cast_signed());
@@ -535,7 +578,7 @@ register! {
 
 register! {
     /// Sixteen f32.
-    F32x16: 16 f32 in __m512, __mmask16;
+    F32x16: 16 f32 in __m512, __mmask16, 8 abreast;
     _mm512_set1_ps _mm512_loadu_ps _mm512_storeu_ps _mm512_stream_ps _mm512_add_ps _mm512_sub_ps _mm512_mul_ps _mm512_div_ps _mm512_fmadd_ps _mm512_sqrt_ps _mm512_max_ps;
     add_to(sums, x) {
         let low = _mm512_cvtps_pd(_mm512_castps512_ps256(x));
@@ -547,7 +590,7 @@ register! {
     equal(a, b) _mm512_cmp_ps_mask::<_CMP_EQ_OQ>(a, b), not _mm512_cmp_ps_mask::<_CMP_NEQ_UQ>(a, b);
     any(mask) _kortestz_mask16_u8(mask, mask) == 0;
     select(mask, yes, no) _mm512_mask_blend_ps(mask, no, yes), add_where _mm512_mask_add_ps(no, mask, no, yes);
-    scale(x, n) _mm512_scalef_ps(x, n);
+    power_of_two(n) _mm512_scalef_ps(_mm512_set1_ps(1.0), n);
     split(u) {
         let sqrt_half = _mm512_set1_epi32(F32_SQRT_HALF.cast_signed());
         let one = _mm512_set1_epi32(F32_ONE.cast_signed());
@@ -580,19 +623,33 @@ register! {
         })
     }
 
+    #[inline(always)]
+    fn exp_nonpositive_each<const N: usize>(x: [Self; N]) -> [Self; N] {
+        exp_by_table(x)
+    }
+
     transposes!(transpose_quarters: four_rows put_four_rows);
+}
+
+impl Sixteenths for F32x16 {
+    #[inline(always)]
+    fn power(n: Self, rounded: Self) -> Self {
+        let table = Self::load(&SIXTEENTHS);
+        // SAFETY: the machine has the instructions (see the module); only the last four bits of an index count.
+        Self(unsafe { _mm512_scalef_ps(_mm512_permutexvar_ps(_mm512_castps_si512(rounded.0), table.0), n.0) })
+    }
 }
 
 register! {
     /// Eight f64.
-    F64x8: 8 f64 in __m512d, __mmask8;
+    F64x8: 8 f64 in __m512d, __mmask8, 4 abreast;
     _mm512_set1_pd _mm512_loadu_pd _mm512_storeu_pd _mm512_stream_pd _mm512_add_pd _mm512_sub_pd _mm512_mul_pd _mm512_div_pd _mm512_fmadd_pd _mm512_sqrt_pd _mm512_max_pd;
     add_to(sums, x) _mm512_storeu_pd(sums, _mm512_add_pd(_mm512_loadu_pd(sums), x));
     less(a, b) _mm512_cmp_pd_mask::<_CMP_LT_OQ>(a, b);
     equal(a, b) _mm512_cmp_pd_mask::<_CMP_EQ_OQ>(a, b), not _mm512_cmp_pd_mask::<_CMP_NEQ_UQ>(a, b);
     any(mask) _kortestz_mask8_u8(mask, mask) == 0;
     select(mask, yes, no) _mm512_mask_blend_pd(mask, no, yes), add_where _mm512_mask_add_pd(no, mask, no, yes);
-    scale(x, n) _mm512_scalef_pd(x, n);
+    power_of_two(n) _mm512_scalef_pd(_mm512_set1_pd(1.0), n);
     split(u) {
         let sqrt_half = _mm512_set1_epi64(F64_SQRT_HALF.cast_signed());
         let one = _mm512_set1_epi64(F64_ONE.cast_signed());
