@@ -113,6 +113,7 @@ pub(crate) fn polynomial<V: Vector, const N: usize>(coefficients: &[f64], x: [V;
 #[cfg(test)]
 mod tests {
     use super::super::instructions::{InstructionSet, Kernel};
+    use super::super::real::SIXTEENTHS;
     use super::*;
 
     /// e^−x and ln(1 + x) of some numbers.
@@ -174,6 +175,13 @@ mod tests {
             assert!(narrow[1..3].iter().all(|(e, _)| *e == 0.0) && wide[1..3].iter().all(|(e, _)| *e == 0.0));
             assert!(narrow[3].0.is_nan() && wide[3].0.is_nan());
             assert_eq!((narrow[4], wide[4]), ((1.0, 0.0), (1.0, 0.0)));
+        }
+    }
+
+    #[test]
+    fn sixteenths_are_the_nearest_numbers() {
+        for (j, x) in (0..16).zip(SIXTEENTHS) {
+            assert_eq!(x, (f64::from(j) / 16.0).exp2() as f32, "2^({j}/16)");
         }
     }
 
