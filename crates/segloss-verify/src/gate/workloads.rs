@@ -11,13 +11,22 @@ const LAYOUTS: [&str; 2] = ["channels_first", "channels_last"];
 /// Four classes, and 4355 pixels: a few blocks of a kernel, and the rest of a block at every end.
 const COUNTED_SHAPE: &str = "1x4x67x65";
 
-/// Every kind in both layouts, and beside it what is most used: per-sample weights, and f64.
+/// The same of as many classes as kernels compute side by side in every way: eight, four, two and one of them.
+const MANY_CLASSES: &str = "1x15x67x65";
+
+/// Every kind in both layouts, and beside it what is most used: per-sample weights, f64, and more classes.
 pub fn counted() -> Vec<String> {
-    let kinds = Kind::ALL.into_iter().map(|kind| (kind.name(), "f32"));
-    let more = [("cross_entropy+per_sample", "f32"), ("cross_entropy", "f64"), ("dice", "f64")];
+    let kinds = Kind::ALL.into_iter().map(|kind| (kind.name(), "f32", COUNTED_SHAPE));
+    let more = [
+        ("cross_entropy+per_sample", "f32", COUNTED_SHAPE),
+        ("cross_entropy", "f64", COUNTED_SHAPE),
+        ("dice", "f64", COUNTED_SHAPE),
+        ("cross_entropy", "f32", MANY_CLASSES),
+        ("dice", "f32", MANY_CLASSES),
+    ];
     kinds
         .chain(more)
-        .flat_map(|(loss, real)| LAYOUTS.map(|layout| format!("{loss}/{layout}/{real}/{COUNTED_SHAPE}")))
+        .flat_map(|(loss, real, shape)| LAYOUTS.map(|layout| format!("{loss}/{layout}/{real}/{shape}")))
         .collect()
 }
 
@@ -42,7 +51,7 @@ mod tests {
     fn every_kind_is_counted_in_both_layouts_and_nothing_twice() {
         let counted = counted();
         let names: std::collections::BTreeSet<&String> = counted.iter().collect();
-        assert_eq!((counted.len(), names.len()), (2 * (Kind::ALL.len() + 3), counted.len()));
+        assert_eq!((counted.len(), names.len()), (2 * (Kind::ALL.len() + 5), counted.len()));
         for kind in Kind::ALL {
             for layout in LAYOUTS {
                 assert!(counted.contains(&format!("{}/{layout}/f32/1x4x67x65", kind.name())));
