@@ -187,11 +187,8 @@ impl Loss {
                 walk.tiles(outputs, |tile, out| walk.overlap_gradient(&overlap, slopes, scale, tile, out))?;
             }
             Back::Lovasz(extensions) => {
-                let outputs = tiles::split(Some(gradient), geometry);
                 let weight = |region: usize, class: usize| plan.counted()[[region, class]] * scale;
-                walk.tiles(outputs, |tile, out| {
-                    walk.lovasz_gradient(self.error_form(), extensions, weight, tile, out)
-                })?;
+                walk.lovasz_gradient(self.error_form(), extensions, weight, gradient)?;
             }
             Back::TopK(cuts) => {
                 let kind = self.cross_entropy();

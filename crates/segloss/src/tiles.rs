@@ -68,6 +68,15 @@ impl<T: Copy> TileMut<'_, T> {
         }
     }
 
+    /// What was written of a class.
+    pub fn class(&self, class: usize) -> Vec<T> {
+        match self {
+            Self::Planes(planes) => planes[class].to_vec(),
+            Self::Rows { values, classes } => values.chunks_exact(*classes).map(|row| row[class]).collect(),
+            Self::Nothing => Vec::new(),
+        }
+    }
+
     /// Writes a class of the tile's pixels from number `at` on.
     pub fn put_class(&mut self, class: usize, at: usize, pixels: &[T]) {
         match self {

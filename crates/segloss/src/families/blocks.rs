@@ -6,6 +6,7 @@ use crate::kernels::binary::Binary;
 use crate::kernels::block::{BlockKernel, PIXELS, Plane, no_class};
 use crate::kernels::cross_entropy::{CrossEntropy, Shape};
 use crate::kernels::instructions::Kernel;
+use crate::kernels::lovasz::{LovaszErrors, PullBack};
 use crate::kernels::overlap::{OverlapGradient, OverlapSums};
 use crate::kernels::power::Power;
 use crate::kernels::room::{Place, Room};
@@ -114,6 +115,8 @@ pub enum AnyKernel<'a, 'k, T> {
     Binary(&'a mut Binary<'k, T>),
     OverlapSums(&'a mut OverlapSums<T>),
     OverlapGradient(&'a mut OverlapGradient<'k, T>),
+    LovaszErrors(&'a mut LovaszErrors<T>),
+    PullBack(&'a mut PullBack<'k, T>),
 }
 
 /// A number type whose kernels are compiled: here, once. A generic function would be compiled anew by every crate and
@@ -133,6 +136,8 @@ macro_rules! compiled {
                     AnyKernel::Binary(kernel) => instructions.run(Blocks { task, kernel }),
                     AnyKernel::OverlapSums(kernel) => instructions.run(Blocks { task, kernel }),
                     AnyKernel::OverlapGradient(kernel) => instructions.run(Blocks { task, kernel }),
+                    AnyKernel::LovaszErrors(kernel) => instructions.run(Blocks { task, kernel }),
+                    AnyKernel::PullBack(kernel) => instructions.run(Blocks { task, kernel }),
                 }
             }
         }
@@ -175,7 +180,7 @@ impl<T: Element, K: BlockKernel<T>> Blocks<'_, '_, '_, '_, T, K> {
         let Walk { input, geometry, .. } = *walk;
         let shift = walk.plan.shift(tile.image);
         let shift: Vec<T> = shift.into_iter().flatten().map(|&s| T::of(s)).collect();
-        let mut room = Room::new::<V>(geometry, losses);
+        let mut room = Room::new::<V, K>(geometry, losses);
         for start in (0..tile.pixels.len()).step_by(PIXELS) {
             let pixels = PIXELS.min(tile.pixels.len() - start);
             let first = tile.pixels.start + start;

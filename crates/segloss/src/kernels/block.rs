@@ -52,6 +52,9 @@ pub(crate) fn steps_abreast<V: Vector, const N: usize>() -> impl Iterator<Item =
 
 /// A loss, block by block.
 pub(crate) trait BlockKernel<T> {
+    /// Whether what is written is read again before it is the caller's: then it stays in the caches.
+    const IS_READ_SOON: bool = false;
+
     /// Computes a block, and leaves in the plane of each class what its gradient is made of. Returns whether all logits
     /// of pixels that count, all losses and all of the gradient are finite. On the way it [asks](Ahead::ask) for what is
     /// ahead.

@@ -14,11 +14,13 @@ mod functions;
 mod gradient;
 pub(crate) mod instructions;
 pub(crate) mod lines;
+pub(crate) mod lovasz;
 pub(crate) mod overlap;
 mod portable;
 pub(crate) mod power;
 pub(crate) mod real;
 pub(crate) mod room;
+mod softmax;
 pub(crate) mod stream;
 pub(crate) mod vector;
 #[cfg(target_arch = "x86_64")]

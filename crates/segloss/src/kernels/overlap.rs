@@ -2,8 +2,8 @@
 //! [`families::overlap`](crate::families::overlap).
 
 use super::block::{Ahead, BlockKernel, Plane, Planes, add_by_class, no_class, steps};
-use super::functions::exp_nonpositive;
-use super::vector::{Classes, Vector, abreast, is_zero};
+use super::softmax::{Softmax, pair, pull_back};
+use super::vector::{Vector, is_zero};
 use crate::element::Element;
 
 /// What an error costs, and what p is.
@@ -86,7 +86,7 @@ impl<T: Element> BlockKernel<T> for OverlapSums<T> {
         let mut doubt = zero;
         for at in steps::<V>() {
             let softmax =
-                Softmax::new(form, z, V::load(&largest[at..]), probabilities, at, ahead, &mut doubt);
+                Softmax::new(form.sigmoid, z, V::load(&largest[at..]), probabilities, at, ahead, &mut doubt);
             softmax.complement.store(&mut complement[at..]);
             zero.store(&mut hit[at..]);
         }
@@ -98,7 +98,7 @@ impl<T: Element> BlockKernel<T> for OverlapSums<T> {
                 let (is_label, m) = (V::load(&class[at..]).equal(c), V::load(&m[at..]));
                 let softmax =
                     Softmax { max: V::load(&largest[at..]), complement: V::load(&complement[at..]) };
-                let (p, q) = pair(form, V::load(&z[at..]), &p[at..], softmax);
+                let (p, q) = pair(form.sigmoid, V::load(&z[at..]), &p[at..], softmax);
                 let error = match form.prices {
                     Some((alpha, beta)) => V::select(is_label, V::splat(beta) * q, V::splat(alpha) * p),
                     None => V::select(is_label, q * q, p * p),
@@ -126,14 +126,14 @@ impl<T: Element> BlockKernel<T> for OverlapGradient<'_, T> {
             let label = V::load(&class[at..]);
             let m = V::load(&m[at..]);
             let softmax =
-                Softmax::new(form, z, V::load(&largest[at..]), probabilities, at, ahead, &mut doubt);
+                Softmax::new(form.sigmoid, z, V::load(&largest[at..]), probabilities, at, ahead, &mut doubt);
 
             // ∂L/∂p of every class, and of one with the largest logit.
             let mut most = zero;
             let mut c = V::splat(T::of_class(form.first_class(z.len()) as u16));
             for (i, (plane, p)) in z.iter_mut().zip(probabilities.iter()).enumerate() {
                 let z = V::load(&plane[at..]);
-                let (p, q) = pair(form, z, &p[at..], softmax);
+                let (p, q) = pair(form.sigmoid, z, &p[at..], softmax);
                 let is_label = label.equal(c);
                 c = c + one;
                 let slope = match form.prices {
@@ -152,118 +152,10 @@ impl<T: Element> BlockKernel<T> for OverlapGradient<'_, T> {
                 doubt = left.mul_add(zero, doubt);
                 left.store(&mut plane[at..]);
             }
-            if form.sigmoid {
-                continue;
+            if !form.sigmoid {
+                pull_back(z, probabilities, most, at, &mut doubt);
             }
-
-            // Softmax: p_k·((g_k − g_top) + Σ_c p_c·(g_top − g_c)), as `Probabilities::pull_back` has it.
-            let mut drop = zero;
-            for (by_p, p) in z.iter().zip(probabilities.iter()) {
-                drop = V::load(&p[at..]).mul_add(most - V::load(&by_p[at..]), drop);
-            }
-            for (plane, p) in z.iter_mut().zip(probabilities.iter()) {
-                let g = V::load(&p[at..]) * ((V::load(&plane[at..]) - most) + drop);
-                g.store(&mut plane[at..]);
-            }
-            doubt = drop.mul_add(zero, doubt);
         }
         is_zero(doubt)
     }
-}
-
-/// The exponentials of some pixels, and what they have come to so far.
-struct Exponentials<'a, 'b, V: Vector> {
-    /// The first pixel.
-    at: usize,
-    max: V,
-    z: &'a [Plane<V::Real>],
-    /// Where they are left.
-    e: &'a mut [Plane<V::Real>],
-    ahead: &'a mut Ahead<'b, V::Real>,
-    /// Of classes with the largest logit but one: it is left out of the sum, as a confident pixel has all its information
-    /// in the others.
-    others: V,
-    /// Of all other classes.
-    rest: V,
-}
-
-impl<V: Vector> Classes for Exponentials<'_, '_, V> {
-    #[inline(always)]
-    fn some<const N: usize>(&mut self, first: usize) {
-        let (zero, one) = (V::splat(V::Real::of(0.0)), V::splat(V::Real::of(1.0)));
-        let at = self.at;
-        let (z, e_out) = (&self.z[first..][..N], &mut self.e[first..][..N]);
-        self.ahead.ask::<V>(N);
-        let mut d = [zero; N];
-        for (d, z) in d.iter_mut().zip(z) {
-            *d = V::load(&z[at..]) - self.max;
-        }
-        let e = V::exp_nonpositive_each(d);
-        for i in 0..N {
-            e[i].store(&mut e_out[i][at..]);
-            let is_largest = d[i].equal(zero);
-            self.others = V::select(is_largest, self.others + one, self.others);
-            self.rest = self.rest + V::select(is_largest, zero, e[i]);
-        }
-    }
-}
-
-/// What the classes of a pixel share.
-#[derive(Clone, Copy)]
-struct Softmax<V> {
-    max: V,
-    /// 1 − p of a class with the largest logit.
-    complement: V,
-}
-
-impl<V: Vector> Softmax<V> {
-    /// Leaves the p of each class, of a softmax.
-    #[inline(always)]
-    fn new(
-        form: Form<V::Real>,
-        z: &[Plane<V::Real>],
-        max: V,
-        probabilities: &mut [Plane<V::Real>],
-        at: usize,
-        ahead: &mut Ahead<'_, V::Real>,
-        doubt: &mut V,
-    ) -> Self {
-        let of = |x: f64| V::splat(V::Real::of(x));
-        let (zero, one) = (of(0.0), of(1.0));
-        if form.sigmoid {
-            for z in z {
-                ahead.ask::<V>(1);
-                *doubt = V::load(&z[at..]).mul_add(zero, *doubt);
-            }
-            return Self { max, complement: zero };
-        }
-        let (others, e) = (zero - one, &mut *probabilities);
-        let mut exponentials = Exponentials { at, max, z, e, ahead, others, rest: zero };
-        abreast::<V>(z.len(), &mut exponentials);
-        let others = exponentials.others + exponentials.rest;
-        // Not finite where a logit is not: −∞ has no exponential, and beside +∞ or NaN nothing else has.
-        *doubt = others.mul_add(zero, *doubt);
-        let sum = one + others;
-        let inverse = one / sum;
-        for p in probabilities {
-            (V::load(&p[at..]) * inverse).store(&mut p[at..]);
-        }
-        Self { max, complement: others / sum }
-    }
-}
-
-/// p and 1 − p, neither as a difference that rounds the other away.
-#[inline(always)]
-fn pair<V: Vector>(form: Form<V::Real>, z: V, p: &[V::Real], softmax: Softmax<V>) -> (V, V) {
-    let of = |x: f64| V::splat(V::Real::of(x));
-    let (zero, one) = (of(0.0), of(1.0));
-    if form.sigmoid {
-        let is_far = z.less(zero);
-        let e = exp_nonpositive(V::select(is_far, z, zero - z));
-        let near = one / (one + e);
-        let far = e * near;
-        return (V::select(is_far, far, near), V::select(is_far, near, far));
-    }
-    let p = V::load(p);
-    (p, V::select(z.equal(softmax.max), softmax.complement, one - p))
 }

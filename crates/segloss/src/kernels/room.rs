@@ -36,8 +36,8 @@ pub(crate) struct Place<'a> {
 }
 
 impl<T: Element> Room<T> {
-    /// With `losses` losses for each pixel; for registers of a kind.
-    pub fn new<V: Vector<Real = T>>(geometry: &Geometry, losses: usize) -> Self {
+    /// With `losses` losses for each pixel; for registers and a kernel of a kind.
+    pub fn new<V: Vector<Real = T>, K: BlockKernel<T>>(geometry: &Geometry, losses: usize) -> Self {
         let classes = geometry.classes;
         let zeros = Plane::of(T::zero());
         Self {
@@ -48,7 +48,7 @@ impl<T: Element> Room<T> {
             z: vec![zeros; classes],
             spare: vec![T::zero(); classes * PIXELS + COLUMNS],
             none: T::of(no_class(classes) as f64),
-            stream: Stream::if_better::<V>(geometry),
+            stream: if K::IS_READ_SOON { None } else { Stream::if_better::<V>(geometry) },
         }
     }
 
