@@ -32,14 +32,8 @@ impl<T: Element> BlockKernel<T> for Binary<'_, T> {
             let (w, v) = (of(w_loss), of(w_gradient));
             let number = V::splat(T::of_class((first + channel) as u16));
             let mut channel = Channel { number, class, m, w, v, power, z, loss, sums, doubt };
-            if V::ABREAST < 4 {
-                for at in steps_abreast::<V, 2>() {
-                    channel.pixels::<2>(at, ahead);
-                }
-            } else {
-                for at in steps_abreast::<V, 4>() {
-                    channel.pixels::<4>(at, ahead);
-                }
+            for at in steps_abreast::<V, 4>() {
+                channel.pixels::<4>(at, ahead);
             }
             doubt = channel.doubt;
         }

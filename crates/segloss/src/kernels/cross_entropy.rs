@@ -52,7 +52,7 @@ impl<T: Element> CrossEntropy<T> {
     }
 }
 
-/// What the logits of a pixel come to, side by side for the pixels of a block: the block is gone through four times,
+/// What the logits of a pixel come to, side by side for the pixels of a block: the block is gone through three times,
 /// so that the long chain of the logarithm is computed of many pixels at once, none waiting for another.
 struct Pixels<T> {
     /// Σ exp(z_j − max) over all classes but the pixel's own: 1 − p of a confident pixel has all its information in these.
@@ -61,8 +61,6 @@ struct Pixels<T> {
     d_y: Plane<T>,
     /// Its exponential.
     e_y: Plane<T>,
-    /// −ln p of the pixel's class.
-    surprise: Plane<T>,
     /// The gradient of every other class divided by its exponential.
     scale: Plane<T>,
     /// The gradient of the pixel's own.
@@ -80,19 +78,14 @@ impl<T: Element> BlockKernel<T> for CrossEntropy<T> {
             let (max, label) = (V::load(&largest[at..]), V::load(&class[at..]));
             pixels.exponentials(Exponentials { at, max, label, z, ahead, so_far: Running::new() });
         }
-        if V::ABREAST < 4 {
-            for at in steps_abreast::<V, 2>() {
-                pixels.surprise::<V, 2>(at);
+        for at in steps_abreast::<V, 4>() {
+            let surprise = pixels.surprise::<V, 4>(at);
+            for (i, surprise) in surprise.into_iter().enumerate() {
+                let at = at + i * V::LANES;
+                let (label, m) = (V::load(&class[at..]), V::load(&m[at..]));
+                let (w, v) = (label.lookup(w_loss) * m, label.lookup(w_gradient) * m);
+                pixels.loss(at, surprise, w, v, shape, &mut doubt).store(&mut loss[at..]);
             }
-        } else {
-            for at in steps_abreast::<V, 4>() {
-                pixels.surprise::<V, 4>(at);
-            }
-        }
-        for at in steps::<V>() {
-            let label = V::load(&class[at..]);
-            let (w, v) = (label.lookup(w_loss), label.lookup(w_gradient));
-            pixels.loss(at, w, v, shape, V::load(&m[at..]), &mut doubt).store(&mut loss[at..]);
         }
         add_by_class::<V>(class, loss, sums);
         is_zero(doubt)
@@ -196,7 +189,7 @@ impl<T: Element> Pixels<T> {
     #[inline(always)]
     fn zeros() -> Self {
         let zeros = Plane::of(T::zero());
-        Self { others: zeros, d_y: zeros, e_y: zeros, surprise: zeros, scale: zeros, own: zeros }
+        Self { others: zeros, d_y: zeros, e_y: zeros, scale: zeros, own: zeros }
     }
 
     /// Leaves exp(z_j − max) of every class in place of its logit. No number here is finite where a logit is not: −∞ has
@@ -217,7 +210,7 @@ impl<T: Element> Pixels<T> {
 
     /// Leaves −ln p of the pixel's class, of several registers.
     #[inline(always)]
-    fn surprise<V: Vector<Real = T>, const N: usize>(&mut self, at: usize) {
+    fn surprise<V: Vector<Real = T>, const N: usize>(&self, at: usize) -> [V; N] {
         let (zero, one) = (V::splat(T::zero()), V::splat(T::one()));
         let (mut rest, mut d) = ([zero; N], [zero; N]);
         for i in 0..N {
@@ -229,18 +222,28 @@ impl<T: Element> Pixels<T> {
             rest[i] = V::select(d_y.equal(zero), others, (others - one) + e_y);
             d[i] = d_y;
         }
-        let l = ln_1p_nonnegative_each(rest);
+        let mut surprise = ln_1p_nonnegative_each(rest);
         for i in 0..N {
-            (l[i] - d[i]).store(&mut self.surprise[at + i * V::LANES..]);
+            surprise[i] = surprise[i] - d[i];
         }
+        surprise
     }
 
-    /// The weighted loss; leaves what the gradient is made of.
+    /// The weighted loss; leaves what the gradient is made of. `w`, `v`: the weights of the pixel's class in the loss and in
+    /// the gradient, times its own in the map.
     #[inline(always)]
-    fn loss<V: Vector<Real = T>>(&mut self, at: usize, w: V, v: V, shape: Shape, m: V, doubt: &mut V) -> V {
+    fn loss<V: Vector<Real = T>>(
+        &mut self,
+        at: usize,
+        surprise: V,
+        w: V,
+        v: V,
+        shape: Shape,
+        doubt: &mut V,
+    ) -> V {
         let (zero, one) = (V::splat(T::zero()), V::splat(T::one()));
         let (others, e_y) = (V::load(&self.others[at..]), V::load(&self.e_y[at..]));
-        let (sum, surprise) = (others + e_y, V::load(&self.surprise[at..]));
+        let sum = others + e_y;
         // The loss, and −∂loss/∂z_y divided by 1 − p.
         let (cost, pull) = match shape {
             Shape::Plain => (surprise, v),
@@ -261,8 +264,8 @@ impl<T: Element> Pixels<T> {
                 (epsilon.mul_add(q, surprise), v * epsilon.mul_add(p, one))
             }
         };
-        let scale = pull * m / sum;
-        let loss = w * m * cost;
+        let scale = pull / sum;
+        let loss = w * cost;
         scale.store(&mut self.scale[at..]);
         (zero - scale * others).store(&mut self.own[at..]);
         *doubt = loss.mul_add(zero, scale.mul_add(zero, *doubt));

@@ -23,8 +23,8 @@ pub trait Vector:
     type Mask: Copy;
     /// How many lanes.
     const LANES: usize;
-    /// How many exponentials there are registers enough for, side by side: a power of two.
-    const ABREAST: usize = 2;
+    /// How many exponentials are best computed side by side: four, or eight where there are registers enough.
+    const ABREAST: usize = 4;
     /// Whether [`stream`](Self::stream) passes the caches: then two registers are a cache line, or one.
     const STREAMS: bool = false;
 
@@ -177,10 +177,10 @@ pub(crate) trait Classes {
 pub(crate) fn abreast<V: Vector>(classes: usize, work: &mut impl Classes) {
     let rest = classes % V::ABREAST;
     for first in (0..classes - rest).step_by(V::ABREAST) {
-        match V::ABREAST {
-            8 => work.some::<8>(first),
-            4 => work.some::<4>(first),
-            _ => work.some::<2>(first),
+        if V::ABREAST == 8 {
+            work.some::<8>(first);
+        } else {
+            work.some::<4>(first);
         }
     }
     let mut first = classes - rest;

@@ -15,7 +15,7 @@ use std::ops::{Add, Div, Mul, Sub};
 
 macro_rules! register {
     (
-        $(#[$doc:meta])* $name:ident: $lanes:literal $real:ident in $register:ident, $mask:ident, $abreast:literal abreast;
+        $(#[$doc:meta])* $name:ident: $lanes:literal $real:ident in $register:ident, $mask:ident;
         $splat:ident $load:ident $store:ident $stream:ident $add:ident $sub:ident $mul:ident $div:ident $mul_add:ident $sqrt:ident $max:ident;
         add_to($p:ident, $lane:ident) $add_to:expr;
         less($a:ident, $b:ident) $less:expr;
@@ -39,7 +39,6 @@ macro_rules! register {
             type Real = $real;
             type Mask = $mask;
             const LANES: usize = $lanes;
-            const ABREAST: usize = $abreast;
             const STREAMS: bool = true;
 
             #[inline(always)]
@@ -429,7 +428,7 @@ unsafe fn high(x: __m512d) -> __m256d {
 
 register! {
     /// Eight f32.
-    F32x8: 8 f32 in __m256, __m256, 4 abreast;
+    F32x8: 8 f32 in __m256, __m256;
     _mm256_set1_ps _mm256_loadu_ps _mm256_storeu_ps _mm256_stream_ps _mm256_add_ps _mm256_sub_ps _mm256_mul_ps _mm256_div_ps _mm256_fmadd_ps _mm256_sqrt_ps _mm256_max_ps;
     add_to(sums, x) {
         let low = _mm256_cvtps_pd(_mm256_castps256_ps128(x));
@@ -524,7 +523,7 @@ const SIXTEENTHS_RAISED: [f32; 16] = {
 
 register! {
     /// Four f64.
-    F64x4: 4 f64 in __m256d, __m256d, 4 abreast;
+    F64x4: 4 f64 in __m256d, __m256d;
     _mm256_set1_pd _mm256_loadu_pd _mm256_storeu_pd _mm256_stream_pd _mm256_add_pd _mm256_sub_pd _mm256_mul_pd _mm256_div_pd _mm256_fmadd_pd _mm256_sqrt_pd _mm256_max_pd;
     add_to(sums, x) _mm256_storeu_pd(sums, _mm256_add_pd(_mm256_loadu_pd(sums), x));
     less(a, b) _mm256_cmp_pd::<_CMP_LT_OQ>(a, b);
@@ -578,7 +577,7 @@ register! {
 
 register! {
     /// Sixteen f32.
-    F32x16: 16 f32 in __m512, __mmask16, 8 abreast;
+    F32x16: 16 f32 in __m512, __mmask16;
     _mm512_set1_ps _mm512_loadu_ps _mm512_storeu_ps _mm512_stream_ps _mm512_add_ps _mm512_sub_ps _mm512_mul_ps _mm512_div_ps _mm512_fmadd_ps _mm512_sqrt_ps _mm512_max_ps;
     add_to(sums, x) {
         let low = _mm512_cvtps_pd(_mm512_castps512_ps256(x));
@@ -601,6 +600,8 @@ register! {
         let scale = _mm512_slli_epi32::<23>(_mm512_sub_epi32(_mm512_set1_epi32(254), exponent));
         (_mm512_cvtepi32_ps(k), _mm512_castsi512_ps(m), _mm512_castsi512_ps(scale))
     };
+
+    const ABREAST: usize = 8;
 
     // Two registers hold a table of 32.
     #[inline(always)]
@@ -642,7 +643,7 @@ impl Sixteenths for F32x16 {
 
 register! {
     /// Eight f64.
-    F64x8: 8 f64 in __m512d, __mmask8, 4 abreast;
+    F64x8: 8 f64 in __m512d, __mmask8;
     _mm512_set1_pd _mm512_loadu_pd _mm512_storeu_pd _mm512_stream_pd _mm512_add_pd _mm512_sub_pd _mm512_mul_pd _mm512_div_pd _mm512_fmadd_pd _mm512_sqrt_pd _mm512_max_pd;
     add_to(sums, x) _mm512_storeu_pd(sums, _mm512_add_pd(_mm512_loadu_pd(sums), x));
     less(a, b) _mm512_cmp_pd_mask::<_CMP_LT_OQ>(a, b);
