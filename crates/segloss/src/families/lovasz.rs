@@ -126,8 +126,11 @@ impl Extension {
                 (true, false) => (end, start),
                 _ => (start, end),
             };
-            let even =
-                |first: f64, last: f64, mass: f64| if mass > 0.0 { (first + last) / 2.0 / mass } else { 0.0 };
+            // Never below 0, where rounding might leave it: the sign says whose it is.
+            let even = |first: f64, last: f64, mass: f64| match mass > 0.0 {
+                true => ((first + last) / 2.0 / mass).max(0.0),
+                false => 0.0,
+            };
             if has_positives {
                 steps.push(Step { error, slope: -even(after_positives - start, end - after_negatives, p) });
             }
@@ -272,8 +275,8 @@ impl<T: Element> Walk<'_, T> {
     /// Writes the errors of a tile: those of positives with a minus, also 0; NaN of a pixel that does not count.
     fn signed_errors(&self, form: ErrorForm, tile: &Tile, out: &mut TileMut<'_, T>) -> Result<(), Error> {
         let classes = self.geometry.classes;
-        // A single channel is class 1's.
-        let first = usize::from(classes == 1);
+        // A single channel of a problem with two classes is class 1's.
+        let first = usize::from(classes == 1 && self.loss.spec().is_sigmoid());
         let mut kernel = LovaszErrors::new(form, first, classes);
         if self.blocks(tile, 0, out, &mut TileMut::Nothing, AnyKernel::LovaszErrors(&mut kernel)).is_some() {
             return Ok(());
