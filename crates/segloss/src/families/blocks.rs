@@ -190,7 +190,7 @@ impl<T: Element, K: BlockKernel<T>> Blocks<'_, '_, '_, '_, T, K> {
             let place = Place { geometry, offset: geometry.offset(tile.image, first), pixels };
             room.read::<V>(input.logits, place, &shift);
             room.catch_up::<V>(gradient, start);
-            let mut ahead = room.ahead(input.logits, place, gradient, start);
+            let mut ahead = room.ahead::<V>(input.logits, place, gradient, start);
             if !kernel.block::<V>(room.planes(), &mut ahead) {
                 return None;
             }

@@ -136,8 +136,9 @@ impl<T: Element, K: BlockKernel<T>> Gradient<'_, T, K> {
     #[inline(always)]
     fn planes<V: Vector<Real = T>, const N: usize>(&self, c: usize, to: &mut [&mut [T]; N], start: usize) {
         let left = self.left(c);
+        let mut planes = to.iter_mut();
         let mut to: [&mut [T; PIXELS]; N] =
-            to.each_mut().map(|plane| plane[start..].first_chunk_mut().expect("a whole block is written"));
+            std::array::from_fn(|_| whole_block(planes.next().expect("there are N"), start));
         for at in steps::<V>() {
             let x: [V; N] = self.classes(left, at);
             for (to, x) in to.iter_mut().zip(x) {
@@ -158,7 +159,10 @@ impl<T: Element, K: BlockKernel<T>> Gradient<'_, T, K> {
         T: 'w,
     {
         let (lanes, line) = (V::LANES, Stream::<T>::LINE);
-        let begun = to.each_ref().map(|plane| begun(&plane[..start]));
+        let mut begun = [0; N];
+        for (begun, plane) in begun.iter_mut().zip(&*to) {
+            *begun = self::begun(&plane[..start]);
+        }
         let waiting: [&mut [T]; N] = std::array::from_fn(|_| waiting.next().unwrap_or_default());
         // Of each the last two registers of a line, or the only one.
         let last = line - lanes;
@@ -170,9 +174,10 @@ impl<T: Element, K: BlockKernel<T>> Gradient<'_, T, K> {
             older[i] = V::load(&waiting[i][last_but_one..]);
         }
         let left = self.left(c);
-        let to = to.each_mut().map(|plane| {
-            let start = start - self::begun(&plane[..start]);
-            &mut plane[start..][..PIXELS]
+        let mut planes = to.iter_mut().zip(begun);
+        let to: [&mut [T; PIXELS]; N] = std::array::from_fn(|_| {
+            let (plane, begun) = planes.next().expect("there are N");
+            whole_block(plane, start - begun)
         });
         for at in steps::<V>() {
             let x: [V; N] = self.classes(left, at);
@@ -223,6 +228,15 @@ impl<T: Element, K: BlockKernel<T>> Gradient<'_, T, K> {
     }
 }
 
+/// As many numbers from number `start` on as a block has pixels.
+///
+/// # Panics
+/// If there are fewer.
+#[inline(always)]
+fn whole_block<T>(plane: &mut [T], start: usize) -> &mut [T; PIXELS] {
+    plane[start..].first_chunk_mut().expect("a whole block is written")
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::block::{Ahead, Planes};
@@ -234,7 +248,7 @@ mod tests {
     struct Nothing;
 
     impl<T: Element> BlockKernel<T> for Nothing {
-        fn block<V: Vector<Real = T>>(&mut self, _: Planes<'_, T>, _: &mut Ahead<'_, T>) -> bool {
+        fn block<V: Vector<Real = T>>(&mut self, _: Planes<'_, T>, _: &mut Ahead<T>) -> bool {
             true
         }
     }

@@ -159,9 +159,9 @@ macro_rules! register {
             }
 
             #[inline(always)]
-            fn prefetch(from: &[$real], ahead: usize) {
+            fn prefetch(number: *const $real) {
                 // SAFETY: every x86-64 has it, and it reads nothing: no address is wrong.
-                unsafe { _mm_prefetch::<_MM_HINT_T0>(from.as_ptr().wrapping_add(ahead).cast()) }
+                unsafe { _mm_prefetch::<_MM_HINT_T0>(number.cast()) }
             }
 
             $($table)*
@@ -602,6 +602,7 @@ register! {
     };
 
     const ABREAST: usize = 8;
+    const HURRIES: bool = true;
 
     // Two registers hold a table of 32.
     #[inline(always)]
