@@ -86,6 +86,44 @@ fn a_softmax_of_one_class_costs_nothing_and_pulls_nowhere() {
     }
 }
 
+/// In laws.rs images are smaller than a block: here a pixel comes from another block, and another place of it.
+#[test]
+fn a_pixel_has_the_gradient_that_it_has_in_another_block() {
+    const PIXELS: usize = 200;
+    for spec in samples::all() {
+        for classes in [1, 2, 3, 5] {
+            let gradient = |backwards: bool| {
+                let pixels: Vec<usize> =
+                    (0..PIXELS).map(|at| if backwards { PIXELS - 1 - at } else { at }).collect();
+                // No two are the same: tied errors share a slope by their order.
+                let logit =
+                    |pixel: usize, c: usize| ((pixel * 5 + c + 1) as f64 * std::f64::consts::SQRT_2).fract();
+                let logits: Vec<f64> =
+                    (0..classes).flat_map(|c| pixels.iter().map(move |&pixel| logit(pixel, c))).collect();
+                let labels: Vec<u8> = pixels.iter().map(|&pixel| drawn_label(pixel, classes)).collect();
+                let mut gradient = vec![f64::NAN; logits.len()];
+                let loss = Loss::new(spec.clone()).unwrap();
+                let input = Input::from_slices(&logits, &[1, classes, PIXELS], &labels).ok()?;
+                loss.value_and_gradient(&input, &mut gradient).ok()?;
+                if backwards {
+                    gradient.chunks_mut(PIXELS).for_each(|plane| plane.reverse());
+                }
+                Some(gradient)
+            };
+            let Some(here) = gradient(false) else { continue };
+            let largest = here.iter().fold(0.0_f64, |largest, g| largest.max(g.abs()));
+            for (at, (here, there)) in here.iter().zip(gradient(true).unwrap()).enumerate() {
+                let off = (here - there).abs();
+                assert!(
+                    off <= 1e-12 * largest,
+                    "{:?}, {classes} classes: {here} of number {at}, {there} elsewhere",
+                    spec.kind
+                );
+            }
+        }
+    }
+}
+
 /// What is large is written another way: its pixels must not notice.
 #[test]
 fn pixels_of_a_large_image_have_the_gradient_that_they_have_in_a_small_one() {

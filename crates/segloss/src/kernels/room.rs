@@ -92,7 +92,9 @@ impl<T: Element> Room<T> {
             Layout::ChannelsFirst if V::HURRIES => {
                 (2 * PIXELS, Order { planes: geometry.classes, stride, lines: 1 })
             }
-            Layout::ChannelsFirst => (PIXELS, Order { planes: geometry.classes, stride, lines: PIXELS / line }),
+            Layout::ChannelsFirst => {
+                (PIXELS, Order { planes: geometry.classes, stride, lines: PIXELS / line })
+            }
             // All lines follow each other.
             Layout::ChannelsLast => (PIXELS, Order { planes: usize::MAX, stride: line, lines: 1 }),
         };
