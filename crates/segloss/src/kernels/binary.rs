@@ -21,7 +21,7 @@ pub struct Binary<'a, T> {
 
 impl<T: Element> BlockKernel<T> for Binary<'_, T> {
     #[inline(always)]
-    fn block<V: Vector<Real = T>>(&mut self, planes: Planes<'_, T>, ahead: &mut Ahead<T>) -> bool {
+    fn block<V: Vector<Real = T>>(&mut self, planes: Planes<'_, T>, ahead: &mut Ahead<'_, T>) -> bool {
         let Self { w_loss, w_gradient, power, ref mut sums } = *self;
         let Planes { class, m, loss, z, .. } = planes;
         // A single channel tells class 1 from class 0; of more, each tells its own from the rest.
@@ -61,7 +61,7 @@ struct Channel<'a, V: Vector> {
 impl<V: Vector> Channel<'_, V> {
     /// Several registers of pixels, from number `at` on.
     #[inline(always)]
-    fn pixels<const N: usize>(&mut self, at: usize, ahead: &mut Ahead<V::Real>) {
+    fn pixels<const N: usize>(&mut self, at: usize, ahead: &mut Ahead<'_, V::Real>) {
         let (zero, one) = (V::splat(V::Real::of(0.0)), V::splat(V::Real::of(1.0)));
         let ([w_negative, w_positive], [v_negative, v_positive]) = (self.w, self.v);
         ahead.ask::<V>(N);

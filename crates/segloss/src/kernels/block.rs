@@ -58,7 +58,7 @@ pub(crate) trait BlockKernel<T> {
     /// Computes a block, and leaves in the plane of each class what its gradient is made of. Returns whether all logits
     /// of pixels that count, all losses and all of the gradient are finite. On the way it [asks](Ahead::ask) for what is
     /// ahead.
-    fn block<V: Vector<Real = T>>(&mut self, planes: Planes<'_, T>, ahead: &mut Ahead<T>) -> bool;
+    fn block<V: Vector<Real = T>>(&mut self, planes: Planes<'_, T>, ahead: &mut Ahead<'_, T>) -> bool;
 
     /// The gradient of class number `c` by the last block's pixels from `at` on, whose classes are `label`: made of what
     /// was left in its plane on the way to where it is written, instead of being stored and loaded once more.
@@ -70,61 +70,58 @@ pub(crate) trait BlockKernel<T> {
 
 /// Where what is read next lies in memory. Its lines are asked for one by one while a block is computed: many at once
 /// would be waited for, and the memory be idle afterwards.
-pub(crate) struct Ahead<T> {
-    /// Its first logit.
-    pub from: *const T,
-    /// The same of its gradient, where that is written through the caches.
-    pub to: Option<*const T>,
-    /// In which order lines are asked for.
-    order: Order,
-    /// The number in both that is asked for next.
-    next: usize,
-    /// Where the first plane's lines of this turn begin.
-    turn: usize,
-    /// Lines of this plane, and planes, that are still to be asked for in this turn.
-    lines: usize,
-    planes: usize,
-}
-
-/// Some lines of each plane in turn.
-#[derive(Clone, Copy)]
-pub(crate) struct Order {
-    pub planes: usize,
-    /// Numbers from plane to plane.
+pub(crate) struct Ahead<'a, T> {
+    /// Its logits, and what follows them.
+    pub from: &'a [T],
+    /// The same of its gradient, where it is written through the caches.
+    pub to: Option<&'a [T]>,
+    /// From plane to plane; in rows, what as many pixels of one class take.
     pub stride: usize,
-    /// Lines of a plane at a time.
-    pub lines: usize,
+    /// The number in both that is asked for next: plane after plane.
+    pub next: usize,
+    /// Where not all lines of a plane are asked for, but one of each plane in turn.
+    pub turns: Option<Turns>,
 }
 
-impl<T> Ahead<T> {
-    /// Numbers of a line.
-    const LINE: usize = LINE / size_of::<T>();
+/// A line of each plane in turn.
+pub(crate) struct Turns {
+    pub planes: usize,
+    /// Those that have not had their turn.
+    pub left: usize,
+    /// Where the first one's line begins.
+    pub line: usize,
+}
 
-    pub fn new(from: *const T, to: Option<*const T>, order: Order) -> Self {
-        let Order { planes, lines, .. } = order;
-        Self { from, to, order, next: 0, turn: 0, lines, planes }
-    }
-
+impl<T> Ahead<'_, T> {
     /// Asks for as many registers as have been computed.
     #[inline(always)]
     pub fn ask<V: Vector<Real = T>>(&mut self, registers: usize) {
-        let Order { planes, stride, lines } = self.order;
-        for _ in 0..(registers * V::LANES).div_ceil(Self::LINE) {
-            V::prefetch(self.from.wrapping_add(self.next));
+        let (numbers, line) = (registers * V::LANES, LINE / size_of::<T>());
+        // Which registers hurry is known when this is compiled: to others it costs nothing.
+        if let (true, Some(turns)) = (V::HURRIES, &mut self.turns) {
+            for _ in 0..numbers.div_ceil(line) {
+                V::prefetch(self.from, self.next);
+                if let Some(to) = self.to {
+                    V::prefetch(to, self.next);
+                }
+                self.next += self.stride;
+                turns.left -= 1;
+                if turns.left == 0 {
+                    (turns.left, turns.line) = (turns.planes, turns.line + line);
+                    self.next = turns.line;
+                }
+            }
+            return;
+        }
+        for line in (0..numbers).step_by(line) {
+            V::prefetch(self.from, self.next + line);
             if let Some(to) = self.to {
-                V::prefetch(to.wrapping_add(self.next));
-            }
-            self.next += Self::LINE;
-            self.lines -= 1;
-            if self.lines == 0 {
-                (self.next, self.lines) = (self.next - lines * Self::LINE + stride, lines);
-                self.planes -= 1;
-            }
-            if self.planes == 0 {
-                self.turn += lines * Self::LINE;
-                (self.next, self.planes) = (self.turn, planes);
+                V::prefetch(to, self.next + line);
             }
         }
+        self.next += numbers;
+        let is_over = self.next % PIXELS < numbers;
+        self.next += if is_over { self.stride - PIXELS } else { 0 };
     }
 }
 

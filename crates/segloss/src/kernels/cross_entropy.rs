@@ -69,7 +69,7 @@ struct Pixels<T> {
 
 impl<T: Element> BlockKernel<T> for CrossEntropy<T> {
     #[inline(always)]
-    fn block<V: Vector<Real = T>>(&mut self, planes: Planes<'_, T>, ahead: &mut Ahead<T>) -> bool {
+    fn block<V: Vector<Real = T>>(&mut self, planes: Planes<'_, T>, ahead: &mut Ahead<'_, T>) -> bool {
         let Self { w_loss, w_gradient, pixels, sums, .. } = self;
         let shape = self.shape;
         let Planes { class, m, largest, loss: [loss, ..], z } = planes else { return false };
@@ -100,13 +100,13 @@ impl<T: Element> BlockKernel<T> for CrossEntropy<T> {
 }
 
 /// The exponentials of all classes of some pixels, on their way.
-struct Exponentials<'a, V: Vector> {
+struct Exponentials<'a, 'b, V: Vector> {
     /// The first pixel.
     at: usize,
     max: V,
     label: V,
     z: &'a mut [Plane<V::Real>],
-    ahead: &'a mut Ahead<V::Real>,
+    ahead: &'a mut Ahead<'b, V::Real>,
     so_far: Running<V>,
 }
 
@@ -138,7 +138,7 @@ impl<V: Vector> Running<V> {
     }
 }
 
-impl<V: Vector> Classes for Exponentials<'_, V> {
+impl<V: Vector> Classes for Exponentials<'_, '_, V> {
     /// Their exponentials take the places of their logits.
     #[inline(always)]
     fn some<const N: usize>(&mut self, first: usize) {
@@ -195,7 +195,7 @@ impl<T: Element> Pixels<T> {
     /// Leaves exp(z_j − max) of every class in place of its logit. No number here is finite where a logit is not: −∞ has
     /// no exponential, and beside +∞ or NaN nothing else has.
     #[inline(always)]
-    fn exponentials<V: Vector<Real = T>>(&mut self, mut exponentials: Exponentials<'_, V>) {
+    fn exponentials<V: Vector<Real = T>>(&mut self, mut exponentials: Exponentials<'_, '_, V>) {
         abreast::<V>(exponentials.z.len(), &mut exponentials);
         let Exponentials { at, z, mut so_far, .. } = exponentials;
         if z.len() > GROUP {

@@ -1,7 +1,7 @@
 //! The gradient of a block on its way to where it is wanted, through the caches or [past](super::stream) them.
 
 use super::block::{BlockKernel, PIXELS, Plane, steps};
-use super::stream::{Stream, begun};
+use super::stream::{PlaneLines, Stream, whole_block};
 use super::vector::{COLUMNS, Vector, quads};
 use crate::element::Element;
 use crate::tiles::TileMut;
@@ -30,17 +30,17 @@ impl<T: Element, K: BlockKernel<T>> Gradient<'_, T, K> {
             TileMut::Planes(planes) if pixels == PIXELS => {
                 let (pairs, rest) = planes.as_chunks_mut::<TOGETHER>();
                 let alone = pairs.len() * TOGETHER;
-                for (i, planes) in pairs.iter_mut().enumerate() {
-                    self.planes::<V, _>(i * TOGETHER, planes, start);
+                for (i, [a, b]) in pairs.iter_mut().enumerate() {
+                    self.planes::<V, _>(i * TOGETHER, [whole_block(a, start), whole_block(b, start)]);
                 }
                 for (i, plane) in rest.iter_mut().enumerate() {
-                    self.planes::<V, _>(alone + i, std::array::from_mut(plane), start);
+                    self.planes::<V, _>(alone + i, [whole_block(plane, start)]);
                 }
             }
             TileMut::Planes(planes) => {
                 for (c, plane) in planes.iter_mut().enumerate() {
                     let mut whole = [T::zero(); PIXELS];
-                    self.planes::<V, _>(c, &mut [&mut whole], 0);
+                    self.planes::<V, _>(c, [&mut whole]);
                     plane[start..].copy_from_slice(&whole[..pixels]);
                 }
             }
@@ -84,11 +84,12 @@ impl<T: Element, K: BlockKernel<T>> Gradient<'_, T, K> {
                 let (pairs, rest) = planes.as_chunks_mut::<TOGETHER>();
                 let alone = pairs.len() * TOGETHER;
                 let mut lines = stream.lines();
-                for (i, planes) in pairs.iter_mut().enumerate() {
-                    self.lines::<V, _>(i * TOGETHER, planes, start, &mut lines);
+                let mut next = |plane| PlaneLines::new(plane, start, lines.next().unwrap_or_default());
+                for (i, [a, b]) in pairs.iter_mut().enumerate() {
+                    self.lines::<V, _>(i * TOGETHER, [next(a), next(b)]);
                 }
                 for (i, plane) in rest.iter_mut().enumerate() {
-                    self.lines::<V, _>(alone + i, std::array::from_mut(plane), start, &mut lines);
+                    self.lines::<V, _>(alone + i, [next(plane)]);
                 }
             }
             TileMut::Rows { values, classes } => {
@@ -110,11 +111,12 @@ impl<T: Element, K: BlockKernel<T>> Gradient<'_, T, K> {
     #[inline(always)]
     fn left<V: Vector<Real = T>, const N: usize>(&self, c: usize) -> ([&Plane<T>; N], [V; N]) {
         let z = &self.z[c..][..N];
-        let mut numbers = [V::splat(T::zero()); N];
-        for (i, number) in numbers.iter_mut().enumerate() {
-            *number = V::splat(T::of_class((c + i) as u16));
+        let (mut planes, mut numbers) = ([&z[0]; N], [V::splat(T::zero()); N]);
+        for i in 0..N {
+            planes[i] = &z[i];
+            numbers[i] = V::splat(T::of_class((c + i) as u16));
         }
-        (std::array::from_fn(|i| &z[i]), numbers)
+        (planes, numbers)
     }
 
     /// That of these classes, of the pixels from `at` on.
@@ -134,65 +136,44 @@ impl<T: Element, K: BlockKernel<T>> Gradient<'_, T, K> {
 
     /// To planes.
     #[inline(always)]
-    fn planes<V: Vector<Real = T>, const N: usize>(&self, c: usize, to: &mut [&mut [T]; N], start: usize) {
+    fn planes<V: Vector<Real = T>, const N: usize>(&self, c: usize, to: [&mut [T; PIXELS]; N]) {
         let left = self.left(c);
-        let mut planes = to.iter_mut();
-        let mut to: [&mut [T; PIXELS]; N] =
-            std::array::from_fn(|_| whole_block(planes.next().expect("there are N"), start));
         for at in steps::<V>() {
             let x: [V; N] = self.classes(left, at);
-            for (to, x) in to.iter_mut().zip(x) {
-                x.store(&mut to[at..]);
+            for i in 0..N {
+                x[i].store(&mut to[i][at..]);
             }
         }
     }
 
     /// To the whole lines of planes, the first of which waits for the rest of its numbers.
     #[inline(always)]
-    fn lines<'w, V: Vector<Real = T>, const N: usize>(
-        &self,
-        c: usize,
-        to: &mut [&mut [T]; N],
-        start: usize,
-        waiting: &mut impl Iterator<Item = &'w mut [T]>,
-    ) where
-        T: 'w,
-    {
+    fn lines<V: Vector<Real = T>, const N: usize>(&self, c: usize, to: [PlaneLines<'_, T>; N]) {
         let (lanes, line) = (V::LANES, Stream::<T>::LINE);
-        let mut begun = [0; N];
-        for (begun, plane) in begun.iter_mut().zip(&*to) {
-            *begun = self::begun(&plane[..start]);
-        }
-        let waiting: [&mut [T]; N] = std::array::from_fn(|_| waiting.next().unwrap_or_default());
         // Of each the last two registers of a line, or the only one.
         let last = line - lanes;
         let last_but_one = last.saturating_sub(lanes);
         let mut newer = [V::splat(T::zero()); N];
         let mut older = newer;
         for i in 0..N {
-            newer[i] = V::load(&waiting[i][last..]);
-            older[i] = V::load(&waiting[i][last_but_one..]);
+            newer[i] = V::load(&to[i].waiting[last..]);
+            older[i] = V::load(&to[i].waiting[last_but_one..]);
         }
         let left = self.left(c);
-        let mut planes = to.iter_mut().zip(begun);
-        let to: [&mut [T; PIXELS]; N] = std::array::from_fn(|_| {
-            let (plane, begun) = planes.next().expect("there are N");
-            whole_block(plane, start - begun)
-        });
         for at in steps::<V>() {
             let x: [V; N] = self.classes(left, at);
             for i in 0..N {
-                let whole = match begun[i] {
+                let whole = match to[i].begun {
                     begun if lanes < line && begun >= lanes => newer[i].behind(older[i], begun - lanes),
                     begun => x[i].behind(newer[i], begun),
                 };
-                whole.stream(&mut to[i][at..]);
+                whole.stream(&mut to[i].lines[at..]);
                 (older[i], newer[i]) = (newer[i], x[i]);
             }
         }
         for i in 0..N {
-            older[i].store(&mut waiting[i][last_but_one..]);
-            newer[i].store(&mut waiting[i][last..]);
+            older[i].store(&mut to[i].waiting[last_but_one..]);
+            newer[i].store(&mut to[i].waiting[last..]);
         }
     }
 
@@ -226,15 +207,6 @@ impl<T: Element, K: BlockKernel<T>> Gradient<'_, T, K> {
         }
         columns
     }
-}
-
-/// As many numbers from number `start` on as a block has pixels.
-///
-/// # Panics
-/// If there are fewer.
-#[inline(always)]
-fn whole_block<T>(plane: &mut [T], start: usize) -> &mut [T; PIXELS] {
-    plane[start..].first_chunk_mut().expect("a whole block is written")
 }
 
 #[cfg(test)]

@@ -26,7 +26,7 @@ impl<T: Element> BlockKernel<T> for LovaszErrors<T> {
     const IS_READ_SOON: bool = true;
 
     #[inline(always)]
-    fn block<V: Vector<Real = T>>(&mut self, planes: Planes<'_, T>, ahead: &mut Ahead<T>) -> bool {
+    fn block<V: Vector<Real = T>>(&mut self, planes: Planes<'_, T>, ahead: &mut Ahead<'_, T>) -> bool {
         let Self { form, first, ref mut p } = *self;
         let probabilities = &mut p[..];
         let Planes { z, class, largest, .. } = planes;
@@ -85,7 +85,7 @@ impl<'a, T: Element> PullBack<'a, T> {
 
 impl<T: Element> BlockKernel<T> for PullBack<'_, T> {
     #[inline(always)]
-    fn block<V: Vector<Real = T>>(&mut self, planes: Planes<'_, T>, ahead: &mut Ahead<T>) -> bool {
+    fn block<V: Vector<Real = T>>(&mut self, planes: Planes<'_, T>, ahead: &mut Ahead<'_, T>) -> bool {
         let Self { by_p, ref mut next, ref mut p } = *self;
         let probabilities = &mut p[..];
         let Planes { z, largest, .. } = planes;

@@ -77,7 +77,7 @@ impl<'a, T: Element> OverlapGradient<'a, T> {
 
 impl<T: Element> BlockKernel<T> for OverlapSums<T> {
     #[inline(always)]
-    fn block<V: Vector<Real = T>>(&mut self, planes: Planes<'_, T>, ahead: &mut Ahead<T>) -> bool {
+    fn block<V: Vector<Real = T>>(&mut self, planes: Planes<'_, T>, ahead: &mut Ahead<'_, T>) -> bool {
         let Self { form, ref mut p, ref mut complement, ref mut hit, ref mut hits, ref mut errors } = *self;
         // A slice, not what owns it: that would be read anew after every store.
         let probabilities = &mut p[..];
@@ -115,7 +115,7 @@ impl<T: Element> BlockKernel<T> for OverlapSums<T> {
 
 impl<T: Element> BlockKernel<T> for OverlapGradient<'_, T> {
     #[inline(always)]
-    fn block<V: Vector<Real = T>>(&mut self, planes: Planes<'_, T>, ahead: &mut Ahead<T>) -> bool {
+    fn block<V: Vector<Real = T>>(&mut self, planes: Planes<'_, T>, ahead: &mut Ahead<'_, T>) -> bool {
         let Self { form, ref mut p, by_hits, by_errors } = *self;
         let probabilities = &mut p[..];
         let Planes { z, class, m, largest, .. } = planes;

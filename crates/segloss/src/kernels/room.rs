@@ -3,9 +3,8 @@
 //! Whatever the layout, a block is copied in, computed and copied out: planes of large images lie whole powers of two
 //! apart, where a cache would hold few of them at once.
 
-use super::block::{Ahead, BlockKernel, Order, PIXELS, Plane, Planes, no_class, steps};
+use super::block::{Ahead, BlockKernel, PIXELS, Plane, Planes, Turns, no_class, steps};
 use super::gradient::Gradient;
-use super::lines::LINE;
 use super::stream::Stream;
 use super::vector::{COLUMNS, Vector, quads};
 use crate::element::Element;
@@ -76,37 +75,36 @@ impl<T: Element> Room<T> {
         }
     }
 
-    /// Where what is read next lies while a block is computed, whose gradient begins at pixel number `start` of a tile.
+    /// Where what is read next lies, while a block is computed whose gradient begins at pixel number `start` of a tile: the
+    /// block behind it, or of planes whose registers [hurry](Vector::HURRIES) the one behind that.
     #[inline(always)]
-    pub fn ahead<V: Vector<Real = T>>(
+    pub fn ahead<'a, V: Vector<Real = T>>(
         &self,
-        logits: &[T],
+        logits: &'a [T],
         place: Place<'_>,
-        out: &TileMut<'_, T>,
+        out: &'a TileMut<'_, T>,
         start: usize,
-    ) -> Ahead<T> {
+    ) -> Ahead<'a, T> {
         let Place { geometry, offset, .. } = place;
         let (stride, pixel) = geometry.strides();
-        let line = LINE / size_of::<T>();
-        let (distance, order) = match geometry.layout {
-            Layout::ChannelsFirst if V::HURRIES => {
-                (2 * PIXELS, Order { planes: geometry.classes, stride, lines: 1 })
-            }
-            Layout::ChannelsFirst => {
-                (PIXELS, Order { planes: geometry.classes, stride, lines: PIXELS / line })
-            }
-            // All lines follow each other.
-            Layout::ChannelsLast => (PIXELS, Order { planes: usize::MAX, stride: line, lines: 1 }),
-        };
-        // Where there is nothing any more, nothing is asked for.
-        let ahead = |numbers: &[T], first: usize| numbers.as_ptr().wrapping_add(first + distance * pixel);
+        let in_turn = V::HURRIES && geometry.layout == Layout::ChannelsFirst;
+        let distance = if in_turn { 2 * PIXELS } else { PIXELS };
+        let ahead = |numbers: &'a [T], first: usize| &numbers[numbers.len().min(first + distance * pixel)..];
+        let from = ahead(logits, offset);
         let to = match out {
             _ if self.stream.is_some() => None,
             TileMut::Planes(planes) => Some(ahead(planes[0], start)),
             TileMut::Rows { values, classes } => Some(ahead(values, start * classes)),
             TileMut::Nothing => None,
         };
-        Ahead::new(ahead(logits, offset), to, order)
+        let stride = match geometry.layout {
+            // The last planes of a small image end before a block does.
+            Layout::ChannelsFirst => stride.max(PIXELS),
+            Layout::ChannelsLast => PIXELS,
+        };
+        let planes = geometry.classes;
+        let turns = in_turn.then_some(Turns { planes, left: planes, line: 0 });
+        Ahead { from, to, stride, next: 0, turns }
     }
 
     /// Copies the logits in, those of pixels that do not count as 0, and finds the largest of each pixel.

@@ -6,14 +6,14 @@ use super::vector::{Classes, Vector, abreast};
 use crate::element::Element;
 
 /// The exponentials of some pixels, and what they have come to so far.
-struct Exponentials<'a, V: Vector> {
+struct Exponentials<'a, 'b, V: Vector> {
     /// The first pixel.
     at: usize,
     max: V,
     z: &'a [Plane<V::Real>],
     /// Where they are left.
     e: &'a mut [Plane<V::Real>],
-    ahead: &'a mut Ahead<V::Real>,
+    ahead: &'a mut Ahead<'b, V::Real>,
     /// Of classes with the largest logit but one: it is left out of the sum, as a confident pixel has all its information
     /// in the others.
     others: V,
@@ -21,7 +21,7 @@ struct Exponentials<'a, V: Vector> {
     rest: V,
 }
 
-impl<V: Vector> Classes for Exponentials<'_, V> {
+impl<V: Vector> Classes for Exponentials<'_, '_, V> {
     #[inline(always)]
     fn some<const N: usize>(&mut self, first: usize) {
         let (zero, one) = (V::splat(V::Real::of(0.0)), V::splat(V::Real::of(1.0)));
@@ -59,7 +59,7 @@ impl<V: Vector> Softmax<V> {
         max: V,
         probabilities: &mut [Plane<V::Real>],
         at: usize,
-        ahead: &mut Ahead<V::Real>,
+        ahead: &mut Ahead<'_, V::Real>,
         doubt: &mut V,
     ) -> Self {
         let of = |x: f64| V::splat(V::Real::of(x));

@@ -140,8 +140,36 @@ impl<T: Element> Stream<T> {
     }
 }
 
+/// A block of a plane on its way past the caches.
+pub(crate) struct PlaneLines<'a, T> {
+    /// From the line on in which it begins.
+    pub lines: &'a mut [T; PIXELS],
+    /// How many numbers have begun that line.
+    pub begun: usize,
+    /// The line that ends with them, and between two blocks what waits for the rest of its line.
+    pub waiting: &'a mut [T],
+}
+
+impl<'a, T> PlaneLines<'a, T> {
+    /// A block that begins with pixel number `start` of the tile.
+    #[inline(always)]
+    pub fn new(plane: &'a mut [T], start: usize, waiting: &'a mut [T]) -> Self {
+        let begun = begun(&plane[..start]);
+        Self { lines: whole_block(plane, start - begun), begun, waiting }
+    }
+}
+
+/// As many numbers from number `start` on as a block has pixels.
+///
+/// # Panics
+/// If there are fewer.
+#[inline(always)]
+pub(crate) fn whole_block<T>(plane: &mut [T], start: usize) -> &mut [T; PIXELS] {
+    plane[start..].first_chunk_mut().expect("a whole block is written")
+}
+
 /// How many numbers stand in a line before what follows these.
 #[inline(always)]
-pub(crate) fn begun<T>(before: &[T]) -> usize {
+fn begun<T>(before: &[T]) -> usize {
     before.as_ptr_range().end.addr() % LINE / size_of::<T>()
 }

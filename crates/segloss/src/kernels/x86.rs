@@ -159,9 +159,9 @@ macro_rules! register {
             }
 
             #[inline(always)]
-            fn prefetch(number: *const $real) {
+            fn prefetch(from: &[$real], ahead: usize) {
                 // SAFETY: every x86-64 has it, and it reads nothing: no address is wrong.
-                unsafe { _mm_prefetch::<_MM_HINT_T0>(number.cast()) }
+                unsafe { _mm_prefetch::<_MM_HINT_T0>(from.as_ptr().wrapping_add(ahead).cast()) }
             }
 
             $($table)*
