@@ -77,7 +77,7 @@ pub(crate) struct Ahead<'a, T> {
     pub to: Option<&'a [T]>,
     /// From plane to plane; in rows, what as many pixels of one class take.
     pub stride: usize,
-    /// The number in both that is asked for next: plane after plane.
+    /// What is asked for next: the number of the block, plane after plane; in turn, the number in both.
     pub next: usize,
     /// Where not all lines of a plane are asked for, but one of each plane in turn.
     pub turns: Option<Turns>,
@@ -93,6 +93,12 @@ pub(crate) struct Turns {
 }
 
 impl<T> Ahead<'_, T> {
+    /// Where number `next` of the block, plane after plane, lies in both.
+    #[inline(always)]
+    fn place(&self, next: usize) -> usize {
+        next / PIXELS * self.stride + next % PIXELS
+    }
+
     /// Asks for as many registers as have been computed.
     #[inline(always)]
     pub fn ask<V: Vector<Real = T>>(&mut self, registers: usize) {
@@ -114,14 +120,13 @@ impl<T> Ahead<'_, T> {
             return;
         }
         for line in (0..numbers).step_by(line) {
-            V::prefetch(self.from, self.next + line);
+            let number = self.place(self.next + line);
+            V::prefetch(self.from, number);
             if let Some(to) = self.to {
-                V::prefetch(to, self.next + line);
+                V::prefetch(to, number);
             }
         }
         self.next += numbers;
-        let is_over = self.next % PIXELS < numbers;
-        self.next += if is_over { self.stride - PIXELS } else { 0 };
     }
 }
 
@@ -167,5 +172,55 @@ pub(crate) fn add_by_class<V: Vector>(class: &Plane<V::Real>, x: &Plane<V::Real>
         if first.class() != last.class() {
             V::select(is_last, x_here, zero).add_to(&mut sums[last.class()][at..]);
         }
+    }
+}
+
+#[cfg(all(test, target_arch = "x86_64"))]
+mod tests {
+    use super::super::x86::{F32x8, F32x16, F64x8};
+    use super::*;
+    use crate::element::Element;
+
+    const STRIDE: usize = 1000;
+    const PLANES: usize = 3;
+
+    /// What is asked for while two blocks of three planes are computed, a register at a time.
+    fn asked<V: Vector>(in_turn: bool) -> Vec<usize> {
+        let logits = vec![V::Real::of(0.0); PLANES * STRIDE];
+        let mut all = Vec::new();
+        for block in [0, PIXELS] {
+            let turns = in_turn.then_some(Turns { planes: PLANES, left: PLANES, line: 0 });
+            let mut ahead = Ahead { from: &logits[block..], to: None, stride: STRIDE, next: 0, turns };
+            for _ in 0..PLANES * PIXELS / V::LANES {
+                let next = if in_turn { ahead.next } else { ahead.place(ahead.next) };
+                all.push(block + next);
+                ahead.ask::<V>(1);
+            }
+        }
+        all
+    }
+
+    /// Where registers of so many numbers begin in the planes.
+    fn registers(numbers: usize) -> Vec<usize> {
+        (0..PLANES).flat_map(|c| (0..2 * PIXELS).step_by(numbers).map(move |at| c * STRIDE + at)).collect()
+    }
+
+    fn sorted(mut numbers: Vec<usize>) -> Vec<usize> {
+        numbers.sort_unstable();
+        numbers
+    }
+
+    #[test]
+    fn everything_ahead_is_asked_for_once() {
+        assert_eq!(sorted(asked::<F32x16>(true)), registers(16));
+        assert_eq!(sorted(asked::<F32x16>(false)), registers(16));
+        assert_eq!(sorted(asked::<F64x8>(false)), registers(8));
+        assert_eq!(sorted(asked::<F32x8>(false)), registers(8));
+    }
+
+    #[test]
+    fn planes_have_their_turns_or_are_asked_for_one_after_the_other() {
+        assert_eq!(asked::<F32x16>(true)[..5], [0, STRIDE, 2 * STRIDE, 16, STRIDE + 16]);
+        assert_eq!(asked::<F32x16>(false)[..5], [0, 16, 32, 48, STRIDE]);
     }
 }
