@@ -98,8 +98,7 @@ impl<T: Element> Room<T> {
             TileMut::Nothing => None,
         };
         let stride = match geometry.layout {
-            // The last planes of a small image end before a block does.
-            Layout::ChannelsFirst => stride.max(PIXELS),
+            Layout::ChannelsFirst => stride,
             Layout::ChannelsLast => PIXELS,
         };
         let planes = geometry.classes;
