@@ -186,7 +186,7 @@ mod tests {
 
     /// What is asked for while two blocks of three planes are computed, a register at a time.
     fn asked<V: Vector>(in_turn: bool) -> Vec<usize> {
-        let logits = vec![V::Real::of(0.0); PLANES * STRIDE];
+        let logits = [V::Real::of(0.0); PLANES * STRIDE];
         let mut all = Vec::new();
         for block in [0, PIXELS] {
             let turns = in_turn.then_some(Turns { planes: PLANES, left: PLANES, line: 0 });
