@@ -220,7 +220,7 @@ mod tests {
     struct Nothing;
 
     impl<T: Element> BlockKernel<T> for Nothing {
-        fn block<V: Vector<Real = T>>(&mut self, _: Planes<'_, T>, _: &mut Ahead<T>) -> bool {
+        fn block<V: Vector<Real = T>>(&mut self, _: Planes<'_, T>, _: &mut Ahead<'_, T>) -> bool {
             true
         }
     }
