@@ -51,9 +51,15 @@ macro_rules! labels {
                     match (out.as_mut_array::<PIXELS>(), labels.first_chunk::<PIXELS>()) {
                         // A loop of known length needs no rest.
                         (Some(out), Some(labels)) => {
-                            out.iter_mut().zip(labels).for_each(|(out, &label)| *out = class(label));
+                            for (out, &label) in out.iter_mut().zip(labels) {
+                                *out = class(label);
+                            }
                         }
-                        _ => out.iter_mut().zip(labels).for_each(|(out, &label)| *out = class(label)),
+                        _ => {
+                            for (out, &label) in out.iter_mut().zip(labels) {
+                                *out = class(label);
+                            }
+                        }
                     }
                 })* }
             }

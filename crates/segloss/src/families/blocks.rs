@@ -1,11 +1,12 @@
 //! Sums over pixels with a class each, many pixels side by side: the way of every loss that has a kernel.
 
 use crate::element::Element;
+use crate::families::few::FewBlocks;
 use crate::families::pixels::{Output, weights};
 use crate::kernels::binary::Binary;
 use crate::kernels::block::{BlockKernel, PIXELS, Plane, no_class};
 use crate::kernels::cross_entropy::{CrossEntropy, Shape};
-use crate::kernels::instructions::Kernel;
+use crate::kernels::instructions::{InstructionSet, Kernel};
 use crate::kernels::lovasz::{LovaszErrors, PullBack};
 use crate::kernels::overlap::{OverlapGradient, OverlapSums};
 use crate::kernels::power::Power;
@@ -76,7 +77,7 @@ impl<T: Element> Walk<'_, T> {
 
     /// Writes the classes of the pixels of an image from number `start` on. `None` if one is of several.
     #[inline(always)]
-    fn classes(&self, image: usize, start: usize, out: &mut [T]) -> Option<()> {
+    pub fn classes(&self, image: usize, start: usize, out: &mut [T]) -> Option<()> {
         let none = T::of(no_class(self.geometry.classes) as f64);
         let flat = image * self.geometry.pixels + start;
         let single = self.geometry.classes == 1 && self.loss.spec().is_sigmoid();
@@ -132,7 +133,18 @@ macro_rules! compiled {
             fn blocks(task: Task<'_, '_, '_, '_, $type>, kernel: AnyKernel<'_, '_, $type>) -> Option<()> {
                 let instructions = task.walk.loss.instructions();
                 match kernel {
-                    AnyKernel::CrossEntropy(kernel) => instructions.run(Blocks { task, kernel }),
+                    AnyKernel::CrossEntropy(kernel) => {
+                        let few = kernel.is_plain()
+                            && instructions == InstructionSet::Avx512 && instructions.is_available()
+                            && matches!(task.map, TileMut::Nothing)
+                            && task.walk.plan.shift(task.tile.image).is_none();
+                        match task.walk.geometry.classes {
+                            2 if few => instructions.run(FewBlocks::<_, 2> { task, kernel }),
+                            3 if few => instructions.run(FewBlocks::<_, 3> { task, kernel }),
+                            4 if few => instructions.run(FewBlocks::<_, 4> { task, kernel }),
+                            _ => instructions.run(Blocks { task, kernel }),
+                        }
+                    }
                     AnyKernel::Binary(kernel) => instructions.run(Blocks { task, kernel }),
                     AnyKernel::OverlapSums(kernel) => instructions.run(Blocks { task, kernel }),
                     AnyKernel::OverlapGradient(kernel) => instructions.run(Blocks { task, kernel }),
@@ -147,11 +159,11 @@ compiled!(f32, f64);
 
 /// A tile, and where its gradient and map go.
 pub struct Task<'a, 'b, 'c, 'd, T> {
-    walk: &'a Walk<'b, T>,
-    tile: &'a Tile,
+    pub walk: &'a Walk<'b, T>,
+    pub tile: &'a Tile,
     /// Losses of a pixel.
     losses: usize,
-    gradient: &'a mut TileMut<'c, T>,
+    pub gradient: &'a mut TileMut<'c, T>,
     map: &'a mut TileMut<'d, T>,
 }
 

@@ -9,6 +9,7 @@
 //! ```
 
 pub(crate) mod blocks;
+pub(crate) mod few;
 pub(crate) mod lovasz;
 pub(crate) mod overlap;
 pub(crate) mod pixels;

@@ -2,7 +2,7 @@
 //! [`kinds::binary_cross_entropy`](crate::kinds::binary_cross_entropy) and, with γ > 0, of
 //! [`kinds::focal`](crate::kinds::focal).
 
-use super::block::{Ahead, BlockKernel, Plane, Planes, steps_abreast};
+use super::block::{Ahead, BlockKernel, Places, Plane, Planes, steps_abreast};
 use super::functions::ln_1p_nonnegative_each;
 use super::power::Power;
 use super::vector::{Vector, is_zero};
@@ -16,7 +16,7 @@ pub struct Binary<'a, T> {
     pub w_gradient: &'a [T],
     pub power: Power,
     /// Σ of the losses of each channel, pixel by pixel of the block.
-    pub sums: Vec<Plane<f64>>,
+    pub sums: Vec<Places>,
 }
 
 impl<T: Element> BlockKernel<T> for Binary<'_, T> {
@@ -54,7 +54,7 @@ struct Channel<'a, V: Vector> {
     /// Its logits. Out: its gradient.
     z: &'a mut Plane<V::Real>,
     loss: &'a mut Plane<V::Real>,
-    sums: &'a mut Plane<f64>,
+    sums: &'a mut Places,
     doubt: V,
 }
 
@@ -98,7 +98,7 @@ impl<V: Vector> Channel<'_, V> {
             let g = V::select(positive, zero - v_positive, v_negative) * m * slope;
             loss.store(&mut self.loss[at..]);
             g.store(&mut self.z[at..]);
-            loss.add_to(&mut self.sums[at..]);
+            loss.add_to(self.sums, at);
             self.doubt = g.mul_add(zero, loss.mul_add(zero, self.doubt));
         }
     }

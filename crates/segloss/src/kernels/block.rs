@@ -12,30 +12,45 @@ pub(crate) const PIXELS: usize = 64;
 /// A number for each pixel of a block. It begins with a cache line: a register is loaded from one, not from two.
 #[derive(Clone, Copy, Debug)]
 #[repr(C, align(64))]
-pub struct Plane<T>([T; PIXELS]);
+pub struct Plane<T, const P: usize = PIXELS>([T; P]);
 
-impl<T: Copy> Plane<T> {
+impl<T: Copy, const P: usize> Plane<T, P> {
     /// The same number for each.
     pub fn of(x: T) -> Self {
-        Self([x; PIXELS])
+        Self([x; P])
+    }
+
+    /// Numbers in memory; `None` where they do not begin with a cache line.
+    #[inline(always)]
+    pub fn at(numbers: &mut [T; P]) -> Option<&mut Self> {
+        let pointer: *mut Self = std::ptr::from_mut(numbers).cast();
+        // SAFETY: it has the same numbers and nothing else, and begins where it must.
+        pointer.is_aligned().then(|| unsafe { &mut *pointer })
     }
 }
 
-impl<T> Deref for Plane<T> {
-    type Target = [T; PIXELS];
+impl<T, const P: usize> Deref for Plane<T, P> {
+    type Target = [T; P];
 
     #[inline(always)]
-    fn deref(&self) -> &[T; PIXELS] {
+    fn deref(&self) -> &[T; P] {
         &self.0
     }
 }
 
-impl<T> DerefMut for Plane<T> {
+impl<T, const P: usize> DerefMut for Plane<T, P> {
     #[inline(always)]
-    fn deref_mut(&mut self) -> &mut [T; PIXELS] {
+    fn deref_mut(&mut self) -> &mut [T; P] {
         &mut self.0
     }
 }
+
+/// Sums of what the pixels of a block have, each added to that of its place among eight: one waits for another no longer
+/// than for its neighbour, and in whatever registers the pixels are, the sums are the same.
+pub type Places = Plane<f64, PLACES>;
+
+/// How many places there are.
+const PLACES: usize = 8;
 
 /// Where the registers of a plane begin. The mask changes nothing; the compiler sees by it that a register fits, and
 /// checks no bounds.
@@ -152,7 +167,7 @@ pub(crate) fn no_class(classes: usize) -> usize {
 
 /// Adds what each pixel has to the sum of its class and place.
 #[inline(always)]
-pub(crate) fn add_by_class<V: Vector>(class: &Plane<V::Real>, x: &Plane<V::Real>, sums: &mut [Plane<f64>]) {
+pub(crate) fn add_by_class<V: Vector>(class: &Plane<V::Real>, x: &Plane<V::Real>, sums: &mut [Places]) {
     let (zero, none) = (V::splat(V::Real::of(0.0)), sums.len() - 1);
     for at in steps::<V>() {
         let (label, x_here) = (V::load(&class[at..]), V::load(&x[at..]));
@@ -163,14 +178,14 @@ pub(crate) fn add_by_class<V: Vector>(class: &Plane<V::Real>, x: &Plane<V::Real>
         let rest = V::select(is_first, none, V::select(is_last, none, label));
         if V::any(rest.differs(none)) {
             for at in at..at + V::LANES {
-                sums[class[at].class()][at] += x[at].wide();
+                sums[class[at].class()][at % PLACES] += x[at].wide();
             }
             continue;
         }
-        V::select(is_first, x_here, zero).add_to(&mut sums[first.class()][at..]);
+        V::select(is_first, x_here, zero).add_to(&mut sums[first.class()], at);
         // Mostly the same.
         if first.class() != last.class() {
-            V::select(is_last, x_here, zero).add_to(&mut sums[last.class()][at..]);
+            V::select(is_last, x_here, zero).add_to(&mut sums[last.class()], at);
         }
     }
 }

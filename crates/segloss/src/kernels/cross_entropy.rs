@@ -2,7 +2,7 @@
 //! [`kinds::cross_entropy`](crate::kinds::cross_entropy) and, with γ > 0, of
 //! [`kinds::focal`](crate::kinds::focal); of [`kinds::poly1_cross_entropy`](crate::kinds::poly1_cross_entropy).
 
-use super::block::{Ahead, BlockKernel, Plane, Planes, add_by_class, no_class, steps, steps_abreast};
+use super::block::{Ahead, BlockKernel, Places, Plane, Planes, add_by_class, no_class, steps, steps_abreast};
 use super::functions::ln_1p_nonnegative_each;
 use super::power::Power;
 use super::vector::{Classes, Vector, abreast, is_zero};
@@ -25,14 +25,14 @@ pub enum Shape {
 /// Writes gradient and losses, and adds up the losses of each class.
 pub struct CrossEntropy<T> {
     /// The weight of each class in the loss, and 0 of none.
-    w_loss: Vec<T>,
+    pub w_loss: Vec<T>,
     /// The same divided by the denominator.
-    w_gradient: Vec<T>,
+    pub w_gradient: Vec<T>,
     shape: Shape,
     pixels: Pixels<T>,
     /// Σ of the losses of each class, and of none, pixel by pixel of the block: a sum waits for the last block's, not for
     /// its neighbours'.
-    pub sums: Vec<Plane<f64>>,
+    pub sums: Vec<Places>,
 }
 
 /// Exponentials that are added up before what their sum rounds away is caught.
@@ -49,6 +49,10 @@ impl<T: Element> CrossEntropy<T> {
         w_loss.resize(none.next_multiple_of(TABLE), T::zero());
         w_gradient.resize(none.next_multiple_of(TABLE), T::zero());
         Self { w_loss, w_gradient, shape, pixels: Pixels::zeros(), sums: vec![Plane::of(0.0); none] }
+    }
+
+    pub fn is_plain(&self) -> bool {
+        matches!(self.shape, Shape::Plain)
     }
 }
 
@@ -130,6 +134,13 @@ impl<V: Vector> Running<V> {
         Self { c: zero, d_y: zero, e_y: zero, group: zero, others: zero, lost: zero }
     }
 
+    /// Puts the first group where others are added: nothing is rounded.
+    #[inline(always)]
+    fn end_first_group(&mut self) {
+        self.others = self.group;
+        self.group = V::splat(V::Real::of(0.0));
+    }
+
     /// Puts the last group with those before it.
     #[inline(always)]
     fn end_group(&mut self) {
@@ -146,7 +157,9 @@ impl<V: Vector> Classes for Exponentials<'_, '_, V> {
         let (zero, one) = (V::splat(V::Real::of(0.0)), V::splat(V::Real::of(1.0)));
         // Not all at once.
         ahead.ask::<V>(N.div_ceil(2));
-        if first.is_multiple_of(GROUP) && first > 0 {
+        if first == GROUP {
+            so_far.end_first_group();
+        } else if first.is_multiple_of(GROUP) && first > 0 {
             so_far.end_group();
         }
         let planes = &mut z[first..][..N];

@@ -10,6 +10,7 @@
 pub(crate) mod binary;
 pub(crate) mod block;
 pub(crate) mod cross_entropy;
+pub(crate) mod few;
 mod functions;
 mod gradient;
 pub(crate) mod instructions;

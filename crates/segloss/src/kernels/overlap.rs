@@ -1,7 +1,7 @@
 //! Overlap losses of pixels with a class each: the sums and the gradient of
 //! [`families::overlap`](crate::families::overlap).
 
-use super::block::{Ahead, BlockKernel, Plane, Planes, add_by_class, no_class, steps};
+use super::block::{Ahead, BlockKernel, Places, Plane, Planes, add_by_class, no_class, steps};
 use super::softmax::{Softmax, pair, pull_back};
 use super::vector::{Vector, is_zero};
 use crate::element::Element;
@@ -32,18 +32,15 @@ pub struct OverlapSums<T> {
     /// m·p of the pixel's class.
     hit: Plane<T>,
     /// By the number of a class, and of none, pixel by pixel of the block.
-    hits: Vec<Plane<f64>>,
-    /// By channel, in as many sums.
-    errors: Vec<[f64; SUMS]>,
+    hits: Vec<Places>,
+    /// By channel.
+    errors: Vec<Places>,
 }
-
-/// Sums that are added to in turn: one waits for another no longer than a register is wide.
-const SUMS: usize = 16;
 
 impl<T: Element> OverlapSums<T> {
     pub fn new(form: Form<T>, classes: usize) -> Self {
         let (zeros, none) = (Plane::of(T::zero()), no_class(classes) + 1);
-        let (hits, errors) = (vec![Plane::of(0.0); none], vec![[0.0; SUMS]; classes]);
+        let (hits, errors) = (vec![Places::of(0.0); none], vec![Places::of(0.0); classes]);
         Self { form, p: vec![zeros; classes], complement: zeros, hit: zeros, hits, errors }
     }
 
@@ -104,7 +101,7 @@ impl<T: Element> BlockKernel<T> for OverlapSums<T> {
                     None => V::select(is_label, q * q, p * p),
                 };
                 V::load(&hit[at..]).add_where(is_label, m * p).store(&mut hit[at..]);
-                (m * error).add_to(&mut sums[at % SUMS..]);
+                (m * error).add_to(&mut sums, at);
             }
             errors[i] = sums;
         }

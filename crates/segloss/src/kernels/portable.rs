@@ -1,6 +1,7 @@
 //! Registers of every machine, by way of the crate [`wide`]: what every x86-64 has, NEON, WebAssembly's, and where there
 //! are none, arrays.
 
+use super::block::Places;
 use super::real::{F32_MANTISSA, F32_ONE, F32_SQRT_HALF, F64_MANTISSA, F64_ONE, F64_SQRT_HALF, Real};
 use super::vector::{COLUMNS, Vector};
 use crate::element::Element;
@@ -17,6 +18,7 @@ macro_rules! register {
             type Real = $real;
             // All bits or none.
             type Mask = $register;
+            type Sums = [f64; $lanes];
             const LANES: usize = $lanes;
 
             #[inline(always)]
@@ -48,9 +50,25 @@ macro_rules! register {
             }
 
             #[inline(always)]
-            fn add_to(self, sums: &mut [f64]) {
-                let sums = &mut sums[..$lanes];
+            fn add_to(self, sums: &mut Places, at: usize) {
+                let sums = &mut sums[at & (8 - $lanes)..][..$lanes];
                 sums.iter_mut().zip(self.to_array()).for_each(|(sum, x)| *sum += x.wide());
+            }
+
+            #[inline(always)]
+            fn no_sums() -> [f64; $lanes] {
+                [0.0; $lanes]
+            }
+
+            #[inline(always)]
+            fn add_where_to(self, mask: Self, mut sums: [f64; $lanes]) -> [f64; $lanes] {
+                sums.iter_mut().zip((self & mask).to_array()).for_each(|(sum, x)| *sum += x.wide());
+                sums
+            }
+
+            #[inline(always)]
+            fn store_sums(sums: [f64; $lanes], to: &mut Places) {
+                to[..$lanes].copy_from_slice(&sums);
             }
 
             /// Not that of the crate, which beside NaN is another one on every machine.

@@ -4,7 +4,7 @@
 //! written: a third of all that is moved. But the gradient of a block begins anywhere in a line. What has begun a line
 //! waits here for the next block to fill it.
 
-use super::block::PIXELS;
+use super::block::{PIXELS, Plane};
 use super::lines::{LINE, Lines};
 use super::vector::{COLUMNS, Vector};
 use crate::element::Element;
@@ -141,21 +141,22 @@ impl<T: Element> Stream<T> {
 }
 
 /// A block of a plane on its way past the caches.
-pub(crate) struct PlaneLines<'a, T> {
+pub(crate) struct PlaneLines<'a, T, const P: usize = PIXELS> {
     /// From the line on in which it begins.
-    pub lines: &'a mut [T; PIXELS],
+    pub lines: &'a mut Plane<T, P>,
     /// How many numbers have begun that line.
     pub begun: usize,
     /// The line that ends with them, and between two blocks what waits for the rest of its line.
     pub waiting: &'a mut [T],
 }
 
-impl<'a, T> PlaneLines<'a, T> {
+impl<'a, T: Copy, const P: usize> PlaneLines<'a, T, P> {
     /// A block that begins with pixel number `start` of the tile.
     #[inline(always)]
     pub fn new(plane: &'a mut [T], start: usize, waiting: &'a mut [T]) -> Self {
         let begun = begun(&plane[..start]);
-        Self { lines: whole_block(plane, start - begun), begun, waiting }
+        let lines = whole_block(plane, start - begun);
+        Self { lines: Plane::at(lines).expect("a block of lines begins with one"), begun, waiting }
     }
 }
 
@@ -164,7 +165,7 @@ impl<'a, T> PlaneLines<'a, T> {
 /// # Panics
 /// If there are fewer.
 #[inline(always)]
-pub(crate) fn whole_block<T>(plane: &mut [T], start: usize) -> &mut [T; PIXELS] {
+pub(crate) fn whole_block<T, const P: usize>(plane: &mut [T], start: usize) -> &mut [T; P] {
     plane[start..].first_chunk_mut().expect("a whole block is written")
 }
 

@@ -4,6 +4,7 @@
 //! machine has them ([`InstructionSet::run`](super::instructions::InstructionSet::run)): that is what every `unsafe`
 //! here rests on. All is inlined into such a function; left outside it would be slow, not wrong.
 
+use super::block::{Places, Plane};
 use super::functions::{Sixteenths, exp_by_table};
 use super::real::{
     F32_MANTISSA, F32_ONE, F32_SQRT_HALF, F64_MANTISSA, F64_ONE, F64_SQRT_HALF, ROUND_SIXTEENTHS, Real,
@@ -17,7 +18,8 @@ macro_rules! register {
     (
         $(#[$doc:meta])* $name:ident: $lanes:literal $real:ident in $register:ident, $mask:ident;
         $splat:ident $load:ident $store:ident $stream:ident $add:ident $sub:ident $mul:ident $div:ident $mul_add:ident $sqrt:ident $max:ident;
-        add_to($p:ident, $lane:ident) $add_to:expr;
+        add_to($p:ident, $at:ident, $lane:ident) $add_to:expr;
+        sums $sums:ty: $no_sums:expr, add($um:ident, $ux:ident, $us:ident) $add_where_to:expr, store($sp:ident, $ss:ident) $store_sums:expr;
         less($a:ident, $b:ident) $less:expr;
         equal($c:ident, $d:ident) $equal:expr, not $differs:expr;
         any($t:ident) $any:expr;
@@ -38,6 +40,7 @@ macro_rules! register {
         impl Vector for $name {
             type Real = $real;
             type Mask = $mask;
+            type Sums = $sums;
             const LANES: usize = $lanes;
             const STREAMS: bool = true;
 
@@ -72,6 +75,14 @@ macro_rules! register {
             }
 
             #[inline(always)]
+            fn stream_in<const P: usize>(self, to: &mut Plane<$real, P>, at: usize) {
+                const { assert!(P.is_power_of_two() && P >= $lanes) };
+                let at = at & (P - $lanes);
+                // SAFETY: as above; a plane begins with a cache line, and there is a whole register at `at`.
+                unsafe { $stream(to.as_mut_ptr().add(at), self.0) }
+            }
+
+            #[inline(always)]
             fn fence() {
                 // SAFETY: every x86-64 has it.
                 unsafe { _mm_sfence() }
@@ -90,10 +101,31 @@ macro_rules! register {
             }
 
             #[inline(always)]
-            fn add_to(self, sums: &mut [f64]) {
-                let ($p, $lane) = (sums[..$lanes].as_mut_ptr(), self.0);
-                // SAFETY: as above; and there are as many sums as are read and written.
+            fn add_to(self, sums: &mut Places, at: usize) {
+                let ($p, $at, $lane) = (sums.as_mut_ptr(), at & (8_usize.saturating_sub($lanes)), self.0);
+                // SAFETY: as above; and there are as many sums from there on as are read and written.
                 unsafe { $add_to }
+            }
+
+            #[inline(always)]
+            fn no_sums() -> $sums {
+                // SAFETY: as above.
+                unsafe { $no_sums }
+            }
+
+            #[inline(always)]
+            fn add_where_to(self, $um: $mask, $us: $sums) -> $sums {
+                let $ux = self.0;
+                // SAFETY: as above.
+                unsafe { $add_where_to }
+            }
+
+            #[inline(always)]
+            fn store_sums($ss: $sums, to: &mut Places) {
+                const { assert!(size_of::<$sums>() <= size_of::<Places>()) };
+                let $sp = to.as_mut_ptr();
+                // SAFETY: as above; and there are as many sums as are written.
+                unsafe { $store_sums }
             }
 
             #[inline(always)]
@@ -207,6 +239,93 @@ macro_rules! transposes {
             unsafe { $store($transpose(a.0, b.0, c.0, d.0), rows.as_mut_ptr(), width) }
         }
     };
+}
+
+/// Rows of a few numbers to registers of each, and back, of two registers at once.
+macro_rules! shuffles {
+    ($index:ident, $two:ident, $one:ident) => {
+        // Of four, the even and the odd ones, and of these again: eight shuffles instead of twelve.
+        #[inline(always)]
+        fn split_rows<const C: usize>(rows: [Self; C]) -> [Self; C] {
+            let mut columns = rows;
+            if C == 4 {
+                let ([a, b], [c, d]) = (Self::split_rows([rows[0], rows[1]]), Self::split_rows([rows[2], rows[3]]));
+                [columns[0], columns[2]] = Self::split_rows([a, c]);
+                [columns[1], columns[3]] = Self::split_rows([b, d]);
+                return columns;
+            }
+            shuffled!(rows, Shuffle::<{ Self::LANES }, C>::SPLIT, $index, $two, $one)
+        }
+
+        #[inline(always)]
+        fn join_rows<const C: usize>(columns: [Self; C]) -> [Self; C] {
+            let mut rows = columns;
+            if C == 4 {
+                let [a, c] = Self::join_rows([columns[0], columns[2]]);
+                let [b, d] = Self::join_rows([columns[1], columns[3]]);
+                [rows[0], rows[1]] = Self::join_rows([a, b]);
+                [rows[2], rows[3]] = Self::join_rows([c, d]);
+                return rows;
+            }
+            shuffled!(columns, Shuffle::<{ Self::LANES }, C>::JOIN, $index, $two, $one)
+        }
+    };
+}
+
+/// Each register out of all: two at once, and of each one more what it has.
+macro_rules! shuffled {
+    ($from:ident, $shuffle:expr, $index:ident, $two:ident, $one:ident) => {{
+        let mut to = $from;
+        for (x, Shuffled { lanes, of }) in to.iter_mut().zip(&$shuffle) {
+            // SAFETY: the machine has the instructions (see the module), and there are as many indices.
+            *x = Self(unsafe {
+                let index = $index(lanes.0.as_ptr().cast());
+                let mut x = $two($from[0].0, index, $from[1].0);
+                for i in 2..C {
+                    x = $one(x, of[i] as _, index, $from[i].0);
+                }
+                x
+            });
+        }
+        to
+    }};
+}
+
+/// Where the lanes of a register come from.
+#[derive(Clone, Copy)]
+struct Shuffled<const N: usize, const C: usize> {
+    /// Which lane of two registers, or of one.
+    lanes: Indices<N>,
+    /// Which lanes come from each register.
+    of: [u16; C],
+}
+
+/// As many as there are lanes, each as wide as one: of f64 the second half of each is 0.
+#[derive(Clone, Copy)]
+#[repr(C, align(64))]
+struct Indices<const N: usize>([u32; 16]);
+
+/// The two ways of rows of C numbers and registers of N lanes.
+struct Shuffle<const N: usize, const C: usize>;
+
+impl<const N: usize, const C: usize> Shuffle<N, C> {
+    const SPLIT: [Shuffled<N, C>; C] = Self::new(true);
+    const JOIN: [Shuffled<N, C>; C] = Self::new(false);
+
+    const fn new(splits: bool) -> [Shuffled<N, C>; C] {
+        let mut all = [Shuffled { lanes: Indices([0; 16]), of: [0; C] }; C];
+        let mut at = 0;
+        while at < N * C {
+            let (register, lane) = (at / N, at % N);
+            let from = if splits { lane * C + register } else { at % C * N + at / C };
+            // Of the first two registers both are asked at once.
+            let index = if from < 2 * N { from } else { from % N };
+            all[register].lanes.0[lane * (16 / N)] = index as u32;
+            all[register].of[from / N] |= 1 << lane;
+            at += 1;
+        }
+        all
+    }
 }
 
 /// The first four numbers of a row, and of every fourth after it.
@@ -430,11 +549,20 @@ register! {
     /// Eight f32.
     F32x8: 8 f32 in __m256, __m256;
     _mm256_set1_ps _mm256_loadu_ps _mm256_storeu_ps _mm256_stream_ps _mm256_add_ps _mm256_sub_ps _mm256_mul_ps _mm256_div_ps _mm256_fmadd_ps _mm256_sqrt_ps _mm256_max_ps;
-    add_to(sums, x) {
+    add_to(sums, _at, x) {
         let low = _mm256_cvtps_pd(_mm256_castps256_ps128(x));
         let high = _mm256_cvtps_pd(_mm256_extractf128_ps::<1>(x));
         _mm256_storeu_pd(sums, _mm256_add_pd(_mm256_loadu_pd(sums), low));
         _mm256_storeu_pd(sums.add(4), _mm256_add_pd(_mm256_loadu_pd(sums.add(4)), high));
+    };
+    sums (__m256d, __m256d): (_mm256_setzero_pd(), _mm256_setzero_pd()), add(mask, x, sums) {
+        let x = _mm256_and_ps(mask, x);
+        let low = _mm256_cvtps_pd(_mm256_castps256_ps128(x));
+        let high = _mm256_cvtps_pd(_mm256_extractf128_ps::<1>(x));
+        (_mm256_add_pd(sums.0, low), _mm256_add_pd(sums.1, high))
+    }, store(to, sums) {
+        _mm256_storeu_pd(to, sums.0);
+        _mm256_storeu_pd(to.add(4), sums.1);
     };
     less(a, b) _mm256_cmp_ps::<_CMP_LT_OQ>(a, b);
     equal(a, b) _mm256_cmp_ps::<_CMP_EQ_OQ>(a, b), not _mm256_cmp_ps::<_CMP_NEQ_UQ>(a, b);
@@ -525,7 +653,11 @@ register! {
     /// Four f64.
     F64x4: 4 f64 in __m256d, __m256d;
     _mm256_set1_pd _mm256_loadu_pd _mm256_storeu_pd _mm256_stream_pd _mm256_add_pd _mm256_sub_pd _mm256_mul_pd _mm256_div_pd _mm256_fmadd_pd _mm256_sqrt_pd _mm256_max_pd;
-    add_to(sums, x) _mm256_storeu_pd(sums, _mm256_add_pd(_mm256_loadu_pd(sums), x));
+    add_to(sums, at, x) {
+        let sums = sums.add(at);
+        _mm256_store_pd(sums, _mm256_add_pd(_mm256_load_pd(sums), x));
+    };
+    sums __m256d: _mm256_setzero_pd(), add(mask, x, sums) _mm256_add_pd(sums, _mm256_and_pd(mask, x)), store(to, sums) _mm256_storeu_pd(to, sums);
     less(a, b) _mm256_cmp_pd::<_CMP_LT_OQ>(a, b);
     equal(a, b) _mm256_cmp_pd::<_CMP_EQ_OQ>(a, b), not _mm256_cmp_pd::<_CMP_NEQ_UQ>(a, b);
     any(mask) _mm256_movemask_pd(mask) != 0;
@@ -579,12 +711,17 @@ register! {
     /// Sixteen f32.
     F32x16: 16 f32 in __m512, __mmask16;
     _mm512_set1_ps _mm512_loadu_ps _mm512_storeu_ps _mm512_stream_ps _mm512_add_ps _mm512_sub_ps _mm512_mul_ps _mm512_div_ps _mm512_fmadd_ps _mm512_sqrt_ps _mm512_max_ps;
-    add_to(sums, x) {
+    add_to(sums, _at, x) {
         let low = _mm512_cvtps_pd(_mm512_castps512_ps256(x));
         let high = _mm512_cvtps_pd(_mm512_extractf32x8_ps::<1>(x));
-        _mm512_storeu_pd(sums, _mm512_add_pd(_mm512_loadu_pd(sums), low));
-        _mm512_storeu_pd(sums.add(8), _mm512_add_pd(_mm512_loadu_pd(sums.add(8)), high));
+        _mm512_store_pd(sums, _mm512_add_pd(_mm512_add_pd(_mm512_load_pd(sums), low), high));
     };
+    sums __m512d: _mm512_setzero_pd(), add(mask, x, sums) {
+        let low = _mm512_cvtps_pd(_mm512_castps512_ps256(x));
+        let high = _mm512_cvtps_pd(_mm512_extractf32x8_ps::<1>(x));
+        let sums = _mm512_mask_add_pd(sums, mask as u8, sums, low);
+        _mm512_mask_add_pd(sums, (mask >> 8) as u8, sums, high)
+    }, store(to, sums) _mm512_storeu_pd(to, sums);
     less(a, b) _mm512_cmp_ps_mask::<_CMP_LT_OQ>(a, b);
     equal(a, b) _mm512_cmp_ps_mask::<_CMP_EQ_OQ>(a, b), not _mm512_cmp_ps_mask::<_CMP_NEQ_UQ>(a, b);
     any(mask) _kortestz_mask16_u8(mask, mask) == 0;
@@ -603,6 +740,7 @@ register! {
 
     const ABREAST: usize = 8;
     const HURRIES: bool = true;
+    const IS_LINE: bool = true;
 
     // Two registers hold a table of 32.
     #[inline(always)]
@@ -613,6 +751,16 @@ register! {
             return Self(unsafe { _mm512_permutex2var_ps(low.0, _mm512_cvttps_epi32(self.0), high.0) });
         }
         lookup_each(self, table)
+    }
+
+    // A register holds as many as there may be.
+    #[inline(always)]
+    fn lookup_few<const N: usize>(self, few: [f32; N]) -> Self {
+        const { assert!(N < 16) };
+        let mut table = [0.0; 16];
+        table[..N].copy_from_slice(&few);
+        // SAFETY: the machine has the instructions (see the module); only the last four bits of an index count.
+        Self(unsafe { _mm512_permutexvar_ps(_mm512_cvttps_epi32(self.0), Self::load(&table).0) })
     }
 
     #[inline(always)]
@@ -631,6 +779,7 @@ register! {
     }
 
     transposes!(transpose_quarters: four_rows put_four_rows);
+    shuffles!(_mm512_load_si512, _mm512_permutex2var_ps, _mm512_mask_permutexvar_ps);
 }
 
 impl Sixteenths for F32x16 {
@@ -646,7 +795,8 @@ register! {
     /// Eight f64.
     F64x8: 8 f64 in __m512d, __mmask8;
     _mm512_set1_pd _mm512_loadu_pd _mm512_storeu_pd _mm512_stream_pd _mm512_add_pd _mm512_sub_pd _mm512_mul_pd _mm512_div_pd _mm512_fmadd_pd _mm512_sqrt_pd _mm512_max_pd;
-    add_to(sums, x) _mm512_storeu_pd(sums, _mm512_add_pd(_mm512_loadu_pd(sums), x));
+    add_to(sums, _at, x) _mm512_store_pd(sums, _mm512_add_pd(_mm512_load_pd(sums), x));
+    sums __m512d: _mm512_setzero_pd(), add(mask, x, sums) _mm512_mask_add_pd(sums, mask, sums, x), store(to, sums) _mm512_storeu_pd(to, sums);
     less(a, b) _mm512_cmp_pd_mask::<_CMP_LT_OQ>(a, b);
     equal(a, b) _mm512_cmp_pd_mask::<_CMP_EQ_OQ>(a, b), not _mm512_cmp_pd_mask::<_CMP_NEQ_UQ>(a, b);
     any(mask) _kortestz_mask8_u8(mask, mask) == 0;
@@ -672,6 +822,10 @@ register! {
             _mm512_permutex2var_pd(before.0, from, self.0)
         })
     }
+
+    const IS_LINE: bool = true;
+
+    shuffles!(_mm512_load_si512, _mm512_permutex2var_pd, _mm512_mask_permutexvar_pd);
 
     // Four rows in each half.
     #[inline(always)]

@@ -1,0 +1,177 @@
+//! Cross-entropy of two to four classes: a pixel stays in registers from its logits to its gradient.
+//!
+//! With few logits to a pixel, what [`cross_entropy`](super::cross_entropy) leaves in planes between its loops costs more
+//! than the arithmetic, and so does what is done once for each of its blocks. The arithmetic is the same, to the bit.
+//!
+//! Only for registers [of their own line](Vector::IS_LINE): with fewer numbers in fewer registers it was up to a tenth slower.
+
+mod planes;
+mod rows;
+
+use super::block::{Places, Plane};
+use super::functions::ln_1p_nonnegative_each;
+use super::real::Real;
+use super::vector::{Vector, is_zero};
+use crate::element::Element;
+
+pub(crate) use planes::{Abreast, Known, PlaneGradient, PlaneLineGradient, PlaneLogits};
+pub(crate) use rows::{RowGradient, RowLogits};
+
+/// Pixels that are computed in one go.
+pub(crate) const RUN: usize = 512;
+
+/// How many pixels ahead what is read is asked for.
+const AHEAD: usize = 128;
+
+/// Where a run's logits are.
+pub(crate) trait Logits<V: Vector, const C: usize> {
+    /// Those of a register of pixels from number `at` on, class by class.
+    fn load(&self, at: usize) -> [V; C];
+}
+
+/// Where a run's gradient goes.
+pub(crate) trait Gradient<V: Vector, const C: usize>: Sized {
+    /// That of a register of pixels from number `at` on, class by class; in order.
+    fn put(&mut self, at: usize, gradient: [V; C]);
+
+    /// After the last.
+    #[inline(always)]
+    fn end(self) {}
+}
+
+/// Runs of pixels of C classes.
+pub(crate) struct Few<V: Vector, const C: usize> {
+    /// The weight of each class in the loss.
+    w_loss: [V::Real; C],
+    /// The same divided by the denominator.
+    w_gradient: [V::Real; C],
+    /// Σ of the losses of each class.
+    sums: [V::Sums; C],
+    /// 0 as long as all is finite.
+    doubt: V,
+}
+
+impl<V: Vector, const C: usize> Few<V, C> {
+    /// With the weights of each class.
+    #[inline(always)]
+    pub fn new(w_loss: [V::Real; C], w_gradient: [V::Real; C]) -> Self {
+        Self { w_loss, w_gradient, sums: [V::no_sums(); C], doubt: V::splat(V::Real::of(0.0)) }
+    }
+
+    /// Computes a run, N registers at a time: the logarithm is a long chain, and one chain does not wait for another.
+    ///
+    /// `class`, `m`: the number of each pixel's class, and its weight in the map; C of a pixel that does not count, and 0.
+    #[inline(always)]
+    pub fn run<const N: usize>(
+        &mut self,
+        pixels: usize,
+        (class, m): (&Plane<V::Real, RUN>, &Plane<V::Real, RUN>),
+        logits: impl Logits<V, C>,
+        mut gradient: impl Gradient<V, C>,
+    ) {
+        let zero = V::splat(V::Real::of(0.0));
+        for start in (0..pixels).step_by(N * V::LANES) {
+            // Changes nothing; the compiler sees by it that a register fits.
+            let start = start & (RUN - N * V::LANES);
+            let mut terms = [Terms { e: [zero; C], others: zero, d_y: zero, e_y: zero }; N];
+            let mut rest = [zero; N];
+            for (i, terms) in terms.iter_mut().enumerate() {
+                let at = start + i * V::LANES;
+                *terms = Terms::new(logits.load(at), V::load(&class[at..]));
+                rest[i] = terms.rest();
+            }
+            let ln = ln_1p_nonnegative_each(rest);
+            for (i, terms) in terms.into_iter().enumerate() {
+                let at = start + i * V::LANES;
+                gradient.put(at, self.pull(terms, ln[i], V::load(&class[at..]), V::load(&m[at..])));
+            }
+        }
+        gradient.end();
+    }
+
+    /// The gradient of a register of pixels, whose losses are added up.
+    #[inline(always)]
+    fn pull(&mut self, terms: Terms<V, C>, ln: V, label: V, m: V) -> [V; C] {
+        let zero = V::splat(V::Real::of(0.0));
+        let Terms { e, others, d_y, e_y } = terms;
+        let (w, v) = (label.lookup_few(self.w_loss) * m, label.lookup_few(self.w_gradient) * m);
+        let loss = w * (ln - d_y);
+        let scale = v / (others + e_y);
+        let own = zero - scale * others;
+        self.doubt = loss.mul_add(zero, scale.mul_add(zero, self.doubt));
+        let mut gradient = e;
+        for c in 0..C {
+            let is_own = label.equal(V::splat(V::Real::of_class(c as u16)));
+            gradient[c] = V::select(is_own, own, e[c] * scale);
+            self.sums[c] = loss.add_where_to(is_own, self.sums[c]);
+        }
+        gradient
+    }
+
+    /// Adds the losses of each class to its sums. Returns whether all logits of pixels that count, all losses and all of the
+    /// gradient are finite.
+    #[inline(always)]
+    pub fn finish(self, sums: &mut [Places]) -> bool {
+        for (here, sums) in self.sums.into_iter().zip(sums) {
+            V::store_sums(here, sums);
+        }
+        is_zero(self.doubt)
+    }
+}
+
+/// What the logits of a register of pixels come to: as [`cross_entropy`](super::cross_entropy) computes it.
+#[derive(Clone, Copy)]
+struct Terms<V, const C: usize> {
+    /// exp(z_c − max).
+    e: [V; C],
+    /// Their sum over all classes but the pixel's own.
+    others: V,
+    /// z_y − max.
+    d_y: V,
+    /// Its exponential.
+    e_y: V,
+}
+
+impl<V: Vector, const C: usize> Terms<V, C> {
+    #[inline(always)]
+    fn new(z: [V; C], label: V) -> Self {
+        let zero = V::splat(V::Real::of(0.0));
+        let counts = label.differs(V::splat(V::Real::of_class(C as u16)));
+        let mut d = z;
+        for d in &mut d {
+            // What does not count may be anything.
+            *d = V::select(counts, *d, zero);
+        }
+        let mut max = d[0];
+        for &d in &d[1..] {
+            max = max.max(d);
+        }
+        for d in &mut d {
+            *d = *d - max;
+        }
+        let e = V::exp_nonpositive_each(d);
+        let (mut others, mut d_y, mut e_y, mut pair) = (zero, zero, zero, zero);
+        for c in 0..C {
+            let number = V::splat(V::Real::of_class(c as u16));
+            let (is_own, is_other) = (label.equal(number), label.differs(number));
+            d_y = V::select(is_own, d[c], d_y);
+            e_y = V::select(is_own, e[c], e_y);
+            if c % 2 == 0 {
+                pair = V::select(is_other, e[c], zero);
+            } else {
+                pair = pair.add_where(is_other, e[c]);
+            }
+            if c % 2 == 1 || c == C - 1 {
+                others = if c < 2 { pair } else { others + pair };
+            }
+        }
+        Self { e, others, d_y, e_y }
+    }
+
+    /// The x of −ln p = ln(1 + x) − d_y.
+    #[inline(always)]
+    fn rest(&self) -> V {
+        let (zero, one) = (V::splat(V::Real::of(0.0)), V::splat(V::Real::of(1.0)));
+        V::select(self.d_y.equal(zero), self.others, (self.others - one) + self.e_y)
+    }
+}
