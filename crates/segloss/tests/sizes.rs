@@ -3,8 +3,9 @@
 
 mod samples;
 
+use ndarray::ArrayView2;
 use samples::IGNORED;
-use segloss::{Activation, Input, Layout, Loss, LossSpec};
+use segloss::{Activation, Element, Input, InstructionSet, Layout, Loss, LossSpec};
 
 /// A logit of class `c` of a pixel, and its label: any numbers will do.
 fn drawn_logit(pixel: usize, c: usize) -> f32 {
@@ -62,6 +63,69 @@ fn the_layouts_agree_to_the_bit_for_every_number_of_pixels() {
         }
     }
     // Most kinds are for any number of classes but one.
+    assert!(compared > 4000, "{compared} comparisons");
+}
+
+/// The value, and the gradient, of one image computed with some instructions, its pixels weighed by a map; `None` where the
+/// kind is not for so many classes.
+fn run_with<T: Element>(
+    spec: &LossSpec,
+    instructions: InstructionSet,
+    layout: Layout,
+    [pixels, classes]: [usize; 2],
+) -> Option<(u64, Vec<u64>)> {
+    let loss = Loss::new(LossSpec { layout, ..spec.clone() }).unwrap().with_instructions(instructions);
+    let number = |pixel: usize, c: usize| match layout {
+        Layout::ChannelsFirst => c * pixels + pixel,
+        Layout::ChannelsLast => pixel * classes + c,
+    };
+    let labels: Vec<u8> = (0..pixels).map(|pixel| drawn_label(pixel, classes)).collect();
+    let mut logits = vec![T::nan(); pixels * classes];
+    let mut map = vec![T::nan(); pixels];
+    for (pixel, _) in labels.iter().enumerate().filter(|(_, label)| i64::from(**label) != IGNORED) {
+        map[pixel] = T::of((pixel % 5) as f64 / 2.0);
+        (0..classes).for_each(|c| logits[number(pixel, c)] = T::of(f64::from(drawn_logit(pixel, c))));
+    }
+    let shape = match layout {
+        Layout::ChannelsFirst => [1, classes, pixels],
+        Layout::ChannelsLast => [1, pixels, classes],
+    };
+    let mut gradient = vec![T::nan(); logits.len()];
+    let input = Input::from_slices(&logits, &shape, &labels).ok()?;
+    let map = ArrayView2::from_shape((1, pixels), &map).unwrap();
+    let input = if pixels % 2 == 0 { input } else { input.with_weight_map(map).unwrap() };
+    let result = loss.value_and_gradient(&input, &mut gradient).ok()?;
+    Some((result.value.to_bits(), gradient.into_iter().map(|g| g.wide().to_bits()).collect()))
+}
+
+/// Both round a product and a sum once, and no sum depends on how many numbers a register holds, nor on how many classes
+/// stay in registers.
+#[test]
+fn avx2_and_avx512_agree_to_the_bit() {
+    if !InstructionSet::Avx512.is_available() || !InstructionSet::Avx2.is_available() {
+        return;
+    }
+    let mut compared = 0;
+    for spec in samples::all() {
+        for classes in 1..=5 {
+            // About a register, a block and a run; and some tiles.
+            for pixels in [1, 16, 17, 63, 64, 511, 512, 513, 1100, 1101, 17_001] {
+                for layout in [Layout::ChannelsFirst, Layout::ChannelsLast] {
+                    let same = |results: [Option<(u64, Vec<u64>)>; 2]| {
+                        let name = spec.kind.name();
+                        assert!(
+                            results[0] == results[1],
+                            "{name}, {layout:?}: {pixels} pixels, {classes} classes"
+                        );
+                        usize::from(results[0].is_some())
+                    };
+                    let sets = [InstructionSet::Avx2, InstructionSet::Avx512];
+                    compared += same(sets.map(|set| run_with::<f32>(&spec, set, layout, [pixels, classes])));
+                    compared += same(sets.map(|set| run_with::<f64>(&spec, set, layout, [pixels, classes])));
+                }
+            }
+        }
+    }
     assert!(compared > 4000, "{compared} comparisons");
 }
 

@@ -1,7 +1,7 @@
 //! Sums over pixels with a class each, many pixels side by side: the way of every loss that has a kernel.
 
 use crate::element::Element;
-use crate::families::few::FewBlocks;
+use crate::families::few;
 use crate::families::pixels::{Output, weights};
 use crate::kernels::binary::Binary;
 use crate::kernels::block::{BlockKernel, PIXELS, Plane, no_class};
@@ -134,14 +134,11 @@ macro_rules! compiled {
                 let instructions = task.walk.loss.instructions();
                 match kernel {
                     AnyKernel::CrossEntropy(kernel) => {
-                        let few = kernel.is_plain()
-                            && instructions == InstructionSet::Avx512 && instructions.is_available()
-                            && matches!(task.map, TileMut::Nothing)
-                            && task.walk.plan.shift(task.tile.image).is_none();
+                        let is_few = few::is_better(&task, kernel);
                         match task.walk.geometry.classes {
-                            2 if few => instructions.run(FewBlocks::<_, 2> { task, kernel }),
-                            3 if few => instructions.run(FewBlocks::<_, 3> { task, kernel }),
-                            4 if few => instructions.run(FewBlocks::<_, 4> { task, kernel }),
+                            2 if is_few => InstructionSet::run_avx512(few::Runs::<_, 2> { task, kernel }).flatten(),
+                            3 if is_few => InstructionSet::run_avx512(few::Runs::<_, 3> { task, kernel }).flatten(),
+                            4 if is_few => InstructionSet::run_avx512(few::Runs::<_, 4> { task, kernel }).flatten(),
                             _ => instructions.run(Blocks { task, kernel }),
                         }
                     }
@@ -159,12 +156,12 @@ compiled!(f32, f64);
 
 /// A tile, and where its gradient and map go.
 pub struct Task<'a, 'b, 'c, 'd, T> {
-    pub walk: &'a Walk<'b, T>,
-    pub tile: &'a Tile,
+    pub(crate) walk: &'a Walk<'b, T>,
+    pub(crate) tile: &'a Tile,
     /// Losses of a pixel.
     losses: usize,
-    pub gradient: &'a mut TileMut<'c, T>,
-    map: &'a mut TileMut<'d, T>,
+    pub(crate) gradient: &'a mut TileMut<'c, T>,
+    pub(crate) map: &'a mut TileMut<'d, T>,
 }
 
 /// A tile, block by block.

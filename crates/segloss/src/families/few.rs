@@ -1,43 +1,44 @@
-//! Cross-entropy of few classes, run by run.
+//! Plain cross-entropy of few classes, run by run: what [`blocks`](super::blocks) does of any loss that has a kernel.
 
 use crate::element::Element;
 use crate::families::blocks::Task;
 use crate::kernels::block::{Plane, no_class};
 use crate::kernels::cross_entropy::CrossEntropy;
-use crate::kernels::few::{
-    Abreast, Few, Known, PlaneGradient, PlaneLineGradient, PlaneLogits, RUN, RowGradient, RowLogits,
-};
-use crate::kernels::instructions::Kernel;
-use crate::kernels::stream::Stream;
+use crate::kernels::few::Few;
+use crate::kernels::instructions::{InstructionSet, Kernel};
+use crate::kernels::run::{RUN, RunOfPlanes, RunOfRows};
+use crate::kernels::stream::whole_block;
 use crate::kernels::vector::Vector;
 use crate::layout::Layout;
 use crate::tiles::TileMut;
 use crate::walk::Walk;
 
-/// A tile of C classes.
-pub(crate) struct FewBlocks<'a, 'b, 'c, 'd, T, const C: usize> {
+/// A tile of C classes, run by run.
+pub(crate) struct Runs<'a, 'b, 'c, 'd, T, const C: usize> {
     pub task: Task<'a, 'b, 'c, 'd, T>,
     pub kernel: &'a mut CrossEntropy<T>,
 }
 
-impl<T: Element, const C: usize> Kernel<T> for FewBlocks<'_, '_, '_, '_, T, C>
-where
-    Known: Abreast<C>,
-{
+/// Whether a tile is best computed so: if nothing is asked for but its value and gradient.
+pub(crate) fn is_better<T: Element>(task: &Task<'_, '_, '_, '_, T>, kernel: &CrossEntropy<T>) -> bool {
+    task.walk.loss.instructions() == InstructionSet::Avx512
+        && InstructionSet::Avx512.is_available()
+        && kernel.is_plain()
+        && matches!(task.map, TileMut::Nothing)
+        && task.walk.plan.shift(task.tile.image).is_none()
+}
+
+impl<T: Element, const C: usize> Kernel<T> for Runs<'_, '_, '_, '_, T, C> {
     type Output = Option<()>;
 
     #[inline(always)]
     fn run<V: Vector<Real = T>>(self) -> Option<()> {
-        let done = if C == 2 { self.runs::<V, 4>() } else { self.runs::<V, 2>() };
-        V::fence();
-        done
+        // As many as there are registers for.
+        if C == 2 { self.runs::<V, 4>() } else { self.runs::<V, 2>() }
     }
 }
 
-impl<T: Element, const C: usize> FewBlocks<'_, '_, '_, '_, T, C>
-where
-    Known: Abreast<C>,
-{
+impl<T: Element, const C: usize> Runs<'_, '_, '_, '_, T, C> {
     /// N registers at a time.
     #[inline(always)]
     fn runs<V: Vector<Real = T>, const N: usize>(self) -> Option<()> {
@@ -45,16 +46,13 @@ where
         let Walk { input, geometry, .. } = *walk;
         let (zero, none) = (T::zero(), T::of(no_class(C) as f64));
         let mut few = Few::<V, C>::new(*kernel.w_loss.first_chunk()?, *kernel.w_gradient.first_chunk()?);
-        let mut stream = Stream::if_better::<V>(geometry);
         let (mut class, mut m) = (Plane::of(none), Plane::of(T::one()));
         for start in (0..tile.pixels.len()).step_by(RUN) {
             let pixels = RUN.min(tile.pixels.len() - start);
             let is_whole = pixels == RUN;
             let first = tile.pixels.start + start;
-            if !is_whole {
-                class.fill(none);
-            }
             walk.classes(tile.image, first, &mut class[..pixels])?;
+            class[pixels..].fill(none);
             if let Some((_, map)) = &input.weight_map {
                 let map = &map[tile.image * geometry.pixels + first..];
                 for ((m, &weight), &class) in m.iter_mut().zip(&map[..pixels]).zip(&*class) {
@@ -62,72 +60,52 @@ where
                     *m = if class == none { zero } else { weight };
                 }
             }
-            let classes = (&class, &m);
+            let counted = (&class, &m);
             let logits = &input.logits[geometry.offset(tile.image, first)..];
             match geometry.layout {
                 Layout::ChannelsFirst if is_whole => {
                     let plane = |c: usize| logits[c * geometry.pixels..].first_chunk::<RUN>();
                     let mut planes = [plane(0)?; C];
-                    for c in 1..C {
-                        planes[c] = plane(c)?;
+                    for (c, z) in planes.iter_mut().enumerate() {
+                        *z = plane(c)?;
                     }
-                    let logits = PlaneLogits::new(planes);
-                    match (&mut *gradient, &mut stream) {
-                        (TileMut::Planes(planes), Some(stream)) if start > 0 => {
-                            let to = Known::lines(planes.first_chunk_mut()?, start, stream);
-                            few.run::<N>(RUN, classes, logits, PlaneLineGradient::new(to));
-                        }
-                        (TileMut::Planes(planes), stream) => {
-                            let to = Known::runs(planes.first_chunk_mut()?, start);
-                            few.run::<N>(RUN, classes, logits, PlaneGradient(to));
-                            if let Some(stream) = stream {
-                                stream.take_up(gradient, RUN);
-                            }
-                        }
-                        _ => {
-                            let mut nowhere = [Plane::of(zero); C];
-                            few.run::<N>(RUN, classes, logits, PlaneGradient(Known::spare(&mut nowhere)));
-                        }
+                    let logits = RunOfPlanes(planes);
+                    if let TileMut::Planes(planes) = gradient {
+                        let planes: &mut [&mut [T]; C] = planes.first_chunk_mut()?;
+                        let planes = planes.each_mut().map(|plane| whole_block(plane, start));
+                        few.run::<N>(RUN, counted, logits, RunOfPlanes(planes));
+                    } else {
+                        few.run::<N>(RUN, counted, logits, RunOfPlanes([[zero; RUN]; C].each_mut()));
                     }
                 }
                 Layout::ChannelsFirst => {
-                    let (mut z, mut g) = ([Plane::of(zero); C], [Plane::of(zero); C]);
+                    let (mut z, mut g) = ([[zero; RUN]; C], [[zero; RUN]; C]);
                     for (z, plane) in z.iter_mut().zip(logits.chunks(geometry.pixels)) {
                         z[..pixels].copy_from_slice(&plane[..pixels]);
                     }
-                    let mut planes = [&*z[0]; C];
-                    for (plane, z) in planes.iter_mut().zip(&z) {
-                        *plane = z;
-                    }
-                    few.run::<N>(pixels, classes, PlaneLogits::new(planes), PlaneGradient(Known::spare(&mut g)));
-                    if let Some(stream) = &mut stream {
-                        stream.flush(gradient, start);
-                    }
+                    few.run::<N>(pixels, counted, RunOfPlanes(z.each_ref()), RunOfPlanes(g.each_mut()));
                     for (c, g) in g.iter().enumerate() {
                         gradient.put_class(c, start, &g[..pixels]);
                     }
                 }
                 Layout::ChannelsLast if is_whole => {
-                    let logits = RowLogits(logits.as_chunks().0.first_chunk()?);
+                    let logits = RunOfRows(logits.as_chunks().0.first_chunk()?);
                     if let TileMut::Rows { values, .. } = gradient {
-                        let to = values[start * C..].as_chunks_mut().0.first_chunk_mut()?;
-                        few.run::<N>(RUN, classes, logits, RowGradient(to));
+                        let (rows, _) = values[start * C..].as_chunks_mut();
+                        few.run::<N>(RUN, counted, logits, RunOfRows(rows.first_chunk_mut()?));
                     } else {
-                        few.run::<N>(RUN, classes, logits, RowGradient(&mut [[zero; C]; RUN]));
+                        few.run::<N>(RUN, counted, logits, RunOfRows(&mut [[zero; C]; RUN]));
                     }
                 }
                 Layout::ChannelsLast => {
                     let (mut z, mut g) = ([[zero; C]; RUN], [[zero; C]; RUN]);
                     z[..pixels].copy_from_slice(&logits.as_chunks().0[..pixels]);
-                    few.run::<N>(pixels, classes, RowLogits(&z), RowGradient(&mut g));
+                    few.run::<N>(pixels, counted, RunOfRows(&z), RunOfRows(&mut g));
                     if let TileMut::Rows { values, .. } = gradient {
                         values[start * C..][..pixels * C].copy_from_slice(g[..pixels].as_flattened());
                     }
                 }
             }
-        }
-        if let (Some(stream), 0) = (&mut stream, tile.pixels.len() % RUN) {
-            stream.flush(gradient, tile.pixels.len());
         }
         few.finish(&mut kernel.sums).then_some(())
     }

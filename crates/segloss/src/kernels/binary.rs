@@ -15,7 +15,7 @@ pub struct Binary<'a, T> {
     /// The same divided by the denominator.
     pub w_gradient: &'a [T],
     pub power: Power,
-    /// Σ of the losses of each channel, pixel by pixel of the block.
+    /// Σ of the losses of each channel.
     pub sums: Vec<Places>,
 }
 

@@ -19,14 +19,6 @@ impl<T: Copy, const P: usize> Plane<T, P> {
     pub fn of(x: T) -> Self {
         Self([x; P])
     }
-
-    /// Numbers in memory; `None` where they do not begin with a cache line.
-    #[inline(always)]
-    pub fn at(numbers: &mut [T; P]) -> Option<&mut Self> {
-        let pointer: *mut Self = std::ptr::from_mut(numbers).cast();
-        // SAFETY: it has the same numbers and nothing else, and begins where it must.
-        pointer.is_aligned().then(|| unsafe { &mut *pointer })
-    }
 }
 
 impl<T, const P: usize> Deref for Plane<T, P> {

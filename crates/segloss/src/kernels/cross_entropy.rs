@@ -30,8 +30,7 @@ pub struct CrossEntropy<T> {
     pub w_gradient: Vec<T>,
     shape: Shape,
     pixels: Pixels<T>,
-    /// Σ of the losses of each class, and of none, pixel by pixel of the block: a sum waits for the last block's, not for
-    /// its neighbours'.
+    /// Σ of the losses of each class, and of none.
     pub sums: Vec<Places>,
 }
 
@@ -51,6 +50,7 @@ impl<T: Element> CrossEntropy<T> {
         Self { w_loss, w_gradient, shape, pixels: Pixels::zeros(), sums: vec![Plane::of(0.0); none] }
     }
 
+    /// Whether it is cross-entropy, and nothing is made of it.
     pub fn is_plain(&self) -> bool {
         matches!(self.shape, Shape::Plain)
     }

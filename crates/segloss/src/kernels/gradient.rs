@@ -167,7 +167,7 @@ impl<T: Element, K: BlockKernel<T>> Gradient<'_, T, K> {
                     begun if lanes < line && begun >= lanes => newer[i].behind(older[i], begun - lanes),
                     begun => x[i].behind(newer[i], begun),
                 };
-                whole.stream_in(to[i].lines, at);
+                whole.stream(&mut to[i].lines[at..]);
                 (older[i], newer[i]) = (newer[i], x[i]);
             }
         }

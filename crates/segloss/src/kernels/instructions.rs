@@ -60,6 +60,17 @@ impl InstructionSet {
         }
     }
 
+    /// Runs a kernel that is worth it with AVX-512 alone; `None` where the machine lacks it.
+    pub(crate) fn run_avx512<T: Element, K: Kernel<T>>(kernel: K) -> Option<K::Output> {
+        #[cfg(target_arch = "x86_64")]
+        if Self::Avx512.is_available() {
+            // SAFETY: every feature that the function is compiled for has just been found.
+            return Some(unsafe { avx512(kernel) });
+        }
+        let _ = kernel;
+        None
+    }
+
     /// Runs a kernel with these instructions; with the portable ones where the machine lacks them.
     pub(crate) fn run<T: Element, K: Kernel<T>>(self, kernel: K) -> K::Output {
         match self {
@@ -128,6 +139,56 @@ mod tests {
 
     fn available() -> impl Iterator<Item = InstructionSet> {
         InstructionSet::ALL.into_iter().filter(|set| set.is_available())
+    }
+
+    /// Rows of C numbers on their way to a register of each column and back, all of them numbered.
+    struct Split<const C: usize>;
+
+    impl<T: Element, const C: usize> Kernel<T> for Split<C> {
+        type Output = Vec<(f64, f64)>;
+
+        #[inline(always)]
+        fn run<V: Vector<Real = T>>(self) -> Self::Output {
+            let numbers: Vec<T> = (0..C * V::LANES).map(|number| T::of(number as f64)).collect();
+            let mut rows = [V::splat(T::zero()); C];
+            for (x, numbers) in rows.iter_mut().zip(numbers.chunks_exact(V::LANES)) {
+                *x = V::load(numbers);
+            }
+            let columns = V::split_rows(rows);
+            let back = V::join_rows(columns);
+            let mut all = Vec::new();
+            for (column, back) in columns.into_iter().zip(back) {
+                let (mut c, mut b) = ([T::zero(); 16], [T::zero(); 16]);
+                column.store(&mut c);
+                back.store(&mut b);
+                all.extend(c.into_iter().zip(b).map(|(c, b)| (c.wide(), b.wide())).take(V::LANES));
+            }
+            all
+        }
+    }
+
+    fn splits<T: Element, const C: usize>() {
+        for set in available() {
+            let all = set.run::<T, _>(Split::<C>);
+            let lanes = all.len() / C;
+            for (at, (column, back)) in all.into_iter().enumerate() {
+                let right = (at % lanes * C + at / lanes) as f64;
+                assert!(
+                    (column, back) == (right, at as f64),
+                    "{set:?}, {C} classes: {column} and {back} at {at}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn rows_become_registers_of_columns_and_rows_again() {
+        splits::<f32, 2>();
+        splits::<f32, 3>();
+        splits::<f32, 4>();
+        splits::<f64, 2>();
+        splits::<f64, 3>();
+        splits::<f64, 4>();
     }
 
     /// Rows on their way to columns and back, `width` numbers apart.

@@ -21,6 +21,7 @@ mod portable;
 pub(crate) mod power;
 pub(crate) mod real;
 pub(crate) mod room;
+pub(crate) mod run;
 mod softmax;
 pub(crate) mod stream;
 pub(crate) mod vector;

@@ -31,7 +31,7 @@ pub struct OverlapSums<T> {
     complement: Plane<T>,
     /// m·p of the pixel's class.
     hit: Plane<T>,
-    /// By the number of a class, and of none, pixel by pixel of the block.
+    /// By the number of a class, and of none.
     hits: Vec<Places>,
     /// By channel.
     errors: Vec<Places>,

@@ -1,6 +1,6 @@
 //! Numbers side by side in a register, whatever the register is.
 
-use super::block::{Places, Plane};
+use super::block::Places;
 use super::functions::exp_by_polynomial;
 use super::real::Real;
 use crate::element::Element;
@@ -28,8 +28,6 @@ pub trait Vector:
     const LANES: usize;
     /// How many exponentials are best computed side by side: four, or eight where there are registers enough.
     const ABREAST: usize = 4;
-    /// Whether a register is a cache line.
-    const IS_LINE: bool = false;
     /// Whether planes are computed faster than the lines of the next block arrive: then those of the block after it are
     /// asked for, one of each plane in turn, as the machine itself expects them. Measured on a Zen 4: up to 20 % less time
     /// with sixteen f32; with fewer numbers, which take longer, up to 5 % more.
@@ -60,12 +58,6 @@ pub trait Vector:
     #[inline(always)]
     fn stream(self, to: &mut [Self::Real]) {
         self.store(to);
-    }
-
-    /// The same from number `at` on of a plane, a multiple of [`LANES`](Self::LANES): it begins where it should.
-    #[inline(always)]
-    fn stream_in<const P: usize>(self, to: &mut Plane<Self::Real, P>, at: usize) {
-        self.store(&mut to[at..]);
     }
 
     /// The last `lanes` of another register, and behind them the first of this one: `lanes` are fewer than all.
@@ -144,7 +136,8 @@ pub trait Vector:
     fn lookup_few<const N: usize>(self, table: [Self::Real; N]) -> Self {
         let mut found = Self::splat(Self::Real::of(0.0));
         for (i, x) in table.into_iter().enumerate() {
-            found = Self::select(self.equal(Self::splat(Self::Real::of_class(i as u16))), Self::splat(x), found);
+            found =
+                Self::select(self.equal(Self::splat(Self::Real::of_class(i as u16))), Self::splat(x), found);
         }
         found
     }

@@ -4,7 +4,7 @@
 //! machine has them ([`InstructionSet::run`](super::instructions::InstructionSet::run)): that is what every `unsafe`
 //! here rests on. All is inlined into such a function; left outside it would be slow, not wrong.
 
-use super::block::{Places, Plane};
+use super::block::Places;
 use super::functions::{Sixteenths, exp_by_table};
 use super::real::{
     F32_MANTISSA, F32_ONE, F32_SQRT_HALF, F64_MANTISSA, F64_ONE, F64_SQRT_HALF, ROUND_SIXTEENTHS, Real,
@@ -72,14 +72,6 @@ macro_rules! register {
                 }
                 // SAFETY: as above; and they begin where the instruction wants them to.
                 unsafe { $stream(to.as_mut_ptr(), self.0) }
-            }
-
-            #[inline(always)]
-            fn stream_in<const P: usize>(self, to: &mut Plane<$real, P>, at: usize) {
-                const { assert!(P.is_power_of_two() && P >= $lanes) };
-                let at = at & (P - $lanes);
-                // SAFETY: as above; a plane begins with a cache line, and there is a whole register at `at`.
-                unsafe { $stream(to.as_mut_ptr().add(at), self.0) }
             }
 
             #[inline(always)]
@@ -249,7 +241,8 @@ macro_rules! shuffles {
         fn split_rows<const C: usize>(rows: [Self; C]) -> [Self; C] {
             let mut columns = rows;
             if C == 4 {
-                let ([a, b], [c, d]) = (Self::split_rows([rows[0], rows[1]]), Self::split_rows([rows[2], rows[3]]));
+                let ([a, b], [c, d]) =
+                    (Self::split_rows([rows[0], rows[1]]), Self::split_rows([rows[2], rows[3]]));
                 [columns[0], columns[2]] = Self::split_rows([a, c]);
                 [columns[1], columns[3]] = Self::split_rows([b, d]);
                 return columns;
@@ -309,10 +302,10 @@ struct Indices<const N: usize>([u32; 16]);
 struct Shuffle<const N: usize, const C: usize>;
 
 impl<const N: usize, const C: usize> Shuffle<N, C> {
-    const SPLIT: [Shuffled<N, C>; C] = Self::new(true);
-    const JOIN: [Shuffled<N, C>; C] = Self::new(false);
+    const SPLIT: [Shuffled<N, C>; C] = Self::table(true);
+    const JOIN: [Shuffled<N, C>; C] = Self::table(false);
 
-    const fn new(splits: bool) -> [Shuffled<N, C>; C] {
+    const fn table(splits: bool) -> [Shuffled<N, C>; C] {
         let mut all = [Shuffled { lanes: Indices([0; 16]), of: [0; C] }; C];
         let mut at = 0;
         while at < N * C {
@@ -740,7 +733,6 @@ register! {
 
     const ABREAST: usize = 8;
     const HURRIES: bool = true;
-    const IS_LINE: bool = true;
 
     // Two registers hold a table of 32.
     #[inline(always)]
@@ -822,8 +814,6 @@ register! {
             _mm512_permutex2var_pd(before.0, from, self.0)
         })
     }
-
-    const IS_LINE: bool = true;
 
     shuffles!(_mm512_load_si512, _mm512_permutex2var_pd, _mm512_mask_permutexvar_pd);
 
