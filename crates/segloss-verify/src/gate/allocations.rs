@@ -3,6 +3,7 @@
 use super::table::{Change, Row};
 use crate::speed::worker::Worker;
 use crate::trouble::Trouble;
+use segloss::InstructionSet;
 use serde::{Deserialize, Serialize};
 use std::cmp::Ordering;
 use std::path::Path;
@@ -47,12 +48,13 @@ impl Row for Allocations {
     }
 }
 
-/// Counts every workload. The instruction set does not matter: memory is laid out before it is chosen.
+/// Counts every workload, with the instructions of every machine: AVX-512 needs less memory for a few classes.
 ///
 /// # Errors
 /// [`Trouble::Worker`] if the worker refuses.
 pub fn count(worker: &Path, workloads: &[String]) -> Result<Vec<Allocations>, Trouble> {
-    let mut worker = Worker::start("worker", &mut Command::new(worker))?;
+    let portable = ["--instructions", InstructionSet::Portable.name()];
+    let mut worker = Worker::start("worker", Command::new(worker).args(portable))?;
     let count = |workload: &String| {
         let answer = worker.ask(&format!("count {workload}"))?;
         let (allocations, bytes) = parse(&answer).ok_or_else(|| Trouble::Worker {

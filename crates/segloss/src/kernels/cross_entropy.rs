@@ -134,17 +134,11 @@ impl<V: Vector> Running<V> {
         Self { c: zero, d_y: zero, e_y: zero, group: zero, others: zero, lost: zero }
     }
 
-    /// Puts the first group where others are added: nothing is rounded.
-    #[inline(always)]
-    fn end_first_group(&mut self) {
-        self.others = self.group;
-        self.group = V::splat(V::Real::of(0.0));
-    }
-
     /// Puts the last group with those before it.
     #[inline(always)]
-    fn end_group(&mut self) {
-        self.others = add(self.others, self.group, &mut self.lost);
+    fn end_group(&mut self, is_first: bool) {
+        // Nothing is rounded where there are none yet, and nothing waits for what was.
+        self.others = if is_first { self.group } else { add(self.others, self.group, &mut self.lost) };
         self.group = V::splat(V::Real::of(0.0));
     }
 }
@@ -157,10 +151,9 @@ impl<V: Vector> Classes for Exponentials<'_, '_, V> {
         let (zero, one) = (V::splat(V::Real::of(0.0)), V::splat(V::Real::of(1.0)));
         // Not all at once.
         ahead.ask::<V>(N.div_ceil(2));
-        if first == GROUP {
-            so_far.end_first_group();
-        } else if first.is_multiple_of(GROUP) && first > 0 {
-            so_far.end_group();
+        if first.is_multiple_of(GROUP) && first > 0 {
+            // Known when this is compiled but where a group is computed at once: elsewhere all became longer by it.
+            so_far.end_group(V::ABREAST == GROUP && first == GROUP);
         }
         let planes = &mut z[first..][..N];
         let mut d = [zero; N];
@@ -212,7 +205,7 @@ impl<T: Element> Pixels<T> {
         abreast::<V>(exponentials.z.len(), &mut exponentials);
         let Exponentials { at, z, mut so_far, .. } = exponentials;
         if z.len() > GROUP {
-            so_far.end_group();
+            so_far.end_group(false);
         } else {
             so_far.others = so_far.group;
         }
