@@ -42,7 +42,7 @@ impl<T, const P: usize> DerefMut for Plane<T, P> {
 pub type Places = Plane<f64, PLACES>;
 
 /// How many places there are.
-const PLACES: usize = 8;
+pub(crate) const PLACES: usize = 8;
 
 /// Where the registers of a plane begin. The mask changes nothing; the compiler sees by it that a register fits, and
 /// checks no bounds.

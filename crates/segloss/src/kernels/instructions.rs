@@ -135,6 +135,7 @@ fn avx512<T: Element, K: Kernel<T>>(kernel: K) -> K::Output {
 
 #[cfg(test)]
 mod tests {
+    use super::super::block::{PLACES, Places};
     use super::*;
 
     fn available() -> impl Iterator<Item = InstructionSet> {
@@ -179,6 +180,45 @@ mod tests {
                 );
             }
         }
+    }
+
+    /// What a few classes need: which numbers a table has at 0, 1, 2 and beyond, and the sums of some lanes, twice.
+    struct FewClasses;
+
+    impl<T: Element> Kernel<T> for FewClasses {
+        type Output = (Vec<f64>, Vec<f64>);
+
+        #[inline(always)]
+        fn run<V: Vector<Real = T>>(self) -> Self::Output {
+            let number = |at: usize| T::of(at as f64);
+            let lanes: Vec<T> = (0..V::LANES).map(number).collect();
+            let (label, x) = (V::load(&lanes), V::load(&lanes) + V::splat(T::one()));
+            let mut found = [T::zero(); 16];
+            label.lookup_few([number(10), number(20), number(30)]).store(&mut found);
+            let mut places = Places::of(0.0);
+            let sums = x.add_where_to(label.less(V::splat(number(3))), V::no_sums());
+            V::store_sums(x.add_where_to(label.differs(V::splat(number(1))), sums), &mut places);
+            (found[..V::LANES].iter().map(|x| x.wide()).collect(), places.to_vec())
+        }
+    }
+
+    fn looks_up_and_adds<T: Element>() {
+        for set in available() {
+            let (found, sums) = set.run::<T, _>(FewClasses);
+            let mut right = [0.0; PLACES];
+            for (lane, found) in found.into_iter().enumerate() {
+                assert!(found == [10.0, 20.0, 30.0].get(lane).copied().unwrap_or(0.0), "{set:?}: {found}");
+                let times = usize::from(lane < 3) + usize::from(lane != 1);
+                right[lane % PLACES] += (times * (lane + 1)) as f64;
+            }
+            assert!(sums == right, "{set:?}: {sums:?}, not {right:?}");
+        }
+    }
+
+    #[test]
+    fn few_numbers_are_looked_up_and_lanes_are_added_to_their_places() {
+        looks_up_and_adds::<f32>();
+        looks_up_and_adds::<f64>();
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Registers of every machine, by way of the crate [`wide`]: what every x86-64 has, NEON, WebAssembly's, and where there
 //! are none, arrays.
 
-use super::block::Places;
+use super::block::{PLACES, Places};
 use super::real::{F32_MANTISSA, F32_ONE, F32_SQRT_HALF, F64_MANTISSA, F64_ONE, F64_SQRT_HALF, Real};
 use super::vector::{COLUMNS, Vector};
 use crate::element::Element;
@@ -51,7 +51,7 @@ macro_rules! register {
 
             #[inline(always)]
             fn add_to(self, sums: &mut Places, at: usize) {
-                let sums = &mut sums[at & (8 - $lanes)..][..$lanes];
+                let sums = &mut sums[at & (PLACES - $lanes)..][..$lanes];
                 sums.iter_mut().zip(self.to_array()).for_each(|(sum, x)| *sum += x.wide());
             }
 

@@ -4,7 +4,7 @@
 //! machine has them ([`InstructionSet::run`](super::instructions::InstructionSet::run)): that is what every `unsafe`
 //! here rests on. All is inlined into such a function; left outside it would be slow, not wrong.
 
-use super::block::Places;
+use super::block::{PLACES, Places};
 use super::functions::{Sixteenths, exp_by_table};
 use super::real::{
     F32_MANTISSA, F32_ONE, F32_SQRT_HALF, F64_MANTISSA, F64_ONE, F64_SQRT_HALF, ROUND_SIXTEENTHS, Real,
@@ -94,7 +94,7 @@ macro_rules! register {
 
             #[inline(always)]
             fn add_to(self, sums: &mut Places, at: usize) {
-                let ($p, $at, $lane) = (sums.as_mut_ptr(), at & (8_usize.saturating_sub($lanes)), self.0);
+                let ($p, $at, $lane) = (sums.as_mut_ptr(), at & PLACES.saturating_sub($lanes), self.0);
                 // SAFETY: as above; and there are as many sums from there on as are read and written.
                 unsafe { $add_to }
             }
