@@ -79,11 +79,12 @@ impl Census {
 
     /// Σ y_c over the valid pixels of all images, per class.
     pub fn mass(&self) -> Vec<f64> {
-        let mut total = vec![0.0; self.classes];
-        for image in &self.images {
-            total.iter_mut().zip(&image.mass).for_each(|(sum, mass)| *sum += mass);
-        }
-        total
+        (0..self.classes).map(|class| self.mass_of(class)).collect()
+    }
+
+    /// That of one class.
+    pub(crate) fn mass_of(&self, class: usize) -> f64 {
+        self.images.iter().map(|image| image.mass[class]).sum()
     }
 
     /// What class weights are made of.
@@ -142,7 +143,7 @@ pub(crate) fn take<T: Element>(
     rules: &Rules,
 ) -> Result<Census, Error> {
     let chunks = geometry.pixels.div_ceil(CHUNK);
-    let counted = tiles::each(geometry, (0..geometry.images * chunks).collect(), |task| {
+    let counted = tiles::each(geometry, vec![(); geometry.images * chunks], |(task, ())| {
         let (image, start) = (task / chunks, task % chunks * CHUNK);
         let end = geometry.pixels.min(start + CHUNK);
         count(input, geometry, rules, image, start..end)

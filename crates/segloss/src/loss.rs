@@ -340,13 +340,13 @@ impl Loss {
         let geometry = input.geometry(self.operation(), self.spec.layout)?;
         // Refuses labels that the walk would trip over.
         census::take(input, &geometry, &self.rules())?;
-        let outcome = self.resolve(plan, all);
+        let outcome = self.resolve(plan, all.sums.clone(), &all.statistics);
         self.backward(input, &geometry, plan, &outcome, gradient)
     }
 
     /// The value of all parts together.
     pub fn finish(&self, plan: &Plan, all: &Part) -> Evaluation {
-        self.evaluation(plan, self.resolve(plan, all))
+        self.evaluation(plan, self.resolve(plan, all.sums.clone(), &all.statistics))
     }
 
     pub(crate) fn operation(&self) -> &'static str {
@@ -425,13 +425,12 @@ impl Loss {
         let geometry = input.geometry(self.operation(), self.spec.layout)?;
         let census = census::take(input, &geometry, &self.rules())?;
         let plan = self.plan(&census)?;
-        if self.family() == Family::Pixels {
-            let part = self.forward(input, &geometry, &census, &plan, gradient, map)?;
-            return Ok(self.finish(&plan, &part));
-        }
-        let part = self.forward(input, &geometry, &census, &plan, None, None)?;
-        let outcome = self.resolve(&plan, &part);
-        if let Some(gradient) = gradient {
+        // The gradient of a sum over pixels is known at once, any other after all have been seen.
+        let (now, afterwards) =
+            if self.family() == Family::Pixels { (gradient, None) } else { (None, gradient) };
+        let Part { sums, statistics } = self.forward(input, &geometry, &census, &plan, now, map)?;
+        let outcome = self.resolve(&plan, sums, &statistics);
+        if let Some(gradient) = afterwards {
             self.backward(input, &geometry, &plan, &outcome, gradient)?;
         }
         Ok(self.evaluation(&plan, outcome))

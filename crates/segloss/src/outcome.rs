@@ -28,7 +28,7 @@ use crate::part::{Part, Statistics};
 use crate::plan::Plan;
 use crate::spec::{Denominator, Number, Source, Threshold};
 use crate::sums::Sums;
-use crate::tiles::{self, TileMut};
+use crate::tiles::{self, Tile, TileMut};
 use crate::walk::Walk;
 use crate::warning::Warning;
 use rayon::prelude::*;
@@ -113,18 +113,16 @@ impl Loss {
             sums.denominator = plan.share(self, census);
         }
         sums.valid_pixels = census.valid_pixels();
-        let weights = plan.class_weights(self, census);
-        for (class, (mass, weight)) in census.mass().into_iter().zip(weights).enumerate() {
-            (sums.per_class[class].pixels, sums.per_class[class].weight) = (mass, weight);
+        for (class, sums) in sums.per_class.iter_mut().enumerate() {
+            (sums.pixels, sums.weight) = (census.mass_of(class), plan.class_weight(self, census, class));
         }
         Ok(Part { sums, statistics })
     }
 
     /// From all parts to the value.
-    pub(crate) fn resolve(&self, plan: &Plan, all: &Part) -> Outcome {
-        let mut sums = all.sums.clone();
+    pub(crate) fn resolve(&self, plan: &Plan, mut sums: Sums, statistics: &Statistics) -> Outcome {
         sums.denominator = plan.denominator();
-        let back = match &all.statistics {
+        let back = match statistics {
             Statistics::None => Back::Pixels,
             Statistics::Overlap(regions) => {
                 let overlap = self.overlap(plan.classes());
@@ -132,25 +130,27 @@ impl Loss {
                     .iter()
                     .map(|(&region, sums)| (region, overlap.slopes(sums, plan.counted().row(region))))
                     .collect();
-                sums.of_classes(slopes.values().map(|slopes| slopes.loss.iter().copied()));
+                slopes.values().for_each(|slopes| sums.add_losses(slopes.loss.iter().copied()));
                 Back::Overlap(slopes)
             }
             Statistics::Lovasz(regions) => {
                 let extensions = lovasz::extend(regions, self.error_form());
-                sums.of_classes(extensions.iter().map(|(&region, classes)| {
-                    let counted = plan.counted().row(region);
-                    classes.iter().zip(counted).map(|(class, w)| if *w > 0.0 { w * class.loss } else { 0.0 })
-                }));
+                for (&region, classes) in &extensions {
+                    let weighted = classes.iter().zip(plan.counted().row(region));
+                    sums.add_losses(
+                        weighted.map(|(class, w)| if *w > 0.0 { w * class.loss } else { 0.0 }),
+                    );
+                }
                 Back::Lovasz(extensions)
             }
             Statistics::TopK(regions) => Back::TopK(self.cut(plan, regions, &mut sums)),
             Statistics::Recall(regions) => {
-                sums.of_classes(regions.values().map(Recalls::losses));
+                regions.values().for_each(|recalls| sums.add_losses(recalls.losses()));
                 Back::Recall(regions.clone())
             }
             Statistics::Terms(parts) => {
                 let terms: Vec<Outcome> = (self.terms().iter().zip(plan.terms()).zip(parts))
-                    .map(|(((_, term), plan), part)| term.resolve(plan, part))
+                    .map(|(((_, term), plan), part)| term.resolve(plan, part.sums.clone(), &part.statistics))
                     .collect();
                 self.add_terms(&terms, &mut sums);
                 Back::Terms(terms)
@@ -265,9 +265,12 @@ impl Loss {
         map: Option<&mut [T]>,
     ) -> Result<Vec<Sums>, Error> {
         let geometry = walk.geometry;
-        let single = Geometry { classes: 1, ..geometry.clone() };
-        let pairs = self.spec().has_pairs();
-        let map = tiles::split(map, if pairs { geometry } else { &single });
+        let map = match map {
+            Some(_) if !self.spec().has_pairs() => {
+                tiles::split(map, &Geometry { classes: 1, ..geometry.clone() })
+            }
+            _ => tiles::split(map, geometry),
+        };
         let outputs: Vec<_> = tiles::split(gradient, geometry)
             .into_iter()
             .zip(map)
@@ -436,7 +439,7 @@ fn run<T: Element>(
 
 /// For a pass that writes nothing.
 fn nothing(geometry: &Geometry) -> Vec<()> {
-    vec![(); tiles::tiles(geometry).len()]
+    vec![(); Tile::count(geometry)]
 }
 
 /// Adds up the tiles of each region, in their order.
@@ -447,20 +450,9 @@ fn by_region<T: Element, S>(
     add: impl Fn(&mut S, S),
 ) -> BTreeMap<usize, S> {
     let mut regions = BTreeMap::new();
-    for (tile, sums) in tiles::tiles(walk.geometry).iter().zip(tiles) {
+    for (number, sums) in tiles.into_iter().enumerate() {
+        let tile = Tile::new(walk.geometry, number);
         add(regions.entry(walk.plan.region(tile.image)).or_insert_with(&zero), sums);
     }
     regions
-}
-
-impl Sums {
-    /// Adds the losses of the classes, region by region.
-    fn of_classes<R: IntoIterator<Item = f64>>(&mut self, regions: impl IntoIterator<Item = R>) {
-        for region in regions {
-            for (class, loss) in region.into_iter().enumerate() {
-                self.per_class[class].loss += loss;
-                self.numerator += loss;
-            }
-        }
-    }
 }

@@ -151,7 +151,7 @@ impl Plan {
                     let images = census.images().iter().enumerate();
                     images.map(|(n, image)| image.mapped_valid * self.row(n).sum()).sum()
                 }
-                _ => self.class_weights(loss, census).iter().sum(),
+                _ => (0..self.classes).map(|class| self.class_weight(loss, census, class)).sum(),
             },
             Denominator::ValidPixels => pixels(|image| image.valid),
             Denominator::Elements => {
@@ -175,24 +175,20 @@ impl Plan {
         regions.into_iter().map(weight).sum()
     }
 
-    /// Σ of the weights that meet the target, per class; for pairs per channel, negatives included.
-    pub(crate) fn class_weights(&self, loss: &Loss, census: &Census) -> Vec<f64> {
+    /// Σ of the weights that meet the target in a class; for pairs in a channel, negatives included.
+    pub(crate) fn class_weight(&self, loss: &Loss, census: &Census, class: usize) -> f64 {
         if loss.family() == Family::Overlap || loss.family() == Family::Lovasz {
-            return self.counted.columns().into_iter().map(|column| column.sum()).collect();
+            return self.counted.column(class).sum();
         }
-        let mut sums = vec![0.0; self.classes];
-        for (number, image) in census.images().iter().enumerate() {
-            let row = self.row(number);
-            for (class, sum) in sums.iter_mut().enumerate() {
-                let mass = image.mapped_mass[class];
-                *sum += match loss.spec().has_pairs() {
-                    true => row[2 * class] * (image.mapped_valid - mass) + row[2 * class + 1] * mass,
-                    false if loss.spec().kind == Kind::Boundary => row[class] * image.mapped_valid,
-                    false => row[class] * mass,
-                };
+        let weight = |(number, image): (usize, &ImageCensus)| {
+            let (row, mass) = (self.row(number), image.mapped_mass[class]);
+            match loss.spec().has_pairs() {
+                true => row[2 * class] * (image.mapped_valid - mass) + row[2 * class + 1] * mass,
+                false if loss.spec().kind == Kind::Boundary => row[class] * image.mapped_valid,
+                false => row[class] * mass,
             }
-        }
-        sums
+        };
+        census.images().iter().enumerate().map(weight).sum()
     }
 
     pub(crate) fn fit(&self, operation: &'static str, images: usize, classes: usize) -> Result<(), Error> {
@@ -262,9 +258,13 @@ fn parameters(
     }
 }
 
-/// The weights by region of the classes that count there, and the regions' numbers of valid pixels.
+/// The weights by region of the classes that count there, and the regions' numbers of valid pixels; nothing where pixels
+/// are summed up each by itself.
 fn regions(loss: &Loss, census: &Census, weights: &Array2<f64>) -> (Array2<f64>, Vec<u64>) {
     let spec = loss.spec();
+    if loss.family() == Family::Pixels {
+        return (Array2::zeros((0, 0)), Vec::new());
+    }
     let scopes: Vec<&[ImageCensus]> = match spec.region() {
         Region::Batch => vec![census.images()],
         Region::Image => census.images().chunks(1).collect(),
@@ -275,7 +275,7 @@ fn regions(loss: &Loss, census: &Census, weights: &Array2<f64>) -> (Array2<f64>,
     for (region, scope) in scopes.iter().enumerate() {
         pixels[region] = scope.iter().map(|image| image.valid).sum();
         let mapped: f64 = scope.iter().map(|image| image.mapped_valid).sum();
-        if mapped <= 0.0 || loss.family() == Family::Pixels {
+        if mapped <= 0.0 {
             continue;
         }
         let mass = |c: usize| scope.iter().map(|image| image.mapped_mass[c]).sum::<f64>();

@@ -55,6 +55,14 @@ impl Sums {
         }
     }
 
+    /// Adds losses, class by class.
+    pub(crate) fn add_losses(&mut self, losses: impl Iterator<Item = f64>) {
+        for (class, loss) in self.per_class.iter_mut().zip(losses) {
+            class.loss += loss;
+            self.numerator += loss;
+        }
+    }
+
     /// The sums of both parts together. `broken.first` is that of `self` where both have one.
     ///
     /// With [`Denominator::Images`], tiles of one image count it each: divide by the plan's denominator

@@ -17,28 +17,33 @@ pub(crate) struct Tile {
     pub pixels: std::ops::Range<usize>,
 }
 
-pub(crate) fn tiles(geometry: &Geometry) -> Vec<Tile> {
-    let starts = (0..geometry.pixels).step_by(TILE);
-    (0..geometry.images)
-        .flat_map(|image| {
-            starts.clone().map(move |start| Tile { image, pixels: start..geometry.pixels.min(start + TILE) })
-        })
-        .collect()
+impl Tile {
+    /// That of this number: image after image, each from its first pixel to its last.
+    pub fn new(geometry: &Geometry, number: usize) -> Self {
+        let in_image = geometry.pixels.div_ceil(TILE);
+        let (image, start) = (number / in_image, number % in_image * TILE);
+        Self { image, pixels: start..geometry.pixels.min(start + TILE) }
+    }
+
+    /// How many there are.
+    pub fn count(geometry: &Geometry) -> usize {
+        geometry.images * geometry.pixels.div_ceil(TILE)
+    }
 }
 
 /// Numbers of an input that one thread has computed before another has woken up.
 const FEW: usize = 1 << 15;
 
-/// Computes something of every piece of work on an input, by several threads if that pays; the results come in the
-/// order of the work.
+/// Computes something of every piece of work on an input and its number, by several threads if that pays; the results
+/// come in the order of the work.
 pub(crate) fn each<W: Send, R: Send>(
     geometry: &Geometry,
     work: Vec<W>,
-    compute: impl Fn(W) -> R + Sync,
+    compute: impl Fn((usize, W)) -> R + Sync,
 ) -> Vec<R> {
     match geometry.images * geometry.pixels * geometry.classes <= FEW {
-        true => work.into_iter().map(compute).collect(),
-        false => work.into_par_iter().map(&compute).collect(),
+        true => work.into_iter().enumerate().map(compute).collect(),
+        false => work.into_par_iter().enumerate().map(&compute).collect(),
     }
 }
 
@@ -90,28 +95,31 @@ impl<T: Copy> TileMut<'_, T> {
     }
 }
 
-/// Cuts a buffer of the logits' shape and layout along [`tiles`].
+/// Cuts a buffer of the logits' shape and layout into what belongs to each [`Tile`].
 pub(crate) fn split<'a, T>(buffer: Option<&'a mut [T]>, geometry: &Geometry) -> Vec<TileMut<'a, T>> {
     let Geometry { classes, pixels, layout, .. } = *geometry;
-    let Some(buffer) = buffer else {
-        return tiles(geometry).iter().map(|_| TileMut::Nothing).collect();
-    };
-    let images = buffer.chunks_mut(classes * pixels);
-    match layout {
-        Layout::ChannelsLast => images
-            .flat_map(|image| image.chunks_mut(TILE * classes))
-            .map(|values| TileMut::Rows { values, classes })
-            .collect(),
-        Layout::ChannelsFirst => images
-            .flat_map(|image| {
+    let count = Tile::count(geometry);
+    let Some(buffer) = buffer else { return (0..count).map(|_| TileMut::Nothing).collect() };
+    let mut tiles = Vec::with_capacity(count);
+    for image in buffer.chunks_mut(classes * pixels) {
+        match layout {
+            Layout::ChannelsLast => {
+                tiles.extend(
+                    image.chunks_mut(TILE * classes).map(|values| TileMut::Rows { values, classes }),
+                );
+            }
+            Layout::ChannelsFirst => {
                 let mut planes: Vec<_> =
                     image.chunks_mut(pixels).map(|plane| plane.chunks_mut(TILE)).collect();
-                (0..pixels.div_ceil(TILE))
-                    .map(|_| TileMut::Planes(planes.iter_mut().filter_map(Iterator::next).collect()))
-                    .collect::<Vec<_>>()
-            })
-            .collect(),
+                tiles.extend((0..pixels.div_ceil(TILE)).map(|_| {
+                    let mut here = Vec::with_capacity(classes);
+                    here.extend(planes.iter_mut().filter_map(Iterator::next));
+                    TileMut::Planes(here)
+                }));
+            }
+        }
     }
+    tiles
 }
 
 #[cfg(test)]
@@ -127,7 +135,8 @@ mod tests {
             };
             let geometry = Geometry::new("test", &shape, layout).unwrap();
             let mut buffer = vec![usize::MAX; 2 * 3 * 70 * 71];
-            for (tile, mut output) in tiles(&geometry).into_iter().zip(split(Some(&mut buffer), &geometry)) {
+            for (number, mut output) in split(Some(&mut buffer), &geometry).into_iter().enumerate() {
+                let tile = Tile::new(&geometry, number);
                 for (at, pixel) in tile.pixels.enumerate() {
                     let offset = geometry.offset(tile.image, pixel);
                     let stride = geometry.strides().0;

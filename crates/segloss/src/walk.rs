@@ -39,8 +39,9 @@ impl<T: Element> Walk<'_, T> {
         outputs: Vec<W>,
         tile: impl Fn(&Tile, W) -> Result<R, Error> + Sync,
     ) -> Result<Vec<R>, Error> {
-        let work: Vec<_> = tiles::tiles(self.geometry).into_iter().zip(outputs).collect();
-        let done = tiles::each(self.geometry, work, |(place, output)| tile(&place, output));
+        let done = tiles::each(self.geometry, outputs, |(number, output)| {
+            tile(&Tile::new(self.geometry, number), output)
+        });
         // The first error in the order of the pixels, whoever met it first.
         done.into_iter().collect()
     }

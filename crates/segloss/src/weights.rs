@@ -59,6 +59,9 @@ pub(crate) fn estimate(
         let problem = Problem::PerClass { key: "weights.values", expected: columns, found };
         return Err(Error { operation: spec.kind.name(), problem });
     }
+    if let Some(row) = constant(spec, columns) {
+        return Ok(row);
+    }
     let scopes = scopes(spec.weights.source, "weights.source", spec, census, running)?;
     let prior = match spec.weights.absent {
         Absent::Prior => Some(prior(spec, census, running)?),
@@ -75,6 +78,21 @@ pub(crate) fn estimate(
         row.assign(&ndarray::aview1(&weights));
     }
     Ok(table)
+}
+
+/// Weights that no count decides.
+fn constant(spec: &LossSpec, columns: usize) -> Option<Array2<f64>> {
+    let WeightSpec { source, normalise, absent, .. } = spec.weights;
+    if spec.kind.owns_its_weight() || absent == Absent::Prior {
+        return None;
+    }
+    match source {
+        Source::None | Source::Map => Some(Array2::ones((1, columns))),
+        Source::Fixed if normalise == Normalise::None => {
+            Array2::from_shape_vec((1, columns), spec.weights.values.clone()).ok()
+        }
+        _ => None,
+    }
 }
 
 /// π, a row per scope and a column per class: see [`PriorSpec`](crate::PriorSpec).

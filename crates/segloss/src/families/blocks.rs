@@ -4,7 +4,7 @@ use crate::element::Element;
 use crate::families::few;
 use crate::families::pixels::{Output, weights};
 use crate::kernels::binary::Binary;
-use crate::kernels::block::{BlockKernel, PIXELS, Plane, no_class};
+use crate::kernels::block::{BlockKernel, PIXELS, PlacesOfClasses, no_class};
 use crate::kernels::cross_entropy::{CrossEntropy, Shape};
 use crate::kernels::instructions::{InstructionSet, Kernel};
 use crate::kernels::lovasz::{LovaszErrors, PullBack};
@@ -39,23 +39,23 @@ impl<T: Element> Walk<'_, T> {
         Output { gradient, map }: &mut Output<'_, T>,
     ) -> Option<Sums> {
         let classes = self.geometry.classes;
-        let (w_loss, w_gradient): (Vec<T>, Vec<T>) = weights(self.plan.row(tile.image), denominator, factor);
-        let by_class: Vec<f64> = match kernel {
+        let mut sums = Sums::zero(classes, self.loss.denominator());
+        let row = self.plan.row(tile.image);
+        match kernel {
             BlockLoss::Softmax(shape) => {
+                let (w_loss, w_gradient) =
+                    weights(row, denominator, factor, CrossEntropy::<T>::weights(classes));
                 let mut kernel = CrossEntropy::new(classes, w_loss, w_gradient, shape);
                 self.blocks(tile, 1, gradient, map, AnyKernel::CrossEntropy(&mut kernel))?;
-                kernel.sums.iter().map(|sums| sums.iter().sum()).collect()
+                sums.add_losses(kernel.sums.totals());
             }
             BlockLoss::Sigmoid { power } => {
-                let (w_loss, w_gradient) = (&w_loss[..], &w_gradient[..]);
-                let mut kernel = Binary { w_loss, w_gradient, power, sums: vec![Plane::of(0.0); classes] };
+                let (w_loss, w_gradient) = weights(row, denominator, factor, row.len());
+                let mut kernel = Binary { w_loss: &w_loss, w_gradient: &w_gradient, power, sums: PlacesOfClasses::zeros(classes) };
                 self.blocks(tile, classes, gradient, map, AnyKernel::Binary(&mut kernel))?;
-                kernel.sums.iter().map(|sums| sums.iter().sum()).collect()
+                sums.add_losses(kernel.sums.totals());
             }
-        };
-        let mut sums = Sums::zero(classes, self.loss.denominator());
-        sums.per_class.iter_mut().zip(by_class).for_each(|(sum, loss)| sum.loss = loss);
-        sums.numerator = sums.per_class.iter().map(|class| class.loss).sum();
+        }
         Some(sums)
     }
 

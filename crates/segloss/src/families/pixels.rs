@@ -62,7 +62,7 @@ impl<T: Element> Walk<'_, T> {
         let classes = self.geometry.classes;
         let pairs = self.loss.spec().has_pairs();
         let row = self.plan.row(tile.image);
-        let (weights, scaled) = weights(row, denominator, |c| rescale.class(c));
+        let (weights, scaled) = weights(row, denominator, |c| rescale.class(c), row.len());
         let w = PixelWeights { loss: &weights, gradient: &scaled };
         let parameters: Vec<T> =
             self.plan.parameters(tile.image).into_iter().flatten().map(|&x| T::of(x)).collect();
@@ -131,13 +131,16 @@ impl<T: Element> Walk<'_, T> {
     }
 }
 
-/// The weight row of an image in the loss's number type, and divided by the denominator.
+/// The weight row of an image in the loss's number type, and divided by the denominator; with room for `room` numbers.
 pub(crate) fn weights<T: Element>(
     row: ArrayView1<'_, f64>,
     denominator: f64,
     factor: impl Fn(usize) -> f64,
+    room: usize,
 ) -> (Vec<T>, Vec<T>) {
     let scale = |w: f64| if denominator > 0.0 { w / denominator } else { 0.0 };
-    let scaled = row.iter().enumerate().map(|(c, &w)| T::of(scale(w * factor(c)))).collect();
-    (row.iter().map(|&w| T::of(w)).collect(), scaled)
+    let (mut weights, mut scaled) = (Vec::with_capacity(room), Vec::with_capacity(room));
+    weights.extend(row.iter().map(|&w| T::of(w)));
+    scaled.extend(row.iter().enumerate().map(|(c, &w)| T::of(scale(w * factor(c)))));
+    (weights, scaled)
 }

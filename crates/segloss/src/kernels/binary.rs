@@ -2,7 +2,7 @@
 //! [`kinds::binary_cross_entropy`](crate::kinds::binary_cross_entropy) and, with γ > 0, of
 //! [`kinds::focal`](crate::kinds::focal).
 
-use super::block::{Ahead, BlockKernel, Places, Plane, Planes, steps_abreast};
+use super::block::{Ahead, BlockKernel, Places, PlacesOfClasses, Plane, Planes, steps_abreast};
 use super::functions::ln_1p_nonnegative_each;
 use super::power::Power;
 use super::vector::{Vector, is_zero};
@@ -16,7 +16,7 @@ pub struct Binary<'a, T> {
     pub w_gradient: &'a [T],
     pub power: Power,
     /// Σ of the losses of each channel.
-    pub sums: Vec<Places>,
+    pub sums: PlacesOfClasses,
 }
 
 impl<T: Element> BlockKernel<T> for Binary<'_, T> {
@@ -27,7 +27,7 @@ impl<T: Element> BlockKernel<T> for Binary<'_, T> {
         // A single channel tells class 1 from class 0; of more, each tells its own from the rest.
         let first = usize::from(sums.len() == 1);
         let mut doubt = V::splat(T::zero());
-        for (channel, ((z, loss), sums)) in z.iter_mut().zip(loss).zip(sums).enumerate() {
+        for (channel, ((z, loss), sums)) in z.iter_mut().zip(loss).zip(sums.iter_mut()).enumerate() {
             let of = |numbers: &[T]| [0, 1].map(|i| V::splat(numbers[2 * channel + i]));
             let (w, v) = (of(w_loss), of(w_gradient));
             let number = V::splat(T::of_class((first + channel) as u16));

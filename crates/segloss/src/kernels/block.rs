@@ -1,6 +1,6 @@
 //! Pixels as kernels want them: class by class, the pixels side by side, in the first cache.
 
-use super::lines::LINE;
+use super::lines::{LINE, Lines};
 use super::real::Real;
 use super::vector::Vector;
 use crate::element::Element;
@@ -39,10 +39,42 @@ impl<T, const P: usize> DerefMut for Plane<T, P> {
 
 /// Sums of what the pixels of a block have, each added to that of its place among eight: one waits for another no longer
 /// than for its neighbour, and in whatever registers the pixels are, the sums are the same.
-pub type Places = Plane<f64, PLACES>;
+pub type Places = [f64; PLACES];
 
 /// How many places there are.
 pub(crate) const PLACES: usize = 8;
+
+/// Such sums of each of several classes, each in a cache line: without the allocator's own alignment, which takes longer
+/// than adding up a small image's.
+pub struct PlacesOfClasses(Lines<f64>);
+
+impl PlacesOfClasses {
+    /// Of nothing.
+    pub fn zeros(classes: usize) -> Self {
+        Self(Lines::zeros(classes * PLACES))
+    }
+
+    /// Σ over the places of each class.
+    pub fn totals(&self) -> impl Iterator<Item = f64> {
+        self.iter().map(|sums| sums.iter().sum())
+    }
+}
+
+impl Deref for PlacesOfClasses {
+    type Target = [Places];
+
+    #[inline(always)]
+    fn deref(&self) -> &[Places] {
+        self.0.as_chunks().0
+    }
+}
+
+impl DerefMut for PlacesOfClasses {
+    #[inline(always)]
+    fn deref_mut(&mut self) -> &mut [Places] {
+        self.0.as_chunks_mut().0
+    }
+}
 
 /// Where the registers of a plane begin. The mask changes nothing; the compiler sees by it that a register fits, and
 /// checks no bounds.

@@ -2,7 +2,7 @@
 //! [`kinds::cross_entropy`](crate::kinds::cross_entropy) and, with γ > 0, of
 //! [`kinds::focal`](crate::kinds::focal); of [`kinds::poly1_cross_entropy`](crate::kinds::poly1_cross_entropy).
 
-use super::block::{Ahead, BlockKernel, Places, Plane, Planes, add_by_class, no_class, steps, steps_abreast};
+use super::block::{Ahead, BlockKernel, PlacesOfClasses, Plane, Planes, add_by_class, no_class, steps, steps_abreast};
 use super::functions::ln_1p_nonnegative_each;
 use super::power::Power;
 use super::vector::{Classes, Vector, abreast, is_zero};
@@ -31,7 +31,7 @@ pub struct CrossEntropy<T> {
     shape: Shape,
     pixels: Pixels<T>,
     /// Σ of the losses of each class, and of none.
-    pub sums: Vec<Places>,
+    pub sums: PlacesOfClasses,
 }
 
 /// Exponentials that are added up before what their sum rounds away is caught.
@@ -43,11 +43,15 @@ const TABLE: usize = 32;
 impl<T: Element> CrossEntropy<T> {
     /// With the weights of each class.
     pub fn new(classes: usize, mut w_loss: Vec<T>, mut w_gradient: Vec<T>, shape: Shape) -> Self {
-        // None is a class more, which weighs nothing.
+        w_loss.resize(Self::weights(classes), T::zero());
+        w_gradient.resize(Self::weights(classes), T::zero());
         let none = no_class(classes) + 1;
-        w_loss.resize(none.next_multiple_of(TABLE), T::zero());
-        w_gradient.resize(none.next_multiple_of(TABLE), T::zero());
-        Self { w_loss, w_gradient, shape, pixels: Pixels::zeros(), sums: vec![Plane::of(0.0); none] }
+        Self { w_loss, w_gradient, shape, pixels: Pixels::zeros(), sums: PlacesOfClasses::zeros(none) }
+    }
+
+    /// How many weights it has of so many classes: none is one more, and what is missing to a table weighs nothing, too.
+    pub fn weights(classes: usize) -> usize {
+        (no_class(classes) + 1).next_multiple_of(TABLE)
     }
 
     /// Whether it is cross-entropy, and nothing is made of it.

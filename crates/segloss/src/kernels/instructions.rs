@@ -135,7 +135,7 @@ fn avx512<T: Element, K: Kernel<T>>(kernel: K) -> K::Output {
 
 #[cfg(test)]
 mod tests {
-    use super::super::block::{PLACES, Places};
+    use super::super::block::PLACES;
     use super::*;
 
     fn available() -> impl Iterator<Item = InstructionSet> {
@@ -195,7 +195,7 @@ mod tests {
             let (label, x) = (V::load(&lanes), V::load(&lanes) + V::splat(T::one()));
             let mut found = [T::zero(); 16];
             label.lookup_few([number(10), number(20), number(30)]).store(&mut found);
-            let mut places = Places::of(0.0);
+            let mut places = [0.0; PLACES];
             let sums = x.add_where_to(label.less(V::splat(number(3))), V::no_sums());
             V::store_sums(x.add_where_to(label.differs(V::splat(number(1))), sums), &mut places);
             (found[..V::LANES].iter().map(|x| x.wide()).collect(), places.to_vec())

@@ -1,7 +1,7 @@
 //! Overlap losses of pixels with a class each: the sums and the gradient of
 //! [`families::overlap`](crate::families::overlap).
 
-use super::block::{Ahead, BlockKernel, Places, Plane, Planes, add_by_class, no_class, steps};
+use super::block::{Ahead, BlockKernel, PlacesOfClasses, Plane, Planes, add_by_class, no_class, steps};
 use super::softmax::{Softmax, pair, pull_back};
 use super::vector::{Vector, is_zero};
 use crate::element::Element;
@@ -32,27 +32,27 @@ pub struct OverlapSums<T> {
     /// m·p of the pixel's class.
     hit: Plane<T>,
     /// By the number of a class, and of none.
-    hits: Vec<Places>,
+    hits: PlacesOfClasses,
     /// By channel.
-    errors: Vec<Places>,
+    errors: PlacesOfClasses,
 }
 
 impl<T: Element> OverlapSums<T> {
     pub fn new(form: Form<T>, classes: usize) -> Self {
         let (zeros, none) = (Plane::of(T::zero()), no_class(classes) + 1);
-        let (hits, errors) = (vec![Places::of(0.0); none], vec![Places::of(0.0); classes]);
+        let (hits, errors) = (PlacesOfClasses::zeros(none), PlacesOfClasses::zeros(classes));
         Self { form, p: vec![zeros; classes], complement: zeros, hit: zeros, hits, errors }
     }
 
     /// Σ m·p·y of each channel.
     pub fn hits(&self) -> Vec<f64> {
-        let classes = &self.hits[self.form.first_class(self.errors.len())..][..self.errors.len()];
-        classes.iter().map(|sums| sums.iter().sum()).collect()
+        let first = self.form.first_class(self.errors.len());
+        self.hits.totals().skip(first).take(self.errors.len()).collect()
     }
 
     /// E of each channel.
     pub fn errors(&self) -> Vec<f64> {
-        self.errors.iter().map(|sums| sums.iter().sum()).collect()
+        self.errors.totals().collect()
     }
 }
 
@@ -77,7 +77,7 @@ impl<T: Element> BlockKernel<T> for OverlapSums<T> {
     fn block<V: Vector<Real = T>>(&mut self, planes: Planes<'_, T>, ahead: &mut Ahead<'_, T>) -> bool {
         let Self { form, ref mut p, ref mut complement, ref mut hit, ref mut hits, ref mut errors } = *self;
         // A slice, not what owns it: that would be read anew after every store.
-        let probabilities = &mut p[..];
+        let (probabilities, hits, errors) = (&mut p[..], &mut hits[..], &mut errors[..]);
         let Planes { z, class, m, largest, .. } = planes;
         let zero = V::splat(T::zero());
         let mut doubt = zero;

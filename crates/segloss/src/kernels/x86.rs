@@ -648,7 +648,7 @@ register! {
     _mm256_set1_pd _mm256_loadu_pd _mm256_storeu_pd _mm256_stream_pd _mm256_add_pd _mm256_sub_pd _mm256_mul_pd _mm256_div_pd _mm256_fmadd_pd _mm256_sqrt_pd _mm256_max_pd;
     add_to(sums, at, x) {
         let sums = sums.add(at);
-        _mm256_store_pd(sums, _mm256_add_pd(_mm256_load_pd(sums), x));
+        _mm256_storeu_pd(sums, _mm256_add_pd(_mm256_loadu_pd(sums), x));
     };
     sums __m256d: _mm256_setzero_pd(), add(mask, x, sums) _mm256_add_pd(sums, _mm256_and_pd(mask, x)), store(to, sums) _mm256_storeu_pd(to, sums);
     less(a, b) _mm256_cmp_pd::<_CMP_LT_OQ>(a, b);
@@ -707,7 +707,7 @@ register! {
     add_to(sums, _at, x) {
         let low = _mm512_cvtps_pd(_mm512_castps512_ps256(x));
         let high = _mm512_cvtps_pd(_mm512_extractf32x8_ps::<1>(x));
-        _mm512_store_pd(sums, _mm512_add_pd(_mm512_add_pd(_mm512_load_pd(sums), low), high));
+        _mm512_storeu_pd(sums, _mm512_add_pd(_mm512_add_pd(_mm512_loadu_pd(sums), low), high));
     };
     sums __m512d: _mm512_setzero_pd(), add(mask, x, sums) {
         let low = _mm512_cvtps_pd(_mm512_castps512_ps256(x));
@@ -787,7 +787,7 @@ register! {
     /// Eight f64.
     F64x8: 8 f64 in __m512d, __mmask8;
     _mm512_set1_pd _mm512_loadu_pd _mm512_storeu_pd _mm512_stream_pd _mm512_add_pd _mm512_sub_pd _mm512_mul_pd _mm512_div_pd _mm512_fmadd_pd _mm512_sqrt_pd _mm512_max_pd;
-    add_to(sums, _at, x) _mm512_store_pd(sums, _mm512_add_pd(_mm512_load_pd(sums), x));
+    add_to(sums, _at, x) _mm512_storeu_pd(sums, _mm512_add_pd(_mm512_loadu_pd(sums), x));
     sums __m512d: _mm512_setzero_pd(), add(mask, x, sums) _mm512_mask_add_pd(sums, mask, sums, x), store(to, sums) _mm512_storeu_pd(to, sums);
     less(a, b) _mm512_cmp_pd_mask::<_CMP_LT_OQ>(a, b);
     equal(a, b) _mm512_cmp_pd_mask::<_CMP_EQ_OQ>(a, b), not _mm512_cmp_pd_mask::<_CMP_NEQ_UQ>(a, b);
