@@ -48,12 +48,12 @@ impl<V: Vector, const C: usize> Few<V, C> {
         for start in (0..pixels).step_by(N * V::LANES) {
             // Changes nothing; the compiler sees by it that a register fits.
             let start = start & (RUN - N * V::LANES);
-            let mut terms = [Terms { e: [zero; C], others: zero, d_y: zero, e_y: zero }; N];
+            let mut terms = [Terms { e: [zero; C], others: zero, sum: zero, d_y: zero, rest: zero }; N];
             let mut rest = [zero; N];
             for (i, terms) in terms.iter_mut().enumerate() {
                 let at = start + i * V::LANES;
                 *terms = Terms::new(logits.load(at), V::load(&class[at..]));
-                rest[i] = terms.rest();
+                rest[i] = terms.rest;
             }
             let ln = ln_1p_nonnegative_each(rest);
             for (i, terms) in terms.into_iter().enumerate() {
@@ -67,10 +67,10 @@ impl<V: Vector, const C: usize> Few<V, C> {
     #[inline(always)]
     fn pull(&mut self, terms: Terms<V, C>, ln: V, label: V, m: V) -> [V; C] {
         let zero = V::splat(V::Real::of(0.0));
-        let Terms { e, others, d_y, e_y } = terms;
+        let Terms { e, others, sum, d_y, .. } = terms;
         let (w, v) = (label.lookup_few(self.w_loss) * m, label.lookup_few(self.w_gradient) * m);
         let loss = w * (ln - d_y);
-        let scale = v / (others + e_y);
+        let scale = v / sum;
         let own = zero - scale * others;
         self.doubt = loss.mul_add(zero, scale.mul_add(zero, self.doubt));
         let mut gradient = e;
@@ -100,16 +100,21 @@ struct Terms<V, const C: usize> {
     e: [V; C],
     /// Their sum over all classes but the pixel's own.
     others: V,
+    /// Their sum over all classes.
+    sum: V,
     /// z_y − max.
     d_y: V,
-    /// Its exponential.
-    e_y: V,
+    /// The x of −ln p = ln(1 + x) − d_y.
+    rest: V,
 }
 
 impl<V: Vector, const C: usize> Terms<V, C> {
     #[inline(always)]
     fn new(z: [V; C], label: V) -> Self {
-        let zero = V::splat(V::Real::of(0.0));
+        if C == 2 {
+            return Self::of_two(z, label);
+        }
+        let (zero, one) = (V::splat(V::Real::of(0.0)), V::splat(V::Real::of(1.0)));
         let counts = label.differs(V::splat(V::Real::of_class(C as u16)));
         let mut d = z;
         for d in &mut d {
@@ -139,13 +144,31 @@ impl<V: Vector, const C: usize> Terms<V, C> {
                 others = if c < 2 { pair } else { others + pair };
             }
         }
-        Self { e, others, d_y, e_y }
+        let rest = V::select(d_y.equal(zero), others, (others - one) + e_y);
+        Self { e, others, sum: others + e_y, d_y, rest }
     }
 
-    /// The x of −ln p = ln(1 + x) − d_y.
+    /// The same of two classes, to the bit: the larger logit's exponential is 1, and the other's is all there is to compute.
     #[inline(always)]
-    fn rest(&self) -> V {
+    fn of_two(z: [V; C], label: V) -> Self {
         let (zero, one) = (V::splat(V::Real::of(0.0)), V::splat(V::Real::of(1.0)));
-        V::select(self.d_y.equal(zero), self.others, (self.others - one) + self.e_y)
+        let counts = label.differs(V::splat(V::Real::of_class(C as u16)));
+        // What does not count may be anything.
+        let apart = V::select(counts, z[0] - z[1], zero);
+        let is_less = apart.less(zero);
+        let d = V::select(is_less, apart, zero - apart);
+        let [x] = V::exp_nonpositive_each([d]);
+        let (first, second) = (V::select(is_less, x, one), V::select(is_less, one, x));
+        let is_first = label.equal(zero);
+        let (d_first, d_second) = (V::select(is_less, d, zero), V::select(is_less, zero, d));
+        let mut e = z;
+        (e[0], e[1]) = (first, second);
+        Self {
+            e,
+            others: V::select(is_first, second, first),
+            sum: x + one,
+            d_y: V::select(is_first, d_first, d_second),
+            rest: x,
+        }
     }
 }
