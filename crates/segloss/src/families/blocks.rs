@@ -136,7 +136,7 @@ macro_rules! compiled {
                     AnyKernel::CrossEntropy(kernel) => {
                         let is_few = few::is_better(&task, kernel);
                         match task.walk.geometry.classes {
-                            2 if is_few => InstructionSet::run_avx512(few::Runs::<_, 2> { task, kernel }).flatten(),
+                            2 if is_few => instructions.run(few::Runs::<_, 2> { task, kernel }),
                             3 if is_few => InstructionSet::run_avx512(few::Runs::<_, 3> { task, kernel }).flatten(),
                             4 if is_few => InstructionSet::run_avx512(few::Runs::<_, 4> { task, kernel }).flatten(),
                             _ => instructions.run(Blocks { task, kernel }),

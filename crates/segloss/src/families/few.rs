@@ -21,8 +21,8 @@ pub(crate) struct Runs<'a, 'b, 'c, 'd, T, const C: usize> {
 
 /// Whether a tile is best computed so: if nothing is asked for but its value and gradient.
 pub(crate) fn is_better<T: Element>(task: &Task<'_, '_, '_, '_, T>, kernel: &CrossEntropy<T>) -> bool {
-    task.walk.loss.instructions() == InstructionSet::Avx512
-        && InstructionSet::Avx512.is_available()
+    (task.walk.geometry.classes == 2 || task.walk.loss.instructions() == InstructionSet::Avx512
+        && InstructionSet::Avx512.is_available())
         && kernel.is_plain()
         && matches!(task.map, TileMut::Nothing)
         && task.walk.plan.shift(task.tile.image).is_none()

@@ -165,16 +165,37 @@ pub trait Vector:
     /// A register of each column, out of as many rows of C numbers as there are lanes, side by side.
     #[inline(always)]
     fn split_rows<const C: usize>(rows: [Self; C]) -> [Self; C] {
-        shuffled(rows, |column, lane| lane * C + column)
+        let mut numbers = [[Self::Real::of(0.0); C]; LANES];
+        for (i, x) in rows.into_iter().enumerate() {
+            x.store(&mut numbers.as_flattened_mut()[i * Self::LANES..]);
+        }
+        let mut columns = rows;
+        for (c, column) in columns.iter_mut().enumerate() {
+            let mut lanes = [Self::Real::of(0.0); LANES];
+            for lane in 0..Self::LANES {
+                lanes[lane] = numbers[lane][c];
+            }
+            *column = Self::load(&lanes);
+        }
+        columns
     }
 
     /// The way back.
     #[inline(always)]
     fn join_rows<const C: usize>(columns: [Self; C]) -> [Self; C] {
-        shuffled(columns, |register, lane| {
-            let number = register * Self::LANES + lane;
-            number % C * Self::LANES + number / C
-        })
+        let mut numbers = [[Self::Real::of(0.0); C]; LANES];
+        for (c, column) in columns.into_iter().enumerate() {
+            let mut lanes = [Self::Real::of(0.0); LANES];
+            column.store(&mut lanes);
+            for lane in 0..Self::LANES {
+                numbers[lane][c] = lanes[lane];
+            }
+        }
+        let mut rows = columns;
+        for (i, x) in rows.iter_mut().enumerate() {
+            *x = Self::load(&numbers.as_flattened()[i * Self::LANES..]);
+        }
+        rows
     }
 
     /// Asks for the cache line in which number `ahead` lies, if there is one.
@@ -188,23 +209,6 @@ pub trait Vector:
 pub(crate) fn quads(columns: usize) -> impl Iterator<Item = usize> {
     let last = columns.saturating_sub(COLUMNS);
     (0..columns).step_by(COLUMNS).map(move |c| c.min(last))
-}
-
-/// Registers whose every lane is another one of all: of which, its register and its lane tell.
-#[inline(always)]
-fn shuffled<V: Vector, const C: usize>(from: [V; C], which: impl Fn(usize, usize) -> usize) -> [V; C] {
-    let mut all = [[V::Real::of(0.0); LANES]; C];
-    from.into_iter().zip(&mut all).for_each(|(x, lanes)| x.store(lanes));
-    let mut to = from;
-    for (register, x) in to.iter_mut().enumerate() {
-        let mut lanes = [V::Real::of(0.0); LANES];
-        for (lane, x) in lanes[..V::LANES].iter_mut().enumerate() {
-            let number = which(register, lane);
-            *x = all[number / V::LANES][number % V::LANES];
-        }
-        *x = V::load(&lanes);
-    }
-    to
 }
 
 /// [`Vector::lookup`], lane by lane.
