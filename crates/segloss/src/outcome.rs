@@ -137,9 +137,7 @@ impl Loss {
                 let extensions = lovasz::extend(regions, self.error_form());
                 for (&region, classes) in &extensions {
                     let weighted = classes.iter().zip(plan.counted().row(region));
-                    sums.add_losses(
-                        weighted.map(|(class, w)| if *w > 0.0 { w * class.loss } else { 0.0 }),
-                    );
+                    sums.add_losses(weighted.map(|(class, w)| if *w > 0.0 { w * class.loss } else { 0.0 }));
                 }
                 Back::Lovasz(extensions)
             }

@@ -104,9 +104,8 @@ pub(crate) fn split<'a, T>(buffer: Option<&'a mut [T]>, geometry: &Geometry) -> 
     for image in buffer.chunks_mut(classes * pixels) {
         match layout {
             Layout::ChannelsLast => {
-                tiles.extend(
-                    image.chunks_mut(TILE * classes).map(|values| TileMut::Rows { values, classes }),
-                );
+                tiles
+                    .extend(image.chunks_mut(TILE * classes).map(|values| TileMut::Rows { values, classes }));
             }
             Layout::ChannelsFirst => {
                 let mut planes: Vec<_> =

@@ -1,12 +1,12 @@
 //! Sums over pixels with a class each, many pixels side by side: the way of every loss that has a kernel.
 
 use crate::element::Element;
-use crate::families::few;
+use crate::families::few::{self, Runs};
 use crate::families::pixels::{Output, weights};
 use crate::kernels::binary::Binary;
 use crate::kernels::block::{BlockKernel, PIXELS, PlacesOfClasses, no_class};
 use crate::kernels::cross_entropy::{CrossEntropy, Shape};
-use crate::kernels::instructions::{InstructionSet, Kernel};
+use crate::kernels::instructions::Kernel;
 use crate::kernels::lovasz::{LovaszErrors, PullBack};
 use crate::kernels::overlap::{OverlapGradient, OverlapSums};
 use crate::kernels::power::Power;
@@ -51,7 +51,12 @@ impl<T: Element> Walk<'_, T> {
             }
             BlockLoss::Sigmoid { power } => {
                 let (w_loss, w_gradient) = weights(row, denominator, factor, row.len());
-                let mut kernel = Binary { w_loss: &w_loss, w_gradient: &w_gradient, power, sums: PlacesOfClasses::zeros(classes) };
+                let mut kernel = Binary {
+                    w_loss: &w_loss,
+                    w_gradient: &w_gradient,
+                    power,
+                    sums: PlacesOfClasses::zeros(classes),
+                };
                 self.blocks(tile, classes, gradient, map, AnyKernel::Binary(&mut kernel))?;
                 sums.add_losses(kernel.sums.totals());
             }
@@ -134,11 +139,10 @@ macro_rules! compiled {
                 let instructions = task.walk.loss.instructions();
                 match kernel {
                     AnyKernel::CrossEntropy(kernel) => {
-                        let is_few = few::is_better(&task, kernel);
                         match task.walk.geometry.classes {
-                            2 if is_few => instructions.run(few::Runs::<_, 2> { task, kernel }),
-                            3 if is_few => InstructionSet::run_avx512(few::Runs::<_, 3> { task, kernel }).flatten(),
-                            4 if is_few => InstructionSet::run_avx512(few::Runs::<_, 4> { task, kernel }).flatten(),
+                            2 if few::suits(&task, kernel) => instructions.run(Runs::<_, 2> { task, kernel }),
+                            3 if few::suits(&task, kernel) => instructions.run(Runs::<_, 3> { task, kernel }),
+                            4 if few::suits(&task, kernel) => instructions.run(Runs::<_, 4> { task, kernel }),
                             _ => instructions.run(Blocks { task, kernel }),
                         }
                     }

@@ -19,10 +19,11 @@ pub(crate) struct Runs<'a, 'b, 'c, 'd, T, const C: usize> {
     pub kernel: &'a mut CrossEntropy<T>,
 }
 
-/// Whether a tile is best computed so: if nothing is asked for but its value and gradient.
-pub(crate) fn is_better<T: Element>(task: &Task<'_, '_, '_, '_, T>, kernel: &CrossEntropy<T>) -> bool {
-    (task.walk.geometry.classes == 2 || task.walk.loss.instructions() == InstructionSet::Avx512
-        && InstructionSet::Avx512.is_available())
+/// Whether nothing is asked of a tile but its value and gradient: then so few classes are best computed so.
+pub(crate) fn suits<T: Element>(task: &Task<'_, '_, '_, '_, T>, kernel: &CrossEntropy<T>) -> bool {
+    let is_enough =
+        task.walk.geometry.classes == 2 || task.walk.loss.instructions() != InstructionSet::Portable;
+    is_enough
         && kernel.is_plain()
         && matches!(task.map, TileMut::Nothing)
         && task.walk.plan.shift(task.tile.image).is_none()

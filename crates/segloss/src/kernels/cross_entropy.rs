@@ -2,7 +2,9 @@
 //! [`kinds::cross_entropy`](crate::kinds::cross_entropy) and, with γ > 0, of
 //! [`kinds::focal`](crate::kinds::focal); of [`kinds::poly1_cross_entropy`](crate::kinds::poly1_cross_entropy).
 
-use super::block::{Ahead, BlockKernel, PlacesOfClasses, Plane, Planes, add_by_class, no_class, steps, steps_abreast};
+use super::block::{
+    Ahead, BlockKernel, PlacesOfClasses, Plane, Planes, add_by_class, no_class, steps, steps_abreast,
+};
 use super::functions::ln_1p_nonnegative_each;
 use super::power::Power;
 use super::vector::{Classes, Vector, abreast, is_zero};

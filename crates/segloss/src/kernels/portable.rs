@@ -18,7 +18,7 @@ macro_rules! register {
             type Real = $real;
             // All bits or none.
             type Mask = $register;
-            type Sums = [f64; $lanes];
+            type Sums = Places;
             const LANES: usize = $lanes;
 
             #[inline(always)]
@@ -56,19 +56,18 @@ macro_rules! register {
             }
 
             #[inline(always)]
-            fn no_sums() -> [f64; $lanes] {
-                [0.0; $lanes]
+            fn no_sums() -> Places {
+                [0.0; PLACES]
             }
 
             #[inline(always)]
-            fn add_where_to(self, mask: Self, mut sums: [f64; $lanes]) -> [f64; $lanes] {
-                sums.iter_mut().zip((self & mask).to_array()).for_each(|(sum, x)| *sum += x.wide());
-                sums
+            fn add_where_to(self, mask: Self, sums: &mut Places, at: usize) {
+                (self & mask).add_to(sums, at);
             }
 
             #[inline(always)]
-            fn store_sums(sums: [f64; $lanes], to: &mut Places) {
-                to[..$lanes].copy_from_slice(&sums);
+            fn store_sums(sums: Places, to: &mut Places) {
+                *to = sums;
             }
 
             /// Not that of the crate, which beside NaN is another one on every machine.

@@ -22,7 +22,7 @@ pub trait Vector:
     type Real: Element;
     /// One truth for each lane.
     type Mask: Copy;
-    /// Sums of as many [`Places`] as there are lanes, or of all.
+    /// Sums of all [`Places`].
     type Sums: Copy;
     /// How many lanes.
     const LANES: usize;
@@ -86,10 +86,10 @@ pub trait Vector:
     /// Sums of nothing.
     fn no_sums() -> Self::Sums;
 
-    /// Adds each lane where the mask is true to the sum of its place, the first lane being of the first.
-    fn add_where_to(self, mask: Self::Mask, sums: Self::Sums) -> Self::Sums;
+    /// Adds each lane where the mask is true to the sum of its place, as [`add_to`](Self::add_to) does.
+    fn add_where_to(self, mask: Self::Mask, sums: &mut Self::Sums, at: usize);
 
-    /// Overwrites the sums of as many places.
+    /// Overwrites the sums of all places.
     fn store_sums(sums: Self::Sums, to: &mut Places);
 
     /// The larger one; self, beside NaN.
@@ -165,37 +165,13 @@ pub trait Vector:
     /// A register of each column, out of as many rows of C numbers as there are lanes, side by side.
     #[inline(always)]
     fn split_rows<const C: usize>(rows: [Self; C]) -> [Self; C] {
-        let mut numbers = [[Self::Real::of(0.0); C]; LANES];
-        for (i, x) in rows.into_iter().enumerate() {
-            x.store(&mut numbers.as_flattened_mut()[i * Self::LANES..]);
-        }
-        let mut columns = rows;
-        for (c, column) in columns.iter_mut().enumerate() {
-            let mut lanes = [Self::Real::of(0.0); LANES];
-            for lane in 0..Self::LANES {
-                lanes[lane] = numbers[lane][c];
-            }
-            *column = Self::load(&lanes);
-        }
-        columns
+        split_each(rows)
     }
 
     /// The way back.
     #[inline(always)]
     fn join_rows<const C: usize>(columns: [Self; C]) -> [Self; C] {
-        let mut numbers = [[Self::Real::of(0.0); C]; LANES];
-        for (c, column) in columns.into_iter().enumerate() {
-            let mut lanes = [Self::Real::of(0.0); LANES];
-            column.store(&mut lanes);
-            for lane in 0..Self::LANES {
-                numbers[lane][c] = lanes[lane];
-            }
-        }
-        let mut rows = columns;
-        for (i, x) in rows.iter_mut().enumerate() {
-            *x = Self::load(&numbers.as_flattened()[i * Self::LANES..]);
-        }
-        rows
+        join_each(columns)
     }
 
     /// Asks for the cache line in which number `ahead` lies, if there is one.
@@ -209,6 +185,42 @@ pub trait Vector:
 pub(crate) fn quads(columns: usize) -> impl Iterator<Item = usize> {
     let last = columns.saturating_sub(COLUMNS);
     (0..columns).step_by(COLUMNS).map(move |c| c.min(last))
+}
+
+/// [`Vector::split_rows`], lane by lane.
+#[inline(always)]
+pub(crate) fn split_each<V: Vector, const C: usize>(rows: [V; C]) -> [V; C] {
+    let mut numbers = [[V::Real::of(0.0); C]; LANES];
+    for (i, x) in rows.into_iter().enumerate() {
+        x.store(&mut numbers.as_flattened_mut()[i * V::LANES..]);
+    }
+    let mut columns = rows;
+    for (c, column) in columns.iter_mut().enumerate() {
+        let mut lanes = [V::Real::of(0.0); LANES];
+        for (lane, row) in lanes.iter_mut().zip(numbers).take(V::LANES) {
+            *lane = row[c];
+        }
+        *column = V::load(&lanes);
+    }
+    columns
+}
+
+/// [`Vector::join_rows`], lane by lane.
+#[inline(always)]
+pub(crate) fn join_each<V: Vector, const C: usize>(columns: [V; C]) -> [V; C] {
+    let mut numbers = [[V::Real::of(0.0); C]; LANES];
+    for (c, column) in columns.into_iter().enumerate() {
+        let mut lanes = [V::Real::of(0.0); LANES];
+        column.store(&mut lanes);
+        for (row, lane) in numbers.iter_mut().zip(lanes).take(V::LANES) {
+            row[c] = lane;
+        }
+    }
+    let mut rows = columns;
+    for (i, x) in rows.iter_mut().enumerate() {
+        *x = V::load(&numbers.as_flattened()[i * V::LANES..]);
+    }
+    rows
 }
 
 /// [`Vector::lookup`], lane by lane.

@@ -10,7 +10,7 @@ use super::real::{
     F32_MANTISSA, F32_ONE, F32_SQRT_HALF, F64_MANTISSA, F64_ONE, F64_SQRT_HALF, ROUND_SIXTEENTHS, Real,
     SIXTEENTHS,
 };
-use super::vector::{COLUMNS, Vector, lookup_each};
+use super::vector::{COLUMNS, Vector, join_each, lookup_each, split_each};
 use std::arch::x86_64::*;
 use std::ops::{Add, Div, Mul, Sub};
 
@@ -19,7 +19,7 @@ macro_rules! register {
         $(#[$doc:meta])* $name:ident: $lanes:literal $real:ident in $register:ident, $mask:ident;
         $splat:ident $load:ident $store:ident $stream:ident $add:ident $sub:ident $mul:ident $div:ident $mul_add:ident $sqrt:ident $max:ident;
         add_to($p:ident, $at:ident, $lane:ident) $add_to:expr;
-        sums $sums:ty: $no_sums:expr, add($um:ident, $ux:ident, $us:ident) $add_where_to:expr, store($sp:ident, $ss:ident) $store_sums:expr;
+        sums $sums:ty: $no_sums:expr, add($um:ident, $ux:ident, $us:ident, $ua:ident) $add_where_to:expr, store($sp:ident, $ss:ident) $store_sums:expr;
         less($a:ident, $b:ident) $less:expr;
         equal($c:ident, $d:ident) $equal:expr, not $differs:expr;
         any($t:ident) $any:expr;
@@ -106,7 +106,7 @@ macro_rules! register {
             }
 
             #[inline(always)]
-            fn add_where_to(self, $um: $mask, $us: $sums) -> $sums {
+            fn add_where_to(self, $um: $mask, $us: &mut $sums, $ua: usize) {
                 let $ux = self.0;
                 // SAFETY: as above.
                 unsafe { $add_where_to }
@@ -114,7 +114,7 @@ macro_rules! register {
 
             #[inline(always)]
             fn store_sums($ss: $sums, to: &mut Places) {
-                const { assert!(size_of::<$sums>() <= size_of::<Places>()) };
+                const { assert!(size_of::<$sums>() == size_of::<Places>()) };
                 let $sp = to.as_mut_ptr();
                 // SAFETY: as above; and there are as many sums as are written.
                 unsafe { $store_sums }
@@ -433,6 +433,17 @@ unsafe fn transpose_quarters(a: __m512, b: __m512, c: __m512, d: __m512) -> [__m
     }
 }
 
+/// The first halves of both, and the second.
+///
+/// # Safety
+/// The machine has AVX.
+#[inline(always)]
+// SAFETY: the caller keeps what is said above.
+unsafe fn two_halves(a: __m256, b: __m256) -> [__m256; 2] {
+    // SAFETY: the caller's.
+    unsafe { [_mm256_permute2f128_ps::<0x20>(a, b), _mm256_permute2f128_ps::<0x31>(a, b)] }
+}
+
 /// The last `lanes` of `before`, and behind them the first of `after`.
 ///
 /// # Safety
@@ -548,11 +559,11 @@ register! {
         _mm256_storeu_pd(sums, _mm256_add_pd(_mm256_loadu_pd(sums), low));
         _mm256_storeu_pd(sums.add(4), _mm256_add_pd(_mm256_loadu_pd(sums.add(4)), high));
     };
-    sums (__m256d, __m256d): (_mm256_setzero_pd(), _mm256_setzero_pd()), add(mask, x, sums) {
+    sums (__m256d, __m256d): (_mm256_setzero_pd(), _mm256_setzero_pd()), add(mask, x, sums, _at) {
         let x = _mm256_and_ps(mask, x);
         let low = _mm256_cvtps_pd(_mm256_castps256_ps128(x));
         let high = _mm256_cvtps_pd(_mm256_extractf128_ps::<1>(x));
-        (_mm256_add_pd(sums.0, low), _mm256_add_pd(sums.1, high))
+        *sums = (_mm256_add_pd(sums.0, low), _mm256_add_pd(sums.1, high));
     }, store(to, sums) {
         _mm256_storeu_pd(to, sums.0);
         _mm256_storeu_pd(to.add(4), sums.1);
@@ -608,6 +619,34 @@ register! {
     }
 
     transposes!(transpose_halves: two_rows put_two_rows);
+
+    // Of four, two rows to a register: rows that are four apart share one when halves are transposed.
+    #[inline(always)]
+    fn split_rows<const C: usize>(rows: [Self; C]) -> [Self; C] {
+        let [a, b, c, d] = *rows.as_slice() else { return split_each(rows) };
+        let mut columns = rows;
+        // SAFETY: the machine has the instructions (see the module).
+        let split = unsafe {
+            let (even, odd) = (two_halves(a.0, c.0), two_halves(b.0, d.0));
+            transpose_halves(even[0], even[1], odd[0], odd[1])
+        };
+        columns.iter_mut().zip(split).for_each(|(column, x)| *column = Self(x));
+        columns
+    }
+
+    #[inline(always)]
+    fn join_rows<const C: usize>(columns: [Self; C]) -> [Self; C] {
+        let [a, b, c, d] = *columns.as_slice() else { return join_each(columns) };
+        let mut rows = columns;
+        // SAFETY: as above.
+        let joined = unsafe {
+            let [a, b, c, d] = transpose_halves(a.0, b.0, c.0, d.0);
+            let ([a, c], [b, d]) = (two_halves(a, b), two_halves(c, d));
+            [a, b, c, d]
+        };
+        rows.iter_mut().zip(joined).for_each(|(row, x)| *row = Self(x));
+        rows
+    }
 }
 
 impl Sixteenths for F32x8 {
@@ -650,7 +689,17 @@ register! {
         let sums = sums.add(at);
         _mm256_storeu_pd(sums, _mm256_add_pd(_mm256_loadu_pd(sums), x));
     };
-    sums __m256d: _mm256_setzero_pd(), add(mask, x, sums) _mm256_add_pd(sums, _mm256_and_pd(mask, x)), store(to, sums) _mm256_storeu_pd(to, sums);
+    sums (__m256d, __m256d): (_mm256_setzero_pd(), _mm256_setzero_pd()), add(mask, x, sums, at) {
+        let x = _mm256_and_pd(mask, x);
+        // Known when a loop is compiled.
+        match at % PLACES {
+            0 => sums.0 = _mm256_add_pd(sums.0, x),
+            _ => sums.1 = _mm256_add_pd(sums.1, x),
+        }
+    }, store(to, sums) {
+        _mm256_storeu_pd(to, sums.0);
+        _mm256_storeu_pd(to.add(4), sums.1);
+    };
     less(a, b) _mm256_cmp_pd::<_CMP_LT_OQ>(a, b);
     equal(a, b) _mm256_cmp_pd::<_CMP_EQ_OQ>(a, b), not _mm256_cmp_pd::<_CMP_NEQ_UQ>(a, b);
     any(mask) _mm256_movemask_pd(mask) != 0;
@@ -698,6 +747,22 @@ register! {
         // SAFETY: as above, and the last numbers written are the last of `rows`.
         unsafe { put_columns_of_four([a.0, b.0, c.0, d.0], rows.as_mut_ptr(), width) }
     }
+
+    // Of four, a row is a register.
+    #[inline(always)]
+    fn split_rows<const C: usize>(rows: [Self; C]) -> [Self; C] {
+        let [a, b, c, d] = *rows.as_slice() else { return split_each(rows) };
+        let mut columns = rows;
+        // SAFETY: the machine has the instructions (see the module).
+        let split = unsafe { transpose_four(a.0, b.0, c.0, d.0) };
+        columns.iter_mut().zip(split).for_each(|(column, x)| *column = Self(x));
+        columns
+    }
+
+    #[inline(always)]
+    fn join_rows<const C: usize>(columns: [Self; C]) -> [Self; C] {
+        if C == COLUMNS { Self::split_rows(columns) } else { join_each(columns) }
+    }
 }
 
 register! {
@@ -709,11 +774,11 @@ register! {
         let high = _mm512_cvtps_pd(_mm512_extractf32x8_ps::<1>(x));
         _mm512_storeu_pd(sums, _mm512_add_pd(_mm512_add_pd(_mm512_loadu_pd(sums), low), high));
     };
-    sums __m512d: _mm512_setzero_pd(), add(mask, x, sums) {
+    sums __m512d: _mm512_setzero_pd(), add(mask, x, sums, _at) {
         let low = _mm512_cvtps_pd(_mm512_castps512_ps256(x));
         let high = _mm512_cvtps_pd(_mm512_extractf32x8_ps::<1>(x));
-        let sums = _mm512_mask_add_pd(sums, mask as u8, sums, low);
-        _mm512_mask_add_pd(sums, (mask >> 8) as u8, sums, high)
+        *sums = _mm512_mask_add_pd(*sums, mask as u8, *sums, low);
+        *sums = _mm512_mask_add_pd(*sums, (mask >> 8) as u8, *sums, high);
     }, store(to, sums) _mm512_storeu_pd(to, sums);
     less(a, b) _mm512_cmp_ps_mask::<_CMP_LT_OQ>(a, b);
     equal(a, b) _mm512_cmp_ps_mask::<_CMP_EQ_OQ>(a, b), not _mm512_cmp_ps_mask::<_CMP_NEQ_UQ>(a, b);
@@ -788,7 +853,7 @@ register! {
     F64x8: 8 f64 in __m512d, __mmask8;
     _mm512_set1_pd _mm512_loadu_pd _mm512_storeu_pd _mm512_stream_pd _mm512_add_pd _mm512_sub_pd _mm512_mul_pd _mm512_div_pd _mm512_fmadd_pd _mm512_sqrt_pd _mm512_max_pd;
     add_to(sums, _at, x) _mm512_storeu_pd(sums, _mm512_add_pd(_mm512_loadu_pd(sums), x));
-    sums __m512d: _mm512_setzero_pd(), add(mask, x, sums) _mm512_mask_add_pd(sums, mask, sums, x), store(to, sums) _mm512_storeu_pd(to, sums);
+    sums __m512d: _mm512_setzero_pd(), add(mask, x, sums, _at) *sums = _mm512_mask_add_pd(*sums, mask, *sums, x), store(to, sums) _mm512_storeu_pd(to, sums);
     less(a, b) _mm512_cmp_pd_mask::<_CMP_LT_OQ>(a, b);
     equal(a, b) _mm512_cmp_pd_mask::<_CMP_EQ_OQ>(a, b), not _mm512_cmp_pd_mask::<_CMP_NEQ_UQ>(a, b);
     any(mask) _kortestz_mask8_u8(mask, mask) == 0;
