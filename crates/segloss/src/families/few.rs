@@ -19,11 +19,11 @@ pub(crate) struct Runs<'a, 'b, 'c, 'd, T, const C: usize> {
     pub kernel: &'a mut CrossEntropy<T>,
 }
 
-/// Whether nothing is asked of a tile but its value and gradient: then so few classes are best computed so.
+/// Whether nothing is asked of a tile but its value and gradient, and registers hold the pixels of its two to four classes.
 pub(crate) fn suits<T: Element>(task: &Task<'_, '_, '_, '_, T>, kernel: &CrossEntropy<T>) -> bool {
-    let is_enough =
+    let are_enough =
         task.walk.geometry.classes == 2 || task.walk.loss.instructions() != InstructionSet::Portable;
-    is_enough
+    are_enough
         && kernel.is_plain()
         && matches!(task.map, TileMut::Nothing)
         && task.walk.plan.shift(task.tile.image).is_none()

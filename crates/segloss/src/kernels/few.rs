@@ -3,8 +3,9 @@
 //! With few logits to a pixel, what [`cross_entropy`](super::cross_entropy) leaves in planes between its loops costs more
 //! than the arithmetic, and so does what is done once for each of its blocks. The arithmetic is the same, to the bit.
 //!
-//! Measured on a Zen 4, two classes take half the time that they take block by block, three and four 15 to 30 % less with
-//! AVX2 and AVX-512, up to 30 % less with portable instructions. Six and eight took between 13 % less and a third more.
+//! Measured on a Zen 4, two classes take half the time that they take block by block, and with AVX2 or AVX-512 three and
+//! four 10 to 30 % less; with portable instructions these took from 40 % less to 10 % more. Six and eight took from 13 % less
+//! to a third more.
 
 use super::block::{Places, Plane};
 use super::functions::ln_1p_nonnegative_each;
