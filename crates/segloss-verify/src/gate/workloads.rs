@@ -2,8 +2,7 @@
 
 use segloss::{InstructionSet, Kind};
 
-/// The sets in which instructions are counted: valgrind does not know AVX-512, whose kernels are AVX2's, twice as wide, but
-/// for cross-entropy of few classes, which is timed.
+/// The sets in which instructions are counted: valgrind does not know AVX-512, whose kernels are AVX2's, twice as wide.
 pub const COUNTED_SETS: [InstructionSet; 2] = [InstructionSet::Portable, InstructionSet::Avx2];
 
 /// Both layouts, as names spell them.
@@ -15,7 +14,10 @@ const COUNTED_SHAPE: &str = "1x4x67x65";
 /// The same of as many classes as kernels compute side by side in every way: eight, four, two and one of them.
 const MANY_CLASSES: &str = "1x15x67x65";
 
-/// Every kind in both layouts, and beside it what is most used: per-sample weights, f64, and more classes.
+/// The same of two classes, whose cross-entropy has a way of its own.
+const TWO_CLASSES: &str = "1x2x67x65";
+
+/// Every kind in both layouts, and beside it what is most used: per-sample weights, f64, more classes and two.
 pub fn counted() -> Vec<String> {
     let kinds = Kind::ALL.into_iter().map(|kind| (kind.name(), "f32", COUNTED_SHAPE));
     let more = [
@@ -23,7 +25,10 @@ pub fn counted() -> Vec<String> {
         ("cross_entropy", "f64", COUNTED_SHAPE),
         ("dice", "f64", COUNTED_SHAPE),
         ("cross_entropy", "f32", MANY_CLASSES),
+        ("cross_entropy", "f64", MANY_CLASSES),
         ("dice", "f32", MANY_CLASSES),
+        ("cross_entropy", "f32", TWO_CLASSES),
+        ("cross_entropy", "f64", TWO_CLASSES),
     ];
     kinds
         .chain(more)
@@ -53,7 +58,7 @@ mod tests {
     fn every_kind_is_counted_in_both_layouts_and_nothing_twice() {
         let counted = counted();
         let names: std::collections::BTreeSet<&String> = counted.iter().collect();
-        assert_eq!((counted.len(), names.len()), (2 * (Kind::ALL.len() + 5), counted.len()));
+        assert_eq!((counted.len(), names.len()), (2 * (Kind::ALL.len() + 8), counted.len()));
         for kind in Kind::ALL {
             for layout in LAYOUTS {
                 assert!(counted.contains(&format!("{}/{layout}/f32/1x4x67x65", kind.name())));
