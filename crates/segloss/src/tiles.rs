@@ -129,11 +129,12 @@ mod tests {
     fn every_element_belongs_to_its_tile() {
         for layout in [Layout::ChannelsFirst, Layout::ChannelsLast] {
             let shape = match layout {
-                Layout::ChannelsFirst => [2, 3, 70, 71],
-                Layout::ChannelsLast => [2, 70, 71, 3],
+                Layout::ChannelsFirst => [2, 3, 140, 71],
+                Layout::ChannelsLast => [2, 140, 71, 3],
             };
             let geometry = Geometry::new("test", &shape, layout).unwrap();
-            let mut buffer = vec![usize::MAX; 2 * 3 * 70 * 71];
+            assert!(geometry.pixels > TILE);
+            let mut buffer = vec![usize::MAX; 2 * 3 * 140 * 71];
             for (number, mut output) in split(Some(&mut buffer), &geometry).into_iter().enumerate() {
                 let tile = Tile::new(&geometry, number);
                 for (at, pixel) in tile.pixels.enumerate() {
