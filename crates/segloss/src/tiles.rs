@@ -20,14 +20,19 @@ pub(crate) struct Tile {
 impl Tile {
     /// That of this number: image after image, each from its first pixel to its last.
     pub fn new(geometry: &Geometry, number: usize) -> Self {
-        let in_image = geometry.pixels.div_ceil(TILE);
-        let (image, start) = (number / in_image, number % in_image * TILE);
+        let of_image = Self::of_image(geometry);
+        let (image, start) = (number / of_image, number % of_image * TILE);
         Self { image, pixels: start..geometry.pixels.min(start + TILE) }
     }
 
     /// How many there are.
     pub fn count(geometry: &Geometry) -> usize {
-        geometry.images * geometry.pixels.div_ceil(TILE)
+        geometry.images * Self::of_image(geometry)
+    }
+
+    /// How many an image has.
+    fn of_image(geometry: &Geometry) -> usize {
+        geometry.pixels.div_ceil(TILE)
     }
 }
 
@@ -110,7 +115,7 @@ pub(crate) fn split<'a, T>(buffer: Option<&'a mut [T]>, geometry: &Geometry) -> 
             Layout::ChannelsFirst => {
                 let mut planes: Vec<_> =
                     image.chunks_mut(pixels).map(|plane| plane.chunks_mut(TILE)).collect();
-                tiles.extend((0..pixels.div_ceil(TILE)).map(|_| {
+                tiles.extend((0..Tile::of_image(geometry)).map(|_| {
                     let mut here = Vec::with_capacity(classes);
                     here.extend(planes.iter_mut().filter_map(Iterator::next));
                     TileMut::Planes(here)

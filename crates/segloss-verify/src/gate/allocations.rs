@@ -48,7 +48,7 @@ impl Row for Allocations {
     }
 }
 
-/// Counts every workload, with the instructions of every machine: AVX-512 needs less memory for a few classes.
+/// Counts every workload, with the instructions of every machine: with others a few classes need less memory.
 ///
 /// # Errors
 /// [`Trouble::Worker`] if the worker refuses.

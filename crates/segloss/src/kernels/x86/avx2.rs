@@ -1,4 +1,4 @@
-//! Registers with AVX2 and FMA.
+//! Registers with AVX2 and FMA. What makes them safe stands in [the folder's module](super).
 
 use super::rows::*;
 use crate::kernels::block::{PLACES, Places};
@@ -89,8 +89,8 @@ register! {
         let mut columns = rows;
         // SAFETY: the machine has the instructions (see the module).
         let split = unsafe {
-            let (even, odd) = (two_halves(a.0, c.0), two_halves(b.0, d.0));
-            transpose_halves(even[0], even[1], odd[0], odd[1])
+            let ([a, b], [c, d]) = (two_halves(a.0, c.0), two_halves(b.0, d.0));
+            transpose_halves(a, b, c, d)
         };
         columns.iter_mut().zip(split).for_each(|(column, x)| *column = Self(x));
         columns

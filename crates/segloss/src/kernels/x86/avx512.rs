@@ -1,4 +1,4 @@
-//! Registers with AVX-512.
+//! Registers with AVX-512. What makes them safe stands in [the folder's module](super).
 
 use super::rows::*;
 use crate::kernels::block::{PLACES, Places};

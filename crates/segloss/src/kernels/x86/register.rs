@@ -1,4 +1,5 @@
-//! What the registers of both sets have in common: one instruction for each operation.
+//! What the registers of both sets have in common: one instruction for each operation. What makes them safe stands in
+//! [the folder's module](super).
 
 /// A register of a name, its lanes and its type, and the instruction for each operation.
 macro_rules! register {

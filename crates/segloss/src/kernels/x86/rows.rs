@@ -1,4 +1,4 @@
-//! Rows of pixels to registers of classes, and back.
+//! Rows of pixels to registers of classes, and back. What makes them safe stands in [the folder's module](super).
 
 use std::arch::x86_64::*;
 
