@@ -10,8 +10,9 @@ use clap::ValueEnum;
 use indicatif::ProgressBar;
 use ndarray::{Array2, ArrayD, Zip};
 use segloss::border::{self, BorderMap, Connectivity};
+use segloss_unet::decode::decode_mask;
 use segloss_unet::picture;
-use segloss_unet::sample::{Pixels, decode_cells, decode_mask};
+use segloss_unet::pixels::Pixels;
 use serde::Serialize;
 
 use crate::npy::{self, NpyError};
@@ -124,6 +125,11 @@ pub enum BorderMapError {
     NoSuchLabel(u16),
     #[error("{}: no pixel of any mask is of a cell; the labels are {labels}", path.display())]
     NoCells { path: PathBuf, labels: String },
+    #[error(
+        "{}: has the colour {colour} at x={x}, y={y}; cells are told by grey values or palette indices: save the \
+         mask as such", path.display()
+    )]
+    Coloured { path: PathBuf, colour: String, x: usize, y: usize },
     #[error("cannot {action} {}", path.display())]
     Io { action: &'static str, path: PathBuf, source: io::Error },
     #[error(transparent)]
@@ -228,12 +234,12 @@ impl BorderMapArgs {
     fn read(&self, path: &Path) -> Result<Array2<u16>, BorderMapError> {
         let failed = |source| BorderMapError::Io { action: "read", path: path.to_owned(), source };
         let bytes = fs::read(path).map_err(failed)?;
-        let Pixels { height, width, data, .. } = if self.instances {
-            decode_cells(&bytes, path)?
-        } else {
-            let Pixels { height, width, channels, data } = decode_mask(&bytes, path)?;
-            Pixels { height, width, channels, data: data.into_iter().map(u16::from).collect() }
-        };
+        let mask = decode_mask(&bytes, path)?;
+        let width = mask.width;
+        let Pixels { height, width, data, .. } = mask.numbers().map_err(|(at, [r, g, b])| {
+            let (path, x, y) = (path.to_owned(), at % width, at / width);
+            BorderMapError::Coloured { path, colour: format!("#{r:02x}{g:02x}{b:02x}"), x, y }
+        })?;
         Ok(Array2::from_shape_vec((height, width), data)
             .unwrap_or_else(|_| unreachable!("as many values as pixels")))
     }

@@ -7,10 +7,11 @@ use std::path::PathBuf;
 use segloss_unet::dataset::load_split;
 use segloss_unet::evaluate::{Assessment, evaluate};
 use segloss_unet::objective::Objective;
-use segloss_unet::{Checkpoint, RunFolder, Source, Split, table};
+use segloss_unet::{Checkpoint, Reading, RunFolder, Source, Split, table};
 use serde::Serialize;
 
 use crate::options::{CheckpointArg, SplitArg, Threads};
+use crate::progress::say;
 
 /// Score a trained net class by class.
 #[derive(Debug, clap::Args)]
@@ -57,14 +58,16 @@ impl EvaluateArgs {
         let Checkpoint { net, meta, .. } = Checkpoint::load(&folder.checkpoint_path(self.checkpoint.into()))?;
         let source = Source::new(self.data.as_deref().or(meta.config.data.folder.as_deref()));
         let split = Split::from(self.split);
-        let samples = load_split(&source, split, &meta.classes, meta.channels)?;
+        let reading = Reading::with_classes(&source, &meta.classes)?;
+        say(&reading.notes, &[]);
+        let samples = load_split(&reading, split, &meta.normalisation)?;
         let mut objective = Objective::new(&meta.config.loss, &meta.classes, None)?;
         objective.restore(&meta.loss_history)?;
         let batch_size = meta.config.train.batch_size;
         let assessment = evaluate(
             &net,
             &objective,
-            &meta.classes,
+            &reading.classes,
             &meta.normalisation,
             &samples,
             batch_size,

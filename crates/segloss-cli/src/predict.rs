@@ -56,7 +56,7 @@ impl PredictArgs {
             let overlay = picture::panels(&image, &[&indices], predictor.classes());
             picture::write_png(&self.out.join(format!("{stem}_overlay.png")), &overlay)?;
             let classes = self.out.join(format!("{stem}_classes.png"));
-            picture::write_indices(&classes, indices, image.width)?;
+            picture::write_mask(&classes, &predictor.classes().stored(&indices, image.width))?;
             writeln!(io::stdout(), "{}", classes.display())?;
         }
         Ok(())

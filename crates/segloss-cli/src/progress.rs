@@ -35,6 +35,12 @@ impl Display {
     }
 }
 
+/// Says on standard error what was guessed or left out, and what is likely to disappoint.
+pub fn say(notes: &[String], warnings: &[String]) {
+    notes.iter().for_each(|note| eprintln!("note: {note}"));
+    warnings.iter().for_each(|warning| eprintln!("warning: {warning}"));
+}
+
 /// A bar where there is a terminal, hidden elsewhere and when quiet.
 pub fn bar(quiet: bool, length: Option<u64>) -> ProgressBar {
     if quiet || !io::stderr().is_terminal() {

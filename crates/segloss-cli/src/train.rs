@@ -9,7 +9,7 @@ use segloss_unet::table::percent;
 use segloss_unet::{Config, Dataset, RunFolder};
 
 use crate::options::Threads;
-use crate::progress::Display;
+use crate::progress::{Display, say};
 
 /// Train a U-Net, and leave log, checkpoints, curves and pictures in a folder.
 #[derive(Debug, clap::Args)]
@@ -70,12 +70,14 @@ impl TrainArgs {
                 data.folder = Some(moved.clone());
             }
             let data = Dataset::load(&data)?;
+            say(&data.notes, &data.warnings);
             segloss_unet::resume(&data, &folder, &mut display)?
         } else {
             // Everything is read and checked before anything is written.
             let config = self.configuration()?;
             RunFolder::check_new(&self.out)?;
             let data = Dataset::load(&config.data)?;
+            say(&data.notes, &data.warnings);
             let folder = RunFolder::create(&self.out)?;
             segloss_unet::train(&config, &data, &folder, &mut display)?
         };

@@ -6,10 +6,11 @@ use std::path::PathBuf;
 
 use segloss::{Absent, Normalise, Scheme, WeightSpec};
 use segloss_unet::balance::Balance;
-use segloss_unet::{Classes, Source, files};
+use segloss_unet::{Reading, Source, files};
 use serde::Serialize;
 
 use crate::options::SplitArg;
+use crate::progress::say;
 
 /// Count the classes of a data set and show what every weight scheme makes of them.
 #[derive(Debug, clap::Args)]
@@ -28,7 +29,7 @@ C classes, f the share of a class among the valid pixels, n its pixels:
   median_frequency    median(f')/f', f' counted over the images that contain the class
   document_scalar     the source document's, 1/C for every class: it balances nothing")]
 pub struct WeightsArgs {
-    /// `DIR/{train,val,test}/{images,masks}`; the embedded tiles if left out.
+    /// The data set, as `segloss train --data` takes it; the embedded tiles if left out.
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
     /// Which masks.
@@ -97,7 +98,7 @@ enum WeightsError {
     Reference { found: usize, classes: usize },
     #[error("--{option} is {found}; expected {expected}")]
     Number { option: &'static str, found: f64, expected: &'static str },
-    #[error("--count-void needs an ignored label: none is given, and dataset.toml names none")]
+    #[error("--count-void needs an ignored label: give one with --ignore, or name one in dataset.toml")]
     NoVoid,
 }
 
@@ -128,10 +129,10 @@ impl WeightsArgs {
         };
         number(self.power.is_finite(), "power", self.power, "a finite number")?;
         number((0.0..1.0).contains(&self.beta), "beta", self.beta, "at least 0 and below 1")?;
-        let source = Source::new(self.data.as_deref());
-        let samples = source.load(self.split.into())?;
-        let classes = Classes::resolve(&source.description()?, self.ignore, &samples)?;
-        samples.iter().try_for_each(|sample| classes.check(sample))?;
+        let split = self.split.into();
+        let reading = Reading::open(&Source::new(self.data.as_deref()), &[split], self.ignore)?;
+        say(&reading.notes, &reading.warnings);
+        let (masks, classes) = (reading.labels(split)?, reading.classes);
         if self.count_void && classes.ignore_index.is_none() {
             return Err(WeightsError::NoVoid.into());
         }
@@ -147,8 +148,8 @@ impl WeightsArgs {
             Scheme::Complement,
             Scheme::DocumentScalar,
         ];
-        let masks = samples.iter().map(|sample| sample.labels.as_slice());
-        let balance = Balance::new(masks, &classes, self.count_void, &spec, &schemes);
+        let balance =
+            Balance::new(masks.iter().map(Vec::as_slice), &classes, self.count_void, &spec, &schemes);
         let comparison = self.compare(&balance, classes.count())?;
         if let Some(path) = &self.plot {
             files::write_atomic(path, balance.draw()?.as_bytes())?;
@@ -183,8 +184,10 @@ impl WeightsArgs {
         if self.reference.is_empty() {
             return Ok(None);
         }
-        if self.reference.len() != classes {
-            return Err(WeightsError::Reference { found: self.reference.len(), classes });
+        // Where the ignored label is counted, published lists may have a weight for it or leave it out.
+        let (found, all) = (self.reference.len(), balance.names.len());
+        if found != classes && found != all {
+            return Err(WeightsError::Reference { found, classes: all });
         }
         if let Some(&found) = self.reference.iter().find(|w| !(w.is_finite() && **w > 0.0)) {
             return Err(WeightsError::Number { option: "reference", found, expected: "finite numbers > 0" });
@@ -193,7 +196,7 @@ impl WeightsArgs {
         let ours = ours.map_or(&[][..], |weights| weights.weights.as_slice());
         let relative: Vec<f64> = ours.iter().zip(&self.reference).map(|(w, r)| w / r - 1.0).collect();
         let largest = relative.iter().fold(0.0_f64, |most, r| most.max(r.abs()));
-        let mean = relative.iter().map(|r| r.abs()).sum::<f64>() / classes as f64;
+        let mean = relative.iter().map(|r| r.abs()).sum::<f64>() / found as f64;
         Ok(Some(Comparison { reference: &self.reference, relative, largest, mean }))
     }
 }

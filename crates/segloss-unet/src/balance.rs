@@ -278,11 +278,8 @@ mod tests {
     use super::*;
 
     fn balance(void: bool) -> Balance {
-        let classes = Classes {
-            names: vec!["road".into(), "pole".into(), "never".into()],
-            colours: vec![[0; 3]; 3],
-            ignore_index: Some(11),
-        };
+        let names = vec!["road".into(), "pole".into(), "never".into()];
+        let classes = Classes { names, ..Classes::numbered(3, Some(11)) };
         let masks: [&[u8]; 2] = [&[0, 0, 0, 1, 11, 11], &[0, 0, 0, 0, 0, 11]];
         let schemes = [Scheme::InverseFrequency, Scheme::MedianFrequency, Scheme::Power(0.25)];
         Balance::new(masks, &classes, void, &WeightSpec::default(), &schemes)

@@ -9,9 +9,10 @@ use rayon::prelude::*;
 use crate::classes::Classes;
 use crate::config::{DataConfig, Flips};
 use crate::dataset::Normalisation;
+use crate::pixels::{Image, Values};
 use crate::random::{Purpose, Stream};
 use crate::real::Real;
-use crate::sample::{Pixels, Sample};
+use crate::sample::Sample;
 
 /// Images of equal size with their labels.
 #[derive(Debug, Clone, PartialEq)]
@@ -129,12 +130,12 @@ impl Batcher<'_> {
         let shape = (views.len(), height, width, channels);
         let mut images = vec![E::zero(); views.len() * height * width * channels];
         let mut labels = vec![self.classes.padding_label(); views.len() * height * width];
-        let table = normalisation_table::<E>(self.normalisation);
+        let scale = Scale::<E>::new(self.normalisation);
         let image_chunks = images.par_chunks_mut((height * width * channels).max(1));
         let label_chunks = labels.par_chunks_mut((height * width).max(1));
         image_chunks.zip(label_chunks).zip(views).for_each(|((image, labels), view)| {
             let sample = &self.samples[view.sample];
-            fill(image, width, view, &sample.image, &table);
+            fill(image, width, view, &sample.image, &scale);
             for y in 0..view.height {
                 for x in 0..view.width {
                     labels[y * width + x] = sample.labels[source(view, y, x, sample.width())];
@@ -146,30 +147,64 @@ impl Batcher<'_> {
 }
 
 /// A batch of one image without labels, for a prediction.
-pub fn single<E: Real>(image: &Pixels, normalisation: &Normalisation, multiple: usize) -> Batch<E> {
+pub fn single<E: Real>(image: &Image, normalisation: &Normalisation, multiple: usize) -> Batch<E> {
     let (height, width) = (image.height, image.width);
     let view = View { sample: 0, top: 0, left: 0, height, width, mirrored: false, upside_down: false };
     let shape = (1, height.next_multiple_of(multiple), width.next_multiple_of(multiple), image.channels);
     let mut images = vec![E::zero(); shape.1 * shape.2 * shape.3];
-    fill(&mut images, shape.2, &view, image, &normalisation_table(normalisation));
+    fill(&mut images, shape.2, &view, image, &Scale::new(normalisation));
     Batch { shape, images, labels: Vec::new(), sizes: vec![(height, width)] }
 }
 
-/// (v − μ_c) / σ_c for each channel c and each of the 256 values v.
-fn normalisation_table<E: Real>(normalisation: &Normalisation) -> Vec<[E; 256]> {
-    let channels = normalisation.mean.iter().zip(&normalisation.deviation);
-    channels.map(|(mean, deviation)| std::array::from_fn(|v| E::of((v as f64 - mean) / deviation))).collect()
+/// (v − μ_c) / σ_c of a value v in channel c.
+struct Scale<'a, E> {
+    /// Of each of the 256 values that 8 bits have.
+    table: Vec<[E; 256]>,
+    normalisation: &'a Normalisation,
+}
+
+impl<'a, E: Real> Scale<'a, E> {
+    fn new(normalisation: &'a Normalisation) -> Self {
+        let table = (0..normalisation.mean.len())
+            .map(|c| std::array::from_fn(|v| Self::of(normalisation, c, v as f64)))
+            .collect();
+        Self { table, normalisation }
+    }
+
+    fn of(normalisation: &Normalisation, c: usize, value: f64) -> E {
+        E::of((value - normalisation.mean[c]) / normalisation.deviation[c])
+    }
+
+    fn byte(&self, c: usize, value: u8) -> E {
+        self.table[c][usize::from(value)]
+    }
+
+    fn number(&self, c: usize, value: f64) -> E {
+        Self::of(self.normalisation, c, value)
+    }
 }
 
 /// Fills a padded image of the given width: the view, then its mirror image.
-fn fill<E: Real>(into: &mut [E], width: usize, view: &View, from: &Pixels, table: &[[E; 256]]) {
+fn fill<E: Real>(into: &mut [E], width: usize, view: &View, from: &Image, scale: &Scale<'_, E>) {
+    match &from.values {
+        Values::Eight(values) => fill_with(into, width, view, from, |c, at| scale.byte(c, values[at])),
+        Values::Sixteen(values) => {
+            fill_with(into, width, view, from, |c, at| scale.number(c, values[at].into()));
+        }
+        Values::Float(values) => {
+            fill_with(into, width, view, from, |c, at| scale.number(c, values[at].into()))
+        }
+    }
+}
+
+fn fill_with<E>(into: &mut [E], width: usize, view: &View, from: &Image, value: impl Fn(usize, usize) -> E) {
     let channels = from.channels;
     for (y, row) in into.chunks_exact_mut(width * channels).enumerate() {
         let y = mirror(y, view.height);
         for (x, pixel) in row.chunks_exact_mut(channels).enumerate() {
             let at = source(view, y, mirror(x, view.width), from.width) * channels;
-            for (c, value) in pixel.iter_mut().enumerate() {
-                *value = table[c][usize::from(from.data[at + c])];
+            for (c, into) in pixel.iter_mut().enumerate() {
+                *into = value(c, at + c);
             }
         }
     }
@@ -193,19 +228,18 @@ mod tests {
     use super::*;
 
     fn classes(ignore_index: Option<u8>) -> Classes {
-        let names = (0..200).map(|c| c.to_string()).collect();
-        Classes { names, colours: vec![[0; 3]; 200], ignore_index }
+        Classes::numbered(200, ignore_index)
     }
 
     /// A sample whose label is the image's value, so that every move that treats them apart shows.
     fn sample(height: usize, width: usize) -> Sample {
         let data: Vec<u8> = (0..height * width).map(|i| i as u8).collect();
-        let image = Pixels { height, width, channels: 1, data: data.clone() };
+        let image = Image { height, width, channels: 1, values: Values::Eight(data.clone()) };
         Sample { name: format!("{height}x{width}"), image, labels: data, origin: "m".into() }
     }
 
     fn plain() -> Normalisation {
-        Normalisation { mean: vec![0.0], deviation: vec![1.0] }
+        Normalisation { mean: vec![0.0], deviation: vec![1.0], depth: Default::default() }
     }
 
     #[test]
@@ -261,6 +295,21 @@ mod tests {
         assert!(batch.labels[8..].iter().all(|&label| label == 77));
         let alone: Batch<f32> = single(&samples[0].image, &normalisation, 8);
         assert_eq!((alone.images, alone.sizes), (batch.images, batch.sizes));
+    }
+
+    #[test]
+    fn deep_values_are_normalised_like_bytes() {
+        let (mean, deviation) = (vec![1.5], vec![0.5]);
+        let normalisation = Normalisation { mean, deviation, depth: Default::default() };
+        let of = |values| {
+            let image = Image { height: 1, width: 2, channels: 1, values };
+            single::<f32>(&image, &normalisation, 1).images
+        };
+        for values in [Values::Eight(vec![1, 3]), Values::Sixteen(vec![1, 3]), Values::Float(vec![1.0, 3.0])]
+        {
+            assert_eq!(of(values), [-1.0, 3.0]);
+        }
+        assert_eq!(of(Values::Sixteen(vec![60_000, 0])), [119_997.0, -3.0]);
     }
 
     #[test]

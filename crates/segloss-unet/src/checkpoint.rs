@@ -19,10 +19,10 @@ use serde::{Deserialize, Serialize};
 use crate::classes::Classes;
 use crate::config::Config;
 use crate::dataset::Normalisation;
+use crate::decode::one_line;
 use crate::error::{CheckpointProblem, Error, Result};
 use crate::files;
 use crate::optimizer::{Moments, Optimizer};
-use crate::sample::one_line;
 use crate::unet::UNet;
 
 /// The layout of the file; it changes whenever an older program could misread a newer file.

@@ -1,15 +1,19 @@
-//! What the labels mean: names, colours, and the one that is ignored.
+//! What the labels mean: names, colours, the one that is ignored, and how masks store them.
 //!
 //! **Labels keep their numbers.** The net has one output per label from 0 to the largest label that is not
 //! ignored. So when label 11 is "void" over classes 0..=10, the net has 11 outputs. When the ignored label
 //! lies *within* the range, say 0 of 0..=5, the net has 6 outputs: output 0 is never a target, it is never
 //! predicted either, and tables leave it out.
 
+use std::collections::HashMap;
+use std::path::Path;
+
 use serde::{Deserialize, Serialize};
 
-use crate::error::{ConfigProblem, DataProblem, Error, Result};
-use crate::folder::Description;
-use crate::sample::Sample;
+use crate::decode::{Stored, StoredMask};
+use crate::description::{ClassDescription, Description};
+use crate::error::{DataProblem, Error, Result};
+use crate::survey::Survey;
 
 /// The classes of a data set.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -22,47 +26,101 @@ pub struct Classes {
     /// The label whose pixels count for nothing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ignore_index: Option<u8>,
+    /// How masks store the labels.
+    #[serde(default, skip_serializing_if = "Coding::is_default")]
+    pub coding: Coding,
+}
+
+/// How masks store the labels.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Coding {
+    /// The grey value, or the palette index, is the label.
+    #[default]
+    Index,
+    /// Each label has a grey value.
+    Values {
+        /// In the order of the labels.
+        values: Vec<u16>,
+        /// Those of pixels that count for nothing.
+        ignored: Vec<u16>,
+    },
+    /// Each label has a colour: that of [`Classes::colours`].
+    Colours {
+        /// Those of pixels that count for nothing.
+        ignored: Vec<[u8; 3]>,
+    },
+}
+
+impl Coding {
+    fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 impl Classes {
-    /// Puts together what the configuration, `dataset.toml` and the training masks say. A configured
-    /// ignored label goes before that of `dataset.toml`; classes that are not named there are counted from
-    /// the largest label of the training masks.
+    /// So many classes without a name of their own, for masks that store labels.
+    pub fn numbered(count: usize, ignore_index: Option<u8>) -> Self {
+        Self {
+            names: (0..count).map(|c| format!("class {c}")).collect(),
+            colours: (0..count).map(colour).collect(),
+            ignore_index,
+            coding: Coding::Index,
+        }
+    }
+
+    /// The classes that `dataset.toml` names; a configured ignored label goes before its own. `coloured` says
+    /// whether the masks tell classes by colour.
     ///
     /// # Errors
-    /// [`DataProblem::NothingLabelled`] if nothing but the ignored label occurs; [`ConfigProblem`] if
-    /// there are more than 255 classes.
-    pub fn resolve(description: &Description, configured: Option<u8>, train: &[Sample]) -> Result<Self> {
-        let ignore_index = configured.or(description.ignore_index);
-        let kept = |label: &u8| Some(*label) != ignore_index;
-        let largest = if description.class.is_empty() {
-            let mut occurs = [false; 256];
-            for &label in train.iter().flat_map(|sample| &sample.labels) {
-                occurs[usize::from(label)] = true;
+    /// Why the description does not fit, in words.
+    pub fn described(
+        description: &Description,
+        configured: Option<u8>,
+        coloured: bool,
+    ) -> std::result::Result<Self, String> {
+        let ignores = description.ignored().next().is_some();
+        // The label of ignored entries: there are at most 255 classes, so 255 is free.
+        let ignore_index = configured.or(description.ignore_index).or(ignores.then_some(u8::MAX));
+        let kept: Vec<&ClassDescription> = description.kept().collect();
+        let coding = if coloured {
+            if let Some(class) = description.class.iter().find(|class| class.colour.is_none()) {
+                let name = &class.name;
+                return Err(format!("the masks are coded by colour, and class `{name}` has no `colour`"));
             }
-            (0..=255).rev().find(|label| occurs[usize::from(*label)] && kept(label))
+            for (i, class) in description.class.iter().enumerate() {
+                if let Some(other) = description.class[..i].iter().find(|other| other.colour == class.colour)
+                {
+                    let (a, b) = (&other.name, &class.name);
+                    return Err(format!(
+                        "classes `{a}` and `{b}` have the same `colour`, which codes the masks"
+                    ));
+                }
+            }
+            Coding::Colours { ignored: description.ignored().filter_map(|class| class.colour).collect() }
+        } else if description.class.iter().any(|class| class.value.is_some()) {
+            let values = |classes: &mut dyn Iterator<Item = &ClassDescription>| {
+                classes.filter_map(|class| class.value).collect()
+            };
+            Coding::Values {
+                values: values(&mut description.kept()),
+                ignored: values(&mut description.ignored()),
+            }
         } else {
-            // The last class, or the one before it where the last is the ignored one.
-            let last = u8::try_from(description.class.len() - 1).map_err(|_| too_many())?;
-            (0..=last).rev().find(kept)
+            Coding::Index
         };
-        let Some(largest) = largest else {
-            let path = train.first().map_or_else(Default::default, |sample| sample.origin.clone());
-            let problem = DataProblem::NothingLabelled { ignored: ignore_index.unwrap_or_default() };
-            return Err(Error::data(path, problem));
-        };
-        if largest == 255 {
-            return Err(too_many());
+        // A last label that is ignored needs no output.
+        let last_is_ignored = ignore_index.map(usize::from) == Some(kept.len() - 1);
+        let outputs = if coding == Coding::Index && last_is_ignored { kept.len() - 1 } else { kept.len() };
+        if outputs == 0 {
+            return Err("its only class is the ignored one".to_owned());
         }
-        let described = |label: u8| description.class.get(usize::from(label));
+        let kept = &kept[..outputs];
         Ok(Self {
-            names: (0..=largest)
-                .map(|c| described(c).map_or_else(|| format!("class {c}"), |class| class.name.clone()))
-                .collect(),
-            colours: (0..=largest)
-                .map(|c| described(c).and_then(|class| class.colour).unwrap_or_else(|| colour(c)))
-                .collect(),
+            names: kept.iter().map(|class| class.name.clone()).collect(),
+            colours: kept.iter().enumerate().map(|(c, class)| class.colour.unwrap_or(colour(c))).collect(),
             ignore_index,
+            coding,
         })
     }
 
@@ -82,32 +140,147 @@ impl Classes {
         self.ignore_index.unwrap_or(u8::MAX)
     }
 
-    /// Checks every label of a sample.
+    /// From a mask to the label of each pixel.
     ///
     /// # Errors
-    /// [`DataProblem::LabelOutOfRange`] with the first pixel that is neither a class nor ignored.
-    pub fn check(&self, sample: &Sample) -> Result<()> {
-        let allowed = |label: u8| usize::from(label) < self.count() || Some(label) == self.ignore_index;
-        let Some(index) = sample.labels.iter().position(|&label| !allowed(label)) else { return Ok(()) };
-        let last = self.count() - 1;
-        let allowed = match self.ignore_index {
-            Some(ignored) => format!("labels are 0 to {last}, and {ignored} is ignored"),
-            None => format!("labels are 0 to {last}; to ignore one, set data.ignore_index"),
+    /// [`DataProblem::UnknownValue`] with the first pixel that is neither of a class nor ignored.
+    pub fn labels(&self, mask: StoredMask, path: &Path) -> Result<Vec<u8>> {
+        let width = mask.width;
+        let unknown = |at: usize, found: String| {
+            let (x, y, known) = (at % width, at / width, self.known());
+            Error::data(path, DataProblem::UnknownValue { found, x, y, known })
         };
-        let (x, y) = (index % sample.width(), index / sample.width());
-        Err(Error::data(
-            &sample.origin,
-            DataProblem::LabelOutOfRange { label: sample.labels[index], x, y, allowed },
-        ))
+        if let Coding::Colours { .. } = &self.coding {
+            let table = self.colour_table();
+            let label = |(at, colour): (usize, [u8; 3])| {
+                table.get(&colour).copied().ok_or_else(|| unknown(at, format!("colour {}", hex(colour))))
+            };
+            return match mask.values {
+                Stored::Rgb(colours) => colours.into_iter().enumerate().map(label).collect(),
+                Stored::Palette(indices, palette) => {
+                    let colour = |index: u8| palette.get(usize::from(index)).copied().unwrap_or_default();
+                    indices.into_iter().map(colour).enumerate().map(label).collect()
+                }
+                // A grey file among coloured ones: each value is a shade.
+                Stored::Grey(values) => values
+                    .into_iter()
+                    .map(|value| u8::try_from(value).map_or([0; 3], |value| [value; 3]))
+                    .enumerate()
+                    .map(label)
+                    .collect(),
+            };
+        }
+        let numbers = mask.numbers().map_err(|(at, colour)| {
+            let (x, y) = (at % width, at / width);
+            Error::data(path, DataProblem::ColouredMask { colour: hex(colour), x, y })
+        })?;
+        let table = self.table();
+        let labels = numbers.data.into_iter().enumerate();
+        labels
+            .map(|(at, value)| table[usize::from(value)].ok_or_else(|| unknown(at, format!("value {value}"))))
+            .collect()
+    }
+
+    /// Pixels of each class.
+    pub fn pixels(&self, survey: &Survey) -> Vec<u64> {
+        let mut pixels = vec![0; self.count()];
+        let mut add = |label: Option<u8>, count: u64| {
+            let class = label.map(usize::from).filter(|&class| self.is_scored(class));
+            if let Some(pixels) = class.and_then(|class| pixels.get_mut(class)) {
+                *pixels += count;
+            }
+        };
+        if let Coding::Colours { .. } = self.coding {
+            let table = self.colour_table();
+            survey.colours.iter().for_each(|(colour, &count)| add(table.get(colour).copied(), count));
+        } else {
+            let table = self.table();
+            survey.values.iter().for_each(|(&value, &count)| add(table[usize::from(value)], count));
+        }
+        pixels
+    }
+
+    /// The label of each colour that has one, where masks are coded by colour.
+    fn colour_table(&self) -> HashMap<[u8; 3], u8> {
+        let mut table = HashMap::new();
+        if let Coding::Colours { ignored } = &self.coding {
+            table.extend(ignored.iter().map(|&colour| (colour, self.padding_label())));
+            table.extend(self.colours.iter().enumerate().map(|(c, &colour)| (colour, c as u8)));
+        }
+        table
+    }
+
+    /// The label of each grey value, if it has one.
+    fn table(&self) -> Vec<Option<u8>> {
+        let mut table = vec![None; 1 << 16];
+        if let Some(ignored) = self.ignore_index {
+            table[usize::from(ignored)] = Some(ignored);
+        }
+        match &self.coding {
+            Coding::Values { values, ignored } => {
+                ignored.iter().for_each(|&value| table[usize::from(value)] = Some(self.padding_label()));
+                for (c, &value) in values.iter().enumerate() {
+                    table[usize::from(value)] = Some(c as u8);
+                }
+            }
+            _ => (0..self.count()).for_each(|c| table[c] = Some(c as u8)),
+        }
+        table
+    }
+
+    /// From a label of each pixel to a mask of the data set's own kind. Labels must be classes.
+    pub fn stored(&self, labels: &[u8], width: usize) -> StoredMask {
+        let values = match &self.coding {
+            Coding::Index => Stored::Grey(labels.iter().map(|&label| label.into()).collect()),
+            Coding::Values { values, .. } => {
+                Stored::Grey(labels.iter().map(|&label| values[usize::from(label)]).collect())
+            }
+            Coding::Colours { .. } => {
+                Stored::Rgb(labels.iter().map(|&label| self.colours[usize::from(label)]).collect())
+            }
+        };
+        StoredMask { height: labels.len() / width.max(1), width, values }
+    }
+
+    /// What masks may hold, in words.
+    fn known(&self) -> String {
+        let list = |items: Vec<String>| match items.len() {
+            0..=12 => items.join(", "),
+            n => format!("{} and {} more", items[..12].join(", "), n - 12),
+        };
+        match &self.coding {
+            Coding::Index => {
+                let last = self.count() - 1;
+                match self.ignore_index {
+                    Some(ignored) => format!("labels are 0 to {last}, and {ignored} is ignored"),
+                    None => format!("labels are 0 to {last}"),
+                }
+            }
+            Coding::Values { values, ignored } => {
+                let values = list(values.iter().map(u16::to_string).collect());
+                match ignored.as_slice() {
+                    [] => format!("the classes' values are {values}"),
+                    ignored => {
+                        let ignored = list(ignored.iter().map(u16::to_string).collect());
+                        format!("the classes' values are {values}, and {ignored} ignored")
+                    }
+                }
+            }
+            Coding::Colours { ignored } => {
+                let colours = self.colours.iter().chain(ignored).map(|&colour| hex(colour));
+                format!("the classes' colours are {}", list(colours.collect()))
+            }
+        }
     }
 }
 
-fn too_many() -> Error {
-    ConfigProblem::Contradiction("a mask can hold at most 255 classes".to_owned()).into()
+/// A colour as #rrggbb.
+pub(crate) fn hex([r, g, b]: [u8; 3]) -> String {
+    format!("#{r:02x}{g:02x}{b:02x}")
 }
 
 /// Twelve colours that are told apart easily, then hues a golden angle apart.
-fn colour(class: u8) -> [u8; 3] {
+pub(crate) fn colour(class: usize) -> [u8; 3] {
     const FIRST: [[u8; 3]; 12] = [
         [66, 133, 191],
         [170, 68, 68],
@@ -122,10 +295,10 @@ fn colour(class: u8) -> [u8; 3] {
         [60, 200, 190],
         [150, 150, 150],
     ];
-    if let Some(&colour) = FIRST.get(usize::from(class)) {
+    if let Some(&colour) = FIRST.get(class) {
         return colour;
     }
-    let hue = f64::from(class) * 0.381_966 % 1.0;
+    let hue = class as f64 * 0.381_966 % 1.0;
     [0.0, 1.0 / 3.0, 2.0 / 3.0].map(|shift| {
         let wave = 0.5 + 0.5 * (std::f64::consts::TAU * (hue - shift)).cos();
         (60.0 + 180.0 * wave) as u8
@@ -135,63 +308,107 @@ fn colour(class: u8) -> [u8; 3] {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::folder::ClassDescription;
-    use crate::sample::Pixels;
 
-    fn sample(labels: &[u8]) -> Sample {
-        let image = Pixels { height: 1, width: labels.len(), channels: 1, data: vec![0; labels.len()] };
-        Sample { name: "a".into(), image, labels: labels.to_vec(), origin: "train/masks/a.png".into() }
+    fn grey(values: &[u16]) -> StoredMask {
+        StoredMask { height: 1, width: values.len(), values: Stored::Grey(values.to_vec()) }
+    }
+
+    fn rgb(colours: &[[u8; 3]]) -> StoredMask {
+        StoredMask { height: 1, width: colours.len(), values: Stored::Rgb(colours.to_vec()) }
+    }
+
+    fn read(text: &str, coloured: bool) -> Classes {
+        Classes::described(&Description::read(text).unwrap(), None, coloured).unwrap()
     }
 
     fn named(names: &[&str], ignore_index: Option<u8>) -> Description {
-        let class = names.iter().map(|&name| ClassDescription { name: name.into(), colour: None }).collect();
-        Description { ignore_index, class }
+        let class =
+            |&name: &&str| ClassDescription { name: name.into(), value: None, colour: None, ignore: false };
+        Description { ignore_index, class: names.iter().map(class).collect(), ..Description::default() }
     }
 
-    #[test]
-    fn the_ignored_label_above_the_range_adds_no_output() {
-        let classes = Classes::resolve(&Description::default(), Some(11), &[sample(&[0, 10, 11])]).unwrap();
-        assert_eq!(classes.count(), 11);
-        assert!((0..11).all(|c| classes.is_scored(c)));
+    fn labels(classes: &Classes, mask: StoredMask) -> Vec<u8> {
+        classes.labels(mask, Path::new("m.png")).unwrap()
+    }
+
+    fn problem(classes: &Classes, mask: StoredMask) -> String {
+        classes.labels(mask, Path::new("m.png")).unwrap_err().to_string()
     }
 
     #[test]
     fn the_ignored_label_within_the_range_keeps_the_numbers() {
-        let classes = Classes::resolve(&Description::default(), Some(0), &[sample(&[0, 5, 1])]).unwrap();
-        assert_eq!(classes.count(), 6);
-        assert!(!classes.is_scored(0) && (1..6).all(|c| classes.is_scored(c)));
+        let classes = Classes::described(&named(&["void", "a", "b"], Some(0)), None, false).unwrap();
+        assert_eq!(classes.count(), 3);
+        assert!(!classes.is_scored(0) && (1..3).all(|c| classes.is_scored(c)));
     }
 
     #[test]
     fn a_named_last_class_that_is_ignored_has_no_output() {
-        let classes = Classes::resolve(&named(&["a", "b", "void"], Some(2)), None, &[]).unwrap();
+        let classes = Classes::described(&named(&["a", "b", "void"], Some(2)), None, false).unwrap();
         assert_eq!(classes.names, ["a", "b"]);
         assert_eq!(classes.padding_label(), 2);
-        assert_eq!(Classes::resolve(&named(&["a", "b"], None), None, &[]).unwrap().padding_label(), 255);
+        let none = Classes::described(&named(&["a", "b"], None), None, false).unwrap();
+        assert_eq!(none.padding_label(), 255);
+        assert!(Classes::described(&named(&["void"], Some(0)), None, false).is_err());
     }
 
     #[test]
     fn the_configuration_goes_before_the_file() {
-        let classes = Classes::resolve(&named(&["a", "b", "c"], Some(2)), Some(0), &[]).unwrap();
+        let classes = Classes::described(&named(&["a", "b", "c"], Some(2)), Some(0), false).unwrap();
         assert_eq!((classes.count(), classes.ignore_index), (3, Some(0)));
     }
 
     #[test]
-    fn a_stray_label_is_named_with_its_pixel() {
-        let classes = Classes::resolve(&named(&["a", "b"], None), Some(9), &[]).unwrap();
-        assert!(classes.check(&sample(&[0, 1, 9])).is_ok());
+    fn values_become_labels_and_back() {
+        let classes = read(
+            "[[class]]\nname = \"a\"\nvalue = 0\n[[class]]\nname = \"void\"\nvalue = 9\nignore = true\n\
+             [[class]]\nname = \"b\"\nvalue = 300",
+            false,
+        );
+        assert_eq!((classes.count(), classes.ignore_index), (2, Some(255)));
+        assert_eq!(labels(&classes, grey(&[300, 0, 9, 300])), [1, 0, 255, 1]);
+        assert_eq!(classes.stored(&[1, 0, 0, 1], 2).values, Stored::Grey(vec![300, 0, 0, 300]));
+        // Shades of grey in an RGB file are values.
+        assert_eq!(labels(&classes, rgb(&[[0; 3], [9; 3]])), [0, 255]);
         assert_eq!(
-            classes.check(&sample(&[0, 9, 2])).unwrap_err().to_string(),
-            "train/masks/a.png: label 2 at x=2, y=0; labels are 0 to 1, and 9 is ignored"
+            problem(&classes, grey(&[0, 1])),
+            "m.png: value 1 at x=1, y=0 is of no class: the classes' values are 0, 300, and 9 ignored; name it in \
+             dataset.toml (`segloss inspect --data DIR` lists what the masks hold)"
         );
     }
 
     #[test]
-    fn nothing_labelled_and_too_many_classes_are_errors() {
-        let nothing = Classes::resolve(&Description::default(), Some(4), &[sample(&[4, 4])]).unwrap_err();
-        assert!(nothing.to_string().contains("every pixel"), "{nothing}");
-        assert!(Classes::resolve(&Description::default(), None, &[sample(&[255])]).is_err());
-        assert!(Classes::resolve(&Description::default(), Some(255), &[sample(&[254])]).is_ok());
+    fn colours_become_labels_and_back() {
+        let text = "[[class]]\nname = \"a\"\ncolour = [0, 0, 0]\n[[class]]\nname = \"b\"\ncolour = [255, 0, 0]\n\
+                    [[class]]\nname = \"void\"\ncolour = [255, 255, 255]\nignore = true";
+        let classes = read(text, true);
+        let mask = rgb(&[[255, 0, 0], [0; 3], [255; 3]]);
+        assert_eq!(labels(&classes, mask), [1, 0, 255]);
+        // Two palettes in another order are the same by their colours.
+        for palette in [vec![[0; 3], [255, 0, 0]], vec![[255, 0, 0], [0; 3]]] {
+            let red = u8::from(palette[1][0] == 255);
+            let values = Stored::Palette(vec![red, 1 - red], palette);
+            assert_eq!(labels(&classes, StoredMask { height: 1, width: 2, values }), [1, 0]);
+        }
+        assert_eq!(classes.stored(&[1, 0], 1).values, Stored::Rgb(vec![[255, 0, 0], [0; 3]]));
+        let text = problem(&classes, rgb(&[[0; 3], [1, 2, 3]]));
+        assert!(text.starts_with("m.png: colour #010203 at x=1, y=0 is of no class"), "{text}");
+        let index = read("[[class]]\nname = \"a\"\n[[class]]\nname = \"b\"", false);
+        assert!(problem(&index, rgb(&[[0; 3], [1, 2, 3]])).contains("colour #010203 at x=1, y=0"));
+        let bare = Classes::described(&named(&["a"], None), None, true).unwrap_err();
+        assert!(bare.contains("class `a` has no `colour`"), "{bare}");
+    }
+
+    #[test]
+    fn a_stray_label_is_named_with_its_pixel() {
+        let classes = Classes::described(&named(&["a", "b"], None), Some(9), false).unwrap();
+        assert_eq!(labels(&classes, grey(&[0, 1, 9])), [0, 1, 9]);
+        let text = problem(&classes, grey(&[0, 9, 2]));
+        assert!(
+            text.starts_with(
+                "m.png: value 2 at x=2, y=0 is of no class: labels are 0 to 1, and 9 is ignored"
+            )
+        );
     }
 
     #[test]

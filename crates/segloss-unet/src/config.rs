@@ -7,10 +7,10 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use toml::{Table, Value};
 
+use crate::decode::one_line;
 use crate::error::{ConfigProblem, Error, Result};
 use crate::files;
 use crate::optimizer::OptimizerKind;
-use crate::sample::one_line;
 use crate::schedule::ScheduleKind;
 
 /// The largest net, in weights: 1 GiB of f32, and the optimizer's state is twice that.

@@ -1,13 +1,17 @@
 //! Samples in memory with what they share: classes, channels and the normalisation.
 
+use std::path::Path;
+
 use rayon::prelude::*;
 use segloss::ClassCounts;
 use serde::{Deserialize, Serialize};
 
 use crate::classes::Classes;
 use crate::config::{Channels, DataConfig};
-use crate::error::Result;
+use crate::error::{DataProblem, Error, Result};
 use crate::folder::{Source, Split};
+use crate::pixels::{Depth, Image, Values};
+use crate::reading::Reading;
 use crate::sample::Sample;
 
 /// What a training run needs of a data set.
@@ -25,30 +29,49 @@ pub struct Dataset {
     pub train: Vec<Sample>,
     /// To choose the best epoch by.
     pub val: Vec<Sample>,
+    /// What was guessed and what was left out, a sentence each.
+    pub notes: Vec<String>,
+    /// What is likely to disappoint, a sentence each.
+    pub warnings: Vec<String>,
 }
 
 impl Dataset {
-    /// Loads the training and validation splits into memory, as 8-bit pixels.
+    /// Loads the training and validation splits into memory, in the range that they were stored in.
     ///
     /// # Errors
     /// [`crate::Error::Data`] naming the first file at fault.
     pub fn load(config: &DataConfig) -> Result<Self> {
         let source = Source::new(config.folder.as_deref());
-        let description = source.description()?;
-        let train = source.load(Split::Train)?;
-        let classes = Classes::resolve(&description, config.ignore_index, &train)?;
+        let reading = Reading::open(&source, &[Split::Train, Split::Val], config.ignore_index)?;
+        let train = reading.load(Split::Train)?;
         let coloured = train.iter().any(|sample| sample.image.channels == 3);
         let channels = match config.channels {
             Channels::Auto if coloured => 3,
             Channels::Auto | Channels::Grey => 1,
             Channels::Rgb => 3,
         };
-        let train = prepare(train, &classes, channels)?;
-        let val = load_split(&source, Split::Val, &classes, channels)?;
+        same_depth(&train)?;
+        let train = in_channels(train, channels);
         let normalisation = Normalisation::of(&train, channels);
+        let val = load_split(&reading, Split::Val, &normalisation)?;
+        let Reading { classes, notes, warnings, .. } = reading;
         let labels = train.iter().map(|sample| sample.labels.as_slice());
         let counts = count(labels, &classes);
-        Ok(Self { classes, channels, normalisation, counts, train, val })
+        Ok(Self { classes, channels, normalisation, counts, train, val, notes, warnings })
+    }
+}
+
+/// Numbers of another range mean other light, so that one set has one.
+fn same_depth(samples: &[Sample]) -> Result<()> {
+    let Some(first) = samples.first() else { return Ok(()) };
+    let expected = first.image.depth();
+    match samples.iter().find(|sample| sample.image.depth() != expected) {
+        None => Ok(()),
+        Some(sample) => {
+            let (found, expected) = (sample.image.depth().name(), expected.name());
+            let problem = DataProblem::MixedDepth { found, expected, other: first.origin.clone() };
+            Err(Error::data(&sample.origin, problem))
+        }
     }
 }
 
@@ -65,74 +88,182 @@ pub fn count<'a>(masks: impl IntoIterator<Item = &'a [u8]>, classes: &Classes) -
     counts
 }
 
-/// Loads one split for a net whose classes and channels are known.
+/// Loads one split for a net whose channels and depth are those of `normalisation`.
 ///
 /// # Errors
 /// [`crate::Error::Data`] naming the first file at fault.
-pub fn load_split(source: &Source, split: Split, classes: &Classes, channels: usize) -> Result<Vec<Sample>> {
-    prepare(source.load(split)?, classes, channels)
+pub fn load_split(reading: &Reading, split: Split, normalisation: &Normalisation) -> Result<Vec<Sample>> {
+    let samples = reading.load(split)?;
+    samples.iter().try_for_each(|sample| normalisation.check_depth(&sample.image, &sample.origin))?;
+    Ok(in_channels(samples, normalisation.mean.len()))
 }
 
-fn prepare(samples: Vec<Sample>, classes: &Classes, channels: usize) -> Result<Vec<Sample>> {
-    for sample in &samples {
-        classes.check(sample)?;
-    }
+fn in_channels(samples: Vec<Sample>, channels: usize) -> Vec<Sample> {
     let convert = |sample: Sample| Sample { image: sample.image.with_channels(channels), ..sample };
-    Ok(samples.into_par_iter().map(convert).collect())
+    samples.into_par_iter().map(convert).collect()
 }
 
 /// Per channel, the mean μ and the deviation σ of the training pixels: the net sees (v − μ) / σ.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Normalisation {
-    /// μ per channel, in 0..=255.
+    /// μ per channel, in the images' own range.
     pub mean: Vec<f64>,
     /// σ per channel; 1 where every pixel is the same.
     pub deviation: Vec<f64>,
+    /// The range of the images.
+    #[serde(default, skip_serializing_if = "Depth::is_default")]
+    pub depth: Depth,
+}
+
+/// n, Σv/n and Σ(v − Σv/n)² of some values.
+#[derive(Debug, Clone, Copy, Default)]
+struct Moments {
+    n: f64,
+    mean: f64,
+    squares: f64,
+}
+
+impl Moments {
+    fn of(values: impl Iterator<Item = f64> + Clone) -> Self {
+        let (n, sum) = values.clone().fold((0.0, 0.0), |(n, sum), value| (n + 1.0, sum + value));
+        let mean = sum / n;
+        Self { n, mean, squares: values.map(|value| (value - mean) * (value - mean)).sum() }
+    }
+
+    /// Of both together (Chan, Golub & LeVeque 1979): no difference of large sums, as Σv² − n·μ² has it.
+    fn with(self, other: Self) -> Self {
+        let n = self.n + other.n;
+        if n == 0.0 {
+            return self;
+        }
+        let apart = other.mean - self.mean;
+        Self {
+            n,
+            mean: self.mean + apart * other.n / n,
+            squares: self.squares + other.squares + apart * apart * self.n * other.n / n,
+        }
+    }
 }
 
 impl Normalisation {
-    /// μ = Σv/n, σ = √(Σv²/n − μ²). The sums are of integers, so they are exact in any order.
+    /// Of the images of some samples, which have so many channels and one depth.
     pub fn of(samples: &[Sample], channels: usize) -> Self {
-        let sums = |sample: &Sample| {
-            let mut sums = vec![(0_u64, 0_u64); channels];
-            for pixel in sample.image.data.chunks_exact(channels) {
+        let depth = samples.first().map(|sample| sample.image.depth()).unwrap_or_default();
+        let variances =
+            if depth == Depth::Eight { bytes(samples, channels) } else { deep(samples, channels) };
+        let (mut mean, mut deviation) = (Vec::new(), Vec::new());
+        for (mu, variance) in variances {
+            let sigma = variance.max(0.0).sqrt();
+            mean.push(mu);
+            // Of equal values, rounding leaves a deviation that is nothing beside them.
+            let smallest = if depth == Depth::Eight { 1e-6 } else { 1e-12 * mu.abs() };
+            deviation.push(if sigma > smallest { sigma } else { 1.0 });
+        }
+        Self { mean, deviation, depth }
+    }
+
+    /// Checks that an image has the range of those that the net learned from.
+    ///
+    /// # Errors
+    /// [`DataProblem::OtherDepth`] naming `path`.
+    pub fn check_depth(&self, image: &Image, path: &Path) -> Result<()> {
+        let found = image.depth();
+        if found == self.depth {
+            return Ok(());
+        }
+        let problem = DataProblem::OtherDepth { found: found.name(), expected: self.depth.name() };
+        Err(Error::data(path, problem))
+    }
+}
+
+/// μ and σ² of each channel of 8-bit images: μ = Σv/n, σ² = Σv²/n − μ². The sums are of integers, so they are
+/// exact in any order.
+fn bytes(samples: &[Sample], channels: usize) -> Vec<(f64, f64)> {
+    let sums = |sample: &Sample| {
+        let mut sums = vec![(0_u64, 0_u64); channels];
+        if let Values::Eight(values) = &sample.image.values {
+            for pixel in values.chunks_exact(channels) {
                 for (sum, &value) in sums.iter_mut().zip(pixel) {
                     sum.0 += u64::from(value);
                     sum.1 += u64::from(value) * u64::from(value);
                 }
             }
-            sums
-        };
-        let add = |a: Vec<(u64, u64)>, b: Vec<(u64, u64)>| {
-            a.into_iter().zip(b).map(|(a, b)| (a.0 + b.0, a.1 + b.1)).collect()
-        };
-        let total = samples.par_iter().map(sums).reduce(|| vec![(0, 0); channels], add);
-        let n: usize = samples.iter().map(|sample| sample.labels.len()).sum();
-        let n = n.max(1) as f64;
-        let (mut mean, mut deviation) = (Vec::new(), Vec::new());
-        for (sum, squares) in total {
-            let mu = sum as f64 / n;
-            let sigma = (squares as f64 / n - mu * mu).max(0.0).sqrt();
-            mean.push(mu);
-            deviation.push(if sigma > 1e-6 { sigma } else { 1.0 });
         }
-        Self { mean, deviation }
-    }
+        sums
+    };
+    let add = |a: Vec<(u64, u64)>, b: Vec<(u64, u64)>| {
+        a.into_iter().zip(b).map(|(a, b)| (a.0 + b.0, a.1 + b.1)).collect()
+    };
+    let total = samples.par_iter().map(sums).reduce(|| vec![(0, 0); channels], add);
+    let n: usize = samples.iter().map(|sample| sample.labels.len()).sum();
+    let n = n.max(1) as f64;
+    let moments = |(sum, squares): (u64, u64)| {
+        let mu = sum as f64 / n;
+        (mu, squares as f64 / n - mu * mu)
+    };
+    total.into_iter().map(moments).collect()
+}
+
+/// The same of any numbers, added up in the order of the images.
+fn deep(samples: &[Sample], channels: usize) -> Vec<(f64, f64)> {
+    let of = |sample: &Sample| -> Vec<Moments> {
+        let values = &sample.image.values;
+        let channel = |c: usize| Moments::of((c..values.len()).step_by(channels).map(|at| values.get(at)));
+        (0..channels).map(channel).collect()
+    };
+    let images: Vec<Vec<Moments>> = samples.par_iter().map(of).collect();
+    let total = |c: usize| images.iter().map(|image| image[c]).fold(Moments::default(), Moments::with);
+    (0..channels).map(total).map(|moments| (moments.mean, moments.squares / moments.n.max(1.0))).collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sample::Pixels;
+
+    fn sample(channels: usize, values: Values) -> Sample {
+        let image = Image { height: 1, width: values.len() / channels, channels, values };
+        let labels = vec![0; image.width];
+        Sample { name: "a".into(), image, labels, origin: "a".into() }
+    }
 
     #[test]
     fn mean_and_deviation_per_channel() {
-        let image = Pixels { height: 1, width: 2, channels: 3, data: vec![0, 7, 10, 4, 7, 30] };
-        let sample = Sample { name: "a".into(), image, labels: vec![0, 0], origin: "a".into() };
-        let n = Normalisation::of(&[sample], 3);
+        let n = Normalisation::of(&[sample(3, Values::Eight(vec![0, 7, 10, 4, 7, 30]))], 3);
         assert_eq!(n.mean, [2.0, 7.0, 20.0]);
         assert_eq!(n.deviation, [2.0, 1.0, 10.0]);
+    }
+
+    #[test]
+    fn deep_images_keep_their_range() {
+        let two =
+            [sample(1, Values::Sixteen(vec![1000, 1000, 3000])), sample(1, Values::Sixteen(vec![3000]))];
+        let n = Normalisation::of(&two, 1);
+        assert_eq!((n.mean[0], n.depth), (2000.0, Depth::Sixteen));
+        assert!((n.deviation[0] - 1000.0).abs() <= 1e-12 * 1000.0, "{:?}", n.deviation);
+        // σ = 1 beside a mean of ten million: Σv² − n·μ² would leave no digit of it in f32.
+        let far = [
+            sample(1, Values::Float(vec![1e7 - 1.0, 1e7 + 1.0])),
+            sample(1, Values::Float(vec![1e7 - 1.0, 1e7 + 1.0])),
+        ];
+        let n = Normalisation::of(&far, 1);
+        assert_eq!((n.mean, n.deviation), (vec![1e7], vec![1.0]));
+        let flat = Normalisation::of(&[sample(1, Values::Float(vec![0.1; 7]))], 1);
+        assert_eq!(flat.deviation, [1.0]);
+    }
+
+    #[test]
+    fn one_set_has_one_depth() {
+        let mixed = [sample(1, Values::Eight(vec![0])), sample(1, Values::Sixteen(vec![0]))];
+        let text = same_depth(&mixed).unwrap_err().to_string();
+        assert!(text.contains("is a 16-bit image, and a is 8-bit"), "{text}");
+        let n = Normalisation::of(&mixed[..1], 1);
+        assert!(n.check_depth(&mixed[0].image, Path::new("b")).is_ok());
+        let text = n.check_depth(&mixed[1].image, Path::new("b")).unwrap_err().to_string();
+        assert_eq!(
+            text,
+            "b: is a 16-bit image; the net was trained on 8-bit ones: convert it to the same range"
+        );
     }
 
     #[test]
@@ -140,7 +271,9 @@ mod tests {
         let data = Dataset::load(&DataConfig::default()).unwrap();
         assert_eq!((data.train.len(), data.val.len(), data.channels), (8, 4, 1));
         assert_eq!(data.classes.names, ["background", "nucleus", "boundary"]);
-        let test = load_split(&Source::embedded(), Split::Test, &data.classes, 3).unwrap();
-        assert_eq!((test.len(), test[0].image.channels), (4, 3));
+        assert_eq!((data.notes, data.warnings), (vec![], vec![]));
+        let reading = Reading::with_classes(&Source::embedded(), &data.classes).unwrap();
+        let test = load_split(&reading, Split::Test, &data.normalisation).unwrap();
+        assert_eq!((test.len(), test[0].image.channels), (4, 1));
     }
 }

@@ -14,7 +14,7 @@ macro_rules! tile {
     };
 }
 
-/// Every file of the set: its path below [`ROOT`] and its bytes.
+/// Every file of the set: its path below the root and its bytes.
 const FILES: &[(&str, &[u8])] = &[
     tile!("train/images/r0c0.png"),
     tile!("train/images/r0c1.png"),
@@ -50,14 +50,14 @@ const FILES: &[(&str, &[u8])] = &[
     tile!("test/masks/r3c3.png"),
 ];
 
-/// The files of one folder, which starts with [`ROOT`].
-pub fn list(folder: &Path) -> Vec<PathBuf> {
-    let paths = FILES.iter().map(|(path, _)| Path::new(ROOT).join(path));
-    paths.filter(|path| path.parent() == Some(folder)).collect()
+/// Every file of the set, in the order of their paths.
+pub fn list() -> Vec<PathBuf> {
+    let mut paths: Vec<PathBuf> = FILES.iter().map(|(path, _)| PathBuf::from(path)).collect();
+    paths.sort();
+    paths
 }
 
 /// The bytes of one file that [`list`] named; empty for any other.
 pub fn file(path: &Path) -> &'static [u8] {
-    let found = FILES.iter().find(|(name, _)| Path::new(ROOT).join(name) == path);
-    found.map_or(&[], |(_, bytes)| bytes)
+    FILES.iter().find(|(name, _)| Path::new(name) == path).map_or(&[], |(_, bytes)| bytes)
 }

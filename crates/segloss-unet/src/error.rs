@@ -2,6 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::classes::hex;
+use crate::survey::PaletteConflict;
+
 /// The result of everything in this crate that can fail.
 pub type Result<T> = std::result::Result<T, Error>;
 
@@ -97,32 +100,46 @@ impl Error {
 #[non_exhaustive]
 pub enum DataProblem {
     /// The folder is not there.
-    #[error("no such folder; a data set is DIR/{{train,val,test}}/{{images,masks}}")]
+    #[error("no such folder; a data set is DIR/{{train,val,test}}/{{images,masks}}, or DIR/{{images,masks}}")]
     MissingFolder,
-    /// The folder holds no image.
-    #[error("holds no PNG or JPEG image")]
-    Empty,
+    /// There is no image.
+    #[error(
+        "holds no image; images are PNG, JPEG, TIFF or BMP files in DIR/{{train,val,test}}/images, or in DIR/images"
+    )]
+    NoImages,
     /// An image without its mask.
-    #[error("has no mask: expected {}", expected.display())]
+    #[error("{}", missing_mask(expected, example.as_deref(), *missing, *images))]
     MissingMask {
-        /// Where the mask should be.
-        expected: PathBuf,
+        /// What the mask should be called, without its extension.
+        expected: String,
+        /// What some mask is called.
+        example: Option<String>,
+        /// How many images have none.
+        missing: usize,
+        /// How many images there are.
+        images: usize,
     },
-    /// A mask without its image.
-    #[error("has no image of the same stem in {}", folder.display())]
+    /// A mask or a map without its image.
+    #[error("has no image: expected one called {expected}")]
     MissingImage {
-        /// Where the image should be.
-        folder: PathBuf,
+        /// What the image should be called, without its extension.
+        expected: String,
     },
-    /// Two files of one folder share their stem.
-    #[error("has the same stem as {other}; images and masks are paired by stem")]
-    SameStem {
+    /// Two files of one kind share their name.
+    #[error("has the same name as {other}; images and masks are paired by name")]
+    SameName {
         /// The other file's name.
         other: String,
     },
-    /// The bytes are not a whole PNG or JPEG.
+    /// A set without splits is too small to be divided.
+    #[error("{0}")]
+    CannotDivide(String),
+    /// The bytes are not a whole picture.
     #[error("cannot be decoded: {0}")]
     Decode(String),
+    /// A picture of a kind that is not read.
+    #[error("is {0}")]
+    Unsupported(String),
     /// The header promises more pixels than are allowed.
     #[error("is {width}x{height} pixels; at most {limit} pixels are read")]
     TooLarge {
@@ -133,26 +150,137 @@ pub enum DataProblem {
         /// The allowed number of pixels.
         limit: u64,
     },
-    /// A mask that is not an index picture.
-    #[error(
-        "a mask must be an 8-bit grey or palette PNG whose value is the class index, this one is {colour}; \
-         convert it: one index per class, saved as grey"
-    )]
-    NotAnIndexPicture {
-        /// The colour type that came.
-        colour: String,
+    /// An image of floats holds NaN or an infinity.
+    #[error("holds {value} at x={x}, y={y}; an image holds finite numbers")]
+    NotFinite {
+        /// The number.
+        value: f64,
+        /// Column of the first such pixel.
+        x: usize,
+        /// Row of the first such pixel.
+        y: usize,
     },
-    /// A picture of cells that is not an index picture.
+    /// Images of different ranges in one set.
+    #[error("is a {found} image, and {} is {expected}: convert one of them, so that equal numbers mean equal light", other.display())]
+    MixedDepth {
+        /// This one's range.
+        found: &'static str,
+        /// The other's.
+        expected: &'static str,
+        /// The other image.
+        other: PathBuf,
+    },
+    /// An image of another range than those that the net learned from.
+    #[error("is a {found} image; the net was trained on {expected} ones: convert it to the same range")]
+    OtherDepth {
+        /// This one's range.
+        found: &'static str,
+        /// That of the training images.
+        expected: &'static str,
+    },
+    /// A mask in a format that changes labels.
     #[error(
-        "a picture of cells must be a grey or palette PNG whose value is the number of its cell, \
-         this one is {colour}"
+        "a mask must not be a {format}, whose compression blurs labels into each other; make it a PNG from the original"
     )]
-    NotACellPicture {
-        /// The colour type that came.
+    LossyMask {
+        /// The format.
+        format: &'static str,
+    },
+    /// A picture that cannot be a mask.
+    #[error(
+        "a mask is a PNG, TIFF or BMP of grey values, palette indices or RGB colours of 8 bits; this one is {found}"
+    )]
+    NotAMask {
+        /// What came.
+        found: String,
+    },
+    /// A number in a mask that is no label.
+    #[error("holds {value} at x={x}, y={y}; a mask holds whole numbers from 0 to 65535")]
+    NotALabel {
+        /// The number.
+        value: f64,
+        /// Column of the first such pixel.
+        x: usize,
+        /// Row of the first such pixel.
+        y: usize,
+    },
+    /// A coloured mask where grey values are expected.
+    #[error(
+        "has the colour {colour} at x={x}, y={y}, where masks are expected to hold grey values or palette indices; \
+         for masks coded by colour, give each [[class]] of dataset.toml its `colour`"
+    )]
+    ColouredMask {
+        /// The colour.
         colour: String,
+        /// Column of the first such pixel.
+        x: usize,
+        /// Row of the first such pixel.
+        y: usize,
+    },
+    /// A value or colour of no class.
+    #[error(
+        "{found} at x={x}, y={y} is of no class: {known}; name it in dataset.toml (`segloss inspect --data DIR` lists \
+         what the masks hold)"
+    )]
+    UnknownValue {
+        /// The value or colour.
+        found: String,
+        /// Column of the first such pixel.
+        x: usize,
+        /// Row of the first such pixel.
+        y: usize,
+        /// What is known, in words.
+        known: String,
+    },
+    /// Palettes that disagree, and classes that have no colours to be told by.
+    #[error(
+        "its palette says index {} is {}, that of {} says {}: give each [[class]] of dataset.toml its `colour`, so that \
+         masks are told by colour",
+        .0.index, hex(.0.second.0), .0.first.1.display(), hex(.0.first.0)
+    )]
+    Palettes(PaletteConflict),
+    /// Some masks tell classes by colour and others by value.
+    #[error(
+        "{} is coded by colour and {} by grey value or palette: save all masks alike",
+        coloured.display(), other.display()
+    )]
+    MixedMasks {
+        /// A mask with colours.
+        coloured: PathBuf,
+        /// One without.
+        other: PathBuf,
+    },
+    /// Too many colours for classes.
+    #[error(
+        "the masks hold {found} colours, more than classes have: their edges may be blurred by resizing or by lossy \
+         compression; give each [[class]] of dataset.toml its `colour`, and the first pixel of another one is named"
+    )]
+    TooManyColours {
+        /// How many.
+        found: String,
+    },
+    /// A few values far apart, which are no labels.
+    #[error(
+        "the masks hold the values {values}: as labels they would make a net of {outputs} outputs, most of them \
+         without a pixel; `segloss inspect --data DIR --write` writes a dataset.toml that makes each value a class, \
+         with `value`, to be edited"
+    )]
+    SparseValues {
+        /// The values.
+        values: String,
+        /// How many outputs the net would have.
+        outputs: usize,
+    },
+    /// A single class.
+    #[error("{}", one_class(found, *ignored))]
+    OneClass {
+        /// The only value or class.
+        found: String,
+        /// The ignored label.
+        ignored: Option<u8>,
     },
     /// Image and mask differ in size.
-    #[error("is {mask_width}x{mask_height} pixels, its image {image_width}x{image_height}")]
+    #[error("{}", size_mismatch((*mask_width, *mask_height), (*image_width, *image_height)))]
     SizeMismatch {
         /// Width of the mask.
         mask_width: usize,
@@ -163,18 +291,6 @@ pub enum DataProblem {
         /// Height of the image.
         image_height: usize,
     },
-    /// A label that is neither a class nor the ignored index.
-    #[error("label {label} at x={x}, y={y}; {allowed}")]
-    LabelOutOfRange {
-        /// The label.
-        label: u8,
-        /// Column of the first such pixel.
-        x: usize,
-        /// Row of the first such pixel.
-        y: usize,
-        /// What is allowed, in words.
-        allowed: String,
-    },
     /// Every pixel of every training mask is ignored, so there is nothing to learn.
     #[error("every pixel of the training masks carries the ignored label {ignored}")]
     NothingLabelled {
@@ -184,6 +300,41 @@ pub enum DataProblem {
     /// `dataset.toml` cannot be read.
     #[error("{0}")]
     Description(String),
+}
+
+fn missing_mask(expected: &str, example: Option<&str>, missing: usize, images: usize) -> String {
+    let mut text = format!("has no mask called {expected}");
+    if let Some(example) = example {
+        text += &format!("; masks are called, for example, {example}");
+    } else {
+        text += "; there is no mask at all beside the images";
+    }
+    if missing > 1 {
+        text += &format!(" ({missing} of {images} images have none)");
+    }
+    if example.is_some_and(|example| example.contains(expected)) {
+        text += "; `mask_suffix` in dataset.toml says what their names add";
+    }
+    text
+}
+
+fn one_class(found: &str, ignored: Option<u8>) -> String {
+    let ignored = ignored.map_or_else(String::new, |label| {
+        format!(" (label {label} is ignored; if it is a class, take `ignore_index` out)")
+    });
+    format!(
+        "the training masks hold {found} and nothing else{ignored}: there is nothing to tell apart, and any net would \
+         seem perfect; are these the right masks?"
+    )
+}
+
+fn size_mismatch(mask: (usize, usize), image: (usize, usize)) -> String {
+    let mut text = format!("is {}x{} pixels, its image {}x{}", mask.0, mask.1, image.0, image.1);
+    if mask == (image.1, image.0) {
+        text += "; it would fit the image turned by a quarter: an EXIF orientation is applied to images, and this \
+                 mask may have been drawn without";
+    }
+    text
 }
 
 /// What is wrong with a configuration.

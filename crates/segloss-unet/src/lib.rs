@@ -2,7 +2,8 @@
 //!
 //! The modules follow an image on its way, one file each:
 //!
-//! [`folder`] → [`sample`] → [`dataset`] (with [`classes`]) → [`batch`] → [`unet`] → [`objective`] (the loss)
+//! [`folder`] → [`catalogue`] → [`decode`] → [`survey`] → [`classes`] (or a [`guess`](mod@guess)) → [`reading`] → [`sample`] →
+//! [`dataset`] → [`batch`] → [`unet`] → [`objective`] (the loss)
 //! → [`optimizer`] → [`schedule`] → [`evaluate`](mod@evaluate) → [`metrics`] → [`picture`].
 //!
 //! [`train`](mod@train) is the loop around it, [`run`] what it leaves on disk, [`checkpoint`] how it goes on,
@@ -27,26 +28,34 @@
 
 pub mod balance;
 pub mod batch;
+pub mod catalogue;
 pub mod checkpoint;
 pub mod classes;
 pub mod config;
 mod curves;
 pub mod dataset;
+pub mod decode;
+pub mod description;
 mod embedded;
 mod error;
 pub mod evaluate;
 pub mod files;
 pub mod folder;
+pub mod guess;
 pub mod metrics;
 pub mod objective;
 pub mod optimizer;
 pub mod picture;
+pub mod pixels;
 pub mod predict;
 pub mod random;
+pub mod reading;
 mod real;
 pub mod run;
 pub mod sample;
 pub mod schedule;
+pub mod split;
+pub mod survey;
 pub mod table;
 pub mod train;
 pub mod unet;
@@ -59,6 +68,7 @@ pub use error::{CheckpointProblem, ConfigProblem, DataProblem, Error, Result};
 pub use folder::{Source, Split};
 pub use metrics::Scores;
 pub use predict::Predictor;
+pub use reading::Reading;
 pub use real::Real;
 pub use run::RunFolder;
 pub use train::{Progress, Trainer, resume, train};

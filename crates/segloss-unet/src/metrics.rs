@@ -193,8 +193,7 @@ mod tests {
     use super::*;
 
     fn classes(count: usize, ignore_index: Option<u8>) -> Classes {
-        let names = (0..count).map(|c| format!("c{c}")).collect();
-        Classes { names, colours: vec![[0; 3]; count], ignore_index }
+        Classes::numbered(count, ignore_index)
     }
 
     fn sure(class: usize) -> Decision {

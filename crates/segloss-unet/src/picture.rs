@@ -5,9 +5,10 @@ use std::path::Path;
 use image::{ExtendedColorType, ImageEncoder, codecs::png::PngEncoder};
 
 use crate::classes::Classes;
+use crate::decode::{Stored, StoredMask};
 use crate::error::{Error, Result};
 use crate::files;
-use crate::sample::Pixels;
+use crate::pixels::{Image, Pixels};
 
 /// Columns of white between two panels.
 const GAP: usize = 4;
@@ -18,8 +19,8 @@ const DIMMED: f32 = 0.25;
 
 /// The image, then one panel per map of labels with the classes' colours over the image, side by side.
 /// Ignored pixels are dark.
-pub fn panels(image: &Pixels, maps: &[&[u8]], classes: &Classes) -> Pixels {
-    let rgb = image.clone().with_channels(3);
+pub fn panels(image: &Image, maps: &[&[u8]], classes: &Classes) -> Pixels {
+    let rgb = image.shown().in_colour();
     let (height, panel) = (image.height, image.width);
     let width = panel + maps.len() * (GAP + panel);
     let mut data = vec![u8::MAX; height * width * 3];
@@ -65,16 +66,42 @@ pub fn write_png(path: &Path, pixels: &Pixels) -> Result<()> {
 /// What the encoder has against it.
 pub fn encode_png(pixels: &Pixels) -> std::result::Result<Vec<u8>, String> {
     let colour = if pixels.channels == 3 { ExtendedColorType::Rgb8 } else { ExtendedColorType::L8 };
-    let side = |n: usize| u32::try_from(n).map_err(|_| format!("{n} pixels is too large"));
-    let (width, height) = (side(pixels.width)?, side(pixels.height)?);
-    let mut bytes = Vec::new();
-    PngEncoder::new(&mut bytes)
-        .write_image(&pixels.data, width, height, colour)
-        .map_err(|error| error.to_string())?;
-    Ok(bytes)
+    encode(&pixels.data, (pixels.height, pixels.width), colour)
 }
 
-/// Writes a map of class indices as an 8-bit grey PNG: what a mask is.
+fn encode(
+    bytes: &[u8],
+    (height, width): (usize, usize),
+    colour: ExtendedColorType,
+) -> std::result::Result<Vec<u8>, String> {
+    let side = |n: usize| u32::try_from(n).map_err(|_| format!("{n} pixels is too large"));
+    let mut png = Vec::new();
+    PngEncoder::new(&mut png)
+        .write_image(bytes, side(width)?, side(height)?, colour)
+        .map_err(|error| error.to_string())?;
+    Ok(png)
+}
+
+/// Writes a mask as PNG: grey of 8 bits, of 16 where a value needs them, or RGB.
+///
+/// # Errors
+/// If it cannot be encoded or written.
+pub fn write_mask(path: &Path, mask: &StoredMask) -> Result<()> {
+    let (bytes, colour) = match &mask.values {
+        Stored::Rgb(colours) => (colours.concat(), ExtendedColorType::Rgb8),
+        Stored::Palette(indices, _) => (indices.clone(), ExtendedColorType::L8),
+        Stored::Grey(values) => match values.iter().map(|&value| u8::try_from(value)).collect() {
+            Ok(bytes) => (bytes, ExtendedColorType::L8),
+            // The encoder takes the machine's own byte order.
+            Err(_) => (values.iter().flat_map(|value| value.to_ne_bytes()).collect(), ExtendedColorType::L16),
+        },
+    };
+    let problem = |problem: String| Error::Picture { what: path.display().to_string(), problem };
+    let png = encode(&bytes, (mask.height, mask.width), colour).map_err(problem)?;
+    files::write_atomic(path, &png)
+}
+
+/// Writes a map of class indices as an 8-bit grey PNG.
 ///
 /// # Errors
 /// If it cannot be encoded or written.
@@ -86,16 +113,15 @@ pub fn write_indices(path: &Path, indices: Vec<u8>, width: usize) -> Result<()> 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sample::{decode_image, decode_mask};
+    use crate::decode::{decode_image, decode_mask};
 
     fn classes() -> Classes {
-        let names = vec!["a".into(), "b".into()];
-        Classes { names, colours: vec![[0, 0, 0], [255, 0, 0]], ignore_index: Some(7) }
+        Classes { colours: vec![[0, 0, 0], [255, 0, 0]], ..Classes::numbered(2, Some(7)) }
     }
 
     #[test]
     fn panels_stand_side_by_side() {
-        let image = Pixels { height: 1, width: 3, channels: 1, data: vec![100, 100, 100] };
+        let image = Pixels { height: 1, width: 3, channels: 1, data: vec![100, 100, 100] }.into();
         let picture = panels(&image, &[&[0, 1, 7], &[1, 1, 1]], &classes());
         assert_eq!((picture.height, picture.width), (1, 3 * 3 + 2 * GAP));
         let pixel = |x: usize| &picture.data[x * 3..x * 3 + 3];
@@ -111,12 +137,17 @@ mod tests {
     fn what_is_written_is_what_is_read() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("m.png");
-        write_indices(&path, vec![0, 1, 2, 250, 4, 5], 3).unwrap();
-        let bytes = std::fs::read(&path).unwrap();
-        let mask = decode_mask(&bytes, &path).unwrap();
-        assert_eq!((mask.height, mask.width, &mask.data[..]), (2, 3, &[0, 1, 2, 250, 4, 5][..]));
+        for values in [
+            Stored::Grey(vec![0, 1, 2, 250, 4, 5]),
+            Stored::Grey(vec![0, 1, 2, 256, 4, 65_535]),
+            Stored::Rgb(vec![[1, 2, 3], [4, 5, 6], [0; 3], [9; 3], [255; 3], [7; 3]]),
+        ] {
+            let mask = StoredMask { height: 2, width: 3, values };
+            write_mask(&path, &mask).unwrap();
+            assert_eq!(decode_mask(&std::fs::read(&path).unwrap(), &path).unwrap(), mask);
+        }
         let rgb = Pixels { height: 1, width: 2, channels: 3, data: vec![1, 2, 3, 4, 5, 6] };
         write_png(&path, &rgb).unwrap();
-        assert_eq!(decode_image(&std::fs::read(&path).unwrap(), &path).unwrap(), rgb);
+        assert_eq!(decode_image(&std::fs::read(&path).unwrap(), &path).unwrap(), rgb.into());
     }
 }

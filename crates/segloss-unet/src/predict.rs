@@ -6,10 +6,11 @@ use crate::batch::single;
 use crate::checkpoint::Checkpoint;
 use crate::classes::Classes;
 use crate::dataset::Normalisation;
+use crate::decode::decode_image;
 use crate::error::Result;
 use crate::evaluate::classify;
 use crate::files;
-use crate::sample::{Pixels, decode_image};
+use crate::pixels::Image;
 use crate::unet::UNet;
 
 /// A net with what it needs to judge an image from anywhere.
@@ -33,19 +34,21 @@ impl Predictor {
         &self.classes
     }
 
-    /// Reads a PNG or JPEG.
+    /// Reads a PNG, JPEG, TIFF or BMP.
     ///
     /// # Errors
-    /// If it cannot be read or decoded.
-    pub fn read(&self, path: &Path) -> Result<Pixels> {
-        decode_image(&files::read(path)?, path)
+    /// If it cannot be read or decoded, or has another depth than the training images.
+    pub fn read(&self, path: &Path) -> Result<Image> {
+        let image = decode_image(&files::read(path)?, path)?;
+        self.normalisation.check_depth(&image, path)?;
+        Ok(image)
     }
 
     /// The class of each pixel, row by row. Grey and RGB are converted to what the net was trained on.
     ///
     /// # Errors
     /// If a tensor operation fails.
-    pub fn predict(&self, image: &Pixels) -> Result<Vec<u8>> {
+    pub fn predict(&self, image: &Image) -> Result<Vec<u8>> {
         let image = image.clone().with_channels(self.channels);
         predict(&self.net, &self.classes, &self.normalisation, &image)
     }
@@ -59,7 +62,7 @@ pub fn predict(
     net: &UNet<f32>,
     classes: &Classes,
     normalisation: &Normalisation,
-    image: &Pixels,
+    image: &Image,
 ) -> Result<Vec<u8>> {
     let batch = single(image, normalisation, net.multiple());
     let logits = net.evaluate(net.tensor(batch.images, batch.shape)?)?;

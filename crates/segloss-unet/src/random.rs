@@ -19,6 +19,8 @@ pub enum Purpose {
     Order = 2,
     /// Flips and crops in an epoch.
     Augmentation = 3,
+    /// The division of a data set into train, val and test.
+    Split = 4,
 }
 
 /// A stream of random numbers.

@@ -94,7 +94,7 @@ mod tests {
         let mut tally = Tally::new(2);
         tally.add(0, Decision { class: 0, confidence: 1.0 });
         let names = vec!["a|b".into(), "absent".into()];
-        tally.scores(&Classes { names, colours: vec![[0; 3]; 2], ignore_index: None })
+        tally.scores(&Classes { names, ..Classes::numbered(2, None) })
     }
 
     #[test]

@@ -299,7 +299,8 @@ impl<'a> Trainer<'a> {
             let predicted = predict(&self.net, classes, normalisation, &sample.image)?;
             let picture = picture::panels(&sample.image, &[&sample.labels, &predicted], classes);
             let path = folder.overlay_path(&sample.name);
-            crate::files::make_folder(&folder.path().join("overlays"))?;
+            // The name of an image in a nested folder has that folder before it.
+            crate::files::make_folder(path.parent().unwrap_or(folder.path()))?;
             picture::write_png(&path, &picture)?;
         }
         Ok(())

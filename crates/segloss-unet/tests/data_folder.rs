@@ -1,4 +1,4 @@
-//! Every way in which a data folder can be wrong is one clear line that names the file.
+//! A data folder as people have them, and every way in which one can be wrong: a clear line that names the file.
 
 #![allow(clippy::unwrap_used)] // Helpers of tests may panic as tests do.
 
@@ -8,10 +8,18 @@ use std::fs;
 use std::path::Path;
 
 use common::{write_pair, write_set};
+use segloss_unet::classes::Coding;
 use segloss_unet::config::DataConfig;
-use segloss_unet::picture::write_png;
-use segloss_unet::sample::Pixels;
-use segloss_unet::{Dataset, Source, Split};
+use segloss_unet::decode::{Stored, StoredMask};
+use segloss_unet::picture::{write_mask, write_png};
+use segloss_unet::pixels::{Depth, Pixels};
+use segloss_unet::{Dataset, Reading, Source, Split};
+
+const SIZE: (usize, usize) = (20, 24);
+
+fn load(folder: &Path) -> Result<Dataset, segloss_unet::Error> {
+    Dataset::load(&DataConfig { folder: Some(folder.to_path_buf()), ..DataConfig::default() })
+}
 
 /// The error after `spoil` has changed a sound data set, without the temporary folder's path.
 fn error(spoil: impl FnOnce(&Path)) -> String {
@@ -28,52 +36,110 @@ fn error_with(spoil: impl FnOnce(&Path), config: DataConfig) -> String {
     text.replace(folder.path().to_str().unwrap(), "DIR")
 }
 
-#[test]
-fn a_sound_folder_loads() {
+/// What a sound data set becomes after `change`.
+fn changed(change: impl FnOnce(&Path)) -> Dataset {
     let folder = tempfile::tempdir().unwrap();
     write_set(folder.path());
-    // Neither is an image.
-    fs::write(folder.path().join("train/images/.hidden.png"), "x").unwrap();
-    fs::write(folder.path().join("train/images/notes.txt"), "x").unwrap();
-    let config = DataConfig { folder: Some(folder.path().to_path_buf()), ..DataConfig::default() };
-    let data = Dataset::load(&config).unwrap();
+    change(folder.path());
+    load(folder.path()).unwrap()
+}
+
+/// Writes every mask of a sound set anew, from its labels.
+fn recode(folder: &Path, mask: impl Fn(&[u8]) -> Stored, name: impl Fn(&str) -> String) {
+    for split in ["train", "val", "test"] {
+        for stem in ["a", "b"] {
+            let labels: Vec<u8> = (0..SIZE.0 * SIZE.1).map(|i| u8::from(i % SIZE.1 >= SIZE.1 / 3)).collect();
+            let masks = folder.join(split).join("masks");
+            fs::remove_file(masks.join(format!("{stem}.png"))).unwrap();
+            let mask = StoredMask { height: SIZE.0, width: SIZE.1, values: mask(&labels) };
+            write_mask(&masks.join(name(stem)), &mask).unwrap();
+        }
+    }
+}
+
+fn plain(stem: &str) -> String {
+    format!("{stem}.png")
+}
+
+fn grey(of: [u16; 2]) -> impl Fn(&[u8]) -> Stored {
+    move |labels| Stored::Grey(labels.iter().map(|&label| of[usize::from(label)]).collect())
+}
+
+/// The labels of the sound set, whatever its masks store.
+#[track_caller]
+fn same_labels(data: &Dataset) {
+    let sound = changed(|_| {});
+    let labels = |data: &Dataset| -> Vec<Vec<u8>> {
+        data.train.iter().chain(&data.val).map(|sample| sample.labels.clone()).collect()
+    };
+    assert_eq!(labels(data), labels(&sound));
+}
+
+#[test]
+fn a_sound_folder_loads_and_says_what_it_left_out() {
+    let data = changed(|dir| {
+        fs::write(dir.join("train/images/.hidden.png"), "x").unwrap();
+        fs::write(dir.join("train/images/notes.txt"), "x").unwrap();
+        fs::write(dir.join("README"), "x").unwrap();
+        fs::write(dir.join("preview.png"), "x").unwrap();
+    });
     assert_eq!((data.train.len(), data.val.len(), data.channels), (2, 2, 1));
     assert_eq!(data.classes.names, ["class 0", "class 1"]);
+    assert_eq!(
+        data.notes,
+        [
+            "left out: 2 files of a kind that is not read (1 .txt, 1 without extension); 1 file in neither images/ nor \
+          masks/; 1 file whose name begins with a dot"
+        ]
+    );
+    assert_eq!(changed(|_| {}).notes, [""; 0]);
 }
 
 #[test]
 fn missing_and_empty_folders() {
-    assert!(
-        error(|dir| fs::remove_dir_all(dir).unwrap())
-            .starts_with("DIR: no such folder; a data set is DIR/{train")
-    );
-    assert!(
-        error(|dir| fs::remove_dir_all(dir.join("val")).unwrap())
-            .starts_with("DIR/val/masks: no such folder")
-    );
+    let text = error(|dir| fs::remove_dir_all(dir).unwrap());
+    assert!(text.starts_with("DIR: no such folder; a data set is DIR/{train"), "{text}");
     let empty = |dir: &Path| {
-        for kind in ["images", "masks"] {
-            fs::remove_dir_all(dir.join("train").join(kind)).unwrap();
-            fs::create_dir(dir.join("train").join(kind)).unwrap();
+        for split in ["train", "val", "test"] {
+            fs::remove_dir_all(dir.join(split)).unwrap();
         }
     };
-    assert_eq!(error(empty), "DIR/train/images: holds no PNG or JPEG image");
+    assert!(error(empty).starts_with("DIR: holds no image; images are PNG"), "{}", error(empty));
+    let no_train = |dir: &Path| fs::remove_dir_all(dir.join("train")).unwrap();
+    assert!(error(no_train).starts_with("DIR/train: no such folder"), "{}", error(no_train));
 }
 
 #[test]
 fn pairs_must_be_complete_and_unique() {
     assert_eq!(
         error(|dir| fs::remove_file(dir.join("train/masks/b.png")).unwrap()),
-        "DIR/train/images/b.png: has no mask: expected DIR/train/masks/b.png"
+        "DIR/train/images/b.png: has no mask called b; masks are called, for example, a"
     );
     assert_eq!(
         error(|dir| fs::remove_file(dir.join("val/images/a.png")).unwrap()),
-        "DIR/val/masks/a.png: has no image of the same stem in DIR/val/images"
+        "DIR/val/masks/a.png: has no image: expected one called a"
     );
     assert_eq!(
         error(|dir| fs::write(dir.join("train/images/a.jpg"), "").unwrap()),
-        "DIR/train/images/a.png: has the same stem as a.jpg; images and masks are paired by stem"
+        "DIR/train/images/a.png: has the same name as a.jpg; images and masks are paired by name"
     );
+    let odd_suffix = |dir: &Path| {
+        for stem in ["a", "b"] {
+            let masks = dir.join("train/masks");
+            fs::rename(masks.join(format!("{stem}.png")), masks.join(format!("{stem}-truth.png"))).unwrap();
+        }
+    };
+    assert_eq!(
+        error(odd_suffix),
+        "DIR/train/images/a.png: has no mask called a; masks are called, for example, a-truth (2 of 2 images have \
+         none); `mask_suffix` in dataset.toml says what their names add"
+    );
+}
+
+#[test]
+fn a_test_split_that_cannot_be_read_does_not_stop_training() {
+    let data = changed(|dir| fs::remove_file(dir.join("test/masks/b.png")).unwrap());
+    assert!(data.notes[0].starts_with("test is not looked at: "), "{:?}", data.notes);
 }
 
 #[test]
@@ -86,31 +152,255 @@ fn broken_files_are_named() {
         let text = error(|dir| truncate(&dir.join(file)));
         assert!(text.starts_with(&format!("DIR/{file}: cannot be decoded: ")), "{text}");
     }
-    let rgb = Pixels { height: 20, width: 24, channels: 3, data: vec![9; 20 * 24 * 3] };
-    let text = error(|dir| write_png(&dir.join("train/masks/a.png"), &rgb).unwrap());
-    assert!(text.starts_with("DIR/train/masks/a.png: a mask must be an 8-bit grey or palette PNG"), "{text}");
 }
 
 #[test]
-fn sizes_and_labels_are_checked() {
-    let smaller = |dir: &Path| {
-        write_pair(&dir.join("other"), "a", (20, 23), [0, 1]);
-        fs::rename(dir.join("other/masks/a.png"), dir.join("train/masks/a.png")).unwrap();
-    };
-    assert_eq!(error(smaller), "DIR/train/masks/a.png: is 23x20 pixels, its image 24x20");
-    let stray = |dir: &Path| write_pair(&dir.join("val"), "b", (20, 24), [0, 2]);
-    assert_eq!(
-        error(stray),
-        "DIR/val/masks/b.png: label 2 at x=8, y=0; labels are 0 to 1; to ignore one, set data.ignore_index"
-    );
-    let ignored = DataConfig { ignore_index: Some(1), ..DataConfig::default() };
-    let all_ignored = |dir: &Path| {
-        for name in ["a", "b"] {
-            write_pair(&dir.join("train"), name, (20, 24), [1, 1]);
+fn sizes_are_checked() {
+    let other = |size: (usize, usize)| {
+        move |dir: &Path| {
+            write_pair(&dir.join("other"), "a", size, [0, 1]);
+            fs::rename(dir.join("other/masks/a.png"), dir.join("train/masks/a.png")).unwrap();
         }
     };
-    let text = error_with(all_ignored, ignored);
-    assert_eq!(text, "DIR/train/masks/a.png: every pixel of the training masks carries the ignored label 1");
+    assert_eq!(error(other((20, 23))), "DIR/train/masks/a.png: is 23x20 pixels, its image 24x20");
+    assert!(error(other((24, 20))).contains("an EXIF orientation is applied to images"));
+}
+
+#[test]
+fn one_class_is_refused() {
+    let one = |dir: &Path| {
+        for split in ["train", "val", "test"] {
+            for name in ["a", "b"] {
+                write_pair(&dir.join(split), name, SIZE, [1, 1]);
+            }
+        }
+    };
+    assert!(error(one).contains("the value 1 and nothing else: there is nothing to tell apart"));
+    let ignored = DataConfig { ignore_index: Some(1), ..DataConfig::default() };
+    assert!(
+        error_with(one, ignored.clone())
+            .contains("every pixel of the training masks carries the ignored label 1")
+    );
+    assert!(error_with(|_| {}, ignored).contains("the value 0 and nothing else (label 1 is ignored"));
+    let named = |dir: &Path| {
+        one(dir);
+        fs::write(dir.join("dataset.toml"), "[[class]]\nname = \"a\"\n[[class]]\nname = \"b\"").unwrap();
+    };
+    assert!(error(named).contains("the class `b` and nothing else"), "{}", error(named));
+}
+
+#[test]
+fn a_class_of_another_split_alone_is_warned_of() {
+    let data = changed(|dir| write_pair(&dir.join("test"), "b", SIZE, [0, 2]));
+    assert_eq!((data.classes.count(), data.notes.len()), (3, 0));
+    assert_eq!(
+        data.warnings,
+        [
+            "no training mask has a pixel of class `class 2` (320 in test): the net cannot learn it; move images that \
+          show it to train"
+        ]
+    );
+    // With named classes nothing is guessed from it.
+    let named = |dir: &Path| {
+        fs::write(dir.join("dataset.toml"), "[[class]]\nname = \"a\"\n[[class]]\nname = \"b\"").unwrap();
+        write_pair(&dir.join("val"), "b", SIZE, [0, 2]);
+    };
+    assert!(
+        error(named).starts_with(
+            "DIR/val/masks/b.png: value 2 at x=8, y=0 is of no class: labels are 0 to 1; name it"
+        ),
+        "{}",
+        error(named)
+    );
+}
+
+#[test]
+fn black_and_white_masks_are_two_classes() {
+    let data = changed(|dir| recode(dir, grey([0, 255]), |stem| format!("{stem}_mask.png")));
+    same_labels(&data);
+    assert_eq!(data.classes.names, ["background", "foreground"]);
+    assert!(
+        data.notes[0].contains("suffix `_mask`") && data.notes[1].contains("0 and 255"),
+        "{:?}",
+        data.notes
+    );
+    // Shades of grey in RGB are the same.
+    let rgb = |labels: &[u8]| Stored::Rgb(labels.iter().map(|&label| [255 * label; 3]).collect());
+    same_labels(&changed(|dir| recode(dir, rgb, plain)));
+}
+
+#[test]
+fn values_far_apart_want_a_description() {
+    let sparse = |dir: &Path| recode(dir, grey([45, 171]), plain);
+    assert!(error(sparse).contains("the values 45, 171"), "{}", error(sparse));
+    let described = changed(|dir| {
+        sparse(dir);
+        let text = "[[class]]\nname = \"a\"\nvalue = 45\n[[class]]\nname = \"b\"\nvalue = 171";
+        fs::write(dir.join("dataset.toml"), text).unwrap();
+    });
+    same_labels(&described);
+}
+
+#[test]
+fn colours_are_classes() {
+    let colours = |labels: &[u8]| {
+        Stored::Rgb(labels.iter().map(|&label| [[0, 0, 0], [226, 169, 41]][usize::from(label)]).collect())
+    };
+    let data = changed(|dir| recode(dir, colours, plain));
+    same_labels(&data);
+    assert_eq!(data.classes.names, ["#000000", "#e2a929"]);
+    let named = changed(|dir| {
+        recode(dir, colours, plain);
+        let text = "[[class]]\nname = \"land\"\ncolour = [226, 169, 41]\n[[class]]\nname = \"void\"\n\
+                    colour = [0, 0, 0]\nignore = true\n[[class]]\nname = \"water\"\ncolour = [1, 1, 1]";
+        fs::write(dir.join("dataset.toml"), text).unwrap();
+        // The other class must be there, too.
+        let mask = |labels: &[u8]| {
+            Stored::Rgb(labels.iter().map(|&label| [[1, 1, 1], [226, 169, 41]][usize::from(label)]).collect())
+        };
+        let labels: Vec<u8> = (0..SIZE.0 * SIZE.1).map(|i| (i % 2) as u8).collect();
+        let mask = StoredMask { height: SIZE.0, width: SIZE.1, values: mask(&labels) };
+        write_mask(&dir.join("train/masks/a.png"), &mask).unwrap();
+    });
+    assert_eq!(named.classes.names, ["land", "water"]);
+    assert_eq!(named.train[1].labels[..9], [255, 255, 255, 255, 255, 255, 255, 255, 0]);
+    assert!(matches!(named.classes.coding, Coding::Colours { .. }));
+}
+
+/// Writes palette masks whose palettes are each in an order of its own.
+fn palettes(dir: &Path) {
+    for split in ["train", "val", "test"] {
+        for (stem, swap) in [("a", false), ("b", true)] {
+            let path = dir.join(split).join("masks").join(format!("{stem}.png"));
+            let colours = if swap { [200, 0, 0, 0, 0, 0] } else { [0, 0, 0, 200, 0, 0] };
+            let file = fs::File::create(path).unwrap();
+            let mut encoder = png::Encoder::new(file, SIZE.1 as u32, SIZE.0 as u32);
+            encoder.set_color(png::ColorType::Indexed);
+            encoder.set_palette(colours.to_vec());
+            let index = |i: usize| u8::from((i % SIZE.1 >= SIZE.1 / 3) != swap);
+            let data: Vec<u8> = (0..SIZE.0 * SIZE.1).map(index).collect();
+            encoder.write_header().unwrap().write_image_data(&data).unwrap();
+        }
+    }
+}
+
+#[test]
+fn palettes_that_differ_are_matched_by_colour_or_refused() {
+    let data = changed(palettes);
+    same_labels(&data);
+    assert!(
+        data.notes[0].contains("palettes differ (index 0 is #000000 in train/masks/a.png"),
+        "{:?}",
+        data.notes
+    );
+    let colours =
+        "[[class]]\nname = \"a\"\ncolour = [0, 0, 0]\n[[class]]\nname = \"b\"\ncolour = [200, 0, 0]";
+    let described = |text: &'static str| {
+        move |dir: &Path| {
+            palettes(dir);
+            fs::write(dir.join("dataset.toml"), text).unwrap();
+        }
+    };
+    same_labels(&changed(described(colours)));
+    let text = error(described("[[class]]\nname = \"a\"\n[[class]]\nname = \"b\""));
+    assert!(text.contains("its palette says index 0 is #c80000"), "{text}");
+}
+
+#[test]
+fn a_folder_without_splits_is_divided_and_stays_so() {
+    let folder = tempfile::tempdir().unwrap();
+    let dir = folder.path();
+    for i in 0..20 {
+        write_pair(dir, &format!("im{i:02}"), SIZE, [0, 1]);
+    }
+    let data = load(dir).unwrap();
+    assert_eq!((data.train.len(), data.val.len()), (14, 3));
+    assert!(
+        data.notes[0].starts_with("20 images are divided at random (seed 0): 14 to train"),
+        "{:?}",
+        data.notes
+    );
+    let names = |samples: &[segloss_unet::sample::Sample]| -> Vec<String> {
+        samples.iter().map(|sample| sample.name.clone()).collect()
+    };
+    assert_eq!(names(&load(dir).unwrap().train), names(&data.train));
+    let reading = Reading::with_classes(&Source::new(Some(dir)), &data.classes).unwrap();
+    let test = names(&reading.load(Split::Test).unwrap());
+    assert_eq!(test.len(), 3);
+    assert!(test.iter().all(|name| !names(&data.train).contains(name) && !names(&data.val).contains(name)));
+    fs::write(dir.join("dataset.toml"), "[split]\nval = 0.5\ntest = 0.0\nseed = 7").unwrap();
+    assert_eq!(load(dir).unwrap().val.len(), 10);
+}
+
+#[test]
+fn train_lends_to_a_missing_val_and_split_acts_or_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let dir = folder.path();
+    for i in 0..10 {
+        write_pair(&dir.join("training"), &format!("im{i}"), SIZE, [0, 1]);
+    }
+    let data = load(dir).unwrap();
+    assert_eq!((data.train.len(), data.val.len()), (8, 2));
+    assert!(data.notes[0].starts_with("there is no val, so 10 images are divided"), "{:?}", data.notes);
+    let text = error(|dir| fs::write(dir.join("dataset.toml"), "[split]\nval = 0.2").unwrap());
+    assert!(text.starts_with("DIR/dataset.toml: `[split]` divides a folder that has no val"), "{text}");
+}
+
+#[test]
+fn other_layouts_hold_the_same() {
+    let transposed = |dir: &Path| {
+        for kind in ["images", "masks"] {
+            for (from, to) in [("train", "train"), ("val", "validation"), ("test", "testing")] {
+                let name = if kind == "masks" { "Labels" } else { "JPEGImages" };
+                fs::create_dir_all(dir.join(name)).unwrap();
+                fs::rename(dir.join(from).join(kind), dir.join(name).join(to)).unwrap();
+            }
+        }
+        for split in ["train", "val", "test"] {
+            fs::remove_dir(dir.join(split)).unwrap();
+        }
+    };
+    same_labels(&changed(transposed));
+    let nested = changed(|dir| {
+        for split in ["train", "val", "test"] {
+            for kind in ["images", "masks"] {
+                let folder = dir.join(split).join(kind);
+                fs::create_dir_all(folder.join("x/y")).unwrap();
+                fs::rename(folder.join("a.png"), folder.join("x/y/a.png")).unwrap();
+            }
+        }
+    });
+    let names: Vec<&str> = nested.train.iter().map(|sample| sample.name.as_str()).collect();
+    assert_eq!(names, ["b", "x/y/a"]);
+}
+
+#[test]
+fn deep_images_keep_their_range_and_do_not_mix_with_others() {
+    let deep = |dir: &Path, split: &str, stem: &str| {
+        let path = dir.join(split).join("images").join(format!("{stem}.png"));
+        fs::remove_file(&path).unwrap();
+        let values = (0..SIZE.0 * SIZE.1).map(|i| (i * 97) as u16).collect();
+        let tiff = path.with_extension("tif");
+        let mut file = fs::File::create(tiff).unwrap();
+        let mut encoder = tiff::encoder::TiffEncoder::new(&mut file).unwrap();
+        let values: Vec<u16> = values;
+        encoder
+            .write_image::<tiff::encoder::colortype::Gray16>(SIZE.1 as u32, SIZE.0 as u32, &values)
+            .unwrap();
+    };
+    let all = changed(|dir| {
+        for split in ["train", "val", "test"] {
+            for stem in ["a", "b"] {
+                deep(dir, split, stem);
+            }
+        }
+    });
+    assert_eq!(all.normalisation.depth, Depth::Sixteen);
+    assert!(all.normalisation.mean[0] > 20_000.0);
+    let text = error(|dir| deep(dir, "train", "b"));
+    assert!(text.contains("is a 16-bit image, and") && text.contains("is 8-bit"), "{text}");
+    let text = error(|dir| deep(dir, "val", "b"));
+    assert!(text.contains("is a 16-bit image; the net was trained on 8-bit ones"), "{text}");
 }
 
 #[test]
@@ -119,8 +409,17 @@ fn the_description_is_checked() {
     assert!(text.starts_with("DIR/dataset.toml: ") && text.contains("name"), "{text}");
     let text = error(|dir| fs::write(dir.join("dataset.toml"), "ignore = 3").unwrap());
     assert!(text.contains("unknown field `ignore`"), "{text}");
-    let text = error(|dir| fs::write(dir.join("dataset.toml"), "[[class]]\nname = \"only\"").unwrap());
-    assert!(text.starts_with("DIR/train/masks/a.png: label 1 at x=8, y=0"), "{text}");
+    let text = error(|dir| fs::write(dir.join("dataset.toml"), "mask_suffix = \"_m\"").unwrap());
+    assert!(text.contains("no mask's name ends so"), "{text}");
+    let coloured = |dir: &Path| {
+        let rgb = |labels: &[u8]| Stored::Rgb(labels.iter().map(|&label| [label, 9, 0]).collect());
+        recode(dir, rgb, plain);
+        fs::write(dir.join("dataset.toml"), "[[class]]\nname = \"a\"\n[[class]]\nname = \"b\"").unwrap();
+    };
+    assert_eq!(
+        error(coloured),
+        "DIR/dataset.toml: the masks are coded by colour, and class `a` has no `colour`"
+    );
 }
 
 #[test]
@@ -128,11 +427,24 @@ fn the_embedded_files_are_those_of_the_repository() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures/tiny_stardist");
     let disk = Source::new(Some(&folder));
     assert_eq!(disk.description().unwrap(), Source::embedded().description().unwrap());
-    for split in [Split::Train, Split::Val, Split::Test] {
-        let names = |source: &Source| -> Vec<(String, Vec<u8>, Vec<u8>)> {
-            let samples = source.load(split).unwrap().into_iter();
-            samples.map(|sample| (sample.name, sample.image.data, sample.labels)).collect()
+    for split in Split::ALL {
+        let samples = |source: &Source| -> Vec<(String, segloss_unet::pixels::Image, Vec<u8>)> {
+            let reading = Reading::open(source, &[split], None).unwrap();
+            let samples = reading.load(split).unwrap().into_iter();
+            samples.map(|sample| (sample.name, sample.image, sample.labels)).collect()
         };
-        assert_eq!(names(&disk), names(&Source::embedded()));
+        assert_eq!(samples(&disk), samples(&Source::embedded()));
     }
+}
+
+/// Pictures that are not masks are not written by accident.
+#[test]
+fn pictures_of_masks_are_refused_with_their_first_colour() {
+    let rgb = Pixels { height: SIZE.0, width: SIZE.1, channels: 3, data: vec![9; SIZE.0 * SIZE.1 * 3] };
+    let photograph = |dir: &Path| {
+        let data = (0..SIZE.0 * SIZE.1 * 3).map(|i| (i * 31 % 251) as u8).collect();
+        write_png(&dir.join("train/masks/a.png"), &Pixels { data, ..rgb.clone() }).unwrap();
+    };
+    let text = error(photograph);
+    assert!(text.contains("is coded by colour and") || text.contains("colours, more than"), "{text}");
 }

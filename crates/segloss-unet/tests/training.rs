@@ -17,7 +17,7 @@ use segloss_unet::objective::Objective;
 use segloss_unet::run::{LogRow, Which};
 use segloss_unet::train::{EpochReport, StepReport};
 use segloss_unet::{
-    Checkpoint, Config, Dataset, Predictor, Progress, RunFolder, Source, Split, resume, train,
+    Checkpoint, Config, Dataset, Predictor, Progress, Reading, RunFolder, Source, Split, resume, train,
 };
 
 /// Everything of a run folder that must repeat: names and bytes, without the seconds of the log.
@@ -189,7 +189,8 @@ fn it_learns_images_of_any_size_and_scores_every_pixel_once() {
 
         let Checkpoint { net, meta, .. } = Checkpoint::load(&folder.checkpoint_path(Which::Best)).unwrap();
         let source = Source::new(meta.config.data.folder.as_deref());
-        let test = load_split(&source, Split::Test, &meta.classes, meta.channels).unwrap();
+        let reading = Reading::with_classes(&source, &meta.classes).unwrap();
+        let test = load_split(&reading, Split::Test, &meta.normalisation).unwrap();
         let objective = Objective::new(&meta.config.loss, &meta.classes, None).unwrap();
         let score = |batch_size| {
             evaluate(&net, &objective, &meta.classes, &meta.normalisation, &test, batch_size, &mut |_| ())

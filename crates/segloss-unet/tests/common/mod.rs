@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use segloss_unet::Config;
 use segloss_unet::picture::{write_indices, write_png};
-use segloss_unet::sample::Pixels;
+use segloss_unet::pixels::Pixels;
 
 /// A grey image whose left part is dark (class `classes[0]`) and whose right part is bright.
 pub fn write_pair(split: &Path, name: &str, (height, width): (usize, usize), classes: [u8; 2]) {
