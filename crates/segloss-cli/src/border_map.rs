@@ -10,6 +10,7 @@ use clap::ValueEnum;
 use indicatif::ProgressBar;
 use ndarray::{Array2, ArrayD, Zip};
 use segloss::border::{self, BorderMap, Connectivity};
+use segloss_unet::catalogue::is_picture;
 use segloss_unet::decode::decode_mask;
 use segloss_unet::picture;
 use segloss_unet::pixels::Pixels;
@@ -37,13 +38,18 @@ Ignored pixels weigh 0.
 A cell is a connected region of the labels in --cells. Where a class marks the outlines of cells
 that touch, leave it out: an outline is then background between cells, as in the paper.
 
-A loss takes one map for all images, (N, H, W), in the order of the target's images:
+To train with them, write them into the folder `maps` beside `images` and `masks`:
+
+  segloss border-map --masks DIR/train/masks --out DIR/train/maps
+  segloss train --data DIR --out run --set loss.weights.source=map
+
+`segloss eval` takes one map for all images, (N, H, W), in the order of the target's images:
 
   python3 -c \"import glob, numpy as np
   np.save('maps.npy', np.stack([np.load(f) for f in sorted(glob.glob('maps/*.npy'))]))\"
   segloss eval --weight-map maps.npy --spec my.toml --logits z.npy --target y.npy")]
 pub struct BorderMapArgs {
-    /// A folder of masks: PNGs whose grey value (or palette index) is the class. Other files are passed over.
+    /// A folder of masks: PNG, TIFF or BMP files whose grey value (or palette index) is the class.
     #[arg(long, value_name = "DIR")]
     masks: PathBuf,
     /// Where to write, made if needed.
@@ -113,7 +119,7 @@ enum ClassWeights {
 pub enum BorderMapError {
     #[error("{}: no such folder", path.display())]
     MissingFolder { path: PathBuf },
-    #[error("{}: holds no PNG", path.display())]
+    #[error("{}: holds no PNG, TIFF or BMP", path.display())]
     Empty { path: PathBuf },
     #[error("{}: has the same name as {}; one map would overwrite the other", path.display(), other.display())]
     SameName { path: PathBuf, other: PathBuf },
@@ -130,6 +136,11 @@ pub enum BorderMapError {
          mask as such", path.display()
     )]
     Coloured { path: PathBuf, colour: String, x: usize, y: usize },
+    #[error(
+        "{}: holds {value} at x={x}, y={y}, and labels go up to 255; if it numbers the cells, ask for --instances",
+        path.display()
+    )]
+    Deep { path: PathBuf, value: u16, x: usize, y: usize },
     #[error("cannot {action} {}", path.display())]
     Io { action: &'static str, path: PathBuf, source: io::Error },
     #[error(transparent)]
@@ -210,15 +221,21 @@ impl BorderMapArgs {
             return Err(BorderMapError::Overwriting { path: self.out.clone() });
         }
         let failed = |source| BorderMapError::Io { action: "list", path: folder.clone(), source };
-        let mut masks = Vec::new();
+        let (mut masks, mut left_out) = (Vec::new(), 0);
         for entry in fs::read_dir(folder).map_err(failed)? {
             let path = entry.map_err(failed)?.path();
             let hidden = path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"."));
-            if !hidden && path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("png")) {
+            let extension = path.extension().unwrap_or_default().to_string_lossy().to_ascii_lowercase();
+            if !hidden && is_picture(&extension) {
                 masks.push(path);
+            } else {
+                left_out += 1;
             }
         }
         masks.sort();
+        if left_out > 0 {
+            eprintln!("note: left out: {left_out} files that are hidden, or no PNG, TIFF or BMP");
+        }
         if masks.is_empty() {
             return Err(BorderMapError::Empty { path: folder.clone() });
         }
@@ -240,6 +257,11 @@ impl BorderMapArgs {
             let (path, x, y) = (path.to_owned(), at % width, at / width);
             BorderMapError::Coloured { path, colour: format!("#{r:02x}{g:02x}{b:02x}"), x, y }
         })?;
+        let deep = data.iter().position(|&value| value > u16::from(u8::MAX));
+        if let (Some(at), false) = (deep, self.instances) {
+            let (path, value, x, y) = (path.to_owned(), data[at], at % width, at / width);
+            return Err(BorderMapError::Deep { path, value, x, y });
+        }
         Ok(Array2::from_shape_vec((height, width), data)
             .unwrap_or_else(|_| unreachable!("as many values as pixels")))
     }

@@ -60,8 +60,8 @@ impl EvaluateArgs {
         let split = Split::from(self.split);
         let reading = Reading::with_classes(&source, &meta.classes)?;
         say(&reading.notes, &[]);
-        let samples = load_split(&reading, split, &meta.normalisation)?;
-        let mut objective = Objective::new(&meta.config.loss, &meta.classes, None)?;
+        let samples = load_split(&reading, split, &meta.normalisation, meta.config.data.maps)?;
+        let mut objective = Objective::new(&meta.config.loss, &reading.classes, None, true)?;
         objective.restore(&meta.loss_history)?;
         let batch_size = meta.config.train.batch_size;
         let assessment = evaluate(

@@ -6,8 +6,15 @@ use std::error::Error;
 use std::io;
 use std::process::ExitCode;
 
+/// The input was judged and found wrong.
+const WRONG: u8 = 1;
 /// The program could not work.
 const BROKEN: u8 = 2;
+
+/// The input was judged and found wrong: how, in words.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct FoundWrong(pub String);
 
 /// Prints `error:` and the error with its causes on one line of stderr.
 pub fn code(result: Result<(), Box<dyn Error>>) -> ExitCode {
@@ -17,7 +24,7 @@ pub fn code(result: Result<(), Box<dyn Error>>) -> ExitCode {
         Err(error) if is_broken_pipe(&*error) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("error: {}", line(&*error));
-            ExitCode::from(BROKEN)
+            ExitCode::from(if error.is::<FoundWrong>() { WRONG } else { BROKEN })
         }
     }
 }

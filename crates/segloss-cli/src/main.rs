@@ -6,6 +6,7 @@ mod border_map;
 mod eval;
 mod evaluate;
 mod exit;
+mod inspect;
 mod losses;
 mod npy;
 mod options;
@@ -29,6 +30,7 @@ static ALLOCATOR: segloss_unet::KeepLarge = segloss_unet::KeepLarge::new(4 << 30
     version,
     after_help = "\
 Start here:
+  segloss inspect --data DIR                 what does my data folder hold?
   segloss train --out run                    train on the embedded microscope tiles
   segloss evaluate --run run --split test    how good is it, class by class?
 
@@ -43,6 +45,7 @@ struct Cli {
 enum Command {
     Losses(losses::LossesArgs),
     Eval(eval::EvalArgs),
+    Inspect(inspect::InspectArgs),
     Train(train::TrainArgs),
     Evaluate(evaluate::EvaluateArgs),
     Predict(predict::PredictArgs),
@@ -58,6 +61,7 @@ fn run(command: &Command) -> Result<(), Box<dyn Error>> {
     match command {
         Command::Losses(args) => args.run()?,
         Command::Eval(args) => args.run()?,
+        Command::Inspect(args) => args.run()?,
         Command::Train(args) => args.run()?,
         Command::Evaluate(args) => args.run()?,
         Command::Predict(args) => args.run()?,

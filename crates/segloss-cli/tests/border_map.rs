@@ -81,9 +81,10 @@ fn weights_are_equation_2() {
     let root = folder(&[("a.b.png", array![[1, 0, 0, 2]]), ("lone.PNG", array![[0, 1], [0, 1]])]);
     fs::write(root.path().join("masks/notes.txt"), "passed over").unwrap();
     fs::write(root.path().join("masks/.hidden.png"), "passed over").unwrap();
-    let table = made(root.path(), &[]);
+    let output = border_map(root.path(), &[]);
+    assert_eq!(text(&output.stderr), "note: left out: 2 files that are hidden, or no PNG, TIFF or BMP\n");
     assert_eq!(
-        table,
+        text(&output.stdout),
         "mask  cells         min        mean         max\n\
          a.b       2      1.0000      5.1764      9.3527\n\
          lone      1      1.0000      1.0000      1.0000\n\
@@ -123,7 +124,8 @@ fn instances_are_cells_by_number() {
         .save(root.path().join("masks/deep.png"))
         .unwrap();
     assert!(
-        refused(root.path(), &[]).contains("masks/deep.png: a mask must be an 8-bit grey or palette PNG")
+        refused(root.path(), &[])
+            .contains("masks/deep.png: holds 300 at x=0, y=0, and labels go up to 255; if it")
     );
     let report: serde_json::Value =
         serde_json::from_str(&made(root.path(), &["--instances", "--json"])).unwrap();
@@ -179,7 +181,7 @@ fn what_cannot_be_used_is_one_clear_line_and_leaves_nothing() {
     let empty = tempfile::tempdir().unwrap();
     assert!(refused(empty.path(), &[]).contains("masks: no such folder"));
     fs::create_dir(empty.path().join("masks")).unwrap();
-    assert!(refused(empty.path(), &[]).contains("masks: holds no PNG"));
+    assert!(refused(empty.path(), &[]).contains("masks: holds no PNG, TIFF or BMP"));
 
     let root = folder(&[("a.png", array![[1, 0, 2]]), ("b.png", array![[0, 0, 3]])]);
     let dir = root.path();
@@ -200,9 +202,10 @@ fn what_cannot_be_used_is_one_clear_line_and_leaves_nothing() {
 
     // A mask that cannot be read is found before the first map is written.
     let colours = dir.join("masks/c.png");
-    RgbImage::new(2, 2).save(&colours).unwrap();
-    assert!(refused(dir, &[]).contains("masks/c.png: a mask must be"));
-    assert!(refused(dir, &["--instances"]).contains("masks/c.png: a picture of cells must be"));
+    RgbImage::from_fn(2, 2, |x, _| image::Rgb([0, 7 * x as u8, 0])).save(&colours).unwrap();
+    for args in [&[][..], &["--instances"]] {
+        assert!(refused(dir, args).contains("masks/c.png: has the colour #000700 at x=1, y=0"));
+    }
     fs::write(&colours, &fs::read(dir.join("masks/a.png")).unwrap()[..40]).unwrap();
     assert!(refused(dir, &[]).contains("masks/c.png: cannot be decoded"));
     fs::remove_file(colours).unwrap();

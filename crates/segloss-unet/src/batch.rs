@@ -23,6 +23,8 @@ pub struct Batch<E> {
     pub images: Vec<E>,
     /// (N, H, W): class indices, and the padding label around the images.
     pub labels: Vec<u8>,
+    /// (N, H, W): a weight for each pixel, 1 in images without weights; empty where no image has any.
+    pub weights: Vec<E>,
     /// (height, width) of each image without its padding.
     pub sizes: Vec<(usize, usize)>,
 }
@@ -142,7 +144,33 @@ impl Batcher<'_> {
                 }
             }
         });
-        Batch { shape, images, labels, sizes: views.iter().map(|view| (view.height, view.width)).collect() }
+        let weights = self.weights(views, (height, width));
+        Batch {
+            shape,
+            images,
+            labels,
+            weights,
+            sizes: views.iter().map(|view| (view.height, view.width)).collect(),
+        }
+    }
+}
+
+impl Batcher<'_> {
+    fn weights<E: Real>(&self, views: &[View], (height, width): (usize, usize)) -> Vec<E> {
+        if views.iter().all(|view| self.samples[view.sample].weights.is_none()) {
+            return Vec::new();
+        }
+        let mut weights = vec![E::one(); views.len() * height * width];
+        for (into, view) in weights.chunks_exact_mut(height * width).zip(views) {
+            let sample = &self.samples[view.sample];
+            let Some(from) = &sample.weights else { continue };
+            for y in 0..view.height {
+                for x in 0..view.width {
+                    into[y * width + x] = E::of(from[source(view, y, x, sample.width())].into());
+                }
+            }
+        }
+        weights
     }
 }
 
@@ -153,7 +181,7 @@ pub fn single<E: Real>(image: &Image, normalisation: &Normalisation, multiple: u
     let shape = (1, height.next_multiple_of(multiple), width.next_multiple_of(multiple), image.channels);
     let mut images = vec![E::zero(); shape.1 * shape.2 * shape.3];
     fill(&mut images, shape.2, &view, image, &Scale::new(normalisation));
-    Batch { shape, images, labels: Vec::new(), sizes: vec![(height, width)] }
+    Batch { shape, images, labels: Vec::new(), weights: Vec::new(), sizes: vec![(height, width)] }
 }
 
 /// (v − μ_c) / σ_c of a value v in channel c.
@@ -235,7 +263,7 @@ mod tests {
     fn sample(height: usize, width: usize) -> Sample {
         let data: Vec<u8> = (0..height * width).map(|i| i as u8).collect();
         let image = Image { height, width, channels: 1, values: Values::Eight(data.clone()) };
-        Sample { name: format!("{height}x{width}"), image, labels: data, origin: "m".into() }
+        Sample { name: format!("{height}x{width}"), image, labels: data, weights: None, origin: "m".into() }
     }
 
     fn plain() -> Normalisation {
@@ -280,6 +308,23 @@ mod tests {
         assert_eq!(batcher.build::<f64>(&[view]).labels, [2, 1, 0, 5, 4, 3]);
         view.upside_down = true;
         assert_eq!(batcher.build::<f64>(&[view]).labels, [5, 4, 3, 2, 1, 0]);
+    }
+
+    #[test]
+    fn weights_move_with_their_pixels() {
+        let plain_sample = sample(2, 3);
+        let weighted =
+            Sample { weights: Some((0..6).map(|i| i as f32 / 2.0).collect()), ..plain_sample.clone() };
+        let samples = [weighted, plain_sample];
+        let (normalisation, classes) = (plain(), classes(None));
+        let batcher =
+            Batcher { samples: &samples, normalisation: &normalisation, classes: &classes, multiple: 2 };
+        let mut view = View::whole(0, &samples);
+        view.mirrored = true;
+        let batch: Batch<f64> = batcher.build(&[view, View::whole(1, &samples)]);
+        assert_eq!(batch.weights[..8], [1.0, 0.5, 0.0, 1.0, 2.5, 2.0, 1.5, 1.0]);
+        assert_eq!(batch.weights[8..], [1.0; 8]);
+        assert!(batcher.build::<f64>(&[View::whole(1, &samples)]).weights.is_empty());
     }
 
     #[test]

@@ -18,7 +18,7 @@ use std::path::{Component, Path, PathBuf};
 use crate::description::Description;
 use crate::error::{DataProblem, Error, Result};
 use crate::folder::{Source, Split, is_hidden};
-use crate::split;
+use crate::split::{self, Division};
 
 /// Suffixes that masks are found by without being told.
 const SUFFIXES: [&str; 12] = [
@@ -56,6 +56,7 @@ pub struct Catalogue {
     /// Nothing is in `None` once the set is divided.
     parts: BTreeMap<Option<Split>, Part>,
     suffix: String,
+    division: Option<Division>,
     /// One sentence for each guess, and for what was left out.
     pub notes: Vec<String>,
 }
@@ -179,7 +180,7 @@ impl Catalogue {
             }
         }
         let root = source.root().to_path_buf();
-        let mut catalogue = Self { root, parts, suffix: String::new(), notes: Vec::new() };
+        let mut catalogue = Self { root, parts, suffix: String::new(), division: None, notes: Vec::new() };
         catalogue.notes.extend(left_out.sentence());
         if catalogue.parts.values().all(|part| part.images.is_empty()) {
             return Err(Error::data(source.root(), DataProblem::NoImages));
@@ -213,12 +214,14 @@ impl Catalogue {
             self.notes.push(format!("masks are found by the suffix `{suffix}` of their names"));
         }
         if !self.suffix.is_empty() {
+            // A mask without the suffix keeps its name, and is missed or left over below. Maps that were made of
+            // masks are called like them.
+            let short = |name: &str| name.strip_suffix(&self.suffix).unwrap_or(name).to_owned();
             for part in self.parts.values_mut() {
-                let masks = std::mem::take(&mut part.masks);
-                // One without the suffix keeps its name, and is missed or left over below.
-                let short =
-                    |name: String| name.strip_suffix(&self.suffix).map_or(name.clone(), str::to_owned);
-                part.masks = masks.into_iter().map(|(name, path)| (short(name), path)).collect();
+                for files in [&mut part.masks, &mut part.maps] {
+                    *files =
+                        std::mem::take(files).into_iter().map(|(name, path)| (short(&name), path)).collect();
+                }
             }
         }
         Ok(())
@@ -241,7 +244,7 @@ impl Catalogue {
                 let division = split::divide(names, &shares)
                     .map_err(|problem| Error::data(&self.root, DataProblem::CannotDivide(problem)))?;
                 self.notes.push(division.sentence(description.split.is_some()));
-                self.deal(whole, &division, Split::Train);
+                self.deal(whole, division);
                 return Ok(());
             }
             None => {}
@@ -260,7 +263,7 @@ impl Catalogue {
                 })?;
             self.notes
                 .push(format!("there is no val, so {}", division.sentence(description.split.is_some())));
-            self.deal(train, &division, Split::Train);
+            self.deal(train, division);
         } else if description.split.is_some() {
             let problem = "`[split]` divides a folder that has no val, and this one has; take it out, or the folder val";
             let problem = DataProblem::Description(problem.to_owned());
@@ -270,9 +273,9 @@ impl Catalogue {
     }
 
     /// Gives the files of a part to the splits. A mask or map without an image stays where it is missed.
-    fn deal(&mut self, part: Part, division: &split::Division, rest: Split) {
+    fn deal(&mut self, part: Part, division: Division) {
         let Part { images, masks, maps, clash } = part;
-        let of = |name: &String| Some(division.split_of(name).unwrap_or(rest));
+        let of = |name: &String| Some(division.split_of(name).unwrap_or(Split::Train));
         for (name, path) in images {
             self.parts.entry(of(&name)).or_default().images.insert(name, path);
         }
@@ -282,12 +285,34 @@ impl Catalogue {
         for (name, path) in maps {
             self.parts.entry(of(&name)).or_default().maps.insert(name, path);
         }
-        self.parts.entry(Some(rest)).or_default().clash = clash;
+        self.parts.entry(Some(Split::Train)).or_default().clash = clash;
+        self.division = Some(division);
+    }
+
+    /// Where the weights of a sample should be, beside its image's folder.
+    pub fn map_path(&self, pair: &Pair) -> PathBuf {
+        let below = format!("{}.npy", pair.name);
+        let folders = pair.image.components().count() - Path::new(&below).components().count();
+        let parts = pair.image.components().take(folders).map(|part| {
+            let part = part.as_os_str();
+            if Role::of(&part.to_string_lossy()) == Some(Role::Image) { "maps".as_ref() } else { part }
+        });
+        self.root.join(parts.collect::<PathBuf>()).join(below)
+    }
+
+    /// How many weight maps there are.
+    pub fn maps(&self) -> usize {
+        self.parts.values().map(|part| part.maps.len()).sum()
     }
 
     /// Whether a split has any file.
     pub fn has(&self, split: Split) -> bool {
         self.parts.get(&Some(split)).is_some_and(|part| !part.images.is_empty() || !part.masks.is_empty())
+    }
+
+    /// How a set without splits, or without val, was divided.
+    pub fn division(&self) -> Option<&Division> {
+        self.division.as_ref()
     }
 
     /// The suffix of the masks' names; empty if they have none.

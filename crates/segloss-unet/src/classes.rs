@@ -74,7 +74,7 @@ impl Classes {
     ///
     /// # Errors
     /// Why the description does not fit, in words.
-    pub fn described(
+    pub fn of_description(
         description: &Description,
         configured: Option<u8>,
         coloured: bool,
@@ -200,6 +200,57 @@ impl Classes {
         pixels
     }
 
+    /// The values or colours of a survey that are of no class, with their pixels.
+    pub fn unknown(&self, survey: &Survey) -> Vec<(String, u64)> {
+        if let Coding::Colours { .. } = self.coding {
+            let table = self.colour_table();
+            let unknown = survey.colours.iter().filter(|(colour, _)| !table.contains_key(*colour));
+            unknown.map(|(&colour, &count)| (format!("colour {}", hex(colour)), count)).collect()
+        } else {
+            let table = self.table();
+            let unknown = survey.values.iter().filter(|(value, _)| table[usize::from(**value)].is_none());
+            unknown.map(|(value, &count)| (format!("value {value}"), count)).collect()
+        }
+    }
+
+    /// What masks store for a class, in words.
+    pub fn stored_as(&self, class: usize) -> String {
+        match &self.coding {
+            Coding::Index => class.to_string(),
+            Coding::Values { values, .. } => values[class].to_string(),
+            Coding::Colours { .. } => hex(self.colours[class]),
+        }
+    }
+
+    /// As `dataset.toml` would say it. Colours are left out where they are the built-in ones.
+    pub fn described(&self) -> Description {
+        let class = |(c, name): (usize, &String)| ClassDescription {
+            name: name.clone(),
+            value: match &self.coding {
+                Coding::Values { values, .. } => Some(values[c]),
+                _ => None,
+            },
+            colour: Some(self.colours[c]).filter(|&own| own != colour(c)),
+            ignore: false,
+        };
+        let ignored =
+            |value, colour| ClassDescription { name: "ignored".to_owned(), value, colour, ignore: true };
+        let mut classes: Vec<ClassDescription> = self.names.iter().enumerate().map(class).collect();
+        match &self.coding {
+            Coding::Index => {}
+            Coding::Values { ignored: values, .. } => {
+                classes.extend(values.iter().map(|&value| ignored(Some(value), None)));
+            }
+            Coding::Colours { ignored: colours } => {
+                for (c, class) in classes.iter_mut().enumerate() {
+                    class.colour = Some(self.colours[c]);
+                }
+                classes.extend(colours.iter().map(|&colour| ignored(None, Some(colour))));
+            }
+        }
+        Description { ignore_index: self.ignore_index, class: classes, ..Description::default() }
+    }
+
     /// The label of each colour that has one, where masks are coded by colour.
     fn colour_table(&self) -> HashMap<[u8; 3], u8> {
         let mut table = HashMap::new();
@@ -318,7 +369,7 @@ mod tests {
     }
 
     fn read(text: &str, coloured: bool) -> Classes {
-        Classes::described(&Description::read(text).unwrap(), None, coloured).unwrap()
+        Classes::of_description(&Description::read(text).unwrap(), None, coloured).unwrap()
     }
 
     fn named(names: &[&str], ignore_index: Option<u8>) -> Description {
@@ -337,24 +388,24 @@ mod tests {
 
     #[test]
     fn the_ignored_label_within_the_range_keeps_the_numbers() {
-        let classes = Classes::described(&named(&["void", "a", "b"], Some(0)), None, false).unwrap();
+        let classes = Classes::of_description(&named(&["void", "a", "b"], Some(0)), None, false).unwrap();
         assert_eq!(classes.count(), 3);
         assert!(!classes.is_scored(0) && (1..3).all(|c| classes.is_scored(c)));
     }
 
     #[test]
     fn a_named_last_class_that_is_ignored_has_no_output() {
-        let classes = Classes::described(&named(&["a", "b", "void"], Some(2)), None, false).unwrap();
+        let classes = Classes::of_description(&named(&["a", "b", "void"], Some(2)), None, false).unwrap();
         assert_eq!(classes.names, ["a", "b"]);
         assert_eq!(classes.padding_label(), 2);
-        let none = Classes::described(&named(&["a", "b"], None), None, false).unwrap();
+        let none = Classes::of_description(&named(&["a", "b"], None), None, false).unwrap();
         assert_eq!(none.padding_label(), 255);
-        assert!(Classes::described(&named(&["void"], Some(0)), None, false).is_err());
+        assert!(Classes::of_description(&named(&["void"], Some(0)), None, false).is_err());
     }
 
     #[test]
     fn the_configuration_goes_before_the_file() {
-        let classes = Classes::described(&named(&["a", "b", "c"], Some(2)), Some(0), false).unwrap();
+        let classes = Classes::of_description(&named(&["a", "b", "c"], Some(2)), Some(0), false).unwrap();
         assert_eq!((classes.count(), classes.ignore_index), (3, Some(0)));
     }
 
@@ -395,13 +446,13 @@ mod tests {
         assert!(text.starts_with("m.png: colour #010203 at x=1, y=0 is of no class"), "{text}");
         let index = read("[[class]]\nname = \"a\"\n[[class]]\nname = \"b\"", false);
         assert!(problem(&index, rgb(&[[0; 3], [1, 2, 3]])).contains("colour #010203 at x=1, y=0"));
-        let bare = Classes::described(&named(&["a"], None), None, true).unwrap_err();
+        let bare = Classes::of_description(&named(&["a"], None), None, true).unwrap_err();
         assert!(bare.contains("class `a` has no `colour`"), "{bare}");
     }
 
     #[test]
     fn a_stray_label_is_named_with_its_pixel() {
-        let classes = Classes::described(&named(&["a", "b"], None), Some(9), false).unwrap();
+        let classes = Classes::of_description(&named(&["a", "b"], None), Some(9), false).unwrap();
         assert_eq!(labels(&classes, grey(&[0, 1, 9])), [0, 1, 9]);
         let text = problem(&classes, grey(&[0, 9, 2]));
         assert!(

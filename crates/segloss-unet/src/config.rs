@@ -57,6 +57,9 @@ pub struct DataConfig {
     /// The label whose pixels count for nothing. It goes before that of `dataset.toml`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ignore_index: Option<u8>,
+    /// Whether each pixel's loss is multiplied with a weight from `maps/NAME.npy`, beside `images` and `masks`.
+    /// `loss.weights.source = "map"` asks for it.
+    pub maps: bool,
     /// Whether the net sees grey or RGB.
     pub channels: Channels,
     /// Flips in training.
@@ -372,7 +375,7 @@ impl Sources {
     /// # Errors
     /// [`ConfigProblem`] with the first key at fault.
     pub fn finish(mut self) -> Result<Config> {
-        let config = Config {
+        let mut config = Config {
             data: self.section("data")?,
             model: self.section("model")?,
             optimizer: self.section("optimizer")?,
@@ -384,6 +387,7 @@ impl Sources {
             let known = ["data", "model", "optimizer", "schedule", "train", "loss"];
             return Err(unknown(key.clone(), key, &known.map(str::to_owned)).into());
         }
+        config.data.maps |= config.loss.needs_weight_map();
         config.validate()?;
         Ok(config)
     }

@@ -43,7 +43,7 @@ impl Dataset {
     pub fn load(config: &DataConfig) -> Result<Self> {
         let source = Source::new(config.folder.as_deref());
         let reading = Reading::open(&source, &[Split::Train, Split::Val], config.ignore_index)?;
-        let train = reading.load(Split::Train)?;
+        let train = reading.load(Split::Train, config.maps)?;
         let coloured = train.iter().any(|sample| sample.image.channels == 3);
         let channels = match config.channels {
             Channels::Auto if coloured => 3,
@@ -53,8 +53,14 @@ impl Dataset {
         same_depth(&train)?;
         let train = in_channels(train, channels);
         let normalisation = Normalisation::of(&train, channels);
-        let val = load_split(&reading, Split::Val, &normalisation)?;
-        let Reading { classes, notes, warnings, .. } = reading;
+        let val = load_split(&reading, Split::Val, &normalisation, config.maps)?;
+        let Reading { catalogue, classes, mut notes, warnings, .. } = reading;
+        if !config.maps && catalogue.maps() > 0 {
+            notes.push(format!(
+                "left out: {} weight maps; data.maps=true multiplies each pixel's loss with its weight",
+                catalogue.maps()
+            ));
+        }
         let labels = train.iter().map(|sample| sample.labels.as_slice());
         let counts = count(labels, &classes);
         Ok(Self { classes, channels, normalisation, counts, train, val, notes, warnings })
@@ -92,8 +98,13 @@ pub fn count<'a>(masks: impl IntoIterator<Item = &'a [u8]>, classes: &Classes) -
 ///
 /// # Errors
 /// [`crate::Error::Data`] naming the first file at fault.
-pub fn load_split(reading: &Reading, split: Split, normalisation: &Normalisation) -> Result<Vec<Sample>> {
-    let samples = reading.load(split)?;
+pub fn load_split(
+    reading: &Reading,
+    split: Split,
+    normalisation: &Normalisation,
+    maps: bool,
+) -> Result<Vec<Sample>> {
+    let samples = reading.load(split, maps)?;
     samples.iter().try_for_each(|sample| normalisation.check_depth(&sample.image, &sample.origin))?;
     Ok(in_channels(samples, normalisation.mean.len()))
 }
@@ -224,7 +235,7 @@ mod tests {
     fn sample(channels: usize, values: Values) -> Sample {
         let image = Image { height: 1, width: values.len() / channels, channels, values };
         let labels = vec![0; image.width];
-        Sample { name: "a".into(), image, labels, origin: "a".into() }
+        Sample { name: "a".into(), image, labels, weights: None, origin: "a".into() }
     }
 
     #[test]
@@ -273,7 +284,7 @@ mod tests {
         assert_eq!(data.classes.names, ["background", "nucleus", "boundary"]);
         assert_eq!((data.notes, data.warnings), (vec![], vec![]));
         let reading = Reading::with_classes(&Source::embedded(), &data.classes).unwrap();
-        let test = load_split(&reading, Split::Test, &data.normalisation).unwrap();
+        let test = load_split(&reading, Split::Test, &data.normalisation, false).unwrap();
         assert_eq!((test.len(), test[0].image.channels), (4, 1));
     }
 }

@@ -279,6 +279,34 @@ pub enum DataProblem {
         /// The ignored label.
         ignored: Option<u8>,
     },
+    /// A weight map of another shape than its image.
+    #[error(
+        "is an array of shape {found:?}; the weights of this image are (height, width) = ({height}, {width})"
+    )]
+    MapShape {
+        /// The shape that came.
+        found: Vec<usize>,
+        /// Rows of the image.
+        height: usize,
+        /// Columns of the image.
+        width: usize,
+    },
+    /// A number in a weight map that is no weight.
+    #[error("holds {value} at x={x}, y={y}; a weight is a finite number of at least 0")]
+    NotAWeight {
+        /// The number.
+        value: f64,
+        /// Column of the first such pixel.
+        x: usize,
+        /// Row of the first such pixel.
+        y: usize,
+    },
+    /// An image without its weight map.
+    #[error("has no weight map: expected {expected}; `segloss border-map` makes maps of the masks")]
+    MissingMap {
+        /// Where the map should be.
+        expected: PathBuf,
+    },
     /// Image and mask differ in size.
     #[error("{}", size_mismatch((*mask_width, *mask_height), (*image_width, *image_height)))]
     SizeMismatch {

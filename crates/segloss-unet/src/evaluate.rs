@@ -40,11 +40,11 @@ pub fn evaluate<E: Real>(
     let (mut loss, mut images) = (0.0, 0);
     for views in evaluation_views(samples, batch_size) {
         let batch: Batch<E> = batcher.build(&views);
-        let Batch { shape, images: values, labels, sizes } = batch;
+        let Batch { shape, images: values, labels, weights, sizes } = batch;
         let logits = net.evaluate(net.tensor(values, shape)?)?;
         let tallies = tally_images(dfdx_conv::data(&logits)?, &labels, shape, &sizes, classes);
         tallies.iter().for_each(|image| tally.merge(image));
-        let (_, evaluation) = objective.apply(logits, &labels)?;
+        let (_, evaluation) = objective.apply(logits, &labels, &weights)?;
         loss += evaluation.value * views.len() as f64;
         images += views.len();
         progress(images);

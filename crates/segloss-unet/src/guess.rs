@@ -104,7 +104,9 @@ fn by_value(survey: &Survey, configured: Option<u8>) -> Result<(Classes, Vec<Str
         return Err(DataProblem::OneClass { found: format!("the value {largest}"), ignored: configured });
     }
     let outputs = usize::from(largest) + 1;
-    let never = outputs - count;
+    // The ignored label may lie among the others.
+    let within = configured.filter(|&label| u16::from(label) < largest);
+    let never = outputs - count - usize::from(within.is_some());
     if outputs > 255 || never > count {
         let shown = 12.min(count);
         let mut list = values[..shown].iter().map(u16::to_string).collect::<Vec<_>>().join(", ");
@@ -114,8 +116,10 @@ fn by_value(survey: &Survey, configured: Option<u8>) -> Result<(Classes, Vec<Str
         return Err(DataProblem::SparseValues { values: list, outputs });
     }
     if never > 0 {
-        let missing: Vec<String> =
-            (0..largest).filter(|value| !values.contains(value)).map(|value| value.to_string()).collect();
+        let missing: Vec<String> = (0..largest)
+            .filter(|value| !values.contains(value) && Some(*value) != within.map(u16::from))
+            .map(|value| value.to_string())
+            .collect();
         notes.push(format!(
             "no mask holds label {}; the net has an output for it all the same",
             missing.join(", ")
@@ -162,6 +166,7 @@ mod tests {
         // The ignored label within the range keeps the numbers.
         let (classes, _) = grey(&[0, 5, 1, 2, 3, 4], Some(0)).unwrap();
         assert_eq!((classes.count(), classes.is_scored(0), classes.is_scored(5)), (6, false, true));
+        assert!(grey(&[5, 1, 2, 3, 4], Some(0)).unwrap().1.is_empty());
     }
 
     #[test]

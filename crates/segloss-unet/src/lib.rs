@@ -42,6 +42,7 @@ pub mod evaluate;
 pub mod files;
 pub mod folder;
 pub mod guess;
+pub mod inspect;
 pub mod metrics;
 pub mod objective;
 pub mod optimizer;
@@ -59,6 +60,7 @@ pub mod survey;
 pub mod table;
 pub mod train;
 pub mod unet;
+mod weight_map;
 
 pub use checkpoint::Checkpoint;
 pub use classes::Classes;

@@ -2,6 +2,7 @@
 
 use dfdx::prelude::{Cpu, HasShape, Tape, Tensor};
 use dfdx_conv::{Image, external_loss};
+use ndarray::ArrayView3;
 use segloss::{ClassCounts, Evaluation, Input, Layout, Loss, LossSpec};
 
 use crate::classes::Classes;
@@ -21,11 +22,10 @@ impl Objective {
     ///
     /// # Errors
     /// [`ConfigProblem::Contradiction`] if the loss names another ignored label than the data, or needs a
-    /// weight for each pixel.
-    pub fn new(spec: &LossSpec, classes: &Classes, counts: Option<&ClassCounts>) -> Result<Self> {
-        if spec.needs_weight_map() {
-            let text = "loss.weights.source is map, but a data folder holds no weight maps; \
-                        `per_sample` weighs by each image's own labels";
+    /// weight for each pixel and `maps` says that there are none.
+    pub fn new(spec: &LossSpec, classes: &Classes, counts: Option<&ClassCounts>, maps: bool) -> Result<Self> {
+        if spec.needs_weight_map() && !maps {
+            let text = "loss.weights.source is map, but data.maps is not set: no weight is read from maps/";
             return Err(ConfigProblem::Contradiction(text.to_owned()).into());
         }
         let padding = i64::from(classes.padding_label());
@@ -74,7 +74,7 @@ impl Objective {
     }
 
     /// The loss of logits (N, H, W, C) for labels (N, H, W), as a scalar on the logits' tape, and all that
-    /// the loss has to say.
+    /// the loss has to say. `weights` are as many as labels, or none, where every pixel weighs 1.
     ///
     /// # Errors
     /// If the loss refuses its input.
@@ -82,11 +82,24 @@ impl Objective {
         &self,
         logits: Image<E, T>,
         labels: &[u8],
+        weights: &[E],
     ) -> Result<(Tensor<(), E, Cpu, T>, Evaluation)> {
         let &(n, h, w, c) = logits.shape();
+        // A loss that is nothing without weights is given ones where an image has none.
+        let ones = match weights {
+            [] if self.loss.spec().needs_weight_map() => vec![E::one(); n * h * w],
+            _ => Vec::new(),
+        };
+        let weights = if weights.is_empty() { ones.as_slice() } else { weights };
+        let shape = if weights.is_empty() { (0, h, w) } else { (n, h, w) };
+        let weights = ArrayView3::from_shape(shape, weights)
+            .map_err(|_| Error::Operation(dfdx_conv::Error::Dfdx("as many weights as labels".to_owned())))?;
         let mut evaluation = None;
         let scalar = external_loss(logits, |values, gradient| -> Result<E> {
-            let input = Input::from_slices(values, &[n, h, w, c], labels)?;
+            let mut input = Input::from_slices(values, &[n, h, w, c], labels)?;
+            if !weights.is_empty() {
+                input = input.with_weight_map(weights)?;
+            }
             let result = match gradient {
                 Some(gradient) => self.loss.value_and_gradient(&input, gradient)?,
                 None => self.loss.value(&input)?,

@@ -16,6 +16,7 @@ use crate::folder::{Source, Split};
 use crate::guess::guess;
 use crate::sample::Sample;
 use crate::survey::Survey;
+use crate::weight_map;
 
 /// A data set that has been looked through.
 #[derive(Debug, Clone)]
@@ -73,6 +74,11 @@ impl Looked {
         Ok(Self { source: source.clone(), catalogue, description, surveys, notes })
     }
 
+    /// How files were found and which were left out, a sentence each.
+    pub fn notes(&self) -> &[String] {
+        &self.notes
+    }
+
     /// All splits together.
     pub fn whole(&self) -> Survey {
         let mut whole = Survey::default();
@@ -102,7 +108,7 @@ impl Looked {
                 let files = [&conflict.first.1, &conflict.second.1].map(|file| root.join(file));
                 return Err(Error::data(&files[1], DataProblem::Palettes(conflict.clone())));
             }
-            Classes::described(&description, ignore_index, coloured).map_err(|problem| {
+            Classes::of_description(&description, ignore_index, coloured).map_err(|problem| {
                 Error::data(source.description_path(), DataProblem::Description(problem))
             })?
         };
@@ -161,7 +167,7 @@ impl Reading {
             let coloured =
                 description.class.iter().all(|class| class.colour.is_some() && class.value.is_none())
                     && matches!(classes.coding, crate::classes::Coding::Colours { .. });
-            let own = Classes::described(&description, classes.ignore_index, coloured).map_err(fail)?;
+            let own = Classes::of_description(&description, classes.ignore_index, coloured).map_err(fail)?;
             if own.count() != classes.count() {
                 let (own, net) = (own.count(), classes.count());
                 return Err(fail(format!("it names {own} classes, and the net has {net}")));
@@ -221,20 +227,23 @@ impl Reading {
         Ok(())
     }
 
-    /// Reads and decodes one split, in the order of the names; files are decoded in parallel.
+    /// Reads and decodes one split, in the order of the names; files are decoded in parallel. With `maps`, every
+    /// training image has its weights; those of another split have theirs, or none has.
     ///
     /// # Errors
     /// [`Error::Data`] naming the first file (by name) that is missing, broken, of the wrong size, or holds what is
     /// no class.
-    pub fn load(&self, split: Split) -> Result<Vec<Sample>> {
+    pub fn load(&self, split: Split, maps: bool) -> Result<Vec<Sample>> {
         let pairs = self.catalogue.pairs(split)?;
+        // Weights are for training: a split that has none is judged without.
+        let maps = maps && (split == Split::Train || pairs.iter().any(|pair| pair.map.is_some()));
         // Every pair is tried, and the first failure in the order of the names is reported, so that a message
         // does not depend on the threads.
-        let loaded: Vec<Result<Sample>> = pairs.par_iter().map(|pair| self.sample(pair)).collect();
+        let loaded: Vec<Result<Sample>> = pairs.par_iter().map(|pair| self.sample(pair, maps)).collect();
         loaded.into_iter().collect()
     }
 
-    fn sample(&self, pair: &Pair) -> Result<Sample> {
+    fn sample(&self, pair: &Pair, maps: bool) -> Result<Sample> {
         let root = self.source.root();
         let (image_path, mask_path) = (root.join(&pair.image), root.join(&pair.mask));
         let image = decode_image(&self.source.read(&pair.image)?, &image_path)?;
@@ -249,7 +258,18 @@ impl Reading {
             return Err(Error::data(mask_path, problem));
         }
         let labels = self.classes.labels(mask, &mask_path)?;
-        Ok(Sample { name: pair.name.clone(), image, labels, origin: mask_path })
+        let weights = match &pair.map {
+            _ if !maps => None,
+            Some(map) => {
+                let bytes = self.source.read(map)?;
+                Some(weight_map::decode(&bytes, &root.join(map), (image.height, image.width))?)
+            }
+            None => {
+                let expected = self.catalogue.map_path(pair);
+                return Err(Error::data(image_path, DataProblem::MissingMap { expected }));
+            }
+        };
+        Ok(Sample { name: pair.name.clone(), image, labels, weights, origin: mask_path })
     }
 
     /// The labels alone of every mask of a split.

@@ -13,6 +13,8 @@ pub struct Sample {
     pub image: Image,
     /// One label per pixel, row by row.
     pub labels: Vec<u8>,
+    /// A weight for each pixel, row by row, where the data set has some and they are asked for.
+    pub weights: Option<Vec<f32>>,
     /// Where the mask came from, for messages.
     pub origin: PathBuf,
 }

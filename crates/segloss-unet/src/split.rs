@@ -22,6 +22,11 @@ impl Division {
         self.of.get(name).copied()
     }
 
+    /// As `dataset.toml` would ask for it.
+    pub fn described(&self) -> SplitDescription {
+        SplitDescription { group: Some(self.group.clone()), ..self.shares.clone() }
+    }
+
     /// What was done, in words.
     pub fn sentence(&self, asked: bool) -> String {
         let count = |split| self.of.values().filter(|of| **of == split).count();

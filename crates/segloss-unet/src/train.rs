@@ -155,7 +155,8 @@ impl<'a> Trainer<'a> {
         best: Option<Best>,
         history: &[ClassCounts],
     ) -> Result<Self> {
-        let mut objective = Objective::new(&config.loss, &data.classes, Some(&data.counts))?;
+        let mut objective =
+            Objective::new(&config.loss, &data.classes, Some(&data.counts), config.data.maps)?;
         objective.restore(history)?;
         let steps_per_epoch = data.train.len().div_ceil(config.train.batch_size);
         let peak = config.optimizer.learning_rate;
@@ -236,11 +237,11 @@ impl<'a> Trainer<'a> {
             classes: &self.data.classes,
             multiple: self.net.multiple(),
         };
-        let Batch { shape, images, labels, .. } = batcher.build(views);
+        let Batch { shape, images, labels, weights, .. } = batcher.build(views);
         self.objective.observe(&labels, shape.1 * shape.2, &self.data.classes);
         let images = self.net.tensor(images, shape)?.traced(Gradients::leaky());
         let logits = self.net.forward(images)?;
-        let (scalar, evaluation) = self.objective.apply(logits, &labels)?;
+        let (scalar, evaluation) = self.objective.apply(logits, &labels, &weights)?;
         let loss = evaluation.value;
         let (epoch, step) = (self.epoch + 1, number + 1);
         let finite = |what, value: f64| {

@@ -325,7 +325,7 @@ fn a_folder_without_splits_is_divided_and_stays_so() {
     };
     assert_eq!(names(&load(dir).unwrap().train), names(&data.train));
     let reading = Reading::with_classes(&Source::new(Some(dir)), &data.classes).unwrap();
-    let test = names(&reading.load(Split::Test).unwrap());
+    let test = names(&reading.load(Split::Test, false).unwrap());
     assert_eq!(test.len(), 3);
     assert!(test.iter().all(|name| !names(&data.train).contains(name) && !names(&data.val).contains(name)));
     fs::write(dir.join("dataset.toml"), "[split]\nval = 0.5\ntest = 0.0\nseed = 7").unwrap();
@@ -430,7 +430,7 @@ fn the_embedded_files_are_those_of_the_repository() {
     for split in Split::ALL {
         let samples = |source: &Source| -> Vec<(String, segloss_unet::pixels::Image, Vec<u8>)> {
             let reading = Reading::open(source, &[split], None).unwrap();
-            let samples = reading.load(split).unwrap().into_iter();
+            let samples = reading.load(split, false).unwrap().into_iter();
             samples.map(|sample| (sample.name, sample.image, sample.labels)).collect()
         };
         assert_eq!(samples(&disk), samples(&Source::embedded()));

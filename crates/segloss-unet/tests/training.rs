@@ -17,7 +17,8 @@ use segloss_unet::objective::Objective;
 use segloss_unet::run::{LogRow, Which};
 use segloss_unet::train::{EpochReport, StepReport};
 use segloss_unet::{
-    Checkpoint, Config, Dataset, Predictor, Progress, Reading, RunFolder, Source, Split, resume, train,
+    Checkpoint, Config, Dataset, Predictor, Progress, Reading, RunFolder, Source, Split, Trainer, resume,
+    train,
 };
 
 /// Everything of a run folder that must repeat: names and bytes, without the seconds of the log.
@@ -190,8 +191,8 @@ fn it_learns_images_of_any_size_and_scores_every_pixel_once() {
         let Checkpoint { net, meta, .. } = Checkpoint::load(&folder.checkpoint_path(Which::Best)).unwrap();
         let source = Source::new(meta.config.data.folder.as_deref());
         let reading = Reading::with_classes(&source, &meta.classes).unwrap();
-        let test = load_split(&reading, Split::Test, &meta.normalisation).unwrap();
-        let objective = Objective::new(&meta.config.loss, &meta.classes, None).unwrap();
+        let test = load_split(&reading, Split::Test, &meta.normalisation, false).unwrap();
+        let objective = Objective::new(&meta.config.loss, &meta.classes, None, false).unwrap();
         let score = |batch_size| {
             evaluate(&net, &objective, &meta.classes, &meta.normalisation, &test, batch_size, &mut |_| ())
                 .unwrap()
@@ -227,7 +228,7 @@ fn a_loss_that_ignores_another_label_is_refused() {
     let mut config = small(None);
     config.loss.ignore_index = Some(7);
     let data = Dataset::load(&config.data).unwrap();
-    let error = segloss_unet::Trainer::new(&config, &data).unwrap_err().to_string();
+    let error = Trainer::new(&config, &data).unwrap_err().to_string();
     assert_eq!(error, "loss.ignore_index is 7, but the data ignores none (set data.ignore_index)");
 }
 
@@ -277,15 +278,54 @@ fn the_data_s_own_counts_are_kept_with_the_run() {
 }
 
 #[test]
-fn a_loss_that_needs_weight_maps_is_refused() {
-    let mut config = small(None);
+fn weight_maps_weigh_or_are_missed() {
+    let root = tempfile::tempdir().unwrap();
+    let dir = root.path().join("data");
+    write_set(&dir);
+    let mut config = small(Some(dir.clone()));
     config.loss.weights.source = segloss::Source::Map;
     let data = Dataset::load(&config.data).unwrap();
-    let error = segloss_unet::Trainer::new(&config, &data).unwrap_err().to_string();
+    let error = Trainer::new(&config, &data).unwrap_err().to_string();
+    assert!(error.starts_with("loss.weights.source is map, but data.maps is not set"), "{error}");
+
+    config.data.maps = true;
+    let missed = |config: &Config| Dataset::load(&config.data).unwrap_err().to_string();
     assert!(
-        error.starts_with("loss.weights.source is map, but a data folder holds no weight maps"),
-        "{error}"
+        missed(&config).contains("data/train/images/a.png: has no weight map: expected"),
+        "{}",
+        missed(&config)
     );
+    let maps = dir.join("train/maps");
+    fs::create_dir_all(&maps).unwrap();
+    let write = |name: &str, map: &ndarray::Array2<f32>| {
+        ndarray_npy::write_npy(maps.join(name), map).unwrap();
+    };
+    let ones = ndarray::Array2::ones((20, 24));
+    write("a.npy", &ones);
+    assert!(
+        missed(&config).ends_with("maps/b.npy; `segloss border-map` makes maps of the masks"),
+        "{}",
+        missed(&config)
+    );
+    for (bad, words) in [
+        (ndarray::Array2::ones((24, 20)), "is an array of shape [24, 20]; the weights of this image are"),
+        (ndarray::Array2::from_elem((20, 24), -1.0), "holds -1 at x=0, y=0; a weight is"),
+    ] {
+        write("b.npy", &bad);
+        assert!(missed(&config).contains(words), "{}", missed(&config));
+    }
+    write("b.npy", &ones);
+
+    // Ones weigh nothing: the same first epoch, bit for bit, as without.
+    let first = |config: &Config| {
+        let data = Dataset::load(&config.data).unwrap();
+        Trainer::new(config, &data).unwrap().run_epoch(&mut ()).unwrap().row
+    };
+    let plain = small(Some(dir.clone()));
+    assert_eq!(first(&config).train_loss, first(&plain).train_loss);
+    assert!(Dataset::load(&plain.data).unwrap().notes[0].starts_with("left out: 2 weight maps"));
+    write("b.npy", &ndarray::Array2::from_shape_fn((20, 24), |(y, _)| y as f32));
+    assert_ne!(first(&config).train_loss, first(&plain).train_loss);
 }
 
 #[test]

@@ -93,19 +93,19 @@ fn wrong_sizes_are_errors() {
 #[test]
 fn the_gradient_is_the_derivative() {
     let classes = Classes::numbered(3, None);
-    let objective = Objective::new(&segloss::LossSpec::default(), &classes, None).unwrap();
+    let objective = Objective::new(&segloss::LossSpec::default(), &classes, None, false).unwrap();
     let shape = (2, 8, 8, 2);
     let labels: Vec<u8> = (0..128).map(|i| (i * 5 % 7 % 3) as u8).collect();
     for config in shapes() {
         let net = UNet::<f64>::new(&config, 2, 3, 5).unwrap();
         let loss = |net: &mut UNet<f64>| -> f64 {
             let image = net.tensor(numbers(2 * 8 * 8 * 2), shape).unwrap();
-            objective.apply(net.forward(image).unwrap(), &labels).unwrap().0.array()
+            objective.apply(net.forward(image).unwrap(), &labels, &[]).unwrap().0.array()
         };
         let mut traced = net.clone();
         let image = net.tensor(numbers(2 * 8 * 8 * 2), shape).unwrap().traced(Gradients::leaky());
         let logits = traced.forward(image).unwrap();
-        let (scalar, evaluation) = objective.apply(logits, &labels).unwrap();
+        let (scalar, evaluation) = objective.apply(logits, &labels, &[]).unwrap();
         assert_eq!(evaluation.value, loss(&mut net.clone()));
         let mut gradients = scalar.try_backward().unwrap();
 

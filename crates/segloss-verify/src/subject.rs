@@ -451,10 +451,10 @@ fn apply<E: segloss_unet::Real + Into<f64>>(
 fn step(task: &NetworkTask) -> Result<Step, segloss_unet::Error> {
     let classes = task.classes.count();
     let mut net = UNet::<f64>::new(&task.config, task.shape.3, classes, task.seed)?;
-    let objective = Objective::new(&task.spec, &task.classes, None)?;
+    let objective = Objective::new(&task.spec, &task.classes, None, false)?;
     let input = net.tensor(task.images.clone(), task.shape)?;
     let logits = net.forward(input.leaky_trace())?;
-    let (loss, found) = objective.apply(logits, &task.labels)?;
+    let (loss, found) = objective.apply(logits, &task.labels, &[])?;
     let mut gradients = loss.backward();
     let mut parameters = Vec::new();
     for parameter in &net.parameters {
