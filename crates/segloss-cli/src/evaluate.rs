@@ -73,6 +73,13 @@ impl EvaluateArgs {
             batch_size,
             &mut |_| (),
         )?;
+        let present = assessment.scores.classes.iter().filter(|class| class.pixels > 0);
+        if let [only] = present.collect::<Vec<_>>()[..] {
+            let (split, name) = (split.name(), &only.name);
+            let warning =
+                format!("every pixel of {split} is of class `{name}`: these scores say little about the net");
+            say(&[], &[warning]);
+        }
         let mut out = io::stdout().lock();
         if self.json {
             let report = Report { epoch: meta.epoch, split: split.name(), assessment: &assessment };

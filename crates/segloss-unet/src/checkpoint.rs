@@ -194,8 +194,8 @@ fn read_meta(text: &str) -> std::result::Result<Meta, Broken> {
     if !matches!(channels, 1 | 3) || lengths != [*channels; 2] {
         return Err(bad(&format!("{channels} channels with a normalisation of {lengths:?}")).into());
     }
-    if classes.names.is_empty() || classes.count() > 255 || classes.colours.len() != classes.count() {
-        return Err(bad("the classes are not 1 to 255 names with a colour each").into());
+    if !classes.is_consistent() {
+        return Err(bad("the classes are not 1 to 255 names with a colour, and a value, each").into());
     }
     if !normalisation.mean.iter().all(|v| v.is_finite()) || !normalisation.deviation.iter().all(|&v| v > 0.0)
     {

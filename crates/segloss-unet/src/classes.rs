@@ -124,6 +124,15 @@ impl Classes {
         })
     }
 
+    /// Whether there are 1 to 255 classes, each with all that belongs to it: what comes from a file need not.
+    pub(crate) fn is_consistent(&self) -> bool {
+        let values = match &self.coding {
+            Coding::Values { values, .. } => values.len() == self.count(),
+            _ => true,
+        };
+        (1..=255).contains(&self.count()) && self.colours.len() == self.count() && values
+    }
+
     /// The number of outputs of the net.
     pub fn count(&self) -> usize {
         self.names.len()
@@ -460,6 +469,15 @@ mod tests {
                 "m.png: value 2 at x=2, y=0 is of no class: labels are 0 to 1, and 9 is ignored"
             )
         );
+    }
+
+    #[test]
+    fn a_class_lacks_nothing() {
+        assert!(Classes::numbered(255, None).is_consistent());
+        assert!(!Classes::numbered(0, None).is_consistent() && !Classes::numbered(256, None).is_consistent());
+        let coding = Coding::Values { values: vec![0], ignored: vec![] };
+        assert!(!Classes { coding, ..Classes::numbered(2, None) }.is_consistent());
+        assert!(!Classes { colours: vec![], ..Classes::numbered(2, None) }.is_consistent());
     }
 
     #[test]

@@ -3,7 +3,7 @@
 //! | format | images | masks |
 //! |---|---|---|
 //! | PNG | 8 and 16 bits, grey, RGB, palette | 1 to 16 bits, grey value, palette index or RGB colour |
-//! | TIFF | 8 and 16 bits, float; grey, RGB, palette | the same; float where every value is whole |
+//! | TIFF | 8 and 16 bits, float; grey, RGB | the same; float where every value is whole |
 //! | BMP | 8 bits | grey value or RGB colour |
 //! | JPEG | 8 bits | refused: its compression changes labels |
 //!
@@ -76,6 +76,10 @@ pub(crate) fn is_grey([r, g, b]: [u8; 3]) -> bool {
 
 /// The format that the first bytes tell.
 fn format(bytes: &[u8], path: &Path) -> Result<ImageFormat> {
+    // BigTIFF, with offsets of 64 bits, which is not guessed.
+    if bytes.starts_with(b"II\x2b\0") || bytes.starts_with(b"MM\0\x2b") {
+        return Ok(ImageFormat::Tiff);
+    }
     let reader = ImageReader::new(Cursor::new(bytes))
         .with_guessed_format()
         .map_err(|error| broken(path, &error.to_string()))?;
@@ -246,13 +250,12 @@ fn unpack(bytes: &[u8], line: usize, width: usize, bits: usize) -> impl Iterator
     })
 }
 
-/// A TIFF as it is stored: its values, their channels, and the palette if it has one.
+/// A TIFF as it is stored.
 struct TiffPicture {
     height: usize,
     width: usize,
     colour: ColorType,
     values: DecodingResult,
-    palette: Vec<[u8; 3]>,
 }
 
 fn read_tiff(bytes: &[u8], path: &Path) -> Result<TiffPicture> {
@@ -274,34 +277,25 @@ fn read_tiff(bytes: &[u8], path: &Path) -> Result<TiffPicture> {
         return Err(refused("a TIFF that asks to be turned (its orientation is not 1); save it upright"));
     }
     let planar = decoder.find_tag_unsigned::<u16>(Tag::PlanarConfiguration).map_err(failed)? == Some(2);
-    if planar && !matches!(colour, ColorType::Gray(_) | ColorType::Palette(_)) {
+    if planar && !matches!(colour, ColorType::Gray(_)) {
         return Err(refused("a TIFF whose channels are stored one after the other; save it interleaved"));
     }
-    let palette = match colour {
-        ColorType::Palette(_) => {
-            let map = decoder.get_tag_u16_vec(Tag::ColorMap).map_err(failed)?;
-            let size = map.len() / 3;
-            // All reds, all greens, all blues, in 16 bits.
-            (0..size).map(|i| [0, 1, 2].map(|c| (map[c * size + i] >> 8) as u8)).collect()
-        }
-        _ => Vec::new(),
-    };
     let values = decoder.read_image().map_err(failed)?;
     let values = match (values, colour) {
         // A bilevel picture comes as it is packed.
-        (DecodingResult::U8(packed), ColorType::Gray(bits) | ColorType::Palette(bits)) if bits < 8 => {
+        (DecodingResult::U8(packed), ColorType::Gray(bits)) if bits < 8 => {
             let line = (width * usize::from(bits)).div_ceil(8);
             DecodingResult::U8(unpack(&packed, line, width, bits.into()).collect())
         }
         (values, _) => values,
     };
-    Ok(TiffPicture { height, width, colour, values, palette })
+    Ok(TiffPicture { height, width, colour, values })
 }
 
 /// How many channels a colour type has, and how many of them are kept.
 fn tiff_channels(colour: ColorType, path: &Path) -> Result<(usize, usize)> {
     match colour {
-        ColorType::Gray(_) | ColorType::Palette(_) => Ok((1, 1)),
+        ColorType::Gray(_) => Ok((1, 1)),
         ColorType::GrayA(_) => Ok((2, 1)),
         ColorType::RGB(_) => Ok((3, 3)),
         ColorType::RGBA(_) => Ok((4, 3)),
@@ -323,13 +317,8 @@ fn keep<T: Copy>(values: Vec<T>, (stored, kept): (usize, usize)) -> Vec<T> {
 }
 
 fn tiff_image(bytes: &[u8], path: &Path) -> Result<Image> {
-    let TiffPicture { height, width, colour, values, palette } = read_tiff(bytes, path)?;
+    let TiffPicture { height, width, colour, values } = read_tiff(bytes, path)?;
     let channels = tiff_channels(colour, path)?;
-    if let (ColorType::Palette(_), DecodingResult::U8(indices)) = (colour, &values) {
-        let colour = |&index: &u8| palette.get(usize::from(index)).copied().unwrap_or_default();
-        let values = Values::Eight(indices.iter().flat_map(colour).collect());
-        return Ok(Image { height, width, channels: 3, values });
-    }
     let values = match values {
         DecodingResult::U8(values) if matches!(colour, ColorType::Gray(1)) => {
             Values::Eight(values.into_iter().map(|bit| 255 * bit).collect())
@@ -355,7 +344,7 @@ fn tiff_image(bytes: &[u8], path: &Path) -> Result<Image> {
 }
 
 fn tiff_mask(bytes: &[u8], path: &Path) -> Result<StoredMask> {
-    let TiffPicture { height, width, colour, values, palette } = read_tiff(bytes, path)?;
+    let TiffPicture { height, width, colour, values } = read_tiff(bytes, path)?;
     let channels = tiff_channels(colour, path)?;
     if channels.1 == 3 {
         let DecodingResult::U8(values) = values else {
@@ -380,9 +369,6 @@ fn tiff_mask(bytes: &[u8], path: &Path) -> Result<StoredMask> {
         };
     }
     let grey: Result<Vec<u16>> = match values {
-        DecodingResult::U8(values) if matches!(colour, ColorType::Palette(_)) => {
-            return Ok(StoredMask { height, width, values: Stored::Palette(values, palette) });
-        }
         DecodingResult::U8(values) => Ok(keep(values, channels).into_iter().map(u16::from).collect()),
         DecodingResult::U16(values) => Ok(keep(values, channels)),
         DecodingResult::U32(values) => whole!(values),
@@ -624,6 +610,11 @@ mod tests {
                 assert!(text.starts_with("d/x: cannot be decoded: "), "{length}: {text}");
             }
         }
+        let mut bmp = Vec::new();
+        ::image::codecs::bmp::BmpEncoder::new(&mut bmp)
+            .write_image(&noise, 64, 64, ExtendedColorType::L8)
+            .unwrap();
+        problems(&bmp[..bmp.len() / 2]);
         // The header of a picture of 2 · 10⁹ × 2 · 10⁹ pixels.
         let mut hostile = whole;
         hostile[16..24].copy_from_slice(&[0x7f; 8]);

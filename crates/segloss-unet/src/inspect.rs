@@ -148,9 +148,11 @@ pub fn inspect(
                 Some(_) => report.warnings.push(error.to_string()),
                 None => report.problems.push(error.to_string()),
             }
-            report.notes = looked.notes().to_vec();
+            report.notes.clone_from(&looked.catalogue.notes);
         }
     }
+    // What could not be read is among the problems, file by file.
+    report.notes.retain(|note| !looked.unread.contains(note));
     if let Some(description) = &mut report.description {
         complete(description, &looked);
     }

@@ -46,7 +46,8 @@ pub struct Looked {
     pub description: Description,
     /// What the masks hold, split by split.
     pub surveys: BTreeMap<Split, Survey>,
-    notes: Vec<String>,
+    /// The splits that could not be read, and why: a sentence each.
+    pub unread: Vec<String>,
 }
 
 impl Looked {
@@ -58,7 +59,7 @@ impl Looked {
     pub fn through(source: &Source, needed: &[Split]) -> Result<Self> {
         let description = source.description()?;
         let catalogue = Catalogue::of(source, &description)?;
-        let mut notes = catalogue.notes.clone();
+        let mut unread = Vec::new();
         let mut surveys = BTreeMap::new();
         for split in Split::ALL {
             if !needed.contains(&split) && !catalogue.has(split) {
@@ -68,15 +69,10 @@ impl Looked {
             match surveyed {
                 Ok(survey) => _ = surveys.insert(split, survey),
                 Err(error) if needed.contains(&split) => return Err(error),
-                Err(error) => notes.push(format!("{} is not looked at: {error}", split.name())),
+                Err(error) => unread.push(format!("{} is not looked at: {error}", split.name())),
             }
         }
-        Ok(Self { source: source.clone(), catalogue, description, surveys, notes })
-    }
-
-    /// How files were found and which were left out, a sentence each.
-    pub fn notes(&self) -> &[String] {
-        &self.notes
+        Ok(Self { source: source.clone(), catalogue, description, surveys, unread })
     }
 
     /// All splits together.
@@ -93,7 +89,8 @@ impl Looked {
     /// [`Error::Data`] where the description does not fit the masks, no guess is safe, or a single class is left.
     pub fn understand(self, ignore_index: Option<u8>) -> Result<Reading> {
         let whole = self.whole();
-        let Self { source, catalogue, description, surveys, mut notes } = self;
+        let Self { source, catalogue, description, surveys, unread } = self;
+        let mut notes: Vec<String> = catalogue.notes.iter().cloned().chain(unread).collect();
         let masks = source.root().to_path_buf();
         let classes = if description.class.is_empty() {
             let configured = ignore_index.or(description.ignore_index);
