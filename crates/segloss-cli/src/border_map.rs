@@ -12,11 +12,11 @@ use ndarray::{Array2, ArrayD, Zip};
 use segloss::border::{self, BorderMap, Connectivity};
 use segloss_unet::catalogue::is_picture;
 use segloss_unet::decode::decode_mask;
+use segloss_unet::npy::{self, NpyError};
 use segloss_unet::picture;
 use segloss_unet::pixels::Pixels;
 use serde::Serialize;
 
-use crate::npy::{self, NpyError};
 use crate::progress;
 
 /// Make the U-Net's border weight map of every mask: more weight between cells.

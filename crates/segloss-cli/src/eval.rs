@@ -1,9 +1,9 @@
 //! `segloss eval`: one loss on arrays from files.
 
-use crate::npy::{self, NpyError, NpyFile};
-use ndarray::{ArrayD, IxDyn};
-use ndarray_npy::{ViewElement, WritableElement};
+use ndarray::{ArrayD, Dimension, IxDyn};
+use ndarray_npy::WritableElement;
 use segloss::{Element, Evaluation, Input, Loss, LossSpec, Sums, Target, Warning};
+use segloss_unet::npy::{self, Array, NpyError, NpyFile};
 use serde::Serialize;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -16,24 +16,27 @@ Examples (the document's worked example lies in the repository):
       --logits fixtures/worked_example/logits.npy --target fixtures/worked_example/target.npy
   segloss eval --spec my.toml --logits z.npy --target y.npy --grad g.npy --json
 
-The specification says which axis holds the classes (`layout`). `segloss losses` lists the kinds.")]
+  segloss eval --spec my.toml --logits batch.npz:z --target batch.npz:y
+
+Arrays are NumPy's .npy, in any byte order, or FILE.npz:NAME. The specification says which axis holds the
+classes (`layout`). `segloss losses` lists the kinds.")]
 pub struct EvalArgs {
     /// The loss: a TOML file, or JSON if it ends in .json.
     #[arg(long, value_name = "FILE")]
     spec: PathBuf,
-    /// Logits, float32 or float64, (N, C, spatial…) or (N, spatial…, C).
+    /// Logits, (N, C, spatial…) or (N, spatial…, C): float32, float64, or float16, computed as float32.
     #[arg(long, value_name = "NPY")]
     logits: PathBuf,
-    /// Class indices (N, spatial…) as uint8, uint16, int32 or int64; or a distribution like the logits.
+    /// Labels (N, spatial…) in any integer type; or a distribution over the classes, shaped like the logits.
     #[arg(long, value_name = "NPY")]
     target: PathBuf,
-    /// Valid pixels, bool, (N, spatial…); besides the specification's `ignore_index`.
+    /// Valid pixels, (N, spatial…), bool or 0 and 1; besides the specification's `ignore_index`.
     #[arg(long, value_name = "NPY")]
     mask: Option<PathBuf>,
-    /// A weight for each pixel, float32 or float64, (N, spatial…), that multiplies its loss.
+    /// A weight for each pixel, (N, spatial…), that multiplies its loss.
     #[arg(long, value_name = "NPY")]
     weight_map: Option<PathBuf>,
-    /// Write the gradient here, with the logits' shape and type.
+    /// Write the gradient here, with the logits' shape and precision.
     #[arg(long, value_name = "NPY")]
     grad: Option<PathBuf>,
     /// Write the map of weighted losses here: one entry a pixel, or per pixel and channel for sigmoid kinds.
@@ -64,13 +67,11 @@ pub enum EvalError {
 impl EvalArgs {
     pub fn run(&self) -> Result<(), EvalError> {
         let loss = self.loss()?;
-        let logits = NpyFile::open(&self.logits)?;
-        if let Some(logits) = logits.array::<f32>()? {
-            self.evaluate(&loss, &logits)
-        } else if let Some(logits) = logits.array::<f64>()? {
-            self.evaluate(&loss, &logits)
-        } else {
-            Err(logits.unexpected_type("float32 or float64").into())
+        let file = NpyFile::open(&self.logits)?;
+        match &file.array {
+            Array::F32(logits) => self.evaluate(&loss, logits),
+            Array::F64(logits) => self.evaluate(&loss, logits),
+            _ => Err(file.unexpected_type("float16, float32 or float64: these are logits").into()),
         }
     }
 
@@ -84,7 +85,7 @@ impl EvalArgs {
     }
 
     fn evaluate<T: Number>(&self, loss: &Loss, logits: &ArrayD<T>) -> Result<(), EvalError> {
-        let target = TargetArray::<T>::read(&self.target)?;
+        let target = TargetArray::<T>::read(&self.target, logits.shape())?;
         let mut input = Input::new(logits.view(), target.view())?;
         let mask = self.mask.as_deref().map(read_mask).transpose()?;
         if let Some(mask) = &mask {
@@ -186,7 +187,7 @@ enum Shown {
 }
 
 /// An element type of logits that has a place in NumPy files.
-trait Number: Element + ViewElement + WritableElement {
+trait Number: Element + WritableElement {
     fn shown(self) -> Shown;
 }
 
@@ -202,69 +203,78 @@ impl Number for f64 {
     }
 }
 
-/// A target in the type that its file holds.
+/// A target as the loss takes it.
 enum TargetArray<T> {
-    U8(ArrayD<u8>),
-    U16(ArrayD<u16>),
-    I32(ArrayD<i32>),
-    I64(ArrayD<i64>),
+    Bytes(ArrayD<u8>),
+    Labels(ArrayD<i64>),
     Distribution(ArrayD<T>),
 }
 
 impl<T: Number> TargetArray<T> {
-    fn read(path: &Path) -> Result<Self, NpyError> {
+    /// Floats are a distribution over the classes, and so are integers in the shape of the logits: one-hot rows.
+    /// Other integers are labels.
+    fn read(path: &Path, logits: &[usize]) -> Result<Self, NpyError> {
         let file = NpyFile::open(path)?;
-        if let Some(labels) = file.array::<u8>()? {
-            return Ok(Self::U8(labels));
-        }
-        if let Some(labels) = file.array::<bool>()? {
-            return Ok(Self::U8(labels.mapv(u8::from)));
-        }
-        if let Some(labels) = file.array::<u16>()? {
-            return Ok(Self::U16(labels));
-        }
-        if let Some(labels) = file.array::<i32>()? {
-            return Ok(Self::I32(labels));
-        }
-        if let Some(labels) = file.array::<i64>()? {
-            return Ok(Self::I64(labels));
-        }
-        // Targets are often saved in another precision than the logits.
-        if let Some(rows) = file.array::<f32>()? {
-            return Ok(Self::Distribution(rows.mapv(|y| T::of(y.wide()))));
-        }
-        if let Some(rows) = file.array::<f64>()? {
-            return Ok(Self::Distribution(rows.mapv(T::of)));
-        }
-        Err(file.unexpected_type(
-            "uint8, uint16, int32, int64, bool (indices), float32 or float64 (distributions)",
-        ))
+        // With one axis too few they cannot be meant as rows, whatever their sizes.
+        let rows = file.shape() == logits;
+        Ok(match file.array {
+            Array::Bool(rows_of) if rows => {
+                Self::Distribution(rows_of.mapv(|y| T::of(f64::from(u8::from(y)))))
+            }
+            Array::U8(rows_of) if rows => Self::Distribution(rows_of.mapv(|y| T::of(y.into()))),
+            Array::Int(rows_of) if rows => Self::Distribution(rows_of.mapv(|y| T::of(y as f64))),
+            Array::Bool(labels) => Self::Bytes(labels.mapv(u8::from)),
+            Array::U8(labels) => Self::Bytes(labels),
+            Array::Int(labels) => Self::Labels(labels),
+            // Targets are often saved in another precision than the logits.
+            Array::F32(rows) => Self::Distribution(rows.mapv(|y| T::of(y.into()))),
+            Array::F64(rows) => Self::Distribution(rows.mapv(T::of)),
+        })
     }
 
     fn view(&self) -> Target<'_, T> {
         match self {
-            Self::U8(labels) => Target::indices(labels.view()),
-            Self::U16(labels) => Target::indices(labels.view()),
-            Self::I32(labels) => Target::indices(labels.view()),
-            Self::I64(labels) => Target::indices(labels.view()),
+            Self::Bytes(labels) => Target::indices(labels.view()),
+            Self::Labels(labels) => Target::indices(labels.view()),
             Self::Distribution(rows) => Target::distribution(rows.view()),
         }
     }
 }
 
+/// bool, or 0 and 1 as a picture's mask has them.
 fn read_mask(path: &Path) -> Result<ArrayD<bool>, NpyError> {
     let file = NpyFile::open(path)?;
-    file.array::<bool>()?.ok_or_else(|| file.unexpected_type("bool"))
+    let bit = |value: i64, at: IxDyn| match value {
+        0 | 1 => Ok(value == 1),
+        _ => {
+            let at = at.slice().to_vec();
+            Err(file.problem(format!(
+                "holds {value} at {at:?}; a mask is 1 where a pixel counts, and 0 elsewhere"
+            )))
+        }
+    };
+    let bits = |values: ArrayD<i64>| -> Result<ArrayD<bool>, NpyError> {
+        let shape = values.raw_dim();
+        let bits: Vec<bool> =
+            values.indexed_iter().map(|(at, &value)| bit(value, at)).collect::<Result<_, _>>()?;
+        Ok(ArrayD::from_shape_vec(shape, bits).unwrap_or_else(|_| unreachable!("as many as before")))
+    };
+    match &file.array {
+        Array::Bool(mask) => Ok(mask.clone()),
+        Array::U8(mask) => bits(mask.mapv(i64::from)),
+        Array::Int(mask) => bits(mask.clone()),
+        _ => Err(file.unexpected_type("bool, or integers that are 0 or 1: this is a mask")),
+    }
 }
 
 /// Weights are often saved in another precision than the logits.
 fn read_weights<T: Number>(path: &Path) -> Result<ArrayD<T>, NpyError> {
     let file = NpyFile::open(path)?;
-    if let Some(map) = file.array::<f32>()? {
-        return Ok(map.mapv(|w| T::of(w.wide())));
+    match &file.array {
+        Array::F32(map) => Ok(map.mapv(|w| T::of(w.into()))),
+        Array::F64(map) => Ok(map.mapv(T::of)),
+        Array::U8(map) => Ok(map.mapv(|w| T::of(w.into()))),
+        Array::Int(map) => Ok(map.mapv(|w| T::of(w as f64))),
+        Array::Bool(_) => Err(file.unexpected_type("numbers: these are weights; --mask takes bool")),
     }
-    if let Some(map) = file.array::<f64>()? {
-        return Ok(map.mapv(T::of));
-    }
-    Err(file.unexpected_type("float32 or float64"))
 }

@@ -8,7 +8,6 @@ mod evaluate;
 mod exit;
 mod inspect;
 mod losses;
-mod npy;
 mod options;
 mod predict;
 mod progress;

@@ -44,6 +44,7 @@ pub mod folder;
 pub mod guess;
 pub mod inspect;
 pub mod metrics;
+pub mod npy;
 pub mod objective;
 pub mod optimizer;
 pub mod picture;

@@ -120,13 +120,17 @@ impl Census {
 /// Pixels per task. Fixed, so that sums of soft targets do not depend on the number of threads.
 const CHUNK: usize = 1 << 15;
 
+/// How far from 1 the classes of a pixel may sum. Soft labels are often stored in 8 bits or in 16-bit floats: 21 of
+/// them, each rounded to 1/255, are typically off by 0.005. What is wrong in kind is off by far more.
+const SUM_TOLERANCE: f64 = 0.01;
+
 /// What a loss asks of its labels.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Rules {
     pub operation: &'static str,
     pub ignore_index: Option<i64>,
-    /// y lies in [0, 1]: some term needs 1 − y as well.
-    pub unit: bool,
+    /// The classes of a pixel share one whole: some term is a softmax.
+    pub softmax: bool,
     /// A single channel tells two labels apart: every term takes it for a problem of its own.
     pub sigmoid: bool,
     /// A pixel has one whole class (of softmax kinds), or each channel all or nothing of it.
@@ -167,12 +171,11 @@ fn count<T: Element>(
     image: usize,
     pixels: std::ops::Range<usize>,
 ) -> Result<ImageCensus, Error> {
-    let Rules { operation, ignore_index, unit, sigmoid, hard, exclusive, .. } = *rules;
+    let Rules { operation, ignore_index, softmax, sigmoid, hard, exclusive, .. } = *rules;
     if let Some(census) = count_bytes(input, geometry, rules, image, pixels.clone()) {
         return Ok(census);
     }
     let refuse = |problem| Err(Error { operation, problem });
-    let limit = if unit { 1.0 } else { f64::MAX };
     let mut census = ImageCensus { pixels: pixels.len() as u64, ..ImageCensus::empty(geometry.classes) };
     let (class_stride, _) = geometry.strides();
     for pixel in pixels {
@@ -204,13 +207,14 @@ fn count<T: Element>(
             },
             PixelLabel::Distribution(rows) => {
                 let offset = geometry.offset(image, pixel);
-                let mut raised = 0;
+                let (mut raised, mut sum) = (0, 0.0);
                 for class in 0..geometry.classes {
                     let value = rows[offset + class * class_stride].wide();
-                    if !(value >= 0.0 && value <= limit) {
+                    if !(0.0..=1.0).contains(&value) {
                         let index = geometry.locate(image, pixel);
-                        return refuse(Problem::Distribution { value, class, limit, index });
+                        return refuse(Problem::Distribution { value, class, index });
                     }
+                    sum += value;
                     raised += usize::from(value > 0.0);
                     if hard && (value != 0.0 && value != 1.0 || raised > 1 && exclusive) {
                         let index = geometry.locate(image, pixel);
@@ -218,6 +222,9 @@ fn count<T: Element>(
                     }
                     census.mass[class] += value;
                     census.mapped_mass[class] += m * value;
+                }
+                if softmax && !((sum - 1.0).abs() <= SUM_TOLERANCE) {
+                    return refuse(Problem::RowSum { sum, index: geometry.locate(image, pixel) });
                 }
             }
         }

@@ -1,5 +1,6 @@
 //! What can be wrong with a loss's description or its input, said so that it can be mended.
 
+use crate::layout::Layout;
 use std::fmt::Write;
 
 /// An error of this crate: which operation failed, and on what.
@@ -45,7 +46,7 @@ pub enum Problem {
         found: Vec<usize>,
     },
     /// Two arrays that belong together do not fit.
-    #[error("{operand} has shape {found:?}; expected {expected:?} beside these logits")]
+    #[error("{operand} has shape {found:?}; expected {expected:?} beside these logits{}", or_layout(*fitting))]
     Shape {
         /// Which array.
         operand: &'static str,
@@ -53,6 +54,17 @@ pub enum Problem {
         expected: Vec<usize>,
         /// The shape it has.
         found: Vec<usize>,
+        /// The layout in which it would fit.
+        fitting: Option<Layout>,
+    },
+    /// A softmax over one channel is 1 whatever the logit: no value, no gradient.
+    #[error(
+        "these logits have one channel, over which a softmax is always 1: nothing would be learned; for one class \
+         against the rest use `kind = \"binary_cross_entropy\"`{}, or logits of two channels", or_sigmoid(*sigmoid)
+    )]
+    OneChannel {
+        /// Whether this kind takes `activation = "sigmoid"`.
+        sigmoid: bool,
     },
     /// A flat buffer has the wrong number of elements.
     #[error("{operand} holds {found} elements; expected {expected}")]
@@ -83,14 +95,20 @@ pub enum Problem {
         index: Vec<usize>,
     },
     /// An entry of a target distribution that is negative, NaN or infinite.
-    #[error("target holds {value} for class {class} at {index:?}; expected a number from 0 to {}", finite(*limit))]
+    #[error("target holds {value} for class {class} at {index:?}; expected a number from 0 to 1{}", or_divided(*value))]
     Distribution {
         /// The value that came.
         value: f64,
         /// The class it stands for.
         class: usize,
-        /// The largest number that may stand there: 1 for the binary kinds.
-        limit: f64,
+        /// Where: (image, spatial…).
+        index: Vec<usize>,
+    },
+    /// A pixel whose classes do not share one whole between them.
+    #[error("the target's classes at {index:?} sum to {sum}; expected 1{}", or_masked(*sum))]
+    RowSum {
+        /// What they sum to.
+        sum: f64,
         /// Where: (image, spatial…).
         index: Vec<usize>,
     },
@@ -181,8 +199,36 @@ pub enum Problem {
     },
 }
 
-fn finite(limit: f64) -> String {
-    if limit < f64::MAX { limit.to_string() } else { "any finite one".to_owned() }
+fn or_divided(value: f64) -> &'static str {
+    match value > 1.0 && value <= 255.0 && value.fract() == 0.0 {
+        true => {
+            "; a one-hot mask stored as 0 and 255 is to be divided by 255, and class indices have no class axis"
+        }
+        false => "",
+    }
+}
+
+fn or_masked(sum: f64) -> &'static str {
+    match sum == 0.0 {
+        true => {
+            ": a pixel of no class is left out with a mask; classes that may overlap, or be absent, are for sigmoid kinds"
+        }
+        false => {
+            ": a softmax shares one whole between the classes; classes that may overlap are for sigmoid kinds"
+        }
+    }
+}
+
+fn or_layout(fitting: Option<Layout>) -> &'static str {
+    match fitting {
+        None => "",
+        Some(Layout::ChannelsFirst) => "; it would fit `layout = \"channels_first\"`",
+        Some(Layout::ChannelsLast) => "; it would fit `layout = \"channels_last\"`",
+    }
+}
+
+fn or_sigmoid(sigmoid: bool) -> &'static str {
+    if sigmoid { " or `activation = \"sigmoid\"`" } else { "" }
 }
 
 fn or_ignored(ignore_index: Option<i64>) -> String {

@@ -134,15 +134,20 @@ impl<'a, T: Element> Input<'a, T> {
     /// Fits the arrays to each other, once the layout is known.
     pub(crate) fn geometry(&self, operation: &'static str, layout: Layout) -> Result<Geometry, Error> {
         let geometry = Geometry::new(operation, &self.shape, layout)?;
-        let fit = |operand, expected: Vec<usize>, found: &Vec<usize>| {
+        let fit = |operand, shape: fn(&Geometry) -> Vec<usize>, found: &Vec<usize>| {
+            let expected = shape(&geometry);
             if *found == expected {
                 return Ok(());
             }
-            Err(Error { operation, problem: Problem::Shape { operand, expected, found: found.clone() } })
+            let fitting = geometry.other().filter(|other| shape(other) == *found).map(|other| other.layout);
+            Err(Error {
+                operation,
+                problem: Problem::Shape { operand, expected, found: found.clone(), fitting },
+            })
         };
         match (&self.target.shape, &self.target.values) {
-            (Some(shape), Values::Indices(_)) => fit("target", geometry.pixel_shape(), shape)?,
-            (Some(shape), _) => fit("target", geometry.full_shape(), shape)?,
+            (Some(shape), Values::Indices(_)) => fit("target", Geometry::pixel_shape, shape)?,
+            (Some(shape), _) => fit("target", Geometry::full_shape, shape)?,
             (None, Values::Indices(labels)) => {
                 let expected = geometry.images * geometry.pixels;
                 if labels.len() != expected {
@@ -153,13 +158,13 @@ impl<'a, T: Element> Input<'a, T> {
             (None, _) => unreachable!("only index targets come without a shape"),
         }
         if let Some((shape, _)) = &self.mask {
-            fit("mask", geometry.pixel_shape(), shape)?;
+            fit("mask", Geometry::pixel_shape, shape)?;
         }
         if let Some((shape, _)) = &self.weight_map {
-            fit("weight map", geometry.pixel_shape(), shape)?;
+            fit("weight map", Geometry::pixel_shape, shape)?;
         }
         if let Some((shape, _)) = &self.distances {
-            fit("distances", geometry.full_shape(), shape)?;
+            fit("distances", Geometry::full_shape, shape)?;
         }
         Ok(geometry)
     }

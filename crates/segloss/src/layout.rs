@@ -46,6 +46,15 @@ impl Geometry {
         Ok(Self { layout, images: shape[0], classes, spatial, pixels })
     }
 
+    /// The same logits in the other layout.
+    pub fn other(&self) -> Option<Self> {
+        let layout = match self.layout {
+            Layout::ChannelsFirst => Layout::ChannelsLast,
+            Layout::ChannelsLast => Layout::ChannelsFirst,
+        };
+        Self::new("", &self.full_shape(), layout).ok()
+    }
+
     /// The shape that index targets, masks and categorical maps have: (N, spatial…).
     pub fn pixel_shape(&self) -> Vec<usize> {
         [&[self.images], self.spatial.as_slice()].concat()

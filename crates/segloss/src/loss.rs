@@ -11,6 +11,7 @@ use crate::input::Input;
 use crate::kernels::instructions::InstructionSet;
 use crate::kind::{Family, Kind};
 use crate::kinds::unified_focal;
+use crate::layout::Geometry;
 use crate::part::Part;
 use crate::plan::Plan;
 use crate::spec::{Denominator, LossSpec, Number, Source, Term};
@@ -247,7 +248,7 @@ impl Loss {
         if self.family() != Family::Pixels {
             return Err(self.error(Problem::NoMap));
         }
-        let geometry = input.geometry(self.operation(), self.spec.layout)?;
+        let geometry = self.geometry(input)?;
         let shape = if self.spec.has_pairs() { geometry.full_shape() } else { geometry.pixel_shape() };
         let mut map = ArrayD::from_elem(IxDyn(&shape), T::zero());
         let evaluation = self.whole(input, None, map.as_slice_mut())?;
@@ -260,7 +261,7 @@ impl Loss {
     /// # Errors
     /// As [`Loss::value`], as far as shapes and labels go.
     pub fn census<T: Element>(&self, input: &Input<'_, T>) -> Result<Census, Error> {
-        let geometry = input.geometry(self.operation(), self.spec.layout)?;
+        let geometry = self.geometry(input)?;
         census::take(input, &geometry, &self.rules())
     }
 
@@ -304,7 +305,7 @@ impl Loss {
         if gradient.is_some() && self.family() != Family::Pixels {
             return Err(self.error(Problem::NeedsTotals));
         }
-        let geometry = input.geometry(self.operation(), self.spec.layout)?;
+        let geometry = self.geometry(input)?;
         let census = census::take(input, &geometry, &self.rules())?;
         self.forward(input, &geometry, &census, plan, gradient, None)
     }
@@ -337,7 +338,7 @@ impl Loss {
         all: &Part,
         gradient: &mut [T],
     ) -> Result<(), Error> {
-        let geometry = input.geometry(self.operation(), self.spec.layout)?;
+        let geometry = self.geometry(input)?;
         // Refuses labels that the walk would trip over.
         census::take(input, &geometry, &self.rules())?;
         let outcome = self.resolve(plan, all.sums.clone(), &all.statistics);
@@ -390,13 +391,32 @@ impl Loss {
         Error { operation: self.operation(), problem }
     }
 
+    /// Fits the arrays of an input to each other and to the loss.
+    fn geometry<T: Element>(&self, input: &Input<'_, T>) -> Result<Geometry, Error> {
+        let geometry = input.geometry(self.operation(), self.spec.layout)?;
+        if geometry.classes == 1 {
+            self.check_one_channel()?;
+        }
+        Ok(geometry)
+    }
+
+    fn check_one_channel(&self) -> Result<(), Error> {
+        if self.spec.kind == Kind::Combined {
+            return self.terms.iter().try_for_each(|(_, term)| term.check_one_channel());
+        }
+        if self.spec.is_sigmoid() {
+            return Ok(());
+        }
+        Err(self.error(Problem::OneChannel { sigmoid: self.spec.kind.activation().is_none() }))
+    }
+
     fn rules(&self) -> Rules {
         let own = self.spec.is_sigmoid();
         let hard = self.spec.kind.needs_hard_labels();
         let mut rules = Rules {
             operation: self.operation(),
             ignore_index: self.spec.ignore_index,
-            unit: own,
+            softmax: !own,
             sigmoid: own,
             hard,
             exclusive: hard && !own,
@@ -404,10 +424,10 @@ impl Loss {
         };
         if self.spec.kind == Kind::Combined {
             // A label must suit every term.
-            rules.sigmoid = true;
+            (rules.softmax, rules.sigmoid) = (false, true);
             for (_, term) in &self.terms {
                 let term = term.rules();
-                rules.unit |= term.unit;
+                rules.softmax |= term.softmax;
                 rules.sigmoid &= term.sigmoid;
                 rules.hard |= term.hard;
                 rules.exclusive |= term.exclusive;
@@ -422,7 +442,7 @@ impl Loss {
         gradient: Option<&mut [T]>,
         map: Option<&mut [T]>,
     ) -> Result<Evaluation, Error> {
-        let geometry = input.geometry(self.operation(), self.spec.layout)?;
+        let geometry = self.geometry(input)?;
         let census = census::take(input, &geometry, &self.rules())?;
         let plan = self.plan(&census)?;
         // The gradient of a sum over pixels is known at once, any other after all have been seen.

@@ -108,7 +108,8 @@ impl<'a, T> Target<'a, T> {
     /// A weight for every class and pixel, shaped and laid out like the logits: one-hot rows, soft
     /// labels, or the independent 0/1 targets of multi-label problems.
     ///
-    /// Rows need not sum to one; entries must be finite and not negative. A distribution has no ignored
+    /// Entries lie in [0, 1]; for the softmax kinds those of a pixel sum to 1, within 0.01, so that soft labels stored
+    /// in 8 bits pass. A distribution has no ignored
     /// index: use [`Input::with_mask`](crate::Input::with_mask).
     pub fn distribution<D: Dimension>(view: ArrayView<'a, T, D>) -> Self {
         let shape = Some(view.shape().to_vec());

@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used)]
 
 use ndarray::{Array2, array};
-use segloss::{Input, Loss, LossSpec, Problem, Target};
+use segloss::{Activation, Input, Kind, Loss, LossSpec, Problem, Target, Term};
 
 fn loss(text: &str) -> Loss {
     Loss::new(LossSpec::from_toml(text).unwrap()).unwrap()
@@ -25,20 +25,51 @@ fn labels_out_of_range_are_located() {
     assert!(error.to_string().contains("label -1 at [0, 1]"), "{error}");
     let error = refusal("kind = 'binary_cross_entropy'", &[0.0; 2], &[1, 1, 2], &[1, 2]);
     assert!(error.to_string().contains("0..=1"), "{error}");
-    // Two labels in one channel are a binary problem, not a softmax over one class.
-    let error = refusal("", &[0.0; 2], &[1, 1, 2], &[0, 1]);
-    assert!(
-        error.to_string().contains("label 1 at [0, 1]") && error.to_string().contains("0..=0"),
-        "{error}"
-    );
 }
 
+/// A softmax over one channel is always 1: no value, no gradient, and no word.
 #[test]
-fn a_single_class_costs_nothing() {
-    let mut gradient = [f32::NAN; 2];
-    let input = Input::from_slices(&[3.0_f32, -80.0], &[1, 1, 2], &[0_u8, 0]).unwrap();
-    let result = loss("").value_and_gradient(&input, &mut gradient).unwrap();
-    assert_eq!((result.value, gradient), (0.0, [0.0, 0.0]));
+fn a_softmax_of_one_channel_is_refused_in_every_way() {
+    let input = Input::from_slices(&[3.0_f32, -80.0], &[1, 1, 2], &[0_u8, 1]).unwrap();
+    let mut kinds: Vec<(LossSpec, bool)> = Vec::new();
+    for kind in Kind::ALL.into_iter().filter(|&kind| kind != Kind::Combined) {
+        for activation in [None, Some(Activation::Softmax), Some(Activation::Sigmoid)] {
+            let spec = LossSpec { kind, activation, ..LossSpec::default() };
+            if Loss::new(spec.clone()).is_ok() {
+                let is_sigmoid = spec.activation() == Activation::Sigmoid;
+                kinds.push((spec, is_sigmoid));
+            }
+        }
+    }
+    assert!(kinds.len() > 25, "{}", kinds.len());
+    for (spec, is_sigmoid) in kinds {
+        let kind = spec.kind;
+        let both = LossSpec {
+            kind: Kind::Combined,
+            terms: vec![Term { factor: 1.0, loss: spec.clone() }],
+            ..LossSpec::default()
+        };
+        for loss in [Loss::new(spec).unwrap(), Loss::new(both).unwrap()] {
+            let refusals = [
+                loss.value(&input).err(),
+                loss.value_and_gradient(&input, &mut [0.0; 2]).err(),
+                loss.census(&input).err(),
+            ];
+            for refusal in refusals {
+                let refused =
+                    refusal.is_some_and(|error| matches!(error.problem, Problem::OneChannel { .. }));
+                assert_eq!(refused, !is_sigmoid, "{kind:?}");
+            }
+        }
+    }
+    let text = |text| loss(text).value(&input).unwrap_err().to_string();
+    assert!(
+        text("").ends_with("use `kind = \"binary_cross_entropy\"`, or logits of two channels"),
+        "{}",
+        text("")
+    );
+    let dice = text("kind = 'dice'");
+    assert!(dice.starts_with("dice: ") && dice.contains("or `activation = \"sigmoid\"`"), "{dice}");
 }
 
 #[test]
@@ -56,6 +87,13 @@ fn shapes_that_do_not_fit_are_named() {
         error.to_string(),
         "cross_entropy: target has shape [1, 3]; expected [1, 2] beside these logits"
     );
+    // Channels last, and nobody said so.
+    let last = ndarray::Array4::<f32>::zeros((1, 4, 5, 3));
+    let labels = ndarray::Array3::<u8>::zeros((1, 4, 5));
+    let input = Input::new(last.view(), Target::indices(labels.view())).unwrap();
+    let text = loss("").value(&input).unwrap_err().to_string();
+    assert!(text.ends_with("these logits; it would fit `layout = \"channels_last\"`"), "{text}");
+    assert!(loss("layout = 'channels_last'").value(&input).is_ok());
     let short = array![[true]];
     let labels = array![[0_u8, 1]];
     let input = Input::new(logits.view(), Target::indices(labels.view())).unwrap();
@@ -76,15 +114,46 @@ fn permuted_views_are_refused_with_the_repair() {
     assert!(error.to_string().contains("target"), "{error}");
 }
 
+/// Every kind takes the same targets for distributions: a Dice of −0.9 came of a mask stored as 0 and 255.
 #[test]
-fn distributions_must_be_numbers() {
-    let logits = array![[0.0_f64, 1.0]];
-    for (bad, kind) in [(f64::NAN, "cross_entropy"), (-0.1, "cross_entropy"), (1.5, "binary_cross_entropy")] {
-        let y = array![[0.0, bad]];
+fn targets_are_distributions_to_every_kind() {
+    let logits = array![[0.0_f64, 1.0], [0.5, 0.0]];
+    let refused = |kind: Kind, y: [f64; 2]| {
+        let y = array![[1.0, 0.0], y];
         let input = Input::new(logits.view(), Target::distribution(y.view())).unwrap();
-        let error = loss(&format!("kind = '{kind}'")).value(&input).unwrap_err();
-        assert!(matches!(error.problem, Problem::Distribution { class: 1, .. }), "{error}");
+        let terms = "terms = [{ loss = { kind = 'dice' } }]";
+        let terms = if kind == Kind::Combined { terms } else { "" };
+        loss(&format!("kind = '{}'\n{terms}", kind.name())).value(&input).err().map(|error| error.problem)
+    };
+    for kind in Kind::ALL {
+        for bad in [f64::NAN, -0.1, 1.5, 255.0, f64::INFINITY] {
+            let problem = refused(kind, [0.0, bad]);
+            let Some(Problem::Distribution { class: 1, index, .. }) = problem else {
+                panic!("{kind:?} {bad}: {problem:?}")
+            };
+            assert_eq!(index, [1]);
+        }
+        let sigmoid = LossSpec { kind, ..LossSpec::default() }.activation() == Activation::Sigmoid;
+        for (row, sum) in [([0.0, 0.0], 0.0), ([1.0, 1.0], 2.0)] {
+            match refused(kind, row) {
+                // Classes that may overlap need not share a whole.
+                None => assert!(sigmoid, "{kind:?}"),
+                Some(Problem::RowSum { sum: found, index }) => {
+                    assert_eq!((found, index, sigmoid), (sum, vec![1], false), "{kind:?}");
+                }
+                // Kinds that sort find two whole classes in one pixel first.
+                Some(Problem::SoftTarget { .. }) => assert!(!sigmoid && sum == 2.0, "{kind:?}"),
+                Some(other) => panic!("{kind:?}: {other}"),
+            }
+        }
+        assert_eq!(refused(kind, [0.0, 1.0]), None, "{kind:?}");
     }
+    let text = |y| refused(Kind::Dice, y).unwrap().to_string();
+    assert!(text([0.0, 255.0]).contains("is to be divided by 255"), "{}", text([0.0, 255.0]));
+    assert!(text([0.0, 0.0]).contains("left out with a mask"), "{}", text([0.0, 0.0]));
+    // Rounded to 8 bits or to 16-bit floats they are still distributions.
+    assert_eq!(refused(Kind::CrossEntropy, [0.333, 0.663]), None);
+    assert!(refused(Kind::CrossEntropy, [0.333, 0.633]).is_some());
 }
 
 #[test]
