@@ -21,7 +21,7 @@ Examples (the document's worked example lies in the repository):
 Arrays are NumPy's .npy, in any byte order, or FILE.npz:NAME. The specification says which axis holds the
 classes (`layout`). `segloss losses` lists the kinds.")]
 pub struct EvalArgs {
-    /// The loss: a TOML file, or JSON if it ends in .json.
+    /// The loss: a TOML or JSON file.
     #[arg(long, value_name = "FILE")]
     spec: PathBuf,
     /// Logits, (N, C, spatial…) or (N, spatial…, C): float32, float64, or float16, computed as float32.
@@ -79,9 +79,9 @@ impl EvalArgs {
         let path = || self.spec.clone();
         let text =
             std::fs::read_to_string(&self.spec).map_err(|source| EvalError::Read { path: path(), source })?;
-        let json = self.spec.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("json"));
-        let spec = if json { LossSpec::from_json(&text) } else { LossSpec::from_toml(&text) };
-        spec.and_then(Loss::new).map_err(|source| EvalError::Spec { path: path(), source })
+        LossSpec::from_text(&text)
+            .and_then(Loss::new)
+            .map_err(|source| EvalError::Spec { path: path(), source })
     }
 
     fn evaluate<T: Number>(&self, loss: &Loss, logits: &ArrayD<T>) -> Result<(), EvalError> {

@@ -1,6 +1,6 @@
 //! `segloss losses`: the registry, for reading and for scripts.
 
-use segloss::{Kind, KindInfo, OptionInfo};
+use segloss::{Kind, KindInfo, OptionInfo, spelling};
 use std::io::{self, Write};
 
 /// List every kind of loss with its formula, options and reference.
@@ -19,6 +19,8 @@ The name is the `kind` of a specification, a TOML or JSON file such as
                                    # | { effective_number = 0.999 } | document_scalar
   absent = \"zero\"                  # largest_present | { cap = 10.0 } | prior
   normalise = \"none\"               # mean_one | expected_one | sum_one
+
+A scheme acts on the class counts of a source, and is refused without one. Every key that cannot act is refused.
 
 Examples:
   segloss losses --short             a line for each kind
@@ -40,14 +42,10 @@ pub struct LossesArgs {
 /// Why nothing was listed.
 #[derive(Debug, thiserror::Error)]
 pub enum LossesError {
-    #[error("no kind of loss is called `{name}`; there are {}", known())]
+    #[error("no kind of loss is called `{name}`{}", spelling::suggestion(name, &Kind::ALL.map(Kind::name)))]
     Unknown { name: String },
     #[error(transparent)]
     Output(#[from] io::Error),
-}
-
-fn known() -> String {
-    Kind::ALL.map(Kind::name).join(", ")
 }
 
 impl LossesArgs {

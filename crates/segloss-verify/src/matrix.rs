@@ -9,8 +9,8 @@ use crate::textbook::{has_pairs, is_sigmoid};
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
 use segloss::{
-    Absent, Activation, ClassCounts, Classes, Denominator, Kind, Layout, LossSpec, Normalise, PriorSpec,
-    Region, Scheme, Source, Term, Threshold, WeightSpec,
+    Absent, Activation, Average, ClassCounts, Classes, Denominator, Kind, Layout, LossSpec, Normalise,
+    PriorSpec, Region, Scheme, SmoothingWeight, Source, Term, Threshold, WeightSpec,
 };
 use std::collections::BTreeMap;
 
@@ -325,20 +325,63 @@ fn options(deal: &mut Deal, kind: Kind, activation: Option<Activation>, classes:
     if takes("label_smoothing") {
         spec.label_smoothing = deal.of("label_smoothing", &[0.0, 0.0, 0.1, 0.4]);
     }
+    let sides = [SmoothingWeight::Label, SmoothingWeight::Class];
+    spec.smoothing_weight = deal.maybe(takes("smoothing_weight"), "smoothing_weight", &sides);
+    spec.average = deal.maybe(takes("average"), "average", &[Average::Pairs, Average::Images]);
     if takes("confidence") && spec.label_smoothing == 0.0 {
         spec.confidence = deal.maybe(true, "confidence", &[0.3, 0.6]);
     }
     spec.denominator = takes("denominator").then(|| denominator(deal, kind)).flatten();
     spec.threshold = takes("threshold").then(|| threshold(deal, &spec, classes)).flatten();
     if takes("prior") {
-        spec.prior = prior(deal, classes);
+        spec.prior = Some(prior(deal, classes));
     }
     if takes("weights") {
         spec.weights = weights(deal, &spec, classes);
     }
-    let sources = [spec.weights.source, spec.prior.source];
+    let sources = [spec.weights.source, spec.prior().source];
     spec.dataset = sources.contains(&Source::Dataset).then(|| dataset(deal, &spec, classes));
+    settled(&spec)
+}
+
+/// The same loss without options that nothing reads, which a specification must not have: a law that changes one
+/// option may leave another without effect.
+pub fn settled(spec: &LossSpec) -> LossSpec {
+    let mut spec = spec.clone();
+    let default = WeightSpec::default();
+    let counted = is_counted(spec.weights.source);
+    let sudre = spec.kind == Kind::GeneralizedDice && spec.weights.source == Source::None;
+    if !counted {
+        spec.weights.scheme = default.scheme;
+    }
+    if !counted && !sudre {
+        spec.weights.absent = default.absent;
+    }
+    if !counted && spec.weights.source != Source::Fixed {
+        spec.weights.normalise = default.normalise;
+    }
+    if !spec.reads_prior() {
+        spec.prior = None;
+    }
+    if ![spec.weights.source, spec.prior().source].contains(&Source::Ema) {
+        spec.weights.decay = default.decay;
+    }
+    if spec.kind != Kind::Combined && ![spec.weights.source, spec.prior().source].contains(&Source::Dataset) {
+        spec.dataset = None;
+    }
+    if spec.label_smoothing == 0.0 {
+        spec.smoothing_weight = None;
+    }
+    if spec.region != Some(segloss::Region::Image) {
+        spec.average = None;
+    }
+    spec.terms.iter_mut().for_each(|term| term.loss = settled(&term.loss));
     spec
+}
+
+/// Whether weights are made of class counts.
+fn is_counted(source: Source) -> bool {
+    matches!(source, Source::Dataset | Source::PerBatch | Source::PerSample | Source::Ema)
 }
 
 fn denominator(deal: &mut Deal, kind: Kind) -> Option<Denominator> {
@@ -425,7 +468,7 @@ fn weights(deal: &mut Deal, spec: &LossSpec, classes: usize) -> WeightSpec {
     let mut absent =
         deal.of("absent", &[Absent::Zero, Absent::LargestPresent, Absent::Cap(1.5), Absent::Prior]);
     // A prior of each image is none of the batch, and Sudre's own weight knows of no prior at all.
-    let one_for_all = spec.prior.source == Source::PerSample && source != Source::PerSample;
+    let one_for_all = spec.prior().source == Source::PerSample && source != Source::PerSample;
     if absent == Absent::Prior && (own || one_for_all) {
         absent = Absent::LargestPresent;
     }
@@ -535,7 +578,7 @@ mod tests {
                     ("weights.scheme", 8, seen(&|spec| variant(spec.weights.scheme))),
                     ("weights.absent", 4, seen(&|spec| variant(spec.weights.absent))),
                     ("weights.normalise", 4, seen(&|spec| variant(spec.weights.normalise))),
-                    ("prior.source", 5, seen(&|spec| variant(spec.prior.source))),
+                    ("prior.source", 5, seen(&|spec| variant(spec.prior().source))),
                     ("threshold", 3, seen(&|spec| spec.threshold.as_ref().map_or(String::new(), variant))),
                     (
                         "activation",

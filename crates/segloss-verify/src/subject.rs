@@ -1,6 +1,7 @@
 //! What the checks judge: anything that computes losses.
 
 use crate::case::{Case, Labels};
+use crate::matrix::settled;
 use crate::network::{NetworkTask, ParameterStep, Step};
 use crate::operation::{Applied, EPSILON, MOMENTUM, Operation, Task};
 use dfdx::prelude::{Backward, Cpu, NoneTape, OwnedTape, PutTape, SplitTape, TensorFromVec, Trace};
@@ -208,7 +209,7 @@ impl Subject for Library {
     }
 
     fn evaluate_in_parts(&self, case: &Case, parts: &[Range<usize>]) -> Result<InParts, String> {
-        let loss = Loss::new(case.spec.clone()).map_err(text)?.with_instructions(case.instructions);
+        let loss = Loss::new(settled(&case.spec)).map_err(text)?.with_instructions(case.instructions);
         let pieces: Vec<Case> = parts.iter().map(|part| case.images(part.clone())).collect();
         let mut census: Option<segloss::Census> = None;
         for piece in &pieces {
@@ -273,7 +274,7 @@ fn evaluate<T: Element + Into<f64>>(
     case: &Case,
     narrow: impl Fn(f64) -> T + Copy,
 ) -> Result<Outcome, String> {
-    let loss = Loss::new(case.spec.clone()).map_err(text)?.with_instructions(case.instructions);
+    let loss = Loss::new(settled(&case.spec)).map_err(text)?.with_instructions(case.instructions);
     with_input(case, narrow, |input| {
         let mut gradient = vec![narrow(f64::NAN); case.logits.len()];
         let found = loss.value_and_gradient(input, &mut gradient)?;

@@ -110,6 +110,16 @@ type Row = (&'static str, &'static str, &'static str);
 type Options = &'static [Row];
 
 // Options that several kinds share.
+const SMOOTHING_WEIGHT: Options = &[(
+    "smoothing_weight",
+    "label",
+    "label: a pixel keeps its label's weight; class: PyTorch's, each class's share has that class's weight",
+)];
+const AVERAGE: Options = &[(
+    "average",
+    "pairs",
+    "beside region = image: over all (image, class) pairs, or over images, of the means over their classes",
+)];
 const SMOOTHING: Options = &[("label_smoothing", "0", "share of each label that goes to all classes alike")];
 const THRESHOLD: Row = ("threshold", "none", "{ logit_shift = [τ…] } or { logit_adjustment = t }");
 const WEIGHTS: Row = ("weights", "none", "source, scheme, values, decay, absent, normalise");
@@ -198,7 +208,7 @@ impl Kind {
                 "Softmax cross-entropy with class weights: the default for exclusive classes.",
                 "Σ_c w_c·y_c·(ln Σ_j exp z_j − z_c)",
                 "Bishop 2006, Pattern Recognition and Machine Learning, eq. 4.108; per-sample weights: the source document, S5",
-                &[SMOOTHING, WEIGHING],
+                &[SMOOTHING, SMOOTHING_WEIGHT, WEIGHING],
             ),
             Self::BinaryCrossEntropy => (
                 "binary_cross_entropy",
@@ -304,6 +314,7 @@ impl Kind {
                     &[("squared", "false", "sums of p² and y² in the denominator, as in V-Net")],
                     SMOOTH,
                     REGION,
+                    AVERAGE,
                     ALL_CLASSES,
                     WEIGHING_CLASSES,
                 ],
@@ -318,6 +329,7 @@ impl Kind {
                     &[("squared", "false", "sums of p² and y² in the union")],
                     SMOOTH,
                     REGION,
+                    AVERAGE,
                     ALL_CLASSES,
                     WEIGHING_CLASSES,
                 ],
@@ -334,7 +346,7 @@ impl Kind {
                 "Tversky: an overlap in which false positives and false negatives have prices of their own.",
                 "mean_c w_c·(1 − (TP + s)/(TP + α·FP + β·FN + s))",
                 "Salehi et al. 2017, Tversky loss function for image segmentation using 3D fully convolutional deep networks, eq. 2",
-                &[ACTIVATION, PRICES, SMOOTH, REGION, ALL_CLASSES, WEIGHING_CLASSES],
+                &[ACTIVATION, PRICES, SMOOTH, REGION, AVERAGE, ALL_CLASSES, WEIGHING_CLASSES],
             ),
             Self::FocalTversky => (
                 "focal_tversky",
@@ -347,6 +359,7 @@ impl Kind {
                     &[("gamma", "1.3333333333333333", "focusing exponent γ > 0; 1 is tversky")],
                     SMOOTH,
                     REGION,
+                    AVERAGE,
                     ALL_CLASSES,
                     WEIGHING_CLASSES,
                 ],
@@ -376,6 +389,7 @@ impl Kind {
                 "Berman et al. 2018, The Lovász-Softmax loss, eqs. 8 and 9, algorithm 1",
                 &[
                     REGION,
+                    AVERAGE,
                     &[("classes", "present", "present, or all: which classes of a region count")],
                     WEIGHING_CLASSES,
                 ],
@@ -385,7 +399,7 @@ impl Kind {
                 "Lovász hinge: the convex surrogate of IoU for one class, or classes that may overlap.",
                 "mean_c w_c·Σ_i max(0, e_(i))·(J_i − J_(i−1)),  e = 1 − z where y = 1, 1 + z where y = 0",
                 "Berman et al. 2018, The Lovász-Softmax loss, eqs. 6 and 7; Yu & Blaschko 2015",
-                &[REGION, ALL_CLASSES, WEIGHING_CLASSES],
+                &[REGION, AVERAGE, ALL_CLASSES, WEIGHING_CLASSES],
             ),
             Self::Boundary => (
                 "boundary",

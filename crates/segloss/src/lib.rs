@@ -70,6 +70,8 @@ mod outcome;
 mod part;
 mod plan;
 mod spec;
+#[doc(hidden)]
+pub mod spelling;
 mod stable;
 mod sums;
 mod target;
@@ -92,8 +94,8 @@ pub use loss::{Evaluation, Loss};
 pub use part::Part;
 pub use plan::Plan;
 pub use spec::{
-    Absent, Activation, Classes, Denominator, LossSpec, Normalise, PriorSpec, Region, Scheme, Source, Term,
-    Threshold, WeightSpec,
+    Absent, Activation, Average, Classes, Denominator, LossSpec, Normalise, PriorSpec, Region, Scheme,
+    SmoothingWeight, Source, Term, Threshold, WeightSpec,
 };
 pub use sums::{Broken, ClassSums, Sums};
 pub use target::{Label, Target};

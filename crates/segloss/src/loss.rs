@@ -135,7 +135,12 @@ impl Loss {
         let terms = match spec.kind {
             Kind::Combined => {
                 // No term is asked for its layout: arrays are read as the combined loss lays them out.
-                let outer = |loss: &LossSpec| LossSpec { ignore_index: spec.ignore_index, ..loss.clone() };
+                let outer = |loss: &LossSpec| {
+                    let mut loss = LossSpec { ignore_index: spec.ignore_index, ..loss.clone() };
+                    // Counts beside the terms are for those that ask for some.
+                    spec.dataset.iter().for_each(|counts| loss.fill_dataset(counts));
+                    loss
+                };
                 spec.terms.iter().map(|Term { factor, loss }| (*factor, Self::of(outer(loss)))).collect()
             }
             Kind::UnifiedFocal => {
@@ -192,7 +197,7 @@ impl Loss {
 
     /// Whether the loss depends on what it has [observed](Self::observe).
     pub fn needs_history(&self) -> bool {
-        [self.spec.weights.source, self.spec.prior.source].contains(&Source::Ema)
+        [self.spec.weights.source, self.spec.prior().source].contains(&Source::Ema)
             || self.terms.iter().any(|(_, term)| term.needs_history())
     }
 

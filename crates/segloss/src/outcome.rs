@@ -236,6 +236,12 @@ impl Loss {
                 warnings.push(Warning::AbsentCounted { classes });
             }
         }
+        if !self.spec().is_sigmoid() && self.family() != Family::Terms {
+            let mut present = (0..plan.classes()).filter(|&c| sums.per_class[c].pixels > 0.0);
+            if let (Some(class), None) = (present.next(), present.next()) {
+                warnings.push(Warning::OneClass { class });
+            }
+        }
         if let Some(broken) = &sums.broken {
             warnings.push(Warning::Broken(broken.clone()));
         }
@@ -310,7 +316,8 @@ impl Loss {
     }
 
     fn cross_entropy(&self) -> CrossEntropy {
-        CrossEntropy { smoothing: self.spec().label_smoothing }
+        let spec = self.spec();
+        CrossEntropy { smoothing: spec.label_smoothing, weight: spec.smoothing_weight.unwrap_or_default() }
     }
 
     fn overlap(&self, classes: usize) -> Overlap {

@@ -5,7 +5,7 @@ use crate::counts::{ClassCounts, share};
 use crate::error::{Error, Problem};
 use crate::kind::{Family, Kind};
 use crate::loss::{Loss, Role};
-use crate::spec::{Absent, Classes, Denominator, Number, Region, Source, Threshold};
+use crate::spec::{Absent, Average, Classes, Denominator, Number, Region, Source, Threshold};
 use crate::weights;
 use ndarray::{Array2, ArrayView1};
 use std::ops::Range;
@@ -238,7 +238,7 @@ fn parameters(
         Kind::Seesaw => Ok(Some(weights::prior(spec, census, running)?.mapv(f64::ln))),
         Kind::Ldam => {
             let mut margins = weights::prior(spec, census, running)?;
-            let counts = match spec.prior.source {
+            let counts = match spec.prior().source {
                 Source::Fixed => vec![],
                 source => weights::scopes(source, "prior.source", spec, census, running)?,
             };
@@ -289,6 +289,11 @@ fn regions(loss: &Loss, census: &Census, weights: &Array2<f64>) -> (Array2<f64>,
                 None if present_only && mass <= 0.0 => 0.0,
                 None => row[c],
             };
+        }
+        if spec.average == Some(Average::Images) {
+            // The weights of an image sum to 1, so that it counts once, however many classes it has.
+            let sum = counted.row(region).sum();
+            counted.row_mut(region).mapv_inplace(|weight| share(weight, sum));
         }
     }
     (counted, pixels)

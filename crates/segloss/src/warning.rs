@@ -12,6 +12,11 @@ pub enum Warning {
     AllIgnored,
     /// There are valid pixels, but their weights sum to zero: value 0, gradient 0.
     NoWeight,
+    /// Every valid pixel is of one class: there is nothing to tell apart.
+    OneClass {
+        /// Which.
+        class: usize,
+    },
     /// Classes without a pixel that an overlap loss counts nevertheless: they cost about 1 each, with hardly a
     /// slope.
     AbsentCounted {
@@ -35,6 +40,12 @@ impl fmt::Display for Warning {
             Self::AllIgnored => f.write_str("every pixel is ignored: the value and its gradient are 0"),
             Self::NoWeight => {
                 f.write_str("the valid pixels' weights sum to 0: the value and its gradient are 0")
+            }
+            Self::OneClass { class } => {
+                write!(
+                    f,
+                    "every valid pixel is of class {class}: any prediction of that class alone is perfect"
+                )
             }
             Self::AbsentCounted { classes } => write!(
                 f,

@@ -102,13 +102,13 @@ pub(crate) fn prior(
     running: Option<&ClassCounts>,
 ) -> Result<Array2<f64>, Error> {
     let classes = census.classes();
-    let rows = match spec.prior.source {
-        Source::Fixed if spec.prior.values.len() != classes => {
-            let found = spec.prior.values.len();
+    let rows = match spec.prior().source {
+        Source::Fixed if spec.prior().values.len() != classes => {
+            let found = spec.prior().values.len();
             let problem = Problem::PerClass { key: "prior.values", expected: classes, found };
             return Err(Error { operation: spec.kind.name(), problem });
         }
-        Source::Fixed => vec![spec.prior.values.clone()],
+        Source::Fixed => vec![spec.prior().values.clone()],
         source => {
             let scopes = scopes(source, "prior.source", spec, census, running)?;
             let prior = if spec.is_sigmoid() { ClassCounts::prior_of_channels } else { ClassCounts::prior };

@@ -7,7 +7,8 @@ use ndarray::{Array2, Array3, ArrayD, Axis, IxDyn};
 use proptest::prelude::*;
 use samples::{IGNORED, is_sigmoid};
 use segloss::{
-    Denominator, Input, Kind, Layout, Loss, LossSpec, Source, Target, Threshold, Warning, WeightSpec,
+    Average, Denominator, Input, Kind, Layout, Loss, LossSpec, PriorSpec, Source, Target, Threshold, Warning,
+    WeightSpec,
 };
 
 /// A batch of random size: logits (N, C, P) and labels (N, P), some of them ignored.
@@ -302,8 +303,8 @@ proptest! {
         };
         for mut spec in specs().into_iter().filter(independent) {
             if matches!(spec.kind, Kind::Seesaw | Kind::Ldam) {
-                spec.prior.source = Source::Fixed;
-                spec.prior.values = (1..=classes).map(|c| 1.0 / (1.0 + c as f64)).collect();
+                let values = (1..=classes).map(|c| 1.0 / (1.0 + c as f64)).collect();
+                spec.prior = Some(PriorSpec { source: Source::Fixed, values });
             }
             if spec.kind == Kind::DocumentSigmoid {
                 spec.denominator = Some(Denominator::WeightSum);
@@ -334,6 +335,10 @@ proptest! {
                 let weights = WeightSpec { source: Source::Fixed, values, ..WeightSpec::default() };
                 Loss::new(LossSpec { weights, denominator, ..spec.clone() })
             };
+            // Each image's weights are scaled to 1 anyway.
+            if spec.average == Some(Average::Images) {
+                continue;
+            }
             // By its own weights a mean knows no scale; divided by anything else it is proportional.
             for (denominator, power) in [(Some(Denominator::WeightSum), 0), (Some(Denominator::Images), 1)] {
                 let (Ok(one), Ok(other)) = (fixed(1.0, denominator), fixed(scale, denominator)) else { continue };

@@ -39,7 +39,9 @@ fn numbers_end_where_their_options_say() {
         ("cross_entropy", "weights.scheme.effective_number", "0.0 0.9", "-0.1 1.0 nan"),
         ("cross_entropy", "weights.absent.cap", "0.1 5.0", "0.0 -1.0 inf nan"),
     ] {
-        let with = |number: &str| refused(&format!("kind = '{kind}'\n{key} = {number}"));
+        // What acts on counts needs some.
+        let source = if key.starts_with("weights") { "weights.source = 'ema'" } else { "" };
+        let with = |number: &str| refused(&format!("kind = '{kind}'\n{source}\n{key} = {number}"));
         good.split(' ').for_each(|number| assert_eq!(with(number), None, "{kind} {key} {number}"));
         bad.split(' ').for_each(|number| assert_eq!(with(number), Some(key), "{kind} {key} {number}"));
     }
@@ -59,13 +61,13 @@ fn lists_end_where_their_options_say() {
             "[]; [0.1, 0.0]; [inf]; [nan]",
         ),
         (
-            "kind = 'ldam'\nprior.source = 'fixed'\nweights.absent = 'prior'",
+            "kind = 'ldam'\nprior.source = 'fixed'\nweights = { source = 'per_batch', absent = 'prior' }",
             "prior.values",
             "[0.1, 0.9]",
             "[]; [0.1, 1.0]; [0.0]; [nan]",
         ),
         (
-            "kind = 'binary_cross_entropy'\nprior.source = 'fixed'",
+            "kind = 'binary_cross_entropy'\nthreshold.logit_adjustment = 1.0\nprior.source = 'fixed'",
             "prior.values",
             "[0.1, 0.9]",
             "[]; [1.0]; [0.0]; [nan]",
@@ -98,7 +100,10 @@ fn options_that_contradict_each_other_are_refused() {
         ("kind = 'document_categorical'\nweights.source = 'per_sample'", None),
         ("kind = 'document_categorical'\nweights.source = 'ema'", Some("weights")),
         ("kind = 'document_categorical'\nweights.source = 'dataset'", Some("weights")),
-        ("kind = 'document_categorical'\nweights.scheme = 'enet'", Some("weights")),
+        (
+            "kind = 'document_categorical'\nweights = { source = 'per_batch', scheme = 'enet' }",
+            Some("weights"),
+        ),
         ("kind = 'document_sigmoid'\nweights.source = 'per_batch'", Some("weights")),
         ("kind = 'dice'\nweights.source = 'per_sample'", Some("weights.source")),
         ("kind = 'dice'\nweights.source = 'per_sample'\nregion = 'image'", None),
@@ -109,10 +114,10 @@ fn options_that_contradict_each_other_are_refused() {
             Some("weights.source"),
         ),
         ("weights = { source = 'per_sample', absent = 'prior' }\nprior.source = 'per_sample'", None),
-        ("weights = { source = 'per_batch' }\nprior.source = 'per_sample'", None),
+        ("weights = { source = 'per_batch' }\nprior.source = 'per_sample'", Some("prior")),
         ("kind = 'generalized_dice'\nweights.absent = 'prior'", Some("weights.absent")),
         ("kind = 'generalized_dice'\nweights = { source = 'per_batch', absent = 'prior' }", None),
-        ("kind = 'dice'\nweights.absent = 'prior'", None),
+        ("kind = 'dice'\nweights = { source = 'per_batch', absent = 'prior' }", None),
         ("prior.source = 'none'", Some("prior.source")),
         ("prior.source = 'map'", Some("prior.source")),
     ] {
@@ -157,5 +162,131 @@ fn keys_that_a_kind_does_not_take_are_refused() {
         ("combined", "prior", "{ source = 'per_sample' }"),
     ] {
         assert_eq!(refused(&format!("kind = '{kind}'\n{key} = {value}")), Some(key), "{kind}");
+    }
+}
+
+/// A key that nothing reads would be plain cross-entropy, bit for bit, and unsaid.
+#[test]
+fn what_is_written_acts_or_is_refused() {
+    let counts = "[dataset]\nvalid = 4.0\npixels = [3.0, 1.0]\npresent_in = [4.0, 4.0]";
+    for (text, key) in [
+        ("weights.absent = 'largest_present'", Some("weights.absent")),
+        ("weights.absent = { cap = 2.0 }", Some("weights.absent")),
+        ("weights.decay = 0.5", Some("weights.decay")),
+        ("weights = { source = 'per_batch', decay = 0.5 }", Some("weights.decay")),
+        ("weights = { source = 'ema', decay = 0.5 }", None),
+        ("weights.decay = 0.5\nthreshold.logit_adjustment = 1.0\nprior.source = 'ema'", None),
+        ("weights = { source = 'none', scheme = 'enet' }", Some("weights.scheme")),
+        ("weights = { source = 'none', normalise = 'mean_one' }", Some("weights.normalise")),
+        ("weights = { source = 'map', scheme = 'enet' }", Some("weights.scheme")),
+        ("weights = { source = 'map', normalise = 'mean_one' }", Some("weights.normalise")),
+        (
+            "weights = { source = 'fixed', values = [1.0, 2.0], absent = 'largest_present' }",
+            Some("weights.absent"),
+        ),
+        ("weights = { source = 'fixed', values = [1.0, 2.0], normalise = 'mean_one' }", None),
+        // What older programs wrote, with every default spelled out.
+        (
+            "weights = { source = 'none', scheme = 'inverse_frequency', decay = 0.99, absent = 'zero', normalise = 'none' }",
+            None,
+        ),
+        ("prior.source = 'per_batch'", Some("prior")),
+        ("[prior]", Some("prior")),
+        ("kind = 'seesaw'\nprior.source = 'per_sample'", None),
+        ("kind = 'ldam'\nprior.source = 'per_sample'", None),
+        ("threshold.logit_adjustment = 1.0\nprior.source = 'per_sample'", None),
+        ("threshold.logit_shift = [0.5, 0.5]\nprior.source = 'per_sample'", Some("prior")),
+        (counts, Some("dataset")),
+        (&format!("weights.source = 'dataset'\n{counts}"), None),
+        (&format!("kind = 'ldam'\nprior.source = 'dataset'\n{counts}"), None),
+        (&format!("weights.source = 'per_batch'\n{counts}"), Some("dataset")),
+        (
+            &format!("kind = 'combined'\nterms = [{{ loss = {{ kind = 'dice' }} }}]\n{counts}"),
+            Some("dataset"),
+        ),
+        ("smoothing_weight = 'class'", Some("smoothing_weight")),
+        ("label_smoothing = 0.1\nsmoothing_weight = 'class'", None),
+        ("kind = 'dice'\naverage = 'images'", Some("average")),
+        ("kind = 'dice'\nregion = 'image'\naverage = 'images'", None),
+        ("kind = 'generalized_dice'\nregion = 'image'\naverage = 'images'", Some("average")),
+    ] {
+        assert_eq!(refused(text), key, "{text}");
+    }
+    for key in [
+        "scheme = 'inverse_frequency'",
+        "scheme = 'enet'",
+        "normalise = 'none'",
+        "normalise = 'expected_one'",
+    ] {
+        for text in [
+            format!("weights.{key}"),
+            format!("kind = 'combined'\nterms = [{{ loss = {{ weights = {{ {key} }} }} }}]"),
+        ] {
+            let error = LossSpec::from_toml(&text).unwrap_err().to_string();
+            assert!(
+                error.contains("has no effect without `weights.source`") && error.contains("per_sample"),
+                "{error}"
+            );
+        }
+    }
+}
+
+/// The counts of a data set beside a sum of losses are for the terms that ask for some.
+#[test]
+fn counts_reach_the_terms() {
+    let counts = "[dataset]\nvalid = 4.0\npixels = [3.0, 1.0]\npresent_in = [4.0, 4.0]";
+    let terms = "kind = 'combined'\nterms = [{ loss = { weights = { source = 'dataset' } } }, { loss = { kind = 'dice' } }]";
+    let input = segloss::Input::from_slices(&[0.0_f64, 1.0, 0.5, -1.0], &[2, 2], &[0_u8, 1]).unwrap();
+    let value = |text: &str| Loss::new(LossSpec::from_toml(text).unwrap()).unwrap().value(&input);
+    assert!(matches!(value(terms).unwrap_err().problem, Problem::NoDataset { .. }));
+    let sum = value(&format!("{terms}\n{counts}")).unwrap();
+    let alone = value(&format!("weights.source = 'dataset'\n{counts}")).unwrap();
+    assert_eq!(sum.terms[0].value, alone.value);
+    assert_eq!(sum.terms[0].effective_weights, alone.effective_weights);
+}
+
+/// What a specification says is written again, and nothing that does not act.
+#[test]
+fn what_is_written_is_read_again() {
+    for text in [
+        "",
+        "weights.source = 'per_sample'",
+        "weights = { source = 'ema', decay = 0.5, scheme = { power = 0.5 }, absent = { cap = 3.0 } }",
+        "weights = { source = 'fixed', values = [1.0, 2.0], normalise = 'sum_one' }",
+        "kind = 'generalized_dice'\nweights.absent = 'largest_present'",
+        "kind = 'ldam'\nprior.source = 'per_sample'",
+    ] {
+        let spec = LossSpec::from_toml(text).unwrap();
+        Loss::new(spec.clone()).unwrap();
+        assert_eq!(LossSpec::from_toml(&spec.to_toml()).unwrap(), spec, "{text}");
+        assert_eq!(LossSpec::from_json(&spec.to_json()).unwrap(), spec, "{text}");
+    }
+    assert!(!LossSpec::default().to_toml().contains("scheme"), "{}", LossSpec::default().to_toml());
+}
+
+#[test]
+fn files_are_read_as_they_come() {
+    let dice = LossSpec { kind: segloss::Kind::Dice, ..LossSpec::default() };
+    for text in [
+        "kind = \"dice\"",
+        "\u{feff}kind = \"dice\"\n",
+        "{\"kind\": \"dice\"}",
+        "\u{feff}\n {\"kind\": \"dice\"}",
+    ] {
+        assert_eq!(LossSpec::from_text(text).unwrap(), dice, "{text}");
+    }
+    for text in ["", "\n# nothing\n", "{}", "\u{feff}{ }\n"] {
+        let error = LossSpec::from_text(text).unwrap_err().to_string();
+        assert!(error.contains("holds no key; the smallest specification is"), "{error}");
+    }
+    for (text, words) in [
+        ("kind = \"cross_entropie\"", "line 1: unknown name `cross_entropie`; did you mean `cross_entropy`?"),
+        ("\ngamma = 'two'", "line 2: expected a number, found the text \"two\""),
+        ("{\"gama\": 2}", "line 1, column 7: unknown key `gama`; did you mean `gamma`?"),
+        ("weights = 3", "line 1: expected a table such as { source = \"per_sample\" }, found the number 3"),
+        ("terms = 3", "line 1: expected a list, found the number 3"),
+    ] {
+        let error = LossSpec::from_text(text).unwrap_err().to_string();
+        assert!(error.contains(words), "{error}");
     }
 }

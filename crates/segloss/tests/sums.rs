@@ -132,8 +132,9 @@ fn broken_entries_of_parts_are_counted_together() {
 fn pixels_without_weight_are_warned_of() {
     let input = Input::from_slices(&EVEN[..4], &[2, 2], &[0_u8, 0]).unwrap();
     let weighted = |values: &str| loss(&format!("weights = {{ source = 'fixed', values = {values} }}"));
-    assert_eq!(weighted("[0, 1]").value(&input).unwrap().warnings, [Warning::NoWeight]);
-    assert_eq!(weighted("[1, 0]").value(&input).unwrap().warnings, []);
+    let one = Warning::OneClass { class: 0 };
+    assert_eq!(weighted("[0, 1]").value(&input).unwrap().warnings, [Warning::NoWeight, one.clone()]);
+    assert_eq!(weighted("[1, 0]").value(&input).unwrap().warnings, [one]);
     // A sum of losses has no weights of its own.
     let combined = "kind = 'combined'\nterms = [{ loss = { kind = 'cross_entropy' } }]";
     assert_eq!(loss(combined).value(&input).unwrap().warnings, []);
@@ -231,7 +232,9 @@ fn a_label_must_suit_every_term() {
     for (first, second) in
         [("cross_entropy", "binary_cross_entropy"), ("binary_cross_entropy", "cross_entropy")]
     {
-        assert!(message(&combined(first, second), [1.0, 1.0]).contains("classes at [0] sum to 2; expected 1"));
+        assert!(
+            message(&combined(first, second), [1.0, 1.0]).contains("classes at [0] sum to 2; expected 1")
+        );
     }
     assert_eq!(message(&combined("binary_cross_entropy", "lovasz_hinge"), [1.0, 1.0]), "fine");
     for (first, second) in [("cross_entropy", "lovasz_softmax"), ("lovasz_softmax", "cross_entropy")] {

@@ -244,7 +244,7 @@ fn counted_elsewhere(context: &Context<'_>, tally: &mut Tally, kind: Kind) {
     for mut case in drawn(context, "a data set of one batch is the batch", kind, 12) {
         case.spec.weights.source = Source::PerBatch;
         case.spec.weights.values = Vec::new();
-        case.spec.prior = PriorSpec::default();
+        case.spec.prior = None;
         let counts: Counts<f64> = counts::of(&case, Source::PerBatch).swap_remove(0);
         let counts = ClassCounts {
             valid: counts.valid,
@@ -254,7 +254,8 @@ fn counted_elsewhere(context: &Context<'_>, tally: &mut Tally, kind: Kind) {
         };
         for source in [Source::Dataset, Source::Ema] {
             let mut other = case.clone();
-            (other.spec.weights.source, other.spec.prior.source) = (source, source);
+            other.spec.weights.source = source;
+            other.spec.prior = Some(PriorSpec { source, values: Vec::new() });
             other.spec.dataset = Some(counts.clone());
             same(context, tally, &other, &case);
         }
@@ -315,7 +316,8 @@ fn without_counting(spec: &mut LossSpec) {
         }
     };
     if spec.kind.info().takes("prior") {
-        fixed(&mut spec.prior.source);
+        spec.prior.iter_mut().for_each(|prior| fixed(&mut prior.source));
+        spec.prior.get_or_insert(PriorSpec { source: Source::Dataset, values: Vec::new() });
         if spec.weights.normalise == segloss::Normalise::ExpectedOne {
             spec.weights.normalise = segloss::Normalise::MeanOne;
         }

@@ -102,7 +102,7 @@ fn turn_options(spec: &mut LossSpec, class: &impl Fn(usize) -> usize) {
         }
     };
     turn(&mut spec.weights.values, width);
-    turn(&mut spec.prior.values, 1);
+    spec.prior.iter_mut().for_each(|prior| turn(&mut prior.values, 1));
     if let Some(Threshold::LogitShift(thresholds)) = &mut spec.threshold {
         turn(thresholds, 1);
     }
@@ -127,7 +127,7 @@ fn coarsened(spec: &LossSpec, classes: usize) -> LossSpec {
     let mut coarse = LossSpec { threshold: None, ..spec.clone() };
     if coarse.kind == Kind::Ldam {
         coarse.margin = None;
-        coarse.prior = PriorSpec { source: Source::Fixed, values: vec![0.5; classes] };
+        coarse.prior = Some(PriorSpec { source: Source::Fixed, values: vec![0.5; classes] });
     }
     if coarse.kind == Kind::Seesaw {
         coarse.mitigation = Some(0.0);

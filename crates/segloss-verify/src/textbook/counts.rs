@@ -64,7 +64,7 @@ pub fn of<T: Number>(case: &Case, source: Source) -> Vec<Counts<T>> {
 /// π, a row for each image: n_c/n, where a class that the scope has not seen counts as one pixel. A channel that
 /// is a problem of its own has two classes, and neither of them goes unseen.
 pub fn priors<T: Number>(case: &Case) -> Vec<Vec<T>> {
-    let prior = &case.spec.prior;
+    let prior = case.spec.prior();
     if prior.source == Source::Fixed {
         return vec![prior.values.iter().map(|&x| T::from_f64(x)).collect(); case.grid.images];
     }
@@ -82,7 +82,7 @@ pub fn priors<T: Number>(case: &Case) -> Vec<Vec<T>> {
 
 /// Whether the scope of the prior has seen each class, a row for each image. A prior that is given has.
 pub fn seen(case: &Case) -> Vec<Vec<bool>> {
-    match case.spec.prior.source {
+    match case.spec.prior().source {
         Source::Fixed => vec![vec![true; case.grid.classes]; case.grid.images],
         source => of::<f64>(case, source)
             .into_iter()

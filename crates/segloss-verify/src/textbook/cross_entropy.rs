@@ -20,3 +20,12 @@ pub fn of<T: Number>(z: &[T], y: &[T], w: &[T], smoothing: f64) -> T {
     let s = T::from_f64(smoothing);
     (T::one() - s.clone()) * own + s / T::from_f64(z.len() as f64) * spread
 }
+
+/// The loss of one pixel whose smoothed label is weighed class by class: Σ_c w_c·y'_c·(−ln p_c) with
+/// y' = (1 − s)·y + s/C.
+pub fn by_class<T: Number>(x: &Pixel<T>, smoothing: f64) -> T {
+    let p = softmax(&x.z);
+    let (s, classes) = (T::from_f64(smoothing), T::from_f64(x.z.len() as f64));
+    let smoothed = |c: usize| (T::one() - s.clone()) * x.y[c].clone() + s.clone() / classes.clone();
+    sum((0..x.z.len()).map(|c| x.w[c].clone() * smoothed(c) * -p[c].ln()))
+}

@@ -51,7 +51,7 @@ pub mod weights;
 use crate::case::Case;
 use crate::number::dual::Dual;
 use crate::number::{Number, sum};
-use segloss::{Activation, Kind, LossSpec};
+use segloss::{Activation, Kind, LossSpec, SmoothingWeight};
 
 /// A loss by its definition.
 #[derive(Clone, Debug, PartialEq)]
@@ -180,7 +180,9 @@ fn define<T: Number + 'static>(case: &Case, here: &[Pixel<T>]) -> Definition<T> 
     let owned = case.clone();
     match spec.kind {
         Kind::CrossEntropy => Box::new(move |all| {
-            reduce::pixels(&owned, all, |_, x| cross_entropy::pixel(x, spec.label_smoothing))
+            let by_class = spec.smoothing_weight == Some(SmoothingWeight::Class);
+            let pixel = if by_class { cross_entropy::by_class } else { cross_entropy::pixel };
+            reduce::pixels(&owned, all, |_, x| pixel(x, spec.label_smoothing))
         }),
         Kind::BinaryCrossEntropy => Box::new(move |all| {
             reduce::entries(&owned, all, |x, c| binary_cross_entropy::entry(x, c, spec.label_smoothing))

@@ -3,7 +3,7 @@
 use super::{Pixel, has_pairs};
 use crate::case::Case;
 use crate::number::{Number, absolute, sum};
-use segloss::{Classes, Denominator, Kind, Region};
+use segloss::{Average, Classes, Denominator, Kind, Region};
 
 /// A loss before it is divided.
 pub(super) struct Sums<T> {
@@ -62,9 +62,15 @@ pub(super) fn classes<T: Number>(
 ) -> Sums<T> {
     let (mut numerator, mut weight_sum) = (T::zero(), T::zero());
     for (r, region) in regions(case, all).iter().enumerate() {
-        for c in (0..case.grid.classes).filter(|&c| counts(case, region, c)) {
-            // One row of weights for a region: that of the batch, or of its image.
-            let w = region[0].w[c].clone();
+        let counted: Vec<usize> = (0..case.grid.classes).filter(|&c| counts(case, region, c)).collect();
+        // One row of weights for a region: that of the batch, or of its image.
+        let all_of = sum(counted.iter().map(|&c| region[0].w[c].clone()));
+        for c in counted {
+            let w = match case.spec.average {
+                // Each image is the weighted mean of its classes, and weighs 1.
+                Some(Average::Images) if all_of > T::zero() => region[0].w[c].clone() / all_of.clone(),
+                _ => region[0].w[c].clone(),
+            };
             numerator = numerator + w.clone() * loss(r, region, c);
             weight_sum = weight_sum + w;
         }

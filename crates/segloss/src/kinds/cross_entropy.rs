@@ -16,16 +16,22 @@
 //! gradient  … + s·W·(p_k − 1/C)
 //! ```
 //!
-//! PyTorch's `F.cross_entropy(weight=, label_smoothing=)` weighs the smoothing term class by class, so that a
-//! rare class's large weight pulls at every pixel; that loss is had by passing the smoothed distribution
-//! as a soft target. Without weights the two are the same.
+//! With `smoothing_weight = "class"` it is PyTorch's `F.cross_entropy(weight=, label_smoothing=)`, which weighs the
+//! smoothing term class by class, so that a rare class's large weight pulls at every pixel:
+//!
+//! ```text
+//! value     L = Σ_c w_c·y'_c·(−ln p_c),    y' = (1 − s)·y + s/C
+//! ```
+//!
+//! Both are divided by Σ W. A smoothed distribution y' given as a soft target is divided by Σ w_c·y'_c instead.
+//! Without weights all three are the same.
 //!
 //! - Shapes: logits (N, C, spatial…) or (N, spatial…, C); targets are indices or distributions.
 //! - Denominator: [`WeightSum`](crate::Denominator::WeightSum) = Σ w_c·y_c over the valid pixels.
 //! - Confidently wrong pixels: L grows like z_max − z_y, the gradient tends to ±w; never zero.
 //! - Saturated logits: exact for |z| up to 1e4 and beyond; no exponential overflows.
-//! - With one class alone p = 1 whatever its logit is: value and gradient are 0. Two classes in one channel
-//!   are [`binary_cross_entropy`](super::binary_cross_entropy).
+//! - One channel is refused: p = 1 whatever its logit is. Two classes in one channel are
+//!   [`binary_cross_entropy`](super::binary_cross_entropy).
 //! - An absent class appears in no y; its weight is not used, whatever the policy makes of it.
 //!
 //! Reference: Bishop 2006, *Pattern Recognition and Machine Learning*, eq. 4.108 and 4.109.
@@ -34,12 +40,15 @@ use super::{Pixel, PixelLoss, PixelTarget, PixelWeights};
 use crate::element::Element;
 use crate::families::blocks::BlockLoss;
 use crate::kernels::cross_entropy::Shape;
+use crate::spec::SmoothingWeight;
 use crate::stable::Softmax;
 
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct CrossEntropy {
     /// s.
     pub smoothing: f64,
+    /// Whose weight the smoothed part has.
+    pub weight: SmoothingWeight,
 }
 
 impl<T: Element> PixelLoss<T> for CrossEntropy {
@@ -68,31 +77,60 @@ impl<T: Element> PixelLoss<T> for CrossEntropy {
                 gradient.fill(T::zero());
             }
             PixelTarget::Distribution(y) => {
-                for (c, loss) in loss.iter_mut().enumerate() {
-                    // A class without a share costs nothing, even at p_c = 0 where ln p_c = −∞.
-                    *loss = match y[c] > T::zero() {
-                        true => w.loss[c] * y[c] * softmax.surprise(z[c]),
-                        false => T::zero(),
-                    };
-                }
-
-                let pull = |c: usize| w.gradient[c] * y[c];
-                let total = (0..y.len()).fold(T::zero(), |sum, c| sum + pull(c));
-                for (k, g) in gradient.iter_mut().enumerate() {
-                    // For a one-hot row the difference is exactly 0 or the whole weight, so that the bits
-                    // are those of the index above.
-                    let elsewhere = total - pull(k);
-                    *g = softmax.probability(*g) * elsewhere - pull(k) * softmax.complement(k, *g);
-                }
+                Self::distribution(&softmax, z, y, w, loss, gradient);
             }
         }
-        if self.smoothing > 0.0 {
-            self.smooth(z, y, w, loss, gradient);
+        match (self.smoothing > 0.0, self.weight) {
+            (false, _) => {}
+            (true, SmoothingWeight::Label) => self.smooth(z, y, w, loss, gradient),
+            (true, SmoothingWeight::Class) => self.smooth_classes(z, y, w, loss, gradient),
         }
     }
 }
 
 impl CrossEntropy {
+    /// The loss of a row y. `gradient` holds the exponentials of the softmax.
+    fn distribution<T: Element>(
+        softmax: &Softmax<T>,
+        z: &[T],
+        y: &[T],
+        w: PixelWeights<'_, T>,
+        loss: &mut [T],
+        gradient: &mut [T],
+    ) {
+        for (c, loss) in loss.iter_mut().enumerate() {
+            // A class without a share costs nothing, even at p_c = 0 where ln p_c = −∞.
+            *loss = match y[c] > T::zero() {
+                true => w.loss[c] * y[c] * softmax.surprise(z[c]),
+                false => T::zero(),
+            };
+        }
+
+        let pull = |c: usize| w.gradient[c] * y[c];
+        let total = (0..y.len()).fold(T::zero(), |sum, c| sum + pull(c));
+        for (k, g) in gradient.iter_mut().enumerate() {
+            // For a one-hot row the difference is exactly 0 or the whole weight, so that the bits
+            // are those of the index above.
+            let elsewhere = total - pull(k);
+            *g = softmax.probability(*g) * elsewhere - pull(k) * softmax.complement(k, *g);
+        }
+    }
+
+    /// The loss of y' = (1 − s)·y + s/C, computed anew.
+    fn smooth_classes<T: Element>(
+        &self,
+        z: &[T],
+        y: PixelTarget<'_, T>,
+        w: PixelWeights<'_, T>,
+        loss: &mut [T],
+        gradient: &mut [T],
+    ) {
+        let (kept, each) = (T::of(1.0 - self.smoothing), T::of(self.smoothing / z.len() as f64));
+        let smoothed: Vec<T> = (0..z.len()).map(|c| kept * y.of(c) + each).collect();
+        let softmax = Softmax::new(z, gradient);
+        Self::distribution(&softmax, z, &smoothed, w, loss, gradient);
+    }
+
     /// Moves s of the loss above to all classes alike.
     fn smooth<T: Element>(
         &self,

@@ -9,6 +9,7 @@ use crate::counts::ClassCounts;
 use crate::error::{Error, Problem};
 use crate::kind::Kind;
 use crate::layout::Layout;
+use crate::spelling;
 use serde::{Deserialize, Serialize};
 
 const OPERATION: &str = "loss specification";
@@ -43,6 +44,9 @@ pub struct LossSpec {
     /// s in [0, 1): every label gives s of its mass to all classes alike. The pixel keeps the weight of its
     /// own label; see [`kinds::cross_entropy`](crate::kinds::cross_entropy).
     pub label_smoothing: f64,
+    /// Which class weight the smoothed part of a label has.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub smoothing_weight: Option<SmoothingWeight>,
     /// What the sum over pixels is divided by. Absent: [`Kind::default_denominator`].
     #[serde(skip_serializing_if = "Option::is_none")]
     pub denominator: Option<Denominator>,
@@ -58,6 +62,9 @@ pub struct LossSpec {
     /// Which classes of a region count.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub classes: Option<Classes>,
+    /// Over what the losses of classes and images are averaged.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub average: Option<Average>,
     /// The focusing exponent γ of focal, focal Tversky and unified focal.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub gamma: Option<f64>,
@@ -108,9 +115,10 @@ pub struct LossSpec {
     pub background: Option<usize>,
     /// The weight of each class.
     pub weights: WeightSpec,
-    /// The class priors π of logit adjustment, seesaw, LDAM and `weights.absent = "prior"`.
-    #[serde(skip_serializing_if = "PriorSpec::is_default")]
-    pub prior: PriorSpec,
+    /// The class priors π of logit adjustment, seesaw, LDAM and `weights.absent = "prior"`. Absent: those of the
+    /// batch.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub prior: Option<PriorSpec>,
     /// The pixel counts of a data set, for `source = "dataset"`: what `segloss weights --toml` prints.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub dataset: Option<ClassCounts>,
@@ -166,6 +174,28 @@ pub enum Classes {
     Present,
 }
 
+/// Which class weight the smoothed part of a label has.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SmoothingWeight {
+    /// That of the pixel's own label: a pixel of a common class never weighs more for a rare one.
+    #[default]
+    Label,
+    /// That of each class its share goes to, as in PyTorch's `cross_entropy(weight=, label_smoothing=)`.
+    Class,
+}
+
+/// Over what the losses of classes and images are averaged, where each image is a region of its own.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Average {
+    /// Over all (image, class) pairs that count: an image with more classes has more weight.
+    #[default]
+    Pairs,
+    /// Over the classes of each image, then over the images: `per_image` of the Lovász authors' code.
+    Images,
+}
+
 /// What the sum over pixels is divided by.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -205,12 +235,34 @@ pub enum Threshold {
 }
 
 impl LossSpec {
+    /// Reads the text of a specification file: JSON if it begins with `{`, else TOML; a byte order mark is skipped.
+    ///
+    /// # Errors
+    /// [`Problem::Syntax`] as below, and for a text without a single key: it is likely to be another file.
+    pub fn from_text(text: &str) -> Result<Self, Error> {
+        let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+        let spec =
+            if text.trim_start().starts_with('{') { Self::from_json(text) } else { Self::from_toml(text) }?;
+        let has_key = |line: &str| !matches!(line.trim().chars().next(), None | Some('#'));
+        let empty_json = text.trim_start().strip_prefix('{').is_some_and(|rest| rest.trim() == "}");
+        if empty_json || !text.lines().any(has_key) {
+            return Err(syntax(
+                "holds no key; the smallest specification is kind = \"cross_entropy\"".to_owned(),
+            ));
+        }
+        Ok(spec)
+    }
+
     /// Reads a specification in TOML. Options are checked by [`Loss::new`](crate::Loss::new).
     ///
     /// # Errors
     /// [`Problem::Syntax`] with the line and the keys that are known there.
     pub fn from_toml(text: &str) -> Result<Self, Error> {
-        toml::from_str(text).map_err(|error| syntax(error.to_string()))
+        toml::from_str(text).map_err(|error: toml::de::Error| {
+            let line =
+                error.span().map_or(1, |span| 1 + text[..span.start.min(text.len())].matches('\n').count());
+            syntax(format!("line {line}: {}", spelling::explain(error.message())))
+        })
     }
 
     /// Reads a specification in JSON.
@@ -218,7 +270,13 @@ impl LossSpec {
     /// # Errors
     /// [`Problem::Syntax`] with line and column.
     pub fn from_json(text: &str) -> Result<Self, Error> {
-        serde_json::from_str(text).map_err(|error| syntax(error.to_string()))
+        serde_json::from_str(text).map_err(|error| {
+            // Its text ends with the place.
+            let (line, column) = (error.line(), error.column());
+            let text = error.to_string();
+            let message = text.strip_suffix(&format!(" at line {line} column {column}")).unwrap_or(&text);
+            syntax(format!("line {line}, column {column}: {}", spelling::explain(message)))
+        })
     }
 
     /// The specification as TOML, defaults written out.
@@ -241,10 +299,32 @@ impl LossSpec {
     /// Puts the counts of a data set where `source = "dataset"` asks for them and none are given.
     pub fn fill_dataset(&mut self, counts: &ClassCounts) {
         self.terms.iter_mut().for_each(|term| term.loss.fill_dataset(counts));
-        let asked = [self.weights.source, self.prior.source].contains(&Source::Dataset);
-        if asked && self.dataset.is_none() {
+        if self.asks_for_dataset() && self.dataset.is_none() {
             self.dataset = Some(counts.clone());
         }
+    }
+
+    /// The class priors in force.
+    pub fn prior(&self) -> &PriorSpec {
+        self.prior.as_ref().unwrap_or(&weights::DEFAULT_PRIOR)
+    }
+
+    /// Whether anything reads the class priors.
+    pub fn reads_prior(&self) -> bool {
+        matches!(self.threshold, Some(Threshold::LogitAdjustment(_)))
+            || matches!(self.kind, Kind::Seesaw | Kind::Ldam)
+            || self.weights.absent == Absent::Prior
+    }
+
+    /// Whether the counts of a data set are needed, by the loss itself.
+    fn asks_for_dataset(&self) -> bool {
+        let prior = self.reads_prior() && self.prior().source == Source::Dataset;
+        self.weights.source == Source::Dataset || prior
+    }
+
+    /// The same, by the loss or a term of it.
+    pub(crate) fn needs_dataset(&self) -> bool {
+        self.asks_for_dataset() || self.terms.iter().any(|term| term.loss.needs_dataset())
     }
 
     /// Whether the loss, or a term of it, needs a weight for each pixel.
@@ -390,9 +470,14 @@ mod tests {
 
     #[test]
     fn unknown_keys_and_values_are_named() {
-        assert!(refused("gama = 2.0").contains("unknown field `gama`"));
-        assert!(refused("kind = \"cross_entropie\"").contains("cross_entropie"));
-        assert!(refused("[weights]\nsource = \"fixd\"").contains("fixd"));
+        assert!(refused("gama = 2.0").contains("line 1: unknown key `gama`; did you mean `gamma`"));
+        assert!(
+            refused("kind = \"cross_entropie\"").contains("`cross_entropie`; did you mean `cross_entropy`")
+        );
+        assert!(
+            refused("\n[weights]\nsource = \"fixd\"")
+                .contains("line 3: unknown name `fixd`; did you mean `fixed`")
+        );
     }
 
     #[test]
@@ -437,7 +522,10 @@ mod tests {
             ("[weights]\nsource = \"fixed\"\nvalues = [1.0, inf]", "weights.values"),
             ("[weights]\nvalues = [1.0, 1.0]", "weights.values"),
             ("[weights]\nsource = \"per_batch\"\nabsent = { cap = 0.0 }", "weights.absent.cap"),
-            ("kind = \"document_categorical\"\n[weights]\nscheme = \"complement\"", "weights"),
+            (
+                "kind = \"document_categorical\"\n[weights]\nsource = \"per_batch\"\nscheme = \"complement\"",
+                "weights",
+            ),
             ("kind = \"document_sigmoid\"\n[weights]\nsource = \"per_sample\"", "weights"),
         ] {
             assert!(refused(text).contains(&format!("`{key}`")), "{text}: {}", refused(text));

@@ -1,5 +1,6 @@
 //! Which options fit together, and in which range they lie.
 
+use super::weights::SOURCES;
 use super::{
     Absent, Denominator, LossSpec, Number, OPERATION, PriorSpec, Region, Scheme, Source, Threshold,
     WeightSpec,
@@ -17,7 +18,60 @@ impl LossSpec {
         self.validate_weights()?;
         self.validate_prior()?;
         self.validate_dataset()?;
+        self.validate_idle()?;
         self.validate_terms()
+    }
+
+    /// An option that nothing reads would be ignored in silence.
+    fn validate_idle(&self) -> Result<(), Error> {
+        let WeightSpec { source, scheme, decay, absent, normalise, .. } = &self.weights;
+        let default = WeightSpec::default();
+        let counted = source.is_counted();
+        let beside = match source {
+            Source::Fixed => "absent beside fixed `values`: each weight stands as it was given".to_owned(),
+            Source::Map => "absent beside `source` = \"map\": every class weighs 1".to_owned(),
+            _ => format!("absent without `weights.source`: {SOURCES}"),
+        };
+        // Sudre's own weights know an absent class, too.
+        let own = self.kind == Kind::GeneralizedDice && *source == Source::None;
+        for (key, idle, found) in [
+            ("weights.scheme", !counted && *scheme != default.scheme, word(scheme)),
+            ("weights.absent", !counted && !own && *absent != default.absent, word(absent)),
+            (
+                "weights.normalise",
+                !counted && *source != Source::Fixed && *normalise != default.normalise,
+                word(normalise),
+            ),
+        ] {
+            if idle {
+                return Err(option(key, &beside, found));
+            }
+        }
+        let ema = *source == Source::Ema || self.reads_prior() && self.prior().source == Source::Ema;
+        if *decay != default.decay && !ema {
+            return Err(option(
+                "weights.decay",
+                "absent: only `source` = \"ema\" has a running average",
+                decay,
+            ));
+        }
+        if self.prior.is_some() && !self.reads_prior() {
+            let expected = "absent: only `threshold` = { logit_adjustment = t }, `weights.absent` = \"prior\", seesaw and \
+                            ldam read class priors";
+            return Err(option("prior", expected, "set"));
+        }
+        if self.dataset.is_some() && !self.needs_dataset() {
+            let expected =
+                "absent: nothing asks for the counts of a data set, as `weights.source` = \"dataset\" does";
+            return Err(option("dataset", expected, "set"));
+        }
+        if self.smoothing_weight.is_some() && self.label_smoothing == 0.0 {
+            return Err(option("smoothing_weight", "absent without `label_smoothing`", "set"));
+        }
+        if self.average.is_some() && self.region() == Region::Batch {
+            return Err(option("average", "absent, or beside `region` = \"image\"", "set"));
+        }
+        Ok(())
     }
 
     /// A key that the kind does not take would be ignored in silence.
@@ -34,8 +88,10 @@ impl LossSpec {
             ("label_smoothing", self.label_smoothing != 0.0),
             ("denominator", self.denominator.is_some()),
             ("threshold", self.threshold.is_some()),
+            ("smoothing_weight", self.smoothing_weight.is_some()),
+            ("average", self.average.is_some()),
             ("weights", self.weights != WeightSpec::default()),
-            ("prior", !self.prior.is_default()),
+            ("prior", self.prior.is_some()),
             ("terms", !self.terms.is_empty()),
         ];
         for (key, set) in numbers.chain(others) {
@@ -123,7 +179,7 @@ impl LossSpec {
                     Threshold::LogitAdjustment(_) => "threshold.logit_adjustment",
                     _ => "threshold.logit_shift",
                 };
-                Err(option(key, expected, format!("{other:?}")))
+                Err(option(key, expected, word(other)))
             }
             Some(Threshold::LogitShift(shifts)) => {
                 let sigmoid = self.is_sigmoid();
@@ -173,9 +229,6 @@ impl LossSpec {
             (Source::Fixed, values) if !values.iter().all(usable) => {
                 return Err(option("weights.values", "finite numbers ≥ 0", format!("{values:?}")));
             }
-            (Source::Fixed, _) if *scheme != Scheme::default() => {
-                return Err(option("weights.scheme", "absent beside fixed `values`", format!("{scheme:?}")));
-            }
             (Source::Fixed, _) | (_, []) => {}
             (_, values) => {
                 let expected = "absent unless `source` is \"fixed\"";
@@ -198,10 +251,10 @@ impl LossSpec {
             Absent::Cap(x) if !(x.is_finite() && *x > 0.0) => {
                 Err(option("weights.absent.cap", "a finite number > 0", x))
             }
-            Absent::Prior if self.prior.source == Source::PerSample && *source != Source::PerSample => {
+            Absent::Prior if self.prior().source == Source::PerSample && *source != Source::PerSample => {
                 let expected =
                     "per_sample as well, or another prior: one row of weights cannot follow each image's own";
-                Err(option("weights.source", expected, format!("{source:?}")))
+                Err(option("weights.source", expected, word(source)))
             }
             Absent::Prior if self.kind == Kind::GeneralizedDice && *source == Source::None => Err(option(
                 "weights.absent",
@@ -213,13 +266,11 @@ impl LossSpec {
     }
 
     fn validate_prior(&self) -> Result<(), Error> {
-        let PriorSpec { source, values } = &self.prior;
+        let PriorSpec { source, values } = self.prior();
         match (source, values.as_slice()) {
-            (Source::None | Source::Map, _) => Err(option(
-                "prior.source",
-                "per_batch, per_sample, dataset, fixed or ema",
-                format!("{source:?}"),
-            )),
+            (Source::None | Source::Map, _) => {
+                Err(option("prior.source", "per_batch, per_sample, dataset, fixed or ema", word(source)))
+            }
             (Source::Fixed, []) => Err(option("prior.values", "one number per class", "empty")),
             (Source::Fixed, values) => {
                 // LDAM and seesaw see only ratios; where the prior is a probability it must be one.
@@ -268,6 +319,12 @@ impl LossSpec {
         }
         Ok(())
     }
+}
+
+/// As a specification writes it.
+fn word<T: serde::Serialize>(value: &T) -> String {
+    // Plain data, which cannot fail.
+    serde_json::to_string(value).unwrap_or_default().trim_matches('"').to_owned()
 }
 
 fn option(key: &'static str, expected: &str, found: impl std::fmt::Display) -> Error {

@@ -4,15 +4,17 @@ use serde::{Deserialize, Serialize};
 
 /// Class weights: source × scheme × absent-class policy × normalisation. Weights are constants for the
 /// gradient.
+///
+/// A scheme or a normalisation says nothing without a source, so that a text which names one and no source is
+/// refused. What does not act is not written either.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
+#[serde(try_from = "Written", into = "Written")]
 pub struct WeightSpec {
     /// Where the class frequencies come from.
     pub source: Source,
     /// How a frequency becomes a weight.
     pub scheme: Scheme,
     /// The weights themselves, for [`Source::Fixed`].
-    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub values: Vec<f64>,
     /// For [`Source::Ema`], here and in [`PriorSpec`]: what is kept of the running counts at each batch.
     pub decay: f64,
@@ -35,6 +37,64 @@ impl Default for WeightSpec {
     }
 }
 
+/// The keys that somebody wrote.
+#[derive(Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields, expecting = "a table such as { source = \"per_sample\" }")]
+struct Written {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    source: Option<Source>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    scheme: Option<Scheme>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    values: Vec<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    decay: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    absent: Option<Absent>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    normalise: Option<Normalise>,
+}
+
+impl TryFrom<Written> for WeightSpec {
+    type Error = String;
+
+    fn try_from(written: Written) -> Result<Self, String> {
+        let idle = [("scheme", written.scheme.is_some()), ("normalise", written.normalise.is_some())];
+        if let (None, Some((key, _))) = (written.source, idle.iter().find(|(_, written)| *written)) {
+            return Err(format!("`weights.{key}` has no effect without `weights.source`: {SOURCES}"));
+        }
+        let default = Self::default();
+        Ok(Self {
+            source: written.source.unwrap_or(default.source),
+            scheme: written.scheme.unwrap_or(default.scheme),
+            values: written.values,
+            decay: written.decay.unwrap_or(default.decay),
+            absent: written.absent.unwrap_or(default.absent),
+            normalise: written.normalise.unwrap_or(default.normalise),
+        })
+    }
+}
+
+impl From<WeightSpec> for Written {
+    fn from(spec: WeightSpec) -> Self {
+        let WeightSpec { source, scheme, values, decay, absent, normalise } = spec;
+        let default = WeightSpec::default();
+        let counted = source.is_counted();
+        Self {
+            source: Some(source),
+            scheme: (counted || scheme != default.scheme).then_some(scheme),
+            values,
+            decay: (source == Source::Ema || decay != default.decay).then_some(decay),
+            absent: (counted || absent != default.absent).then_some(absent),
+            normalise: (counted || normalise != default.normalise).then_some(normalise),
+        }
+    }
+}
+
+/// What to write where a source is missed.
+pub(super) const SOURCES: &str = "source = \"per_sample\" takes the weights from each image's own labels, \"per_batch\" \
+                                  from the batch, \"dataset\" from [dataset] counts, \"ema\" from a running average";
+
 /// The scope over which class frequencies are counted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -56,6 +116,13 @@ pub enum Source {
     /// Every class weighs 1; each pixel has a weight of its own, which must be given
     /// ([`Input::with_weight_map`](crate::Input::with_weight_map)). With any other source a given map multiplies.
     Map,
+}
+
+impl Source {
+    /// Whether weights are made of class counts, so that scheme and absent-class policy act.
+    pub(crate) fn is_counted(self) -> bool {
+        matches!(self, Self::Dataset | Self::PerBatch | Self::PerSample | Self::Ema)
+    }
 }
 
 /// From the frequency f of a class among C classes, or its number of pixels n, to its weight.
@@ -127,14 +194,11 @@ pub struct PriorSpec {
     pub values: Vec<f64>,
 }
 
+/// Of the batch.
+pub(super) static DEFAULT_PRIOR: PriorSpec = PriorSpec { source: Source::PerBatch, values: Vec::new() };
+
 impl Default for PriorSpec {
     fn default() -> Self {
-        Self { source: Source::PerBatch, values: Vec::new() }
-    }
-}
-
-impl PriorSpec {
-    pub(crate) fn is_default(&self) -> bool {
-        *self == Self::default()
+        DEFAULT_PRIOR.clone()
     }
 }

@@ -14,6 +14,7 @@ pub fn of(kind: Kind) -> Vec<LossSpec> {
         Kind::CrossEntropy => &[
             "",
             "label_smoothing = 0.1",
+            "label_smoothing = 0.1\nsmoothing_weight = 'class'\n[weights]\nsource = 'per_sample'",
             "threshold = { logit_adjustment = 1.0 }",
             "[weights]\nsource = 'per_batch'",
             "[weights]\nsource = 'per_sample'\nscheme = 'complement'",
@@ -54,6 +55,7 @@ pub fn of(kind: Kind) -> Vec<LossSpec> {
             "squared = true\nsmooth = 1.0",
             "activation = 'sigmoid'\nregion = 'image'",
             "classes = 'present'\nregion = 'image'\n[weights]\nsource = 'per_sample'",
+            "classes = 'present'\nregion = 'image'\naverage = 'images'",
             "threshold = { logit_adjustment = 1.0 }",
         ],
         Kind::GeneralizedDice => &[
@@ -69,7 +71,12 @@ pub fn of(kind: Kind) -> Vec<LossSpec> {
         Kind::UnifiedFocal => {
             &["", "asymmetric = false\nregion = 'image'", "mix = 0.2\nbackground = 1\nsmooth = 1.0"]
         }
-        Kind::LovaszSoftmax => &["", "classes = 'all'", "region = 'image'\n[weights]\nsource = 'per_sample'"],
+        Kind::LovaszSoftmax => &[
+            "",
+            "classes = 'all'",
+            "region = 'image'\n[weights]\nsource = 'per_sample'",
+            "region = 'image'\naverage = 'images'",
+        ],
         Kind::LovaszHinge => {
             &["", "classes = 'present'\nregion = 'image'", "[weights]\nsource = 'per_batch'"]
         }
