@@ -114,8 +114,13 @@ impl EvalArgs {
             writeln!(out, "{}", serde_json::to_string_pretty(&report).map_err(io::Error::from)?)?;
         } else {
             print::<T>(&mut out, &evaluation)?;
+            // Terms of one sum often have the same to say.
+            let mut said: Vec<&Warning> = Vec::new();
             for warning in evaluation.terms.iter().chain([&evaluation]).flat_map(|of| &of.warnings) {
-                eprintln!("warning: {warning}");
+                if !said.contains(&warning) {
+                    eprintln!("warning: {warning}");
+                    said.push(warning);
+                }
             }
         }
         Ok(())

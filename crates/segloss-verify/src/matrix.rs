@@ -372,7 +372,7 @@ pub fn settled(spec: &LossSpec) -> LossSpec {
     if spec.label_smoothing == 0.0 {
         spec.smoothing_weight = None;
     }
-    if spec.region != Some(segloss::Region::Image) {
+    if spec.region != Some(Region::Image) {
         spec.average = None;
     }
     spec.terms.iter_mut().for_each(|term| term.loss = settled(&term.loss));

@@ -132,7 +132,7 @@ fn softmax(context: &Context<'_>, tally: &mut Tally, kind: Kind, layout: Layout)
         Kind::Ldam | Kind::Seesaw => PriorSpec { source: Source::Fixed, values: vec![0.25; 3] },
         _ => PriorSpec::default(),
     };
-    hold(context, tally, &case(LossSpec { prior, ..options }), value, Some(&gradient), layout);
+    hold(context, tally, &case(LossSpec { prior: Some(prior), ..options }), value, Some(&gradient), layout);
 }
 
 /// p, and −ln p_y, of logits that are tied, a margin or 1e3 and more apart.

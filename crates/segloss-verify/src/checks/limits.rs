@@ -163,7 +163,7 @@ fn shifts(none: &LossSpec, pairs: &mut Vec<Pair>) {
     // The odds of ½ are 1; softmax does not see what all its logits have in common.
     let even = if is_sigmoid(none) { 0.5 } else { 0.2 };
     let prior = PriorSpec { source: Source::Fixed, values: vec![even; CLASSES] };
-    let none = LossSpec { prior, ..none.clone() };
+    let none = LossSpec { prior: Some(prior), ..none.clone() };
     let with = |threshold| LossSpec { threshold: Some(threshold), ..none.clone() };
     pairs.push(("equal thresholds are none", with(Threshold::LogitShift(vec![even; CLASSES])), none.clone()));
     pairs.push(("adjustment to equal priors is none", with(Threshold::LogitAdjustment(1.0)), none.clone()));
