@@ -32,9 +32,12 @@ pub mod classes;
 pub mod config;
 mod curves;
 pub mod dataset;
+mod degenerate;
+mod difference;
 mod embedded;
 mod error;
 pub mod evaluate;
+mod explain;
 pub mod files;
 pub mod folder;
 pub mod metrics;
@@ -50,18 +53,20 @@ pub mod schedule;
 pub mod table;
 pub mod train;
 pub mod unet;
+pub mod unpredicted;
 
 pub use checkpoint::Checkpoint;
 pub use classes::Classes;
 pub use config::Config;
 pub use dataset::Dataset;
+pub use difference::Change;
 pub use error::{CheckpointProblem, ConfigProblem, DataProblem, Error, Result};
 pub use folder::{Source, Split};
 pub use metrics::Scores;
 pub use predict::Predictor;
 pub use real::Real;
 pub use run::RunFolder;
-pub use train::{Progress, Trainer, resume, train};
+pub use train::{Progress, Trainer, restart, resume, train};
 pub use unet::UNet;
 
 /// An allocator for programs that train: without it, a quarter of a step goes into fresh memory.
