@@ -6,7 +6,7 @@ use std::ops::ControlFlow;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use segloss_unet::run::LogRow;
 use segloss_unet::table::percent;
-use segloss_unet::train::{EpochReport, Progress, Start, StepReport};
+use segloss_unet::train::{EpochReport, Progress, Start, StepReport, Warning};
 
 /// Training: a bar where there is a terminal, else one line per epoch; nothing when quiet.
 pub struct Display {
@@ -24,9 +24,13 @@ impl Display {
     }
 
     fn line(&self, text: &str) {
-        if self.quiet {
-            return;
+        if !self.quiet {
+            self.message(text);
         }
+    }
+
+    /// A line above the bar, if there is one.
+    fn message(&self, text: &str) {
         if self.bar.is_hidden() {
             eprintln!("{text}");
         } else {
@@ -58,6 +62,13 @@ fn style() -> Result<ProgressStyle, indicatif::style::TemplateError> {
 
 impl Progress for Display {
     fn started(&mut self, start: &Start) {
+        if start.done == start.epochs {
+            let (done, more) = (start.done, start.done + 10);
+            self.line(&format!(
+                "nothing to do: all {done} epochs are done; --resume --set train.epochs={more} goes on"
+            ));
+            return;
+        }
         let (train, val) = start.images;
         let resumed =
             if start.done > 0 { format!(", going on after epoch {}", start.done) } else { String::new() };
@@ -78,6 +89,11 @@ impl Progress for Display {
         self.bar.set_message("validation");
         self.bar.set_length(images as u64);
         self.bar.set_position(done as u64);
+    }
+
+    /// Also when quiet: a warning is no progress.
+    fn warned(&mut self, warning: &Warning) {
+        self.message(&format!("warning: {warning}"));
     }
 
     fn finished_epoch(&mut self, epoch: &EpochReport) -> ControlFlow<()> {

@@ -18,7 +18,9 @@ Examples:
   segloss train --out run                                    the embedded tiles, 20 epochs, seconds
   segloss train --data DIR --out run --set data.ignore_index=11
   segloss train --data DIR --out run --loss my_loss.toml --set train.epochs=50 --set model.norm=none
-  segloss train --out run --resume                           go on after an interruption
+  segloss train --out run --resume                           go on after an interruption, or begin
+  segloss train --out run --resume --set train.epochs=50     go on for longer
+  segloss train --out run --restart                          begin anew; other files in run stay
 
 A data set is DIR/{train,val,test}/{images,masks}/. Images are PNG or JPEG; masks are PNGs of the same
 stem whose grey value (or palette index) is the class. DIR/dataset.toml may name classes and colours:
@@ -29,7 +31,16 @@ stem whose grey value (or palette index) is the class. DIR/dataset.toml may name
   colour = [38, 38, 46]
 
 Every key of a configuration has a default; run/config.toml shows them all, as used. The loss is one of
-`segloss losses`, in the section [loss] or in a file of its own.")]
+`segloss losses`, in the section [loss] or in a file of its own. Files are TOML or JSON.
+
+--resume reads run/config.toml first, then --config, --loss and --set. A run that has completed an epoch
+can take over other values of train.epochs, train.overlays, data.folder (the same images elsewhere),
+optimizer.learning_rate, optimizer.clip_norm and [schedule], from the next step on; any other change is
+an error. The learning rate then follows the schedule of the new length: a longer one-cycle or cosine
+run rises again before it falls. run/config.toml is rewritten to what is in force.
+
+optimizer.kind is adamw, adam or sgd (optimizer.momentum, optimizer.nesterov). The default learning
+rate, 2e-3, and weight decay, 1e-2, suit adamw; sgd usually needs 0.01 to 0.1, and 1e-4.")]
 pub struct TrainArgs {
     /// The data set; the embedded microscope tiles if left out.
     #[arg(long, value_name = "DIR")]
@@ -37,18 +48,21 @@ pub struct TrainArgs {
     /// The run folder, made if needed.
     #[arg(long, value_name = "RUN")]
     out: PathBuf,
-    /// A configuration in TOML.
-    #[arg(long, value_name = "TOML")]
+    /// A configuration in TOML or JSON.
+    #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
-    /// A loss specification in TOML, in place of the configuration's section `loss`.
-    #[arg(long, value_name = "TOML")]
+    /// A loss specification in TOML or JSON, in place of the configuration's section `loss`.
+    #[arg(long, value_name = "FILE")]
     loss: Option<PathBuf>,
     /// Set one key of the configuration, as in train.epochs=5; may be given many times.
     #[arg(long, value_name = "KEY=VALUE")]
     set: Vec<String>,
-    /// Go on with the run in RUN, with its own configuration.
-    #[arg(long, conflicts_with_all = ["config", "loss", "set"])]
+    /// Go on with the run in RUN and its configuration; begin where there is none.
+    #[arg(long)]
     resume: bool,
+    /// Begin anew in RUN; the files of the run that it holds are removed.
+    #[arg(long, conflicts_with = "resume")]
+    restart: bool,
     #[command(flatten)]
     threads: Threads,
     /// No progress on standard error.
@@ -63,24 +77,20 @@ impl TrainArgs {
     pub fn run(&self) -> Result<(), Box<dyn Error>> {
         self.threads.start()?;
         let mut display = Display::new(self.quiet, self.json);
-        let best = if self.resume {
-            let folder = RunFolder::open(&self.out)?;
-            let mut data = folder.config()?.data;
-            if let Some(moved) = &self.data {
-                data.folder = Some(moved.clone());
+        let folder = RunFolder::at(&self.out);
+        // Everything is read and checked before anything is written.
+        let config = self.configuration(&folder)?;
+        let train = match (self.resume, self.restart) {
+            (true, _) => segloss_unet::resume,
+            (_, true) => segloss_unet::restart,
+            _ => {
+                folder.check_new()?;
+                segloss_unet::train
             }
-            let data = Dataset::load(&data)?;
-            say(&data.notes, &data.warnings);
-            segloss_unet::resume(&data, &folder, &mut display)?
-        } else {
-            // Everything is read and checked before anything is written.
-            let config = self.configuration()?;
-            RunFolder::check_new(&self.out)?;
-            let data = Dataset::load(&config.data)?;
-            say(&data.notes, &data.warnings);
-            let folder = RunFolder::create(&self.out)?;
-            segloss_unet::train(&config, &data, &folder, &mut display)?
         };
+        let data = Dataset::load(&config.data)?;
+        say(&data.notes, &data.warnings);
+        let best = train(&config, &data, &folder, &mut display)?;
         if let Some(error) = display.failure {
             return Err(error.into());
         }
@@ -96,8 +106,8 @@ impl TrainArgs {
         Ok(())
     }
 
-    fn configuration(&self) -> Result<Config, Box<dyn Error>> {
-        let mut sources = Sources::default();
+    fn configuration(&self, folder: &RunFolder) -> Result<Config, Box<dyn Error>> {
+        let mut sources = if self.resume { folder.sources()? } else { Sources::default() };
         if let Some(path) = &self.config {
             sources.file(path)?;
         }

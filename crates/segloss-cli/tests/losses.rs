@@ -85,7 +85,7 @@ fn arrays_that_cannot_be_used_are_one_clear_line() {
     write(&good[..40]);
     refused(&worked(Some(("logits", &path)), &[]), &["bad.npy"]);
     write(b"not an array");
-    refused(&worked(Some(("logits", &path)), &[]), &["bad.npy", "NPY"]);
+    refused(&worked(Some(("logits", &path)), &[]), &["bad.npy", "not a NumPy array"]);
 
     // A header that promises four terabytes: an error, not an allocation.
     let huge = text(&good[10..128]).replace("(1, 2, 2, 3), }            ", "(1, 2, 500000000000, 3), } ");
@@ -122,8 +122,8 @@ fn specifications_that_cannot_be_used_name_the_key() {
             "`gamma` is set; expected absent: cross_entropy takes",
         ),
         ("b.toml", "kind = ", "b.toml"),
-        ("u.toml", "gama = 2", "unknown field `gama`"),
-        ("c.json", "{\"kind\": \"dyce\"}", "unknown variant `dyce`"),
+        ("u.toml", "gama = 2", "line 1: unknown key `gama`; did you mean `gamma`?"),
+        ("c.json", "{\"kind\": \"dyce\"}", "unknown name `dyce`; did you mean `dice`?"),
         (
             "d.toml",
             "layout = \"channels_last\"\n[weights]\nsource = \"fixed\"\nvalues = [1.0]",
@@ -135,6 +135,68 @@ fn specifications_that_cannot_be_used_name_the_key() {
         fs::write(&path, content).unwrap();
         refused(&worked(Some(("spec", &path)), &[]), &[word]);
     }
+}
+
+/// Whatever a framework saves is taken: integers of every width, bool, 16-bit floats, any byte order, `.npz`.
+#[test]
+fn arrays_come_in_every_type() {
+    let folder = tempfile::tempdir().unwrap();
+    let plain = text(&worked(None, &["--json"]).stdout);
+    let value = |output: &Output| -> f64 {
+        let report: serde_json::Value =
+            serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{}", text(&output.stderr)));
+        report["value"].as_f64().unwrap()
+    };
+    let expected = serde_json::from_str::<serde_json::Value>(&plain).unwrap()["value"].as_f64().unwrap();
+    let path = folder.path().join("y.npy");
+    let labels = Array3::from_shape_vec((1, 2, 2), labels_of_the_worked_example()).unwrap();
+    let hot = Array4::from_shape_fn((1, 2, 2, 3), |(n, y, x, c)| i64::from(labels[[n, y, x]]) == c as i64);
+    let save = |write: &dyn Fn(&mut Vec<u8>)| {
+        let mut bytes = Vec::new();
+        write(&mut bytes);
+        fs::write(&path, bytes).unwrap();
+    };
+    let same = || assert_eq!(value(&worked(Some(("target", &path)), &["--json"])), expected);
+    save(&|bytes| labels.mapv(i8::try_from).mapv(Result::unwrap).write_npy(bytes).unwrap());
+    same();
+    save(&|bytes| labels.mapv(u64::from).write_npy(bytes).unwrap());
+    same();
+    // One-hot rows of integers or bool have the shape of the logits.
+    save(&|bytes| hot.write_npy(bytes).unwrap());
+    same();
+    save(&|bytes| hot.mapv(u16::from).write_npy(bytes).unwrap());
+    same();
+
+    let mask = |pixels: [u8; 4]| {
+        save(&|bytes| Array3::from_shape_vec((1, 2, 2), pixels.to_vec()).unwrap().write_npy(bytes).unwrap());
+        worked(None, &["--json", "--mask", path.to_str().unwrap()])
+    };
+    assert_eq!(value(&mask([1; 4])), expected);
+    assert_ne!(value(&mask([1, 0, 1, 1])), expected);
+    refused(&mask([1, 1, 2, 1]), &["y.npy: holds 2 at [0, 1, 0]; a mask is 1 where a pixel counts"]);
+    save(&|bytes| labels.mapv(f64::from).write_npy(bytes).unwrap());
+    refused(&worked(None, &["--mask", path.to_str().unwrap()]), &["holds float64; expected bool"]);
+    save(&|bytes| labels.write_npy(bytes).unwrap());
+    refused(&worked(Some(("logits", &path)), &[]), &["holds uint8; expected float16, float32 or float64"]);
+}
+
+fn labels_of_the_worked_example() -> Vec<u8> {
+    let path = worked_example("target.npy");
+    let file = segloss_unet::npy::NpyFile::open(Path::new(&path)).unwrap();
+    match file.array {
+        segloss_unet::npy::Array::U8(labels) => labels.into_iter().collect(),
+        segloss_unet::npy::Array::Int(labels) => labels.into_iter().map(|label| label as u8).collect(),
+        other => panic!("{other:?}"),
+    }
+}
+
+/// Printed warnings are told once, and a specification without a key is none.
+#[test]
+fn an_empty_specification_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("s.toml");
+    fs::write(&path, "# nothing\n").unwrap();
+    refused(&worked(Some(("spec", &path)), &[]), &["s.toml", "holds no key"]);
 }
 
 #[test]

@@ -95,6 +95,7 @@ fn from_training_to_prediction() {
 
     let tile =
         Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures/tiny_stardist/test/images/r3c0.png");
+    let tile = fs::canonicalize(tile).unwrap();
     let tile = tile.to_str().unwrap();
     let found = segloss(dir, &["predict", "--run", "run", "--out", "found", tile]);
     assert_eq!(found.status.code(), Some(0), "{}", stderr(&found));
@@ -109,14 +110,15 @@ fn from_training_to_prediction() {
     assert_eq!(picture("r3c0_overlay.png").width, 2 * 128 + 4);
 
     assert!(
-        one_line(dir, &["train", "--out", "run"]).contains("run: holds a run already; resume it (--resume)")
+        one_line(dir, &["train", "--out", "run"])
+            .contains("run: holds a run already; go on with it (--resume)")
     );
     let again = segloss(dir, &["train", "--out", "run", "--resume", "--quiet"]);
     assert_eq!((again.status.code(), stderr(&again)), (Some(0), String::new()));
     assert_eq!(stdout(&again), stdout(&trained));
     assert!(
         one_line(dir, &["predict", "--run", "run", "--out", "x", tile, tile])
-            .contains("two images are called r3c0")
+            .contains("r3c0.png would both become x/r3c0_classes.png")
     );
     assert!(
         one_line(dir, &["predict", "--run", "run", "--out", "x", "no.png"]).contains("cannot read no.png: ")
@@ -170,11 +172,8 @@ fn bad_usage_and_bad_files_are_exit_code_2() {
     assert!(one_line(dir, &["train", "--out", "r", "--set", "train.epochs"]).contains("key=value"));
     assert!(one_line(dir, &["train", "--out", "r", "--data", "nowhere"]).contains("nowhere: no such folder"));
     assert!(one_line(dir, &["train", "--out", "r", "--config", "no.toml"]).contains("cannot read no.toml: "));
-    assert!(one_line(dir, &["train", "--out", "r", "--resume"]).contains("r: holds no run"));
     assert!(one_line(dir, &["evaluate", "--run", "r"]).contains("r: holds no run"));
-    assert!(
-        refused(dir, &["train", "--out", "r", "--resume", "--set", "a=1"]).contains("cannot be used with")
-    );
+    assert!(refused(dir, &["train", "--out", "r", "--resume", "--restart"]).contains("cannot be used with"));
     assert!(refused(dir, &["evaluate", "--run", "r", "--split", "tset"]).contains("'test'"));
     assert!(refused(dir, &["predict", "--run", "r", "--out", "o"]).contains("<IMAGE>"));
     // Nothing was made on the way.

@@ -4,7 +4,7 @@
 //! |---|---|
 //! | `model/NAME` | of the parameter |
 //! | `statistics/NAME.mean`, `statistics/NAME.variance` | (C) |
-//! | `optimizer/NAME.first`, `optimizer/NAME.second` | of the parameter |
+//! | `optimizer/NAME.MOMENT`, for each [moment](Optimizer::moment_names) of the rule | of the parameter |
 //!
 //! All are f32. The file's metadata has one entry, `segloss`, which is [`Meta`] as TOML (whose numbers
 //! come back bit by bit). No generator is saved: random numbers depend on (seed, purpose, epoch) alone.
@@ -22,8 +22,9 @@ use crate::dataset::Normalisation;
 use crate::decode::one_line;
 use crate::error::{CheckpointProblem, Error, Result};
 use crate::files;
-use crate::optimizer::{Moments, Optimizer};
+use crate::optimizer::Optimizer;
 use crate::unet::UNet;
+use crate::unpredicted::Unpredicted;
 
 /// The layout of the file; it changes whenever an older program could misread a newer file.
 pub const FORMAT: u32 = 1;
@@ -62,6 +63,9 @@ pub struct Meta {
     /// What a loss with running class counts remembers.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub loss_history: Vec<ClassCounts>,
+    /// For how long classes have not been predicted.
+    #[serde(default)]
+    pub unpredicted: Unpredicted,
     /// The whole configuration of the run.
     pub config: Config,
 }
@@ -106,8 +110,9 @@ pub(crate) fn save(path: &Path, net: &UNet<f32>, optimizer: &Optimizer<f32>, met
     for (parameter, moments) in net.parameters.iter().zip(&optimizer.moments) {
         let (name, shape) = (&parameter.name, parameter.shape());
         tensors.push((format!("model/{name}"), shape.clone(), to_bytes(parameter.values()?)));
-        tensors.push((format!("optimizer/{name}.first"), shape.clone(), to_bytes(&moments.first)));
-        tensors.push((format!("optimizer/{name}.second"), shape, to_bytes(&moments.second)));
+        for (moment, values) in optimizer.moment_names().iter().zip(moments) {
+            tensors.push((format!("optimizer/{name}.{moment}"), shape.clone(), to_bytes(values)));
+        }
     }
     for statistics in &net.statistics {
         let (name, running) = (&statistics.name, &statistics.running);
@@ -162,11 +167,13 @@ fn read(bytes: &[u8]) -> std::result::Result<Checkpoint, Broken> {
     let sizes = net.parameters.iter().map(|parameter| parameter.shape().iter().product());
     let mut optimizer = Optimizer::new(&meta.config.optimizer, sizes);
     optimizer.steps = meta.step;
-    for (parameter, Moments { first, second }) in net.parameters.iter_mut().zip(&mut optimizer.moments) {
+    let moment_names = optimizer.moment_names();
+    for (parameter, moments) in net.parameters.iter_mut().zip(&mut optimizer.moments) {
         let (name, shape) = (parameter.name.clone(), parameter.shape());
         fill(&tensors, &format!("model/{name}"), &shape, parameter.values_mut()?)?;
-        fill(&tensors, &format!("optimizer/{name}.first"), &shape, first)?;
-        fill(&tensors, &format!("optimizer/{name}.second"), &shape, second)?;
+        for (moment, values) in moment_names.iter().zip(moments) {
+            fill(&tensors, &format!("optimizer/{name}.{moment}"), &shape, values)?;
+        }
     }
     for statistics in &mut net.statistics {
         let (name, running) = (&statistics.name, &mut statistics.running);
@@ -188,7 +195,7 @@ fn read_meta(text: &str) -> std::result::Result<Meta, Broken> {
         None => return Err(bad("no `format`").into()),
     }
     let meta = Meta::deserialize(table).map_err(|error| bad(&error.to_string()))?;
-    meta.config.validate()?;
+    meta.config.check_ranges()?;
     let Meta { channels, normalisation, classes, .. } = &meta;
     let lengths = [normalisation.mean.len(), normalisation.deviation.len()];
     if !matches!(channels, 1 | 3) || lengths != [*channels; 2] {

@@ -1,4 +1,4 @@
-//! The configuration of a run: TOML, every key with a default, unknown keys refused.
+//! The configuration of a run: TOML or JSON, every key with a default, unknown keys refused.
 
 use std::path::{Path, PathBuf};
 
@@ -9,6 +9,7 @@ use toml::{Table, Value};
 
 use crate::decode::one_line;
 use crate::error::{ConfigProblem, Error, Result};
+use crate::explain::{explain, unknown};
 use crate::files;
 use crate::optimizer::OptimizerKind;
 use crate::schedule::ScheduleKind;
@@ -160,15 +161,21 @@ pub enum Up {
 pub struct OptimizerConfig {
     /// Which rule.
     pub kind: OptimizerKind,
-    /// The peak learning rate η; see `[schedule]`.
+    /// The peak learning rate η; see `[schedule]`. The default suits Adam and AdamW, whose steps do not
+    /// depend on the scale of the gradient; SGD usually needs 0.01 to 0.1.
     pub learning_rate: f64,
-    /// Decay of the mean of the gradients.
+    /// β₁ of Adam and AdamW: decay of the mean of the gradients.
     pub beta1: f64,
-    /// Decay of the mean of their squares.
+    /// β₂ of Adam and AdamW: decay of the mean of their squares.
     pub beta2: f64,
-    /// ε beside the root of the mean square.
+    /// ε of Adam and AdamW, beside the root of the mean square.
     pub epsilon: f64,
-    /// λ; kernels only, never biases or normalisations.
+    /// μ of SGD; 0 for none.
+    pub momentum: f64,
+    /// Whether SGD looks ahead along its momentum.
+    pub nesterov: bool,
+    /// λ; kernels only, never biases or normalisations. The default suits AdamW, where λ stands apart from the
+    /// gradient; in Adam and SGD it is part of it, and 1e-4 is usual.
     pub weight_decay: f64,
     /// A gradient whose Euclidean norm is larger is scaled down to it; 0 for no limit.
     pub clip_norm: f64,
@@ -182,6 +189,8 @@ impl Default for OptimizerConfig {
             beta1: 0.9,
             beta2: 0.999,
             epsilon: 1e-8,
+            momentum: 0.9,
+            nesterov: false,
             weight_decay: 1e-2,
             clip_norm: 0.0,
         }
@@ -255,12 +264,65 @@ impl Config {
         sources.finish()
     }
 
-    /// Checks every range. [`Sources::finish`] has done so; a configuration built in code has not been
-    /// checked until the trainer does.
+    /// Checks every range, and that every key that was set away from its default acts. [`Sources::finish`]
+    /// has done so; a configuration built in code has not been checked until the trainer does.
     ///
     /// # Errors
-    /// [`ConfigProblem::OutOfRange`] with the first key at fault, or an error of the loss.
+    /// [`ConfigProblem::OutOfRange`] or [`ConfigProblem::Idle`] with the first key at fault, or an error of
+    /// the loss.
     pub fn validate(&self) -> Result<()> {
+        self.check_ranges()?;
+        let (Self { optimizer: o, schedule: s, .. }, default) = (self, Self::default());
+        let (sgd, adam) = (o.kind == OptimizerKind::Sgd, "adam and adamw");
+        let [step, cosine, one_cycle] =
+            [ScheduleKind::Step, ScheduleKind::Cosine, ScheduleKind::OneCycle].map(|kind| s.kind == kind);
+        let (from, then) = (&default.optimizer, &default.schedule);
+        let kinds = (("optimizer.kind", o.kind.name()), ("schedule.kind", s.kind.name()));
+        // Whether the kind reads the key, which kind, the key, its value, its default, and who reads it.
+        let number = |x: f64| Value::Float(x);
+        let whole = |n: usize| Value::Integer(n as i64);
+        for (acts, kind, key, value, default, readers) in [
+            (!sgd, kinds.0, "optimizer.beta1", number(o.beta1), number(from.beta1), adam),
+            (!sgd, kinds.0, "optimizer.beta2", number(o.beta2), number(from.beta2), adam),
+            (!sgd, kinds.0, "optimizer.epsilon", number(o.epsilon), number(from.epsilon), adam),
+            (sgd, kinds.0, "optimizer.momentum", number(o.momentum), number(from.momentum), "sgd"),
+            (sgd, kinds.0, "optimizer.nesterov", o.nesterov.into(), from.nesterov.into(), "sgd"),
+            (
+                cosine || one_cycle,
+                kinds.1,
+                "schedule.warmup",
+                number(s.warmup),
+                number(then.warmup),
+                "cosine and one_cycle",
+            ),
+            (
+                one_cycle,
+                kinds.1,
+                "schedule.start_divisor",
+                number(s.start_divisor),
+                number(then.start_divisor),
+                "one_cycle",
+            ),
+            (
+                cosine || one_cycle,
+                kinds.1,
+                "schedule.final_factor",
+                number(s.final_factor),
+                number(then.final_factor),
+                "cosine and one_cycle",
+            ),
+            (step, kinds.1, "schedule.every", whole(s.every), whole(then.every), "step"),
+            (step, kinds.1, "schedule.factor", number(s.factor), number(then.factor), "step"),
+        ] {
+            if !acts && value != default {
+                return Err(ConfigProblem::Idle { key, value: value.to_string(), kind, readers }.into());
+            }
+        }
+        Ok(())
+    }
+
+    /// Checks every range. What an older program wrote into a checkpoint may hold keys that do not act.
+    pub(crate) fn check_ranges(&self) -> Result<()> {
         let Self { data, model, optimizer, schedule, train, loss } = self;
         let in_range = |ok: bool, key: &'static str, value: &dyn std::fmt::Debug, expected: &'static str| {
             if ok {
@@ -288,6 +350,14 @@ impl Config {
         in_range((0.0..1.0).contains(&o.beta1), "optimizer.beta1", &o.beta1, "at least 0 and below 1")?;
         in_range((0.0..1.0).contains(&o.beta2), "optimizer.beta2", &o.beta2, "at least 0 and below 1")?;
         in_range(positive(o.epsilon), "optimizer.epsilon", &o.epsilon, "a number above 0")?;
+        in_range(
+            (0.0..1.0).contains(&o.momentum),
+            "optimizer.momentum",
+            &o.momentum,
+            "at least 0 and below 1",
+        )?;
+        let ahead = !o.nesterov || o.momentum > 0.0;
+        in_range(ahead, "optimizer.momentum", &o.momentum, "above 0 with `optimizer.nesterov`")?;
         in_range(not_negative(o.weight_decay), "optimizer.weight_decay", &o.weight_decay, "at least 0")?;
         in_range(not_negative(o.clip_norm), "optimizer.clip_norm", &o.clip_norm, "at least 0 (0: no limit)")?;
 
@@ -315,30 +385,31 @@ pub struct Sources {
 }
 
 impl Sources {
-    /// Adds a configuration file.
+    /// Adds a configuration file, in TOML or JSON.
     ///
     /// # Errors
-    /// [`Error::Io`] or [`ConfigProblem::Malformed`].
+    /// [`Error::Io`], or [`ConfigProblem::Malformed`], also if it holds no key.
     pub fn file(&mut self, path: &Path) -> Result<()> {
-        self.toml(&files::read_text(path)?, &path.display().to_string())
+        merge(&mut self.table, read(path)?);
+        Ok(())
     }
 
-    /// Adds the text of a configuration; `origin` names it in messages.
+    /// Adds the text of a configuration; `origin` names it in messages. It is JSON if `origin` ends in `.json`
+    /// or the text begins with `{`, and TOML otherwise.
     ///
     /// # Errors
-    /// [`ConfigProblem::Malformed`] if it is not TOML.
+    /// [`ConfigProblem::Malformed`] if it is neither.
     pub fn toml(&mut self, text: &str, origin: &str) -> Result<()> {
         merge(&mut self.table, parse(text, origin)?);
         Ok(())
     }
 
-    /// Replaces `[loss]` by a whole loss specification from a file.
+    /// Replaces `[loss]` by a whole loss specification from a file, in TOML or JSON.
     ///
     /// # Errors
-    /// [`Error::Io`] or [`ConfigProblem::Malformed`].
+    /// [`Error::Io`], or [`ConfigProblem::Malformed`], also if it holds no key.
     pub fn loss_file(&mut self, path: &Path) -> Result<()> {
-        let table = parse(&files::read_text(path)?, &path.display().to_string())?;
-        self.table.insert("loss".to_owned(), Value::Table(table));
+        self.table.insert("loss".to_owned(), Value::Table(read(path)?));
         Ok(())
     }
 
@@ -394,25 +465,62 @@ impl Sources {
 
     fn section<T: DeserializeOwned + Default>(&mut self, name: &str) -> Result<T> {
         let Some(value) = self.table.remove(name) else { return Ok(T::default()) };
-        T::deserialize(value.clone()).map_err(|error| {
-            let text = error.message().to_owned();
-            // serde says: unknown field `epoch`, expected one of `epochs`, `batch_size`
-            if let Some(rest) = text.strip_prefix("unknown field ") {
-                let mut quoted = rest.split('`').skip(1).step_by(2).map(str::to_owned);
-                let field = quoted.next().unwrap_or_default();
-                let key = find_key(&value, &field).map_or(field.clone(), |path| path);
-                return unknown(format!("{name}.{key}"), &field, &quoted.collect::<Vec<_>>()).into();
+        // A list would be taken for the section's values in their order.
+        if !value.is_table() {
+            let expected = "a section of keys".to_owned();
+            return Err(ConfigProblem::WrongType {
+                key: name.to_owned(),
+                value: value.to_string(),
+                expected,
             }
-            malformed(&format!("[{name}]"), &error.to_string())
-        })
+            .into());
+        }
+        T::deserialize(value.clone()).map_err(|error| explain::<T>(name, &value, &error).into())
     }
 }
 
+/// A file of keys; one without any would be given in vain.
+fn read(path: &Path) -> Result<Table> {
+    let origin = path.display().to_string();
+    let table = parse(&files::read_text(path)?, &origin)?;
+    if table.is_empty() { Err(malformed(&origin, "holds no key")) } else { Ok(table) }
+}
+
 fn parse(text: &str, origin: &str) -> Result<Table> {
+    // Editors on Windows begin a file with a byte order mark.
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    let at = |line: usize, problem: &str| malformed(&format!("{origin}, line {line}"), problem);
+    if origin.to_ascii_lowercase().ends_with(".json") || text.trim_start().starts_with('{') {
+        let value: serde_json::Value = serde_json::from_str(text).map_err(|error| {
+            let words = error.to_string();
+            at(error.line(), words.split(" at line ").next().unwrap_or(&words))
+        })?;
+        return match from_json(value) {
+            Some(Value::Table(table)) => Ok(table),
+            _ => Err(malformed(origin, "is not a table of keys")),
+        };
+    }
     toml::from_str(text).map_err(|error: toml::de::Error| {
-        let line =
-            error.span().map_or(0, |span| text[..span.start.min(text.len())].matches('\n').count() + 1);
-        malformed(&format!("{origin}, line {line}"), error.message())
+        let before = error.span().map_or(0, |span| span.start.min(text.len()));
+        at(text[..before].matches('\n').count() + 1, error.message())
+    })
+}
+
+/// JSON as TOML: a key that is null is absent.
+fn from_json(value: serde_json::Value) -> Option<Value> {
+    Some(match value {
+        serde_json::Value::Null => return None,
+        serde_json::Value::Bool(value) => Value::Boolean(value),
+        serde_json::Value::Number(number) => match number.as_i64() {
+            Some(whole) => Value::Integer(whole),
+            None => Value::Float(number.as_f64()?),
+        },
+        serde_json::Value::String(text) => Value::String(text),
+        serde_json::Value::Array(list) => Value::Array(list.into_iter().filter_map(from_json).collect()),
+        serde_json::Value::Object(keys) => {
+            let kept = keys.into_iter().filter_map(|(key, value)| Some((key, from_json(value)?)));
+            Value::Table(kept.collect())
+        }
     })
 }
 
@@ -429,39 +537,6 @@ fn merge(into: &mut Table, from: Table) {
             }
         }
     }
-}
-
-/// The dotted path of the first key called `field`, at any depth.
-fn find_key(value: &Value, field: &str) -> Option<String> {
-    let table = value.as_table()?;
-    if table.contains_key(field) {
-        return Some(field.to_owned());
-    }
-    table.iter().find_map(|(key, inner)| find_key(inner, field).map(|path| format!("{key}.{path}")))
-}
-
-/// An unknown key, with the known keys that need the fewest changes.
-fn unknown(key: String, field: &str, known: &[String]) -> ConfigProblem {
-    let mut ranked: Vec<_> = known.iter().map(|name| (edit_distance(field, name), name)).collect();
-    ranked.sort();
-    let suggestions = ranked.into_iter().take(3).map(|(_, name)| name.clone()).collect();
-    ConfigProblem::UnknownKey { key, suggestions }
-}
-
-/// Levenshtein's distance: the fewest insertions, deletions and replacements of a character.
-fn edit_distance(a: &str, b: &str) -> usize {
-    let b: Vec<char> = b.chars().collect();
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, x) in a.chars().enumerate() {
-        let mut diagonal = row[0];
-        row[0] = i + 1;
-        for (j, &y) in b.iter().enumerate() {
-            let replaced = diagonal + usize::from(x != y);
-            diagonal = row[j + 1];
-            row[j + 1] = replaced.min(row[j] + 1).min(diagonal + 1);
-        }
-    }
-    row[b.len()]
 }
 
 #[cfg(test)]
@@ -489,8 +564,13 @@ mod tests {
         config.optimizer.learning_rate = 0.1 + 0.2;
         config.train.seed = i64::MAX as u64;
         config.loss.weights.source = segloss::Source::PerSample;
-        let text = config.to_toml().unwrap();
-        assert_eq!(Config::from_toml(&text, "x").unwrap(), config);
+        let adam = config.clone();
+        config.optimizer.kind = OptimizerKind::Sgd;
+        (config.optimizer.momentum, config.optimizer.nesterov) = (0.5, true);
+        for config in [adam, config] {
+            let text = config.to_toml().unwrap();
+            assert_eq!(Config::from_toml(&text, "x").unwrap(), config);
+        }
     }
 
     #[test]
@@ -528,15 +608,80 @@ mod tests {
     }
 
     #[test]
-    fn wrong_types_and_ranges_name_the_key() {
-        let text = problem("train.epochs=many");
-        assert!(text.contains("[train]") && text.contains("epochs"), "{text}");
-        assert!(problem("model.norm=bach").contains("`batch`"));
+    fn wrong_ranges_name_the_key() {
         assert_eq!(problem("train.batch_size=0"), "`train.batch_size` is 0, expected at least 1");
         assert!(problem("optimizer.learning_rate=nan").contains("`optimizer.learning_rate` is NaN"));
         assert!(problem("optimizer.beta1=1.0").contains("`optimizer.beta1`"));
         assert!(problem("data.crop=[8]").contains("`data.crop`"));
-        assert!(problem("train=5").contains("[train]"));
+    }
+
+    #[test]
+    fn keys_that_the_chosen_kind_does_not_read_are_refused() {
+        for (kind, key, acts) in [
+            ("optimizer.kind=sgd", "optimizer.beta1=0.8", false),
+            ("optimizer.kind=sgd", "optimizer.beta2=0.8", false),
+            ("optimizer.kind=sgd", "optimizer.epsilon=0.1", false),
+            ("optimizer.kind=sgd", "optimizer.momentum=0.8", true),
+            ("optimizer.kind=sgd", "optimizer.nesterov=true", true),
+            ("optimizer.kind=adam", "optimizer.momentum=0.8", false),
+            ("optimizer.kind=adamw", "optimizer.nesterov=true", false),
+            ("optimizer.kind=adam", "optimizer.beta1=0.8", true),
+            ("schedule.kind=constant", "schedule.warmup=0.1", false),
+            ("schedule.kind=step", "schedule.warmup=0.1", false),
+            ("schedule.kind=cosine", "schedule.warmup=0.1", true),
+            ("schedule.kind=cosine", "schedule.start_divisor=2.0", false),
+            ("schedule.kind=one_cycle", "schedule.start_divisor=2.0", true),
+            ("schedule.kind=step", "schedule.final_factor=0.5", false),
+            ("schedule.kind=cosine", "schedule.final_factor=0.5", true),
+            ("schedule.kind=one_cycle", "schedule.every=2", false),
+            ("schedule.kind=step", "schedule.every=2", true),
+            ("schedule.kind=cosine", "schedule.factor=0.5", false),
+            ("schedule.kind=step", "schedule.factor=0.5", true),
+        ] {
+            let result = with(&[kind, key]);
+            assert_eq!(result.is_ok(), acts, "{kind} {key}");
+            let Err(error) = result else { continue };
+            let (name, value) = key.split_once('=').unwrap();
+            let expected = format!("`{name}` is {value}, but `{}` is ", kind.split_once('=').unwrap().0);
+            assert!(error.to_string().starts_with(&expected), "{error}");
+        }
+        // At its default a key does no harm, so that a whole config.toml is read whatever its kinds are.
+        with(&["optimizer.kind=sgd", "optimizer.beta1=0.9", "schedule.kind=constant", "schedule.every=10"])
+            .unwrap();
+        let text = with(&["optimizer.kind=sgd", "optimizer.nesterov=true", "optimizer.momentum=0"]);
+        assert!(text.unwrap_err().to_string().contains("above 0 with `optimizer.nesterov`"));
+    }
+
+    #[test]
+    fn json_and_byte_order_marks_are_read() {
+        let json = "{\"train\": {\"epochs\": 3, \"seed\": 5}, \"data\": {\"crop\": [8, 8], \"ignore_index\": null}, \
+                    \"optimizer\": {\"learning_rate\": 1e-3}, \"model\": {\"bias\": false}}";
+        let toml = "[train]\nepochs = 3\nseed = 5\n[data]\ncrop = [8, 8]\n[optimizer]\nlearning_rate = 1e-3\n\
+                    [model]\nbias = false";
+        let expected = Config::from_toml(toml, "a.toml").unwrap();
+        for (text, origin) in [
+            (json.to_owned(), "a.json"),
+            (json.to_owned(), "a"),
+            (format!("\u{feff}{json}"), "a.toml"),
+            (format!("\u{feff}{toml}"), "a.toml"),
+        ] {
+            assert_eq!(Config::from_toml(&text, origin).unwrap(), expected, "{text}");
+        }
+        let text = Config::from_toml("{\n\"train\": 5,}", "a.json").unwrap_err().to_string();
+        assert!(text.starts_with("a.json, line 2: ") && !text.contains("column"), "{text}");
+        let text = Config::from_toml("[1]", "a.json").unwrap_err().to_string();
+        assert_eq!(text, "a.json: is not a table of keys");
+    }
+
+    #[test]
+    fn a_file_without_a_key_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("l.toml");
+        std::fs::write(&path, "\u{feff}# nothing\n").unwrap();
+        for result in [Sources::default().loss_file(&path), Sources::default().file(&path)] {
+            let text = result.unwrap_err().to_string();
+            assert!(text.ends_with("l.toml: holds no key"), "{text}");
+        }
     }
 
     #[test]
@@ -546,12 +691,5 @@ mod tests {
         for bad in ["train.epochs", "=5", "train.=5"] {
             assert!(problem(bad).contains("not of the form key=value"), "{bad}");
         }
-    }
-
-    #[test]
-    fn distances() {
-        assert_eq!(edit_distance("kitten", "sitting"), 3);
-        assert_eq!(edit_distance("", "abc"), 3);
-        assert_eq!(edit_distance("same", "same"), 0);
     }
 }

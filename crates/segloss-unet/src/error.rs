@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use crate::classes::hex;
+use crate::difference::Change;
 use crate::survey::PaletteConflict;
 
 /// The result of everything in this crate that can fail.
@@ -50,19 +51,19 @@ pub enum Error {
         /// What is wrong with it.
         problem: String,
     },
-    /// Training met a loss or a gradient that is not a finite number.
-    #[error(
-        "epoch {epoch}, step {step}: the {what} is {value}; a smaller `optimizer.learning_rate` or `optimizer.clip_norm` may help"
-    )]
+    /// Training met an output of the net, a loss or a gradient that is not a finite number.
+    #[error("epoch {epoch}, step {step}, learning rate {rate:e}: the {what} is {value}; {}", after_divergence(*epoch, *step))]
     Diverged {
-        /// "loss" or "gradient norm".
+        /// "net's output", "loss" or "gradient norm".
         what: &'static str,
         /// The offending number.
         value: f64,
         /// Epochs count from 1.
         epoch: usize,
-        /// Steps count from 1, over the whole run.
-        step: usize,
+        /// Steps count from 1, over the whole run; in a validation, the last step before it.
+        step: u64,
+        /// The learning rate of that step.
+        rate: f64,
     },
     /// The loss refused its options or its input.
     #[error("the loss cannot be computed")]
@@ -93,6 +94,21 @@ impl Error {
     pub(crate) fn checkpoint(path: impl Into<PathBuf>, problem: CheckpointProblem) -> Self {
         Self::Checkpoint { path: path.into(), problem }
     }
+}
+
+/// What to try when training has diverged.
+fn after_divergence(epoch: usize, step: u64) -> String {
+    if step <= 1 {
+        return "no step was taken before, so no learning rate is to blame: look at the loss and at the images"
+            .to_owned();
+    }
+    let how = match epoch - 1 {
+        0 => "no epoch was completed, so the same command begins anew in the same folder".to_owned(),
+        done => format!("`--resume --set optimizer.learning_rate=…` goes on after epoch {done}"),
+    };
+    format!(
+        "training diverged: try a smaller `optimizer.learning_rate`, or limit the gradient (`optimizer.clip_norm=1`); {how}"
+    )
 }
 
 /// What is wrong with a file or a folder of a data set.
@@ -380,7 +396,48 @@ pub enum ConfigProblem {
     /// `--set` without `=`, or with an empty key.
     #[error("`{0}` is not of the form key=value, as in train.epochs=5")]
     NotAnAssignment(String),
-    /// The text is not TOML, or a value has the wrong type.
+    /// A value that is none of the names a key may have.
+    #[error("`{key}` is \"{value}\"{} It may be `{}`", nearest(&suggestions[..suggestions.len().min(1)]), known.join("`, `"))]
+    UnknownValue {
+        /// The full key, as in `optimizer.kind`.
+        key: String,
+        /// What came.
+        value: String,
+        /// Names that look like it, nearest first.
+        suggestions: Vec<String>,
+        /// Every name that would do.
+        known: Vec<String>,
+    },
+    /// A value of another type than the key's.
+    #[error("`{key}` is {value}; expected {expected}")]
+    WrongType {
+        /// The full key.
+        key: String,
+        /// What came, as TOML.
+        value: String,
+        /// What would do.
+        expected: String,
+    },
+    /// A key that was set although the chosen kind does not read it.
+    #[error("`{key}` is {value}, but `{}` is {}, which does not read it ({readers} would); leave the key out", kind.0, kind.1)]
+    Idle {
+        /// The full key.
+        key: &'static str,
+        /// What came.
+        value: String,
+        /// The key of the choice, and what was chosen.
+        kind: (&'static str, &'static str),
+        /// What reads the key.
+        readers: &'static str,
+    },
+    /// A run that goes on was asked for another configuration than it was begun with.
+    #[error(
+        "{}: a run goes on with what it was begun with, but for train.epochs, train.overlays, data.folder, \
+         optimizer.learning_rate, optimizer.clip_norm and [schedule]; begin another run (--out), or this one anew (--restart)",
+        changes(.0)
+    )]
+    Changed(Vec<Change>),
+    /// The text is neither TOML nor JSON.
     #[error("{origin}: {problem}")]
     Malformed {
         /// The file or the assignment.
@@ -408,6 +465,11 @@ fn nearest(suggestions: &[String]) -> String {
         [] => String::new(),
         list => format!("; did you mean `{}`?", list.join("` or `")),
     }
+}
+
+fn changes(changes: &[Change]) -> String {
+    let one = |Change { key, was, asked }: &Change| format!("`{key}` is {asked}, was {was}");
+    changes.iter().map(one).collect::<Vec<_>>().join("; ")
 }
 
 /// What is wrong with a checkpoint.

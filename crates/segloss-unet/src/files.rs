@@ -6,6 +6,9 @@ use std::path::Path;
 
 use crate::error::{Error, Result};
 
+/// How the name of a file begins that is being written; a crash may leave one behind.
+pub(crate) const BESIDE: &str = ".writing-";
+
 /// Writes `bytes` to `path` so that a reader, or a crash at any moment, meets the whole old file or the
 /// whole new one: write beside it, flush to the disk, rename over it, flush the folder.
 ///
@@ -17,7 +20,7 @@ pub fn write_atomic(path: &Path, bytes: &[u8]) -> Result<()> {
         _ => Path::new("."),
     };
     let mut builder = tempfile::Builder::new();
-    builder.prefix(".writing-");
+    builder.prefix(BESIDE);
     // A temporary file is private by default; this one becomes a file like any other (the umask applies).
     #[cfg(unix)]
     builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));

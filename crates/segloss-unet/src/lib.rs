@@ -35,10 +35,13 @@ pub mod config;
 mod curves;
 pub mod dataset;
 pub mod decode;
+mod degenerate;
 pub mod description;
+mod difference;
 mod embedded;
 mod error;
 pub mod evaluate;
+mod explain;
 pub mod files;
 pub mod folder;
 pub mod guess;
@@ -61,12 +64,14 @@ pub mod survey;
 pub mod table;
 pub mod train;
 pub mod unet;
+pub mod unpredicted;
 mod weight_map;
 
 pub use checkpoint::Checkpoint;
 pub use classes::Classes;
 pub use config::Config;
 pub use dataset::Dataset;
+pub use difference::Change;
 pub use error::{CheckpointProblem, ConfigProblem, DataProblem, Error, Result};
 pub use folder::{Source, Split};
 pub use metrics::Scores;
@@ -74,7 +79,7 @@ pub use predict::Predictor;
 pub use reading::Reading;
 pub use real::Real;
 pub use run::RunFolder;
-pub use train::{Progress, Trainer, resume, train};
+pub use train::{Progress, Trainer, restart, resume, train};
 pub use unet::UNet;
 
 /// An allocator for programs that train: without it, a quarter of a step goes into fresh memory.

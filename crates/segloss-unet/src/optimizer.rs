@@ -1,18 +1,26 @@
-//! From a gradient to a step: Adam and AdamW, with clipping.
+//! From a gradient to a step: Adam, AdamW and SGD, with clipping.
 //!
 //! With g the gradient after clipping, η the learning rate, t the step counted from 1 and λ the decay:
 //!
 //! ```text
 //! g ← g · min(1, clip / ‖g‖₂)          ‖g‖ over all parameters together; clip = 0: no limit
-//! g ← g + λ·θ                           adam only (L2 regularisation; Kingma & Ba 2015)
+//! g ← g + λ·θ                           adam and sgd (L2 regularisation)
+//!
+//! adam (Kingma & Ba 2015), adamw (Loshchilov & Hutter 2019):
 //! m ← β₁·m + (1 − β₁)·g                 v ← β₂·v + (1 − β₂)·g²
-//! θ ← θ − η·λ·θ                         adamw only (decoupled; Loshchilov & Hutter 2019)
+//! θ ← θ − η·λ·θ                         adamw only: decoupled
 //! θ ← θ − η · (m / (1 − β₁ᵗ)) / (√(v / (1 − β₂ᵗ)) + ε)
+//!
+//! sgd with momentum μ (Sutskever et al. 2013, in the form of torch.optim.SGD, dampening 0):
+//! b ← μ·b + g                           b = 0 before the first step
+//! g ← g + μ·b                           nesterov
+//! g ← b                                 otherwise
+//! θ ← θ − η·g
 //! ```
 //!
-//! λ applies to kernels, not to biases and normalisations. The state m, v is of the parameters' own
-//! number type. Every element is computed by itself, and ‖g‖² is summed in f64 over fixed chunks, so a
-//! step does not depend on the number of threads.
+//! λ applies to kernels, not to biases and normalisations. The state (m and v, b, or nothing where μ = 0) is of
+//! the parameters' own number type. Every element is computed by itself, and ‖g‖² is summed in f64 over fixed
+//! chunks, so a step does not depend on the number of threads.
 
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
@@ -28,6 +36,19 @@ pub enum OptimizerKind {
     Adam,
     /// Weight decay is apart from the gradient.
     AdamW,
+    /// Stochastic gradient descent, with momentum if there is one.
+    Sgd,
+}
+
+impl OptimizerKind {
+    /// As in configurations.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Adam => "adam",
+            Self::AdamW => "adamw",
+            Self::Sgd => "sgd",
+        }
+    }
 }
 
 /// Elements that one task works through; also the chunk of the norm's partial sums, hence fixed.
@@ -39,17 +60,8 @@ pub struct Optimizer<E> {
     config: OptimizerConfig,
     /// Steps taken.
     pub steps: u64,
-    /// One for each parameter, in the model's order.
-    pub moments: Vec<Moments<E>>,
-}
-
-/// The running means of one parameter's gradient.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Moments<E> {
-    /// m, of the gradient.
-    pub first: Vec<E>,
-    /// v, of its square.
-    pub second: Vec<E>,
+    /// For each parameter, in the model's order, its moments in the order of [`Optimizer::moment_names`].
+    pub moments: Vec<Vec<Vec<E>>>,
 }
 
 /// The numbers that one step applies to every parameter.
@@ -66,8 +78,21 @@ pub struct Step {
 impl<E: Real> Optimizer<E> {
     /// An optimizer that has taken no step, for parameters of the given sizes.
     pub fn new(config: &OptimizerConfig, sizes: impl IntoIterator<Item = usize>) -> Self {
-        let zeros = |n: usize| Moments { first: vec![E::zero(); n], second: vec![E::zero(); n] };
+        let moments = moment_names(config).len();
+        let zeros = |n: usize| vec![vec![E::zero(); n]; moments];
         Self { config: config.clone(), steps: 0, moments: sizes.into_iter().map(zeros).collect() }
+    }
+
+    /// What the rule remembers of each parameter's gradients: `first` and `second` (m and v of Adam),
+    /// `momentum` (b of SGD), or nothing.
+    pub fn moment_names(&self) -> &'static [&'static str] {
+        moment_names(&self.config)
+    }
+
+    /// Goes on with other settings of the same rule: its memory stays.
+    pub fn reconfigure(&mut self, config: &OptimizerConfig) {
+        debug_assert_eq!(moment_names(config), self.moment_names());
+        self.config = config.clone();
     }
 
     /// Begins the next step, at the learning rate η and for a gradient of the norm ‖g‖; then
@@ -86,33 +111,91 @@ impl<E: Real> Optimizer<E> {
 
     /// Moves the parameter number `index`; `decays` says whether λ applies to it.
     pub fn update(&mut self, step: Step, index: usize, values: &mut [E], gradient: &[E], decays: bool) {
-        let OptimizerConfig { kind, beta1, beta2, epsilon, weight_decay, .. } = self.config;
-        let decay = if decays { weight_decay } else { 0.0 };
-        let (coupled, decoupled) = match kind {
-            OptimizerKind::Adam => (decay, 0.0),
+        let decay = if decays { self.config.weight_decay } else { 0.0 };
+        let (coupled, decoupled) = match self.config.kind {
+            OptimizerKind::Adam | OptimizerKind::Sgd => (decay, 0.0),
             OptimizerKind::AdamW => (0.0, decay),
         };
-        let of = E::of;
-        let (beta1, rest1, beta2, rest2) = (of(beta1), of(1.0 - beta1), of(beta2), of(1.0 - beta2));
-        let (scale, coupled, keep) = (of(step.scale), of(coupled), of(1.0 - step.rate * decoupled));
-        // η·(m/c₁) / (√(v/c₂) + ε), with the constants taken together.
-        let (rate, root, epsilon) =
-            (of(step.rate / step.correction1), of(1.0 / step.correction2.sqrt()), of(epsilon));
-        let Moments { first, second } = &mut self.moments[index];
-        values
-            .par_chunks_mut(CHUNK)
-            .zip(gradient.par_chunks(CHUNK))
-            .zip(first.par_chunks_mut(CHUNK))
-            .zip(second.par_chunks_mut(CHUNK))
-            .for_each(|(((values, gradient), first), second)| {
-                for (((x, &g), m), v) in values.iter_mut().zip(gradient).zip(first).zip(second) {
-                    let g = g * scale + coupled * *x;
-                    *m = beta1 * *m + rest1 * g;
-                    *v = beta2 * *v + rest2 * g * g;
-                    *x = keep * *x - rate * *m / (v.sqrt() * root + epsilon);
-                }
-            });
+        let (scale, coupled) = (E::of(step.scale), E::of(coupled));
+        let gradient = Gradient { values: gradient, scale, coupled };
+        match (self.config.kind, &mut self.moments[index][..]) {
+            (OptimizerKind::Sgd, moments) => sgd(&self.config, step, values, gradient, moments.first_mut()),
+            (_, [first, second]) => adam(&self.config, step, decoupled, values, gradient, first, second),
+            _ => unreachable!("`new` gives Adam two moments"),
+        }
     }
+}
+
+fn moment_names(config: &OptimizerConfig) -> &'static [&'static str] {
+    match config.kind {
+        OptimizerKind::Adam | OptimizerKind::AdamW => &["first", "second"],
+        OptimizerKind::Sgd if config.momentum > 0.0 => &["momentum"],
+        OptimizerKind::Sgd => &[],
+    }
+}
+
+/// A gradient with what is done to it before the rule: g·scale + coupled·θ.
+#[derive(Clone, Copy)]
+struct Gradient<'a, E> {
+    values: &'a [E],
+    scale: E,
+    coupled: E,
+}
+
+fn adam<E: Real>(
+    config: &OptimizerConfig,
+    step: Step,
+    decoupled: f64,
+    values: &mut [E],
+    Gradient { values: gradient, scale, coupled }: Gradient<'_, E>,
+    first: &mut [E],
+    second: &mut [E],
+) {
+    let of = E::of;
+    let OptimizerConfig { beta1, beta2, epsilon, .. } = *config;
+    let (beta1, rest1, beta2, rest2) = (of(beta1), of(1.0 - beta1), of(beta2), of(1.0 - beta2));
+    let keep = of(1.0 - step.rate * decoupled);
+    // η·(m/c₁) / (√(v/c₂) + ε), with the constants taken together.
+    let (rate, root, epsilon) =
+        (of(step.rate / step.correction1), of(1.0 / step.correction2.sqrt()), of(epsilon));
+    values
+        .par_chunks_mut(CHUNK)
+        .zip(gradient.par_chunks(CHUNK))
+        .zip(first.par_chunks_mut(CHUNK))
+        .zip(second.par_chunks_mut(CHUNK))
+        .for_each(|(((values, gradient), first), second)| {
+            for (((x, &g), m), v) in values.iter_mut().zip(gradient).zip(first).zip(second) {
+                let g = g * scale + coupled * *x;
+                *m = beta1 * *m + rest1 * g;
+                *v = beta2 * *v + rest2 * g * g;
+                *x = keep * *x - rate * *m / (v.sqrt() * root + epsilon);
+            }
+        });
+}
+
+fn sgd<E: Real>(
+    config: &OptimizerConfig,
+    step: Step,
+    values: &mut [E],
+    Gradient { values: gradient, scale, coupled }: Gradient<'_, E>,
+    momentum: Option<&mut Vec<E>>,
+) {
+    let (rate, mu) = (E::of(step.rate), E::of(config.momentum));
+    let chunks = values.par_chunks_mut(CHUNK).zip(gradient.par_chunks(CHUNK));
+    let Some(momentum) = momentum else {
+        return chunks.for_each(|(values, gradient)| {
+            for (x, &g) in values.iter_mut().zip(gradient) {
+                *x = *x - rate * (g * scale + coupled * *x);
+            }
+        });
+    };
+    chunks.zip(momentum.par_chunks_mut(CHUNK)).for_each(|((values, gradient), momentum)| {
+        for ((x, &g), b) in values.iter_mut().zip(gradient).zip(momentum) {
+            let g = g * scale + coupled * *x;
+            *b = mu * *b + g;
+            *x = *x - rate * if config.nesterov { g + mu * *b } else { *b };
+        }
+    });
 }
 
 /// ‖g‖² of one parameter's gradient.
@@ -163,6 +246,47 @@ mod tests {
         close(coupled, 1.0 - 0.1 * 0.7 / 0.701);
         for kind in [OptimizerKind::Adam, OptimizerKind::AdamW] {
             assert_eq!(two_steps(&config(kind, 0.2, 0.0), false), two_steps(&config(kind, 0.0, 0.0), true));
+        }
+    }
+
+    fn sgd_config(momentum: f64, nesterov: bool, weight_decay: f64) -> OptimizerConfig {
+        let kind = OptimizerKind::Sgd;
+        OptimizerConfig { kind, momentum, nesterov, weight_decay, ..OptimizerConfig::default() }
+    }
+
+    #[test]
+    fn sgd_by_hand() {
+        let [one, two] = two_steps(&sgd_config(0.0, false, 0.0), true);
+        close(one, 1.0 - 0.1 * 0.5);
+        close(two, one + 0.1 * 0.25);
+        // b₁ = 0.5, b₂ = 0.9 · 0.5 − 0.25 = 0.2
+        let [one, two] = two_steps(&sgd_config(0.9, false, 0.0), true);
+        close(one, 0.95);
+        close(two, 0.95 - 0.1 * 0.2);
+        // g₁ + 0.9 · b₁ = 0.95, g₂ + 0.9 · b₂ = −0.07
+        let [one, two] = two_steps(&sgd_config(0.9, true, 0.0), true);
+        close(one, 1.0 - 0.1 * 0.95);
+        close(two, one + 0.1 * 0.07);
+        // λ = 0.2 adds 0.2 · θ to the gradient: 0.7, and −0.25 + 0.2 · 0.93
+        let [one, two] = two_steps(&sgd_config(0.9, false, 0.2), true);
+        close(one, 0.93);
+        close(two, 0.93 - 0.1 * (0.9 * 0.7 - 0.25 + 0.2 * 0.93));
+        assert_eq!(
+            two_steps(&sgd_config(0.9, false, 0.2), false),
+            two_steps(&sgd_config(0.9, false, 0.0), true)
+        );
+    }
+
+    #[test]
+    fn the_rules_remember_what_they_need() {
+        for (config, moments) in [
+            (config(OptimizerKind::Adam, 0.0, 0.0), 2),
+            (sgd_config(0.9, true, 0.0), 1),
+            (sgd_config(0.0, false, 0.0), 0),
+        ] {
+            let optimizer = Optimizer::<f32>::new(&config, [3, 5]);
+            assert_eq!(optimizer.moment_names().len(), moments);
+            assert!(optimizer.moments.iter().all(|of_parameter| of_parameter.len() == moments));
         }
     }
 

@@ -1,5 +1,12 @@
 //! From an image to a class for each of its pixels.
+//!
+//! **Tiles.** A large image is cut into tiles, so that memory does not grow with it. A tile is what the net
+//! sees at once: the part that is kept, and around it an overlap as wide as the net's [reach](UNet::reach), rounded
+//! up to a multiple of 2^depth so that the pooling windows of a tile are those of the whole image. At the
+//! borders of the image a tile ends where the image ends: its mirrored padding and the convolutions' zeros are
+//! the whole image's. So every logit that is kept is that of the whole image.
 
+use std::ops::Range;
 use std::path::Path;
 
 use crate::batch::single;
@@ -7,11 +14,14 @@ use crate::checkpoint::Checkpoint;
 use crate::classes::Classes;
 use crate::dataset::Normalisation;
 use crate::decode::decode_image;
-use crate::error::Result;
+use crate::error::{ConfigProblem, Result};
 use crate::evaluate::classify;
 use crate::files;
 use crate::pixels::Image;
 use crate::unet::UNet;
+
+/// What a tile may take in memory, in bytes.
+const MEMORY: usize = 800 << 20;
 
 /// A net with what it needs to judge an image from anywhere.
 #[derive(Debug, Clone)]
@@ -20,18 +30,47 @@ pub struct Predictor {
     classes: Classes,
     channels: usize,
     normalisation: Normalisation,
+    tile: usize,
 }
 
 impl Predictor {
-    /// The net of a checkpoint.
+    /// The net of a checkpoint. Its tiles take less than 1 GB, unless its own overlap needs more.
     pub fn new(checkpoint: Checkpoint) -> Self {
         let Checkpoint { net, meta, .. } = checkpoint;
-        Self { net, classes: meta.classes, channels: meta.channels, normalisation: meta.normalisation }
+        let (classes, channels) = (meta.classes, meta.channels);
+        // At full resolution on the way up: the skip, the channels from below, both together, and the first
+        // convolution's result; then the logits.
+        let numbers = 5 * meta.config.model.width + classes.count() + channels;
+        let side = (MEMORY / (4 * numbers)).isqrt();
+        let tile = smallest_tile(&net).max(side / net.multiple() * net.multiple());
+        Self { net, classes, channels, normalisation: meta.normalisation, tile }
+    }
+
+    /// Cuts images of more than `tile` × `tile` pixels into tiles of at most that size; 0: never.
+    ///
+    /// # Errors
+    /// [`ConfigProblem::Contradiction`] with the smallest tile that is larger than its own overlap.
+    pub fn with_tile(self, tile: usize) -> Result<Self> {
+        let (smallest, multiple) = (smallest_tile(&self.net), self.net.multiple());
+        if tile > 0 && tile < smallest {
+            let text = format!(
+                "a tile of {tile} pixels is too small for this net, which looks {} pixels around each; \
+                 use {smallest} or more, or 0 for no tiles",
+                self.net.reach()
+            );
+            return Err(ConfigProblem::Contradiction(text).into());
+        }
+        Ok(Self { tile: tile / multiple * multiple, ..self })
     }
 
     /// What the indices mean.
     pub fn classes(&self) -> &Classes {
         &self.classes
+    }
+
+    /// The side of a tile, in pixels; 0 if there are none.
+    pub fn tile(&self) -> usize {
+        self.tile
     }
 
     /// Reads a PNG, JPEG, TIFF or BMP.
@@ -49,12 +88,25 @@ impl Predictor {
     /// # Errors
     /// If a tensor operation fails.
     pub fn predict(&self, image: &Image) -> Result<Vec<u8>> {
-        let image = image.clone().with_channels(self.channels);
-        predict(&self.net, &self.classes, &self.normalisation, &image)
+        let Self { net, classes, normalisation, .. } = self;
+        let mut indices = vec![0; image.height * image.width];
+        for tile in tiles((image.height, image.width), net, self.tile) {
+            let part = tile.of(image).with_channels(self.channels);
+            logits(net, normalisation, &part, |logits, width| {
+                let (rows, columns) = (&tile.rows, &tile.columns);
+                let first = (rows.skipped() * width + columns.skipped()) * classes.count();
+                let found = classify(&logits[first..], width, (rows.kept.len(), columns.kept.len()), classes);
+                for (row, found) in rows.kept.clone().zip(found.chunks_exact(columns.kept.len())) {
+                    let start = row * image.width + columns.kept.start;
+                    indices[start..start + found.len()].copy_from_slice(found);
+                }
+            })?;
+        }
+        Ok(indices)
     }
 }
 
-/// The class of each pixel of an image that has the net's channels.
+/// The class of each pixel of an image that has the net's channels, as one tile.
 ///
 /// # Errors
 /// If a tensor operation fails.
@@ -64,7 +116,178 @@ pub fn predict(
     normalisation: &Normalisation,
     image: &Image,
 ) -> Result<Vec<u8>> {
+    let size = (image.height, image.width);
+    logits(net, normalisation, image, |logits, width| classify(logits, width, size, classes))
+}
+
+/// Gives `take` the logits (1, H, W, C) of an image, padded, and their width W.
+fn logits<R>(
+    net: &UNet<f32>,
+    normalisation: &Normalisation,
+    image: &Image,
+    take: impl FnOnce(&[f32], usize) -> R,
+) -> Result<R> {
     let batch = single(image, normalisation, net.multiple());
     let logits = net.evaluate(net.tensor(batch.images, batch.shape)?)?;
-    Ok(classify(dfdx_conv::data(&logits)?, batch.shape.2, (image.height, image.width), classes))
+    Ok(take(dfdx_conv::data(&logits)?, batch.shape.2))
+}
+
+/// Part of an image.
+#[derive(Debug)]
+struct Tile {
+    rows: Span,
+    columns: Span,
+}
+
+impl Tile {
+    /// What the net sees of an image.
+    fn of(&self, image: &Image) -> Image {
+        let (rows, columns) = (&self.rows.seen, &self.columns.seen);
+        image.crop((rows.start, columns.start), (rows.len(), columns.len()))
+    }
+}
+
+/// Of one axis.
+#[derive(Debug, Clone, PartialEq)]
+struct Span {
+    /// What the net sees.
+    seen: Range<usize>,
+    /// What is kept of it.
+    kept: Range<usize>,
+}
+
+impl Span {
+    /// How much of what is seen lies before what is kept.
+    fn skipped(&self) -> usize {
+        self.kept.start - self.seen.start
+    }
+}
+
+/// How much of its neighbours a tile sees.
+fn overlap(net: &UNet<f32>) -> usize {
+    net.reach().next_multiple_of(net.multiple())
+}
+
+/// The smallest tile of which something is left between its overlaps.
+fn smallest_tile(net: &UNet<f32>) -> usize {
+    2 * overlap(net) + net.multiple()
+}
+
+/// One tile for an image of at most `side` × `side` pixels, or if `side` is 0; else as many as it takes.
+fn tiles((height, width): (usize, usize), net: &UNet<f32>, side: usize) -> Vec<Tile> {
+    let whole = side == 0 || height.saturating_mul(width) <= side * side;
+    let spans = |length| spans(length, if whole { length } else { side }, overlap(net));
+    let columns = spans(width);
+    let beside =
+        |rows: Span| columns.iter().map(move |columns| Tile { rows: rows.clone(), columns: columns.clone() });
+    spans(height).into_iter().flat_map(beside).collect()
+}
+
+/// An axis of `length` pixels in spans that see at most `side`. Where there are several, `side` and `overlap`
+/// are multiples of 2^depth, and so is where each begins.
+fn spans(length: usize, side: usize, overlap: usize) -> Vec<Span> {
+    if length <= side {
+        return vec![Span { seen: 0..length, kept: 0..length }];
+    }
+    let step = side - 2 * overlap;
+    let span = |start: usize| Span {
+        seen: start.saturating_sub(overlap)..(start + step + overlap).min(length),
+        kept: start..(start + step).min(length),
+    };
+    (0..length).step_by(step).map(span).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{ModelConfig, Norm, Up};
+    use crate::pixels::{Depth, Values};
+
+    const CLASSES: usize = 3;
+
+    fn image(height: usize, width: usize, channels: usize) -> Image {
+        let values = Values::Eight((0..height * width * channels).map(|i| (i * 7919 % 251) as u8).collect());
+        Image { height, width, channels, values }
+    }
+
+    /// A net that has seen images, so that its statistics are no round numbers.
+    fn predictor(model: &ModelConfig, channels: usize) -> Predictor {
+        let mut net = UNet::new(model, channels, CLASSES, 7).unwrap();
+        let (mean, deviation) = (vec![99.0; channels], vec![40.0; channels]);
+        let normalisation = Normalisation { mean, deviation, depth: Depth::Eight };
+        let batch = single(&image(32, 32, channels), &normalisation, net.multiple());
+        net.forward(net.tensor(batch.images, batch.shape).unwrap()).unwrap();
+        let classes = Classes::numbered(CLASSES, None);
+        Predictor { net, classes, channels, normalisation, tile: 0 }
+    }
+
+    /// The logits of every pixel, put together of tiles.
+    fn all_logits(predictor: &Predictor, image: &Image, side: usize) -> (Vec<f32>, usize) {
+        let mut all = vec![f32::NAN; image.height * image.width * CLASSES];
+        let tiles = tiles((image.height, image.width), &predictor.net, side);
+        for tile in &tiles {
+            let (part, Tile { rows, columns }) = (tile.of(image), tile);
+            assert!(side == 0 || part.height <= side && part.width <= side || tiles.len() == 1);
+            logits(&predictor.net, &predictor.normalisation, &part, |logits, width| {
+                for row in rows.kept.clone() {
+                    let from = ((row - rows.seen.start) * width + columns.skipped()) * CLASSES;
+                    let to = (row * image.width + columns.kept.start) * CLASSES;
+                    let n = columns.kept.len() * CLASSES;
+                    all[to..to + n].copy_from_slice(&logits[from..from + n]);
+                }
+            })
+            .unwrap();
+        }
+        (all, tiles.len())
+    }
+
+    #[test]
+    fn tiles_give_the_logits_of_the_whole_image() {
+        for up in [Up::Transposed, Up::Nearest] {
+            for norm in [Norm::Batch, Norm::None] {
+                for (depth, channels, more, (height, width)) in
+                    [(1, 3, 0, (27, 61)), (2, 1, 12, (71, 130)), (3, 1, 40, (131, 203))]
+                {
+                    let model = ModelConfig { width: 2, depth, norm, up, bias: true };
+                    let predictor = predictor(&model, channels);
+                    let image = image(height, width, channels);
+                    let side = smallest_tile(&predictor.net) + more;
+                    let (whole, one) = all_logits(&predictor, &image, 0);
+                    let (tiled, many) = all_logits(&predictor, &image, side);
+                    let case =
+                        format!("{up:?} {norm:?} depth {depth} {height}x{width}, {many} tiles of {side}");
+                    assert!(one == 1 && many > 2, "{case}");
+                    let differing =
+                        whole.iter().zip(&tiled).filter(|(a, b)| a.to_bits() != b.to_bits()).count();
+                    assert_eq!(differing, 0, "{case}");
+
+                    let labels = |tile| predictor.clone().with_tile(tile).unwrap().predict(&image).unwrap();
+                    assert_eq!(labels(side), labels(0), "{case}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_tile_smaller_than_its_overlap_is_refused() {
+        let model = ModelConfig { width: 2, depth: 4, ..ModelConfig::default() };
+        let predictor = predictor(&model, 1);
+        let text = predictor.clone().with_tile(207).unwrap_err().to_string();
+        assert!(text.contains("looks 94 pixels around") && text.contains("use 208 or more"), "{text}");
+        assert_eq!(predictor.with_tile(223).unwrap().tile(), 208);
+    }
+
+    #[test]
+    fn spans_cover_an_axis_once() {
+        for length in 1..200 {
+            let spans = spans(length, 48, 16);
+            let kept: Vec<usize> = spans.iter().flat_map(|span| span.kept.clone()).collect();
+            assert!(kept.into_iter().eq(0..length), "{length}");
+            for Span { seen, kept } in &spans {
+                assert!(seen.len() <= 48 && seen.start % 16 == 0);
+                assert!(seen.start + 16 <= kept.start || seen.start == 0);
+                assert!(kept.end + 16 <= seen.end || seen.end == length);
+            }
+        }
+    }
 }

@@ -12,10 +12,12 @@
 //! Each file is replaced as a whole or not at all.
 
 use std::path::{Path, PathBuf};
+use std::{fs, io};
 
 use serde::{Deserialize, Serialize};
 
-use crate::config::Config;
+use crate::checkpoint::Checkpoint;
+use crate::config::{Config, Sources};
 use crate::error::{Error, Result};
 use crate::files;
 use crate::metrics::Scores;
@@ -67,31 +69,36 @@ pub enum Which {
     Last,
 }
 
-impl RunFolder {
-    /// Checks that a new run could begin here, and writes nothing.
-    ///
-    /// # Errors
-    /// [`Error::Run`] if it holds a run already, or is no folder.
-    pub fn check_new(path: &Path) -> Result<()> {
-        let folder = Self { path: path.to_path_buf() };
-        let problem = if folder.config_path().exists() || folder.checkpoint_path(Which::Last).exists() {
-            "holds a run already; resume it (--resume), or choose another folder"
-        } else if path.exists() && !path.is_dir() {
-            "is not a folder"
-        } else {
-            return Ok(());
-        };
-        Err(Error::Run { path: path.to_path_buf(), problem: problem.to_owned() })
-    }
+/// How far the run in a folder has come.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Standing {
+    /// No file of a run is there.
+    Nothing,
+    /// Begun, and no epoch was completed.
+    Begun,
+    /// At least one epoch was completed, and the run can go on.
+    Completed,
+    /// Epochs were completed, but the checkpoint of the last one is gone.
+    Lost {
+        /// The epochs in the log, or that of the best checkpoint.
+        epochs: usize,
+        /// Whether the best epoch's checkpoint is there.
+        best: bool,
+    },
+    /// There is no run, but a file that it would overwrite.
+    Foreign {
+        /// The file's name.
+        name: &'static str,
+    },
+}
 
-    /// Makes a folder for a new run.
-    ///
-    /// # Errors
-    /// As [`RunFolder::check_new`], or [`Error::Io`].
-    pub fn create(path: &Path) -> Result<Self> {
-        Self::check_new(path)?;
-        files::make_folder(path)?;
-        Ok(Self { path: path.to_path_buf() })
+/// Files of a run besides the checkpoints, the configuration last: as long as it is there, so is a run.
+const FILES: [&str; 5] = ["log.csv", "curves.svg", "classes.csv", "classes.md", "config.toml"];
+
+impl RunFolder {
+    /// The folder of a run, whether or not there is one yet.
+    pub fn at(path: &Path) -> Self {
+        Self { path: path.to_path_buf() }
     }
 
     /// Opens the folder of a run that was begun.
@@ -99,12 +106,109 @@ impl RunFolder {
     /// # Errors
     /// [`Error::Run`] if it holds none.
     pub fn open(path: &Path) -> Result<Self> {
-        let folder = Self { path: path.to_path_buf() };
-        if !folder.config_path().exists() {
-            let problem = "holds no run: there is no config.toml".to_owned();
-            return Err(Error::Run { path: path.to_path_buf(), problem });
+        let folder = Self::at(path);
+        if folder.config_path().exists() {
+            return Ok(folder);
         }
-        Ok(folder)
+        Err(folder.refused("holds no run: there is no config.toml"))
+    }
+
+    /// Looks at what is there.
+    ///
+    /// An epoch writes the log, the best checkpoint, then the last one. So a run that was stopped at any moment
+    /// of its first epoch has one row in its log and a best epoch of 1 at most; any other run without its last
+    /// checkpoint has lost it.
+    ///
+    /// # Errors
+    /// If the path is no folder, or the log or the best checkpoint cannot be read.
+    pub fn standing(&self) -> Result<Standing> {
+        if self.path.exists() && !self.path.is_dir() {
+            return Err(self.refused("is not a folder"));
+        }
+        if self.checkpoint_path(Which::Last).exists() {
+            return Ok(Standing::Completed);
+        }
+        let best = self.checkpoint_path(Which::Best);
+        if self.config_path().exists() {
+            let mut epochs = self.log()?.len();
+            if best.exists() {
+                epochs = epochs.max(Checkpoint::load(&best)?.meta.epoch);
+            }
+            let lost = Standing::Lost { epochs, best: best.exists() };
+            return Ok(if epochs > 1 { lost } else { Standing::Begun });
+        }
+        let names = FILES.into_iter().chain(["best.safetensors", "overlays"]);
+        let foreign = names.into_iter().find(|name| self.path.join(name).exists());
+        Ok(foreign.map_or(Standing::Nothing, |name| Standing::Foreign { name }))
+    }
+
+    /// Checks that a new run could begin here, and writes nothing. A run that never completed an epoch is
+    /// no hindrance, unless its configuration has been edited, which should then act.
+    ///
+    /// # Errors
+    /// [`Error::Run`] if it holds a run already or a file that a run would overwrite, or is no folder.
+    pub fn check_new(&self) -> Result<()> {
+        let begun_by_us =
+            || -> Result<bool> { Ok(self.config()?.to_toml()? == files::read_text(&self.config_path())?) };
+        Err(self.refused(match self.standing()? {
+            Standing::Nothing => return Ok(()),
+            Standing::Begun if begun_by_us()? => return Ok(()),
+            Standing::Begun => {
+                "holds a config.toml that is not as a run leaves it; begin with what it says (--resume), \
+                 replace it (--restart), or choose another folder"
+            }
+            Standing::Completed | Standing::Lost { .. } => {
+                "holds a run already; go on with it (--resume), begin it anew (--restart), \
+                 or choose another folder"
+            }
+            Standing::Foreign { name } => return Err(self.foreign(name)),
+        }))
+    }
+
+    pub(crate) fn foreign(&self, name: &str) -> Error {
+        self.refused(&format!(
+            "holds no run, but {name}, which a run would overwrite; choose another folder, or have it removed (--restart)"
+        ))
+    }
+
+    pub(crate) fn refused(&self, problem: &str) -> Error {
+        Error::Run { path: self.path.clone(), problem: problem.to_owned() }
+    }
+
+    /// Removes everything that a run leaves behind, and nothing else. The checkpoints go first and the
+    /// configuration last, so that a crash on the way leaves no run that looks whole.
+    ///
+    /// # Errors
+    /// [`Error::Io`].
+    pub fn clear(&self) -> Result<()> {
+        if self.path.exists() && !self.path.is_dir() {
+            return Err(self.refused("is not a folder"));
+        }
+        let checkpoints = [Which::Last, Which::Best].map(|which| self.checkpoint_path(which));
+        checkpoints.iter().try_for_each(|path| remove(path))?;
+        let overlays = self.path.join("overlays");
+        for path in entries(&overlays)? {
+            if path.extension().is_some_and(|extension| extension == "png") && path.is_file() {
+                remove(&path)?;
+            }
+        }
+        // Stays if it holds anything else.
+        let _ = fs::remove_dir(&overlays);
+        self.sweep()?;
+        FILES.iter().try_for_each(|name| remove(&self.path.join(name)))
+    }
+
+    /// Removes what an interrupted write left beside its file.
+    pub(crate) fn sweep(&self) -> Result<()> {
+        for path in [entries(&self.path)?, entries(&self.path.join("overlays"))?].concat() {
+            let begun = path
+                .file_name()
+                .is_some_and(|name| name.as_encoded_bytes().starts_with(files::BESIDE.as_bytes()));
+            if begun && path.is_file() {
+                remove(&path)?;
+            }
+        }
+        Ok(())
     }
 
     /// The folder itself.
@@ -133,11 +237,12 @@ impl RunFolder {
         self.path.join("overlays").join(format!("{name}.png"))
     }
 
-    /// Writes `config.toml`.
+    /// Makes the folder if needed, and writes `config.toml`.
     ///
     /// # Errors
     /// [`Error::Io`].
     pub fn write_config(&self, config: &Config) -> Result<()> {
+        files::make_folder(&self.path)?;
         files::write_atomic(&self.config_path(), config.to_toml()?.as_bytes())
     }
 
@@ -148,6 +253,23 @@ impl RunFolder {
     pub fn config(&self) -> Result<Config> {
         let path = self.config_path();
         Config::from_toml(&files::read_text(&path)?, &path.display().to_string())
+    }
+
+    /// What a run that goes on starts from, to be added to: its `config.toml`; where that is gone, the
+    /// configuration in its last checkpoint; where there is no run, nothing.
+    ///
+    /// # Errors
+    /// If the one that is there cannot be read.
+    pub fn sources(&self) -> Result<Sources> {
+        let (path, last) = (self.config_path(), self.checkpoint_path(Which::Last));
+        let mut sources = Sources::default();
+        if path.exists() {
+            sources.toml(&files::read_text(&path)?, &path.display().to_string())?;
+        } else if last.exists() {
+            let config = Checkpoint::load(&last)?.meta.config;
+            sources.toml(&config.to_toml()?, &last.display().to_string())?;
+        }
+        Ok(sources)
     }
 
     /// Writes `log.csv` and `curves.svg`.
@@ -188,4 +310,22 @@ impl RunFolder {
         files::write_atomic(&self.path.join("classes.csv"), table::csv(scores)?.as_bytes())?;
         files::write_atomic(&self.path.join("classes.md"), table::markdown(scores).as_bytes())
     }
+}
+
+/// Removes a file that may be there.
+fn remove(path: &Path) -> Result<()> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(Error::io("remove", path)(error)),
+        _ => Ok(()),
+    }
+}
+
+/// What lies in a folder; nothing if there is no such folder.
+fn entries(folder: &Path) -> Result<Vec<PathBuf>> {
+    if !folder.is_dir() {
+        return Ok(Vec::new());
+    }
+    let failed = || Error::io("list", folder);
+    let found = fs::read_dir(folder).map_err(failed())?;
+    found.map(|entry| Ok(entry.map_err(failed())?.path())).collect()
 }

@@ -1,4 +1,8 @@
 //! The learning rate at every step.
+//!
+//! The rate is a function of the step and of the length of the run, and of nothing before. So a run that goes on
+//! with another number of epochs follows the schedule of the new length from its next step on, as if it had had
+//! that length from the beginning; the rates of the steps that were taken are not made up for.
 
 use serde::{Deserialize, Serialize};
 
@@ -18,6 +22,18 @@ pub enum ScheduleKind {
     /// Half a cosine up from η / `start_divisor` to η over the first `warmup` of the run, then half a
     /// cosine down to η · `final_factor` (Smith & Topin 2018, in PyTorch's form).
     OneCycle,
+}
+
+impl ScheduleKind {
+    /// As in configurations.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Constant => "constant",
+            Self::Step => "step",
+            Self::Cosine => "cosine",
+            Self::OneCycle => "one_cycle",
+        }
+    }
 }
 
 /// The learning rate as a function of the step.

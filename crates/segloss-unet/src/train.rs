@@ -1,10 +1,10 @@
 //! Training: the loop, and what it tells while it runs.
 
+use std::fmt;
 use std::ops::ControlFlow;
 use std::time::Instant;
 
 use dfdx::prelude::{Backward, Gradients, Trace};
-use segloss::ClassCounts;
 
 use crate::batch::{Batch, Batcher, View, training_views};
 use crate::checkpoint::{self, Best, Checkpoint, FORMAT, Meta};
@@ -16,9 +16,11 @@ use crate::objective::Objective;
 use crate::optimizer::{Optimizer, squared_norm};
 use crate::picture;
 use crate::predict::predict;
-use crate::run::{LogRow, RunFolder, Which};
+use crate::run::{LogRow, RunFolder, Standing, Which};
 use crate::schedule::Schedule;
 use crate::unet::UNet;
+use crate::unpredicted::{PATIENCE, Unpredicted};
+use crate::{degenerate, difference, files};
 
 /// Is told how a run goes. Every method has a default that does nothing; `()` listens to nothing.
 pub trait Progress {
@@ -37,6 +39,11 @@ pub trait Progress {
         let _ = (done, images);
     }
 
+    /// Something is odd that a person should know of.
+    fn warned(&mut self, warning: &Warning) {
+        let _ = warning;
+    }
+
     /// After each epoch, when everything of it has been written. `Break` ends the run here; it can be
     /// resumed.
     fn finished_epoch(&mut self, epoch: &EpochReport) -> ControlFlow<()> {
@@ -46,6 +53,47 @@ pub trait Progress {
 }
 
 impl Progress for () {}
+
+/// What is odd about a run that works.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Warning {
+    /// Classes that occur in the validation masks were predicted nowhere, [`PATIENCE`] epochs in a row.
+    Unpredicted {
+        /// Their names.
+        classes: Vec<String>,
+        /// Whether the loss could weigh its classes, and does not.
+        unweighted: bool,
+    },
+    /// The log of a run that goes on lacks epochs that were completed.
+    LogRows {
+        /// Epochs completed.
+        epochs: usize,
+        /// Epochs in the log.
+        rows: usize,
+    },
+}
+
+impl fmt::Display for Warning {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unpredicted { classes, unweighted } => {
+                let names = classes.join("`, `");
+                write!(f, "no validation pixel was predicted to be `{names}`, {PATIENCE} epochs in a row; ")?;
+                f.write_str(if *unweighted {
+                    "if that lasts, train another run with `--set loss.weights.source=per_sample` \
+                     (`segloss weights` shows what it does) and compare the two"
+                } else {
+                    "if that lasts, train another run with cross_entropy and loss.weights.source=per_sample, \
+                     or with more epochs, and compare the two"
+                })
+            }
+            Self::LogRows { epochs, rows } => {
+                write!(f, "log.csv and curves.svg have {rows} of the {epochs} epochs that were completed")
+            }
+        }
+    }
+}
 
 /// A run about to start.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -107,65 +155,78 @@ pub struct Trainer<'a> {
     pub optimizer: Optimizer<f32>,
     epoch: usize,
     best: Option<Best>,
+    unpredicted: Unpredicted,
 }
 
 impl<'a> Trainer<'a> {
     /// A trainer at the beginning of a run.
     ///
     /// # Errors
-    /// If the configuration is out of range or does not fit the data.
+    /// If the configuration is out of range, does not fit the data, or leaves a batch normalisation a
+    /// single value.
     pub fn new(config: &Config, data: &'a Dataset) -> Result<Self> {
+        let net = |config: &Config| {
+            UNet::new(&config.model, data.channels, data.classes.count(), config.train.seed)
+        };
         config.validate()?;
-        let net = UNet::new(&config.model, data.channels, data.classes.count(), config.train.seed)?;
+        degenerate::check(config, &data.train)?;
+        let objective = Objective::new(&config.loss, &data.classes, Some(&data.counts), config.data.maps)?;
+        let config = as_used(config, data, &objective);
+        let schedule = schedule(&config, data);
+        let net = net(&config)?;
         let sizes = net.parameters.iter().map(|parameter| parameter.shape().iter().product());
         let optimizer = Optimizer::new(&config.optimizer, sizes);
-        Self::with(config, data, net, optimizer, 0, None, &[])
+        let unpredicted = Unpredicted::default();
+        Ok(Self { config, data, objective, schedule, net, optimizer, epoch: 0, best: None, unpredicted })
     }
 
-    /// A trainer at the end of the checkpoint's epoch: from here on it does what the trainer that wrote
-    /// the checkpoint would have done, bit for bit.
+    /// A trainer at the end of the checkpoint's epoch. With the checkpoint's own configuration
+    /// ([`Meta::config`]), it does from here on what the trainer that wrote it would have done, bit for bit.
+    ///
+    /// Some keys may have another value than in the checkpoint, and act from the next step on: `train.epochs` and
+    /// `[schedule]` (the rate follows the schedule of the new length, see [`schedule`](mod@crate::schedule)),
+    /// `optimizer.learning_rate`, `optimizer.clip_norm`, `train.overlays`, and `data.folder`, if the same images
+    /// are there.
     ///
     /// # Errors
-    /// [`ConfigProblem::Contradiction`] if the data differs from that of the checkpoint in classes, channels
-    /// or normalisation.
-    pub fn resume(checkpoint: Checkpoint, data: &'a Dataset) -> Result<Self> {
-        let Checkpoint { net, optimizer, meta } = checkpoint;
-        let misfit = if meta.channels != data.channels {
-            Some(format!("the model takes {} channels, the data has {}", meta.channels, data.channels))
-        } else if meta.classes != data.classes {
-            Some("the classes are not those of the checkpoint".to_owned())
-        } else if meta.normalisation != data.normalisation {
-            Some("the training images are not those of the checkpoint".to_owned())
-        } else {
-            None
-        };
-        if let Some(problem) = misfit {
-            let text = format!("the checkpoint and the data do not fit: {problem}");
-            return Err(ConfigProblem::Contradiction(text).into());
-        }
-        Self::with(&meta.config, data, net, optimizer, meta.epoch, Some(meta.best), &meta.loss_history)
-    }
-
-    fn with(
-        config: &Config,
-        data: &'a Dataset,
-        net: UNet<f32>,
-        optimizer: Optimizer<f32>,
-        epoch: usize,
-        best: Option<Best>,
-        history: &[ClassCounts],
-    ) -> Result<Self> {
+    /// [`ConfigProblem::Changed`] with every other key whose value is another one;
+    /// [`ConfigProblem::Contradiction`] if more epochs are done than asked for, or if the data differs from
+    /// that of the checkpoint in classes, channels or normalisation.
+    pub fn resume(checkpoint: Checkpoint, config: &Config, data: &'a Dataset) -> Result<Self> {
+        let Checkpoint { net, mut optimizer, meta } = checkpoint;
+        config.validate()?;
         let mut objective =
             Objective::new(&config.loss, &data.classes, Some(&data.counts), config.data.maps)?;
-        objective.restore(history)?;
-        let steps_per_epoch = data.train.len().div_ceil(config.train.batch_size);
-        let peak = config.optimizer.learning_rate;
-        let schedule = Schedule::new(&config.schedule, peak, config.train.epochs, steps_per_epoch);
-        // The configuration as used: the trainer decides these keys.
-        let mut config = config.clone();
-        config.data.ignore_index = data.classes.ignore_index;
-        config.loss = objective.spec().clone();
-        Ok(Self { config, data, objective, schedule, net, optimizer, epoch, best })
+        let config = as_used(config, data, &objective);
+        difference::check(&meta.config, &config)?;
+        let misfit = |problem: &str| {
+            let text = format!("the checkpoint and the data do not fit: {problem}");
+            Err(ConfigProblem::Contradiction(text).into())
+        };
+        if meta.channels != data.channels {
+            return misfit(&format!(
+                "the model takes {} channels, the data has {}",
+                meta.channels, data.channels
+            ));
+        }
+        if meta.classes != data.classes {
+            return misfit("the classes are not those of the checkpoint");
+        }
+        if meta.normalisation != data.normalisation {
+            return misfit("the training images are not those of the checkpoint");
+        }
+        let (epochs, done) = (config.train.epochs, meta.epoch);
+        if epochs < done {
+            let text =
+                format!("`train.epochs` is {epochs}, but {done} epochs are done; expected {done} or more");
+            return Err(ConfigProblem::Contradiction(text).into());
+        }
+        degenerate::check(&config, &data.train)?;
+        objective.restore(&meta.loss_history)?;
+        optimizer.reconfigure(&config.optimizer);
+        let schedule = schedule(&config, data);
+        let (epoch, best, unpredicted) = (meta.epoch, Some(meta.best), meta.unpredicted);
+        Ok(Self { config, data, objective, schedule, net, optimizer, epoch, best, unpredicted })
     }
 
     /// The configuration as used.
@@ -201,8 +262,12 @@ impl<'a> Trainer<'a> {
             progress.stepped(&report);
         }
         let train_seconds = began.elapsed().as_secs_f64();
-        let assessment = self.assess(progress)?;
+        let assessment = self.assess(progress, learning_rate)?;
         self.epoch += 1;
+        let classes = self.unpredicted.observe(&assessment.scores);
+        if !classes.is_empty() {
+            progress.warned(&Warning::Unpredicted { classes, unweighted: self.could_weigh() });
+        }
 
         let mean_iou = assessment.scores.mean_iou;
         // No score is less than any score.
@@ -241,13 +306,13 @@ impl<'a> Trainer<'a> {
         self.objective.observe(&labels, shape.1 * shape.2, &self.data.classes);
         let images = self.net.tensor(images, shape)?.traced(Gradients::leaky());
         let logits = self.net.forward(images)?;
-        let (scalar, evaluation) = self.objective.apply(logits, &labels, &weights)?;
-        let loss = evaluation.value;
         let (epoch, step) = (self.epoch + 1, number + 1);
-        let finite = |what, value: f64| {
-            let step = self.optimizer.steps as usize + 1;
-            if value.is_finite() { Ok(()) } else { Err(Error::Diverged { what, value, epoch, step }) }
-        };
+        let counted = self.optimizer.steps + 1;
+        let diverged = |what, value| Error::Diverged { what, value, epoch, step: counted, rate };
+        let finite = |what, value: f64| if value.is_finite() { Ok(()) } else { Err(diverged(what, value)) };
+        let applied = self.objective.apply(logits, &labels, &weights);
+        let (scalar, evaluation) = applied.map_err(|error| not_finite(error, diverged))?;
+        let loss = evaluation.value;
         finite("loss", loss)?;
 
         let mut gradients = scalar.try_backward().map_err(dfdx_conv::Error::from)?;
@@ -268,12 +333,25 @@ impl<'a> Trainer<'a> {
         Ok(StepReport { epoch, step, steps, rate, loss, gradient_norm })
     }
 
-    fn assess(&self, progress: &mut dyn Progress) -> Result<Assessment> {
+    /// The validation, after a last step at the learning rate `rate`.
+    fn assess(&self, progress: &mut dyn Progress, rate: f64) -> Result<Assessment> {
         let Dataset { classes, normalisation, val, .. } = self.data;
         let batch_size = self.config.train.batch_size;
-        evaluate(&self.net, &self.objective, classes, normalisation, val, batch_size, &mut |done| {
-            progress.evaluated(done, val.len());
-        })
+        let mut told = |done| progress.evaluated(done, val.len());
+        evaluate(&self.net, &self.objective, classes, normalisation, val, batch_size, &mut told).map_err(
+            |error| {
+                let (epoch, step) = (self.epoch + 1, self.optimizer.steps);
+                not_finite(error, |what, value| Error::Diverged { what, value, epoch, step, rate })
+            },
+        )
+    }
+
+    /// Whether the loss does not weigh its classes, but could.
+    fn could_weigh(&self) -> bool {
+        let mut spec = self.objective.spec().clone();
+        let unweighted = spec.weights.source == segloss::Source::None;
+        spec.weights.source = segloss::Source::PerSample;
+        unweighted && segloss::Loss::new(spec).is_ok()
     }
 
     /// The state after a completed epoch; none before the first.
@@ -287,6 +365,7 @@ impl<'a> Trainer<'a> {
             normalisation: self.data.normalisation.clone(),
             classes: self.data.classes.clone(),
             loss_history: self.objective.history(),
+            unpredicted: self.unpredicted.clone(),
             config: self.config.clone(),
         })
     }
@@ -300,43 +379,105 @@ impl<'a> Trainer<'a> {
             let predicted = predict(&self.net, classes, normalisation, &sample.image)?;
             let picture = picture::panels(&sample.image, &[&sample.labels, &predicted], classes);
             let path = folder.overlay_path(&sample.name);
-            // The name of an image in a nested folder has that folder before it.
-            crate::files::make_folder(path.parent().unwrap_or(folder.path()))?;
+            path.parent().map_or(Ok(()), files::make_folder)?;
             picture::write_png(&path, &picture)?;
         }
         Ok(())
     }
 }
 
-/// Trains a new net and leaves everything in the run folder.
+/// The configuration as used: the trainer decides the ignored label and some keys of the loss.
+fn as_used(config: &Config, data: &Dataset, objective: &Objective) -> Config {
+    let mut config = config.clone();
+    config.data.ignore_index = data.classes.ignore_index;
+    config.loss = objective.spec().clone();
+    config
+}
+
+fn schedule(config: &Config, data: &Dataset) -> Schedule {
+    let steps_per_epoch = data.train.len().div_ceil(config.train.batch_size);
+    Schedule::new(&config.schedule, config.optimizer.learning_rate, config.train.epochs, steps_per_epoch)
+}
+
+/// A logit that is not finite is no fault of the loss that met it: the net has diverged.
+fn not_finite(error: Error, diverged: impl FnOnce(&'static str, f64) -> Error) -> Error {
+    match error {
+        Error::Loss(segloss::Error { problem: segloss::Problem::Logit { value, .. }, .. }) => {
+            diverged("net's output", value)
+        }
+        other => other,
+    }
+}
+
+/// Trains a new net and leaves everything in the run folder. A run there that never completed an epoch is
+/// replaced.
 ///
 /// # Errors
-/// See [`Error`]. What was written of completed epochs stays, and the run can be resumed.
+/// See [`Error`]; nothing is written before the configuration and the data have been checked. What was written
+/// of completed epochs stays, and the run can be resumed.
 pub fn train(
     config: &Config,
     data: &Dataset,
     folder: &RunFolder,
     progress: &mut dyn Progress,
 ) -> Result<Option<Best>> {
+    folder.check_new()?;
+    restart(config, data, folder, progress)
+}
+
+/// As [`train`], in place of the run that the folder holds: its files are removed first, others stay.
+///
+/// # Errors
+/// See [`Error`].
+pub fn restart(
+    config: &Config,
+    data: &Dataset,
+    folder: &RunFolder,
+    progress: &mut dyn Progress,
+) -> Result<Option<Best>> {
     let trainer = Trainer::new(config, data)?;
+    folder.clear()?;
     folder.write_config(trainer.config())?;
     run(trainer, Vec::new(), folder, progress)
 }
 
-/// Goes on with an interrupted run from its last completed epoch, as if it had never stopped.
+/// Goes on with a run from its last completed epoch, as if it had never stopped; where no epoch was
+/// completed, begins it. [`Trainer::resume`] says what `config` may change; what is in force is written to
+/// `config.toml`.
 ///
 /// # Errors
-/// See [`Error`].
-pub fn resume(data: &Dataset, folder: &RunFolder, progress: &mut dyn Progress) -> Result<Option<Best>> {
-    let path = folder.checkpoint_path(Which::Last);
-    if !path.exists() {
-        // Interrupted before the end of the first epoch.
-        return train(&folder.config()?, data, folder, progress);
+/// See [`Error`]; [`Error::Run`] if epochs were completed but the last checkpoint is gone.
+pub fn resume(
+    config: &Config,
+    data: &Dataset,
+    folder: &RunFolder,
+    progress: &mut dyn Progress,
+) -> Result<Option<Best>> {
+    match folder.standing()? {
+        Standing::Nothing | Standing::Begun => return restart(config, data, folder, progress),
+        Standing::Foreign { name } => return Err(folder.foreign(name)),
+        Standing::Lost { epochs, best } => {
+            let best = if best {
+                "copy best.safetensors to it to go on from the best epoch, "
+            } else {
+                "put it back, "
+            };
+            return Err(folder.refused(&format!(
+                "{epochs} epochs were completed, but last.safetensors is gone; {best}or begin anew (--restart)"
+            )));
+        }
+        Standing::Completed => {}
     }
-    let trainer = Trainer::resume(Checkpoint::load(&path)?, data)?;
+    let checkpoint = Checkpoint::load(&folder.checkpoint_path(Which::Last))?;
+    let trainer = Trainer::resume(checkpoint, config, data)?;
     let mut log = folder.log()?;
     // The log is written before the checkpoint, so it may be one epoch ahead.
     log.retain(|row| row.epoch <= trainer.epoch());
+    if log.len() < trainer.epoch() {
+        progress.warned(&Warning::LogRows { epochs: trainer.epoch(), rows: log.len() });
+    }
+    folder.sweep()?;
+    folder.write_config(trainer.config())?;
     run(trainer, log, folder, progress)
 }
 

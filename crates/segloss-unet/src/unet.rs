@@ -216,6 +216,30 @@ impl<E: Real> UNet<E> {
         1 << self.downs.len()
     }
 
+    /// How far a logit sees: the numbers at and beyond a row (or column) that is a multiple of [`UNet::multiple`]
+    /// depend on at most this many rows before it, and on no others.
+    ///
+    /// A block is two 3×3 convolutions, so it sees 2 pixels of its own level to each side. Let m_l be how many
+    /// pixels beyond that row are needed of the result of level l on the way up, m_0 = 0. The block there asks
+    /// for 2 more; nearest-neighbour doubling, which has a 3×3 convolution, for 1 more (u = 1), a transposed
+    /// 2×2 convolution for none (u = 0); and half as many pixels, rounded up, are needed one level below:
+    ///
+    /// > m_{l+1} = ⌈(m_l + 2 + u) / 2⌉
+    ///
+    /// The bottom block adds 2; each level on the way down doubles and adds 2:
+    ///
+    /// > r = 2^d · (m_d + 2) + 2 · (2^d − 1) = 2^d · (m_d + 4) − 2
+    ///
+    /// with m_d = 1 for d = 1 and 2 from there on, one more with nearest-neighbour doubling. (A skip asks
+    /// for m_l + 2 ≤ 5 pixels of its level, less than the 6 or more of the way down.)
+    pub fn reach(&self) -> usize {
+        let mut margin = 0_usize;
+        for step in self.ups.iter().rev() {
+            margin = (margin + 2 + usize::from(step.kind == Up::Nearest)).div_ceil(2);
+        }
+        self.downs.iter().fold(margin + 2, |margin, _| 2 * margin + 2)
+    }
+
     /// A tensor of images, or of anything else with four sizes.
     ///
     /// # Errors

@@ -17,7 +17,7 @@ fn run(root: &Path) -> (Dataset, PathBuf) {
     let mut config = small(None);
     config.train.epochs = 1;
     let data = Dataset::load(&config.data).unwrap();
-    let folder = RunFolder::create(&root.join("run")).unwrap();
+    let folder = RunFolder::at(&root.join("run"));
     train(&config, &data, &folder, &mut ()).unwrap();
     (data, folder.checkpoint_path(Which::Last))
 }
@@ -113,6 +113,8 @@ fn other_data_is_refused_when_resuming() {
     let root = tempfile::tempdir().unwrap();
     let (mut data, path) = run(root.path());
     data.normalisation.mean[0] += 1.0;
-    let error = Trainer::resume(Checkpoint::load(&path).unwrap(), &data).unwrap_err().to_string();
+    let checkpoint = Checkpoint::load(&path).unwrap();
+    let config = checkpoint.meta.config.clone();
+    let error = Trainer::resume(checkpoint, &config, &data).unwrap_err().to_string();
     assert!(error.contains("the training images are not those of the checkpoint"), "{error}");
 }

@@ -58,7 +58,7 @@ fn assert_same(a: &RunFolder, b: &RunFolder) {
 }
 
 fn folder(root: &Path, name: &str) -> RunFolder {
-    RunFolder::create(&root.join(name)).unwrap()
+    RunFolder::at(&root.join(name))
 }
 
 /// Random crops and flips on the embedded tiles, a best epoch that is not always the last.
@@ -112,15 +112,15 @@ fn a_resumed_run_is_the_uninterrupted_run() {
         let parts = folder(root.path(), &format!("{up:?}-parts"));
         train(&config, &data, &parts, &mut Stop(1)).unwrap();
         assert_eq!(Checkpoint::load(&parts.checkpoint_path(Which::Last)).unwrap().meta.epoch, 1);
-        resume(&data, &parts, &mut Stop(3)).unwrap();
+        resume(&parts.config().unwrap(), &data, &parts, &mut Stop(3)).unwrap();
         // A crash between log and checkpoint leaves a row too many.
         let mut log = parts.log().unwrap();
         log.push(LogRow { epoch: 4, train_loss: 99.0, ..LogRow::default() });
         parts.write_log(&log).unwrap();
-        resume(&data, &parts, &mut ()).unwrap();
+        resume(&parts.config().unwrap(), &data, &parts, &mut ()).unwrap();
         assert_same(&whole, &parts);
         // Nothing is left to do.
-        resume(&data, &parts, &mut ()).unwrap();
+        resume(&parts.config().unwrap(), &data, &parts, &mut ()).unwrap();
         assert_same(&whole, &parts);
     }
 }
@@ -134,7 +134,7 @@ fn a_run_that_never_finished_an_epoch_begins_again() {
     train(&config, &data, &whole, &mut ()).unwrap();
     let parts = folder(root.path(), "parts");
     parts.write_config(&whole.config().unwrap()).unwrap();
-    resume(&data, &parts, &mut ()).unwrap();
+    resume(&parts.config().unwrap(), &data, &parts, &mut ()).unwrap();
     assert_same(&whole, &parts);
 }
 

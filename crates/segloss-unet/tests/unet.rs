@@ -132,3 +132,39 @@ fn the_gradient_is_the_derivative() {
         }
     }
 }
+
+/// Positive weights on a dark image with a bright column: what sees the column is above 0, however little.
+#[test]
+fn a_logit_sees_as_far_as_it_says() {
+    for up in [Up::Transposed, Up::Nearest] {
+        for depth in 1..=4 {
+            let config = ModelConfig { width: 1, depth, norm: Norm::None, up, bias: false };
+            let mut net = UNet::<f64>::new(&config, 1, 1, 0).unwrap();
+            for parameter in &mut net.parameters {
+                let values = parameter.values_mut().unwrap();
+                let share = 1.0 / values.len() as f64;
+                values.fill(share);
+            }
+            let (multiple, reach) = (net.multiple(), net.reach());
+            // `edge` has at least `reach` + 1 columns on each side of it.
+            let edge = (reach + 1).next_multiple_of(multiple);
+            let (height, width) = (multiple, 2 * edge);
+            let logits = |bright: usize| {
+                let values = (0..height * width).map(|i| f64::from(i % width == bright)).collect();
+                let logits = net.evaluate(net.tensor(values, (1, height, width, 1)).unwrap()).unwrap();
+                dfdx_conv::data(&logits).unwrap().to_vec()
+            };
+            let seen = |bright: usize, columns: std::ops::Range<usize>| {
+                let logits = logits(bright);
+                (0..height * width).any(|i| columns.contains(&(i % width)) && logits[i] > 0.0)
+            };
+            let case = format!("{up:?}, depth {depth}, reach {reach}");
+            assert!(seen(edge - reach, edge..width), "{case}");
+            assert!(!seen(edge - reach - 1, edge..width), "{case}");
+            assert!(seen(edge + reach - 1, 0..edge), "{case}");
+            assert!(!seen(edge + reach, 0..edge), "{case}");
+            let m = depth.min(2) + usize::from(up == Up::Nearest);
+            assert_eq!(reach, (m + 4) * multiple - 2, "{case}");
+        }
+    }
+}
