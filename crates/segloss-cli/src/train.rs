@@ -22,13 +22,9 @@ Examples:
   segloss train --out run --resume --set train.epochs=50     go on for longer
   segloss train --out run --restart                          begin anew; other files in run stay
 
-A data set is DIR/{train,val,test}/{images,masks}/. Images are PNG or JPEG; masks are PNGs of the same
-stem whose grey value (or palette index) is the class. DIR/dataset.toml may name classes and colours:
-
-  ignore_index = 2
-  [[class]]
-  name = \"background\"
-  colour = [38, 38, 46]
+`segloss inspect --data DIR` says what a data folder holds, which layouts and masks are understood, and writes
+the DIR/dataset.toml that names its classes. Weights for each pixel, from maps/NAME.npy beside images/ and masks/,
+are used with data.maps=true or loss.weights.source=map.
 
 Every key of a configuration has a default; run/config.toml shows them all, as used. The loss is one of
 `segloss losses`, in the section [loss] or in a file of its own. Files are TOML or JSON.
