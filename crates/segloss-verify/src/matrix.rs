@@ -369,11 +369,16 @@ pub fn settled(spec: &LossSpec) -> LossSpec {
     if spec.kind != Kind::Combined && ![spec.weights.source, spec.prior().source].contains(&Source::Dataset) {
         spec.dataset = None;
     }
-    if spec.label_smoothing == 0.0 {
+    if spec.label_smoothing == 0.0 || matches!(spec.weights.source, Source::None | Source::Map) {
         spec.smoothing_weight = None;
     }
-    if spec.region != Some(Region::Image) {
+    let present = if spec.kind == Kind::LovaszSoftmax { Classes::Present } else { Classes::All };
+    let alike = spec.classes.unwrap_or(present) == Classes::All && spec.weights.source != Source::PerSample;
+    if spec.region != Some(Region::Image) || alike {
         spec.average = None;
+    }
+    if spec.keep == Some(1.0) {
+        spec.confidence = None;
     }
     spec.terms.iter_mut().for_each(|term| term.loss = settled(&term.loss));
     spec

@@ -33,6 +33,14 @@ pub enum Problem {
         /// What it was.
         found: String,
     },
+    /// An option that nothing reads: it would be ignored in silence.
+    #[error("`{key}` has no effect {because}")]
+    NoEffect {
+        /// The option's key in the specification.
+        key: &'static str,
+        /// Why, and what would make it act.
+        because: String,
+    },
     /// Logits need an image and a class axis.
     #[error("logits have shape {found:?}; expected at least two axes, images and classes")]
     Rank {

@@ -7,7 +7,7 @@ use segloss::{Loss, LossSpec, Problem};
 fn refused(text: &str) -> Option<&'static str> {
     let spec = LossSpec::from_toml(text).unwrap_or_else(|error| panic!("{text}\n{error}"));
     match Loss::new(spec).err()?.problem {
-        Problem::Option { key, .. } => Some(key),
+        Problem::Option { key, .. } | Problem::NoEffect { key, .. } => Some(key),
         other => panic!("{text}\n{other:?}"),
     }
 }
@@ -205,9 +205,15 @@ fn what_is_written_acts_or_is_refused() {
             Some("dataset"),
         ),
         ("smoothing_weight = 'class'", Some("smoothing_weight")),
-        ("label_smoothing = 0.1\nsmoothing_weight = 'class'", None),
+        ("label_smoothing = 0.1\nsmoothing_weight = 'class'", Some("smoothing_weight")),
+        ("label_smoothing = 0.1\nsmoothing_weight = 'class'\nweights.source = 'per_batch'", None),
         ("kind = 'dice'\naverage = 'images'", Some("average")),
-        ("kind = 'dice'\nregion = 'image'\naverage = 'images'", None),
+        ("kind = 'dice'\nregion = 'image'\naverage = 'images'", Some("average")),
+        ("kind = 'dice'\nregion = 'image'\nclasses = 'present'\naverage = 'images'", None),
+        ("kind = 'dice'\nregion = 'image'\nweights.source = 'per_sample'\naverage = 'images'", None),
+        ("kind = 'lovasz_softmax'\nregion = 'image'\naverage = 'images'", None),
+        ("kind = 'top_k_cross_entropy'\nkeep = 1.0\nconfidence = 0.5", Some("confidence")),
+        ("kind = 'unified_focal'\nasymmetric = false\nbackground = 1", None),
         ("kind = 'generalized_dice'\nregion = 'image'\naverage = 'images'", Some("average")),
     ] {
         assert_eq!(refused(text), key, "{text}");

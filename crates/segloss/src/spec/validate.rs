@@ -2,7 +2,7 @@
 
 use super::weights::SOURCES;
 use super::{
-    Absent, Denominator, LossSpec, Number, OPERATION, PriorSpec, Region, Scheme, Source, Threshold,
+    Absent, Classes, Denominator, LossSpec, Number, OPERATION, PriorSpec, Region, Scheme, Source, Threshold,
     WeightSpec,
 };
 use crate::error::{Error, Problem};
@@ -28,50 +28,70 @@ impl LossSpec {
         let default = WeightSpec::default();
         let counted = source.is_counted();
         let beside = match source {
-            Source::Fixed => "absent beside fixed `values`: each weight stands as it was given".to_owned(),
-            Source::Map => "absent beside `source` = \"map\": every class weighs 1".to_owned(),
-            _ => format!("absent without `weights.source`: {SOURCES}"),
+            Source::Fixed => "beside fixed `values`: each weight stands as it was given".to_owned(),
+            Source::Map => "beside `source` = \"map\": every class weighs 1".to_owned(),
+            _ => format!("without `weights.source`: {SOURCES}"),
         };
         // Sudre's own weights know an absent class, too.
         let own = self.kind == Kind::GeneralizedDice && *source == Source::None;
-        for (key, idle, found) in [
-            ("weights.scheme", !counted && *scheme != default.scheme, word(scheme)),
-            ("weights.absent", !counted && !own && *absent != default.absent, word(absent)),
+        let normalised = counted || *source == Source::Fixed;
+        let ema = *source == Source::Ema || self.reads_prior() && self.prior().source == Source::Ema;
+        let image = self.region() == Region::Image;
+        let all = self.classes.unwrap_or(self.kind.default_classes()) == Classes::All;
+        let idle: [(&'static str, bool, &str); 11] = [
+            ("weights.scheme", !counted && *scheme != default.scheme, &beside),
+            ("weights.absent", !counted && !own && *absent != default.absent, &beside),
+            ("weights.normalise", !normalised && *normalise != default.normalise, &beside),
             (
-                "weights.normalise",
-                !counted && *source != Source::Fixed && *normalise != default.normalise,
-                word(normalise),
+                "weights.decay",
+                *decay != default.decay && !ema,
+                "without `source` = \"ema\", which has a running average",
             ),
-        ] {
-            if idle {
-                return Err(option(key, &beside, found));
+            (
+                "prior",
+                self.prior.is_some() && !self.reads_prior(),
+                "here: only `threshold` = { logit_adjustment = t }, `weights.absent` = \"prior\", seesaw and ldam read \
+                 class priors",
+            ),
+            (
+                "dataset",
+                self.dataset.is_some() && !self.needs_dataset(),
+                "here: nothing asks for the counts of a data set, as `weights.source` = \"dataset\" does",
+            ),
+            (
+                "smoothing_weight",
+                self.smoothing_weight.is_some() && self.label_smoothing == 0.0,
+                "without `label_smoothing`",
+            ),
+            (
+                "smoothing_weight",
+                self.smoothing_weight.is_some() && matches!(source, Source::None | Source::Map),
+                "without `weights.source`: every class weighs 1",
+            ),
+            (
+                "average",
+                self.average.is_some() && !image,
+                "without `region` = \"image\": the batch is one region",
+            ),
+            (
+                "average",
+                self.average.is_some() && all && *source != Source::PerSample,
+                "where every image counts all classes with the same weights; `classes` = \"present\" or per-sample \
+                 weights make them differ",
+            ),
+            (
+                "confidence",
+                self.confidence.is_some() && self.number(Number::Keep) >= 1.0,
+                "beside `keep` = 1, which keeps every pixel",
+            ),
+        ];
+        match idle.into_iter().find(|(_, idle, _)| *idle) {
+            None => Ok(()),
+            Some((key, _, because)) => {
+                let problem = Problem::NoEffect { key, because: because.to_owned() };
+                Err(Error { operation: OPERATION, problem })
             }
         }
-        let ema = *source == Source::Ema || self.reads_prior() && self.prior().source == Source::Ema;
-        if *decay != default.decay && !ema {
-            return Err(option(
-                "weights.decay",
-                "absent: only `source` = \"ema\" has a running average",
-                decay,
-            ));
-        }
-        if self.prior.is_some() && !self.reads_prior() {
-            let expected = "absent: only `threshold` = { logit_adjustment = t }, `weights.absent` = \"prior\", seesaw and \
-                            ldam read class priors";
-            return Err(option("prior", expected, "set"));
-        }
-        if self.dataset.is_some() && !self.needs_dataset() {
-            let expected =
-                "absent: nothing asks for the counts of a data set, as `weights.source` = \"dataset\" does";
-            return Err(option("dataset", expected, "set"));
-        }
-        if self.smoothing_weight.is_some() && self.label_smoothing == 0.0 {
-            return Err(option("smoothing_weight", "absent without `label_smoothing`", "set"));
-        }
-        if self.average.is_some() && self.region() == Region::Batch {
-            return Err(option("average", "absent, or beside `region` = \"image\"", "set"));
-        }
-        Ok(())
     }
 
     /// A key that the kind does not take would be ignored in silence.
