@@ -242,6 +242,9 @@ impl Loss {
                 warnings.push(Warning::OneClass { class });
             }
         }
+        if self.spec().weights.source.is_counted() && self.spec().weights.scheme.is_constant() {
+            warnings.push(Warning::ConstantScheme);
+        }
         if let Some(broken) = &sums.broken {
             warnings.push(Warning::Broken(broken.clone()));
         }

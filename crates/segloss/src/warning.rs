@@ -17,6 +17,8 @@ pub enum Warning {
         /// Which.
         class: usize,
     },
+    /// The scheme gives every class the same weight, however often it occurs.
+    ConstantScheme,
     /// Classes without a pixel that an overlap loss counts nevertheless: they cost about 1 each, with hardly a
     /// slope.
     AbsentCounted {
@@ -47,6 +49,10 @@ impl fmt::Display for Warning {
                     "every valid pixel is of class {class}: any prediction of that class alone is perfect"
                 )
             }
+            Self::ConstantScheme => f.write_str(
+                "`weights.scheme` gives every class the same weight, however often it occurs: it scales the loss and \
+                 balances nothing; \"inverse_frequency\" does",
+            ),
             Self::AbsentCounted { classes } => write!(
                 f,
                 "no pixel of the batch is of class {}, which costs about 1 with hardly a slope: \

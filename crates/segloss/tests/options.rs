@@ -249,6 +249,22 @@ fn counts_reach_the_terms() {
     let alone = value(&format!("weights.source = 'dataset'\n{counts}")).unwrap();
     assert_eq!(sum.terms[0].value, alone.value);
     assert_eq!(sum.terms[0].effective_weights, alone.effective_weights);
+    // Those of a trainer's data do not replace what is written.
+    let mut spec = LossSpec::from_toml(&format!("{terms}\n{counts}")).unwrap();
+    let written = spec.dataset.clone();
+    let others = segloss::ClassCounts {
+        valid: 9.0,
+        pixels: vec![1.0, 8.0],
+        present_in: vec![9.0; 2],
+        ..Default::default()
+    };
+    spec.fill_dataset(&others);
+    assert_eq!(spec.terms[0].loss.dataset, written);
+    // A scheme that gives all classes one weight says so.
+    for scheme in ["'document_scalar'", "{ power = 0.0 }", "{ effective_number = 0.0 }"] {
+        let result = value(&format!("weights = {{ source = 'per_batch', scheme = {scheme} }}")).unwrap();
+        assert_eq!(result.warnings, [segloss::Warning::ConstantScheme], "{scheme}");
+    }
 }
 
 /// What a specification says is written again, and nothing that does not act.

@@ -298,7 +298,9 @@ impl LossSpec {
 
     /// Puts the counts of a data set where `source = "dataset"` asks for them and none are given.
     pub fn fill_dataset(&mut self, counts: &ClassCounts) {
-        self.terms.iter_mut().for_each(|term| term.loss.fill_dataset(counts));
+        // Counts that stand beside the terms go before any others.
+        let own = self.dataset.as_ref().unwrap_or(counts);
+        self.terms.iter_mut().for_each(|term| term.loss.fill_dataset(own));
         if self.asks_for_dataset() && self.dataset.is_none() {
             self.dataset = Some(counts.clone());
         }

@@ -150,6 +150,13 @@ pub enum Scheme {
     DocumentScalar,
 }
 
+impl Scheme {
+    /// Whether all classes weigh alike, whatever their frequencies.
+    pub(crate) fn is_constant(self) -> bool {
+        matches!(self, Self::DocumentScalar) || self == Self::Power(0.0) || self == Self::EffectiveNumber(0.0)
+    }
+}
+
 /// The weight of a class without a valid pixel in its scope. It meets no pixel of that scope unless the
 /// target is soft, or the scope of the loss is another.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
