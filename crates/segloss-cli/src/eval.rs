@@ -57,7 +57,7 @@ pub enum EvalError {
     Npy(#[from] NpyError),
     #[error(transparent)]
     Loss(#[from] segloss::Error),
-    #[error(transparent)]
+    #[error("cannot write to standard output")]
     Output(#[from] io::Error),
 }
 
@@ -114,7 +114,7 @@ impl EvalArgs {
         } else {
             print::<T>(&mut out, &evaluation)?;
             for warning in evaluation.terms.iter().chain([&evaluation]).flat_map(|of| &of.warnings) {
-                eprintln!("warning: {warning}");
+                crate::progress::say(&format!("warning: {warning}"));
             }
         }
         Ok(())

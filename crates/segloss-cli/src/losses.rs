@@ -42,7 +42,7 @@ pub struct LossesArgs {
 pub enum LossesError {
     #[error("no kind of loss is called `{name}`; there are {}", known())]
     Unknown { name: String },
-    #[error(transparent)]
+    #[error("cannot write to standard output")]
     Output(#[from] io::Error),
 }
 

@@ -32,11 +32,16 @@ impl Display {
     /// A line above the bar, if there is one.
     fn message(&self, text: &str) {
         if self.bar.is_hidden() {
-            eprintln!("{text}");
+            say(text);
         } else {
             self.bar.println(text);
         }
     }
+}
+
+/// A line on standard error. That nobody reads it any more is no reason to end.
+pub fn say(text: &str) {
+    let _ = writeln!(io::stderr(), "{text}");
 }
 
 /// A bar where there is a terminal, hidden elsewhere and when quiet.
