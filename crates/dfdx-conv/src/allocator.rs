@@ -7,7 +7,7 @@
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::UnsafeCell;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 /// A global allocator, for a program that trains: the system's, but freed blocks of 256 KiB and more are
 /// kept and handed out again. They are also aligned to 64 bytes, a cache line.
@@ -22,7 +22,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 /// ```
 #[derive(Debug)]
 pub struct KeepLarge {
-    limit: usize,
+    limit: AtomicUsize,
     locked: AtomicBool,
     kept: UnsafeCell<Kept>,
 }
@@ -82,7 +82,13 @@ impl KeepLarge {
     /// An allocator that keeps up to `limit` bytes.
     pub const fn new(limit: usize) -> Self {
         let kept = Kept { blocks: [(std::ptr::null_mut(), 0); Kept::MOST], count: 0, bytes: 0 };
-        Self { limit, locked: AtomicBool::new(false), kept: UnsafeCell::new(kept) }
+        Self { limit: AtomicUsize::new(limit), locked: AtomicBool::new(false), kept: UnsafeCell::new(kept) }
+    }
+
+    /// Keeps up to `limit` bytes from now on; what is kept beyond that stays until it is used again.
+    pub fn set_limit(&self, limit: usize) {
+        // A bound on memory, which orders nothing.
+        self.limit.store(limit, Ordering::Relaxed);
     }
 
     fn with_kept<R>(&self, action: impl FnOnce(&mut Kept) -> R) -> R {
@@ -129,7 +135,7 @@ unsafe impl GlobalAlloc for KeepLarge {
     unsafe fn dealloc(&self, memory: *mut u8, layout: Layout) {
         let actual = block(layout);
         if let Some(block) = actual
-            && self.with_kept(|kept| kept.put(memory, block.size(), self.limit))
+            && self.with_kept(|kept| kept.put(memory, block.size(), self.limit.load(Ordering::Relaxed)))
         {
             return;
         }
@@ -178,5 +184,12 @@ mod tests {
             blocks.iter().for_each(|block| keep.dealloc(*block, layout));
         }
         assert_eq!(keep.with_kept(|kept| (kept.count, kept.bytes)), (3, 3 << 20));
+        keep.set_limit(2 << 20);
+        // SAFETY: as above.
+        unsafe {
+            let blocks = [(); 3].map(|()| keep.alloc(layout));
+            blocks.iter().for_each(|block| keep.dealloc(*block, layout));
+        }
+        assert_eq!(keep.with_kept(|kept| (kept.count, kept.bytes)), (2, 2 << 20));
     }
 }

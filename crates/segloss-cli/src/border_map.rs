@@ -87,6 +87,9 @@ pub struct BorderMapArgs {
     json: bool,
 }
 
+/// So many labels are listed in a message.
+const LISTED: usize = 20;
+
 #[derive(Debug, Clone, Copy, ValueEnum)]
 enum ConnectivityArg {
     /// Pixels that share an edge.
@@ -141,6 +144,8 @@ pub enum BorderMapError {
         path.display()
     )]
     Deep { path: PathBuf, value: u16, x: usize, y: usize },
+    #[error("{}: {option} {label}: no mask has that label; the labels are {labels}", path.display())]
+    AbsentLabel { path: PathBuf, option: &'static str, label: u16, labels: String },
     #[error("cannot {action} {}", path.display())]
     Io { action: &'static str, path: PathBuf, source: io::Error },
     #[error(transparent)]
@@ -149,7 +154,7 @@ pub enum BorderMapError {
     Map(#[from] segloss::Error),
     #[error(transparent)]
     Npy(#[from] NpyError),
-    #[error(transparent)]
+    #[error("cannot write to standard output")]
     Output(#[from] io::Error),
 }
 
@@ -234,7 +239,9 @@ impl BorderMapArgs {
         }
         masks.sort();
         if left_out > 0 {
-            eprintln!("note: left out: {left_out} files that are hidden, or no PNG, TIFF or BMP");
+            progress::say(&format!(
+                "note: left out: {left_out} files that are hidden, or no PNG, TIFF or BMP"
+            ));
         }
         if masks.is_empty() {
             return Err(BorderMapError::Empty { path: folder.clone() });
@@ -290,9 +297,19 @@ impl BorderMapArgs {
                 }
             }
         }
+        let path = self.masks.clone();
+        // Cells may be thousands of numbers.
+        let first: Vec<String> = labels.iter().take(LISTED).map(u16::to_string).collect();
+        let more =
+            if labels.len() > LISTED { format!(", … ({} of them)", labels.len()) } else { String::new() };
+        let listed = first.join(", ") + &more;
+        let cells = self.cells.iter().map(|&label| ("--cells", u16::from(label)));
+        let mut asked = cells.chain(self.ignore.map(|label| ("--ignore", label)));
+        if let Some((option, label)) = asked.find(|(_, label)| !labels.contains(label)) {
+            return Err(BorderMapError::AbsentLabel { path, option, label, labels: listed });
+        }
         if cell == 0 {
-            let labels: Vec<_> = labels.iter().map(u16::to_string).collect();
-            return Err(BorderMapError::NoCells { path: self.masks.clone(), labels: labels.join(", ") });
+            return Err(BorderMapError::NoCells { path, labels: listed });
         }
         let map = BorderMap { w0: self.w0, sigma: self.sigma, ..BorderMap::default() };
         Ok(match self.class_weights {

@@ -1,5 +1,6 @@
 //! `segloss eval`: one loss on arrays from files.
 
+use crate::progress::say;
 use ndarray::{ArrayD, Dimension, IxDyn};
 use ndarray_npy::WritableElement;
 use segloss::{Element, Evaluation, Input, Loss, LossSpec, Sums, Target, Warning};
@@ -60,7 +61,7 @@ pub enum EvalError {
     Npy(#[from] NpyError),
     #[error(transparent)]
     Loss(#[from] segloss::Error),
-    #[error(transparent)]
+    #[error("cannot write to standard output")]
     Output(#[from] io::Error),
 }
 
@@ -118,7 +119,7 @@ impl EvalArgs {
             let mut said: Vec<&Warning> = Vec::new();
             for warning in evaluation.terms.iter().chain([&evaluation]).flat_map(|of| &of.warnings) {
                 if !said.contains(&warning) {
-                    eprintln!("warning: {warning}");
+                    say(&format!("warning: {warning}"));
                     said.push(warning);
                 }
             }

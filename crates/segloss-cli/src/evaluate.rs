@@ -11,7 +11,7 @@ use segloss_unet::{Checkpoint, Reading, RunFolder, Source, Split, table};
 use serde::Serialize;
 
 use crate::options::{CheckpointArg, SplitArg, Threads};
-use crate::progress::say;
+use crate::progress::tell;
 
 /// Score a trained net class by class.
 #[derive(Debug, clap::Args)]
@@ -59,7 +59,7 @@ impl EvaluateArgs {
         let source = Source::new(self.data.as_deref().or(meta.config.data.folder.as_deref()));
         let split = Split::from(self.split);
         let reading = Reading::with_classes(&source, &meta.classes)?;
-        say(&reading.notes, &[]);
+        tell(&reading.notes, &[]);
         let samples = load_split(&reading, split, &meta.normalisation, meta.config.data.maps)?;
         let mut objective = Objective::new(&meta.config.loss, &reading.classes, None, true)?;
         objective.restore(&meta.loss_history)?;
@@ -78,7 +78,7 @@ impl EvaluateArgs {
             let (split, name) = (split.name(), &only.name);
             let warning =
                 format!("every pixel of {split} is of class `{name}`: these scores say little about the net");
-            say(&[], &[warning]);
+            tell(&[], &[warning]);
         }
         let mut out = io::stdout().lock();
         if self.json {

@@ -6,6 +6,8 @@ use std::error::Error;
 use std::io;
 use std::process::ExitCode;
 
+use crate::progress::say;
+
 /// The input was judged and found wrong.
 const WRONG: u8 = 1;
 /// The program could not work.
@@ -23,7 +25,7 @@ pub fn code(result: Result<(), Box<dyn Error>>) -> ExitCode {
         // Whoever read our output has had enough, as `head` does.
         Err(error) if is_broken_pipe(&*error) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("error: {}", line(&*error));
+            say(&format!("error: {}", line(&*error)));
             ExitCode::from(if error.is::<FoundWrong>() { WRONG } else { BROKEN })
         }
     }
@@ -50,9 +52,12 @@ fn line(error: &(dyn Error + 'static)) -> String {
 }
 
 fn is_broken_pipe(error: &(dyn Error + 'static)) -> bool {
-    causes(error).any(|cause| {
-        cause.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
-    })
+    // serde_json keeps the error of the stream to itself.
+    let kind = |cause: &(dyn Error + 'static)| {
+        let json = || cause.downcast_ref::<serde_json::Error>().and_then(serde_json::Error::io_error_kind);
+        cause.downcast_ref::<io::Error>().map(io::Error::kind).or_else(json)
+    };
+    causes(error).any(|cause| kind(cause) == Some(io::ErrorKind::BrokenPipe))
 }
 
 #[cfg(test)]
@@ -73,5 +78,16 @@ mod tests {
         let pipe = || io::Error::from(io::ErrorKind::BrokenPipe);
         assert!(is_broken_pipe(&pipe()) && is_broken_pipe(&Outer(pipe())));
         assert!(!is_broken_pipe(&Outer(io::Error::other("x"))));
+        struct Closed;
+        impl io::Write for Closed {
+            fn write(&mut self, _: &[u8]) -> io::Result<usize> {
+                Err(io::ErrorKind::BrokenPipe.into())
+            }
+            fn flush(&mut self) -> io::Result<()> {
+                Ok(())
+            }
+        }
+        assert!(is_broken_pipe(&serde_json::to_writer(Closed, "x").unwrap_err()));
+        assert!(!is_broken_pipe(&serde_json::from_str::<u8>("x").unwrap_err()));
     }
 }

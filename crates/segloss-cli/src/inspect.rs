@@ -9,7 +9,7 @@ use segloss_unet::{Source, files};
 use serde::Serialize;
 
 use crate::exit::FoundWrong;
-use crate::progress::{self, say};
+use crate::progress::{self, say, tell};
 
 /// Look at a data folder: what it holds, what is odd about it, and the dataset.toml that it needs.
 #[derive(Debug, clap::Args)]
@@ -91,15 +91,15 @@ impl InspectArgs {
             if let (false, Some(toml), true) = (self.write, &toml, self.data.is_some() && !path.exists()) {
                 writeln!(out, "\n--write would write {}:\n\n{toml}", path.display())?;
             }
-            say(&inspection.notes, &inspection.warnings);
+            tell(&inspection.notes, &inspection.warnings);
         }
         for problem in &inspection.problems {
-            eprintln!("problem: {problem}");
+            say(&format!("problem: {problem}"));
         }
         match toml {
             Some(toml) if self.write => {
                 files::write_atomic(&path, toml.as_bytes())?;
-                eprintln!("wrote {}", path.display());
+                say(&format!("wrote {}", path.display()));
             }
             _ => {}
         }

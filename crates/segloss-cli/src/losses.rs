@@ -44,7 +44,7 @@ pub struct LossesArgs {
 pub enum LossesError {
     #[error("no kind of loss is called `{name}`{}", spelling::suggestion(name, &Kind::ALL.map(Kind::name)))]
     Unknown { name: String },
-    #[error(transparent)]
+    #[error("cannot write to standard output")]
     Output(#[from] io::Error),
 }
 

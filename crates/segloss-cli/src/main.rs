@@ -19,7 +19,8 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-/// Training allocates the same large blocks in every step; up to 4 GiB of them are kept.
+/// Training allocates the same large blocks in every step; up to 4 GiB of them are kept. A prediction promises
+/// to need less, and goes over images of many sizes.
 #[global_allocator]
 static ALLOCATOR: segloss_unet::KeepLarge = segloss_unet::KeepLarge::new(4 << 30);
 
@@ -63,7 +64,10 @@ fn run(command: &Command) -> Result<(), Box<dyn Error>> {
         Command::Inspect(args) => args.run()?,
         Command::Train(args) => args.run()?,
         Command::Evaluate(args) => args.run()?,
-        Command::Predict(args) => args.run()?,
+        Command::Predict(args) => {
+            ALLOCATOR.set_limit(512 << 20);
+            args.run()?;
+        }
         Command::Weights(args) => args.run()?,
         Command::BorderMap(args) => args.run()?,
     }

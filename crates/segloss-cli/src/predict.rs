@@ -120,7 +120,8 @@ impl PredictArgs {
                 return Err(PredictError::Empty { path: given.clone(), passed });
             }
             if !passed.is_empty() {
-                eprintln!("{}: {} images; passed over {}", given.display(), found.len(), counts(&passed));
+                let (folder, images) = (given.display(), found.len());
+                progress::say(&format!("{folder}: {images} images; passed over {}", counts(&passed)));
             }
             for path in found {
                 let below = path.parent().and_then(|folder| folder.strip_prefix(given).ok());

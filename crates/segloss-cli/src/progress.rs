@@ -32,17 +32,22 @@ impl Display {
     /// A line above the bar, if there is one.
     fn message(&self, text: &str) {
         if self.bar.is_hidden() {
-            eprintln!("{text}");
+            say(text);
         } else {
             self.bar.println(text);
         }
     }
 }
 
-/// Says on standard error what was guessed or left out, and what is likely to disappoint.
-pub fn say(notes: &[String], warnings: &[String]) {
-    notes.iter().for_each(|note| eprintln!("note: {note}"));
-    warnings.iter().for_each(|warning| eprintln!("warning: {warning}"));
+/// A line on standard error. That nobody reads it any more is no reason to end.
+pub fn say(text: &str) {
+    let _ = writeln!(io::stderr(), "{text}");
+}
+
+/// Says what was guessed or left out, and what is likely to disappoint.
+pub fn tell(notes: &[String], warnings: &[String]) {
+    notes.iter().for_each(|note| say(&format!("note: {note}")));
+    warnings.iter().for_each(|warning| say(&format!("warning: {warning}")));
 }
 
 /// A bar where there is a terminal, hidden elsewhere and when quiet.

@@ -9,7 +9,7 @@ use segloss_unet::table::percent;
 use segloss_unet::{Config, Dataset, RunFolder};
 
 use crate::options::Threads;
-use crate::progress::{Display, say};
+use crate::progress::{Display, tell};
 
 /// Train a U-Net, and leave log, checkpoints, curves and pictures in a folder.
 #[derive(Debug, clap::Args)]
@@ -85,7 +85,7 @@ impl TrainArgs {
             }
         };
         let data = Dataset::load(&config.data)?;
-        say(&data.notes, &data.warnings);
+        tell(&data.notes, &data.warnings);
         let best = train(&config, &data, &folder, &mut display)?;
         if let Some(error) = display.failure {
             return Err(error.into());

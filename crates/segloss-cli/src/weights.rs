@@ -10,7 +10,7 @@ use segloss_unet::{Reading, Source, files};
 use serde::Serialize;
 
 use crate::options::SplitArg;
-use crate::progress::say;
+use crate::progress::tell;
 
 /// Count the classes of a data set and show what every weight scheme makes of them.
 #[derive(Debug, clap::Args)]
@@ -131,7 +131,7 @@ impl WeightsArgs {
         number((0.0..1.0).contains(&self.beta), "beta", self.beta, "at least 0 and below 1")?;
         let split = self.split.into();
         let reading = Reading::open(&Source::new(self.data.as_deref()), &[split], self.ignore)?;
-        say(&reading.notes, &reading.warnings);
+        tell(&reading.notes, &reading.warnings);
         let (masks, classes) = (reading.labels(split)?, reading.classes);
         if self.count_void && classes.ignore_index.is_none() {
             return Err(WeightsError::NoVoid.into());

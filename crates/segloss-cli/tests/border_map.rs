@@ -185,9 +185,19 @@ fn what_cannot_be_used_is_one_clear_line_and_leaves_nothing() {
 
     let root = folder(&[("a.png", array![[1, 0, 2]]), ("b.png", array![[0, 0, 3]])]);
     let dir = root.path();
+    for (options, absent) in [
+        (&["--cells", "7"][..], "--cells 7"),
+        (&["--cells", "1,7"], "--cells 7"),
+        (&["--ignore", "9"], "--ignore 9"),
+        (&["--instances", "--ignore", "300"], "--ignore 300"),
+    ] {
+        let expected = format!("masks: {absent}: no mask has that label; the labels are 0, 1, 2, 3\n");
+        assert!(refused(dir, options).ends_with(&expected), "{options:?}");
+    }
+    let background = folder(&[("a.png", array![[0, 0]])]);
     assert!(
-        refused(dir, &["--cells", "7"])
-            .contains("masks: no pixel of any mask is of a cell; the labels are 0, 1, 2, 3")
+        refused(background.path(), &[])
+            .contains("masks: no pixel of any mask is of a cell; the labels are 0")
     );
     assert!(
         refused(dir, &["--cells", "1,2", "--ignore", "2"]).contains("label 2 is both in --cells and ignored")

@@ -192,14 +192,237 @@ fn help_teaches() {
     }
 }
 
+/// Runs a command whose reader is gone before the first line.
+#[track_caller]
+fn unread(folder: &Path, args: &[&str], closed: fn(&mut Command) -> &mut Command) -> Output {
+    let mut command = command(folder, args);
+    let child = closed(command.stdout(Stdio::piped()).stderr(Stdio::piped())).spawn();
+    child.unwrap().wait_with_output().unwrap()
+}
+
+/// The writing end of a pipe that nobody reads.
+fn broken_pipe() -> std::io::PipeWriter {
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    writer
+}
+
 #[test]
 fn a_reader_that_leaves_early_is_no_error() {
     let root = tempfile::tempdir().unwrap();
-    let mut args = vec!["train", "--out", "run", "--json", "--quiet"];
-    args.extend(SMALL);
-    let mut child =
-        command(root.path(), &args).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-    drop(child.stdout.take());
-    let output = child.wait_with_output().unwrap();
-    assert_eq!((output.status.code(), stderr(&output)), (Some(0), String::new()));
+    let dir = root.path();
+    let embedded = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures/tiny_stardist");
+    let example = |name: &str| {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures/worked_example").join(name);
+        path.to_str().unwrap().to_owned()
+    };
+    let (spec, z, y) = (example("s3.toml"), example("logits.npy"), example("target.npy"));
+    let (data, tile) = (embedded.to_str().unwrap(), embedded.join("test/images/r3c0.png"));
+    let masks = embedded.join("test/masks");
+    let mut training = vec!["train", "--out", "run", "--json", "--quiet"];
+    training.extend(SMALL);
+    let eval = ["eval", "--spec", &spec, "--logits", &z, "--target", &y];
+    let json = [&eval[..], &["--json"]].concat();
+    for args in [
+        &["losses"][..],
+        &["losses", "--json"],
+        &["losses", "--short"],
+        &["losses", "--help"],
+        &["--help"],
+        &json,
+        &eval,
+        &["weights", "--data", data],
+        &["weights", "--data", data, "--json"],
+        &["border-map", "--masks", masks.to_str().unwrap(), "--out", "maps", "--quiet"],
+        &["border-map", "--masks", masks.to_str().unwrap(), "--out", "maps", "--quiet", "--json"],
+        &training,
+        &["evaluate", "--run", "run"],
+        &["evaluate", "--run", "run", "--json"],
+        &["predict", "--run", "run", "--out", "found", tile.to_str().unwrap()],
+    ] {
+        let output = unread(dir, args, |command| command.stdout(broken_pipe()));
+        let messages = stderr(&output);
+        assert_eq!(output.status.code(), Some(0), "{args:?}: {messages}");
+        // What is wrong with the worked example's loss, and what is no picture of the folder, is said all the same.
+        let said = |line: &str| line.starts_with("warning: ") || line.starts_with("note: ");
+        assert!(messages.lines().all(said), "{args:?}: {messages}");
+    }
+    // Training does not end because nobody reads its progress any more.
+    let output = unread(dir, &["train", "--out", "run", "--resume"], |command| command.stderr(broken_pipe()));
+    assert_eq!(output.status.code(), Some(0));
+    assert!(stdout(&output).starts_with("best epoch "), "{}", stdout(&output));
+    let output = unread(dir, &["losses", "dyce"], |command| command.stderr(broken_pipe()));
+    assert_eq!(output.status.code(), Some(2));
+}
+
+/// A run that is killed again and again, and goes on each time, is the run that nobody killed.
+#[test]
+fn a_killed_run_goes_on() {
+    let root = tempfile::tempdir().unwrap();
+    let dir = root.path();
+    let args = |name| {
+        let mut args = vec!["train", "--quiet", "--resume", "--set", "train.overlays=1", "--out", name];
+        args.extend(SMALL);
+        args
+    };
+    let whole = segloss(dir, &args("whole"));
+    assert_eq!(whole.status.code(), Some(0), "{}", stderr(&whole));
+    let mut kills = 0;
+    for pause in (0..).map(|n| 20 + 150 * n) {
+        let mut child =
+            command(dir, &args("parts")).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+        std::thread::sleep(std::time::Duration::from_millis(pause));
+        let _ = child.kill();
+        let output = child.wait_with_output().unwrap();
+        match output.status.code() {
+            Some(0) => break,
+            Some(_) => panic!("after {kills} kills: {}", stderr(&output)),
+            None => kills += 1,
+        }
+    }
+    assert!(kills > 0);
+    for file in ["config.toml", "best.safetensors", "last.safetensors", "classes.csv"] {
+        let [whole, parts] = ["whole", "parts"].map(|run| fs::read(dir.join(run).join(file)).unwrap());
+        assert!(whole == parts, "{file}");
+    }
+    let rest: Vec<_> =
+        fs::read_dir(dir.join("parts")).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    assert_eq!(rest.len(), fs::read_dir(dir.join("whole")).unwrap().count(), "{rest:?}");
+}
+
+#[test]
+fn a_run_goes_on_for_longer_and_with_nothing_else_changed() {
+    let root = tempfile::tempdir().unwrap();
+    let dir = root.path();
+    assert_eq!(train(dir, &["--quiet", "--resume"]).status.code(), Some(0), "begins where nothing stands");
+    let resume = |more: &[&str]| segloss(dir, &[&["train", "--out", "run", "--resume"], more].concat());
+    let rows = || fs::read_to_string(dir.join("run/log.csv")).unwrap().lines().count() - 1;
+    let done = resume(&[]);
+    assert_eq!((done.status.code(), rows()), (Some(0), 2));
+    assert!(stderr(&done).starts_with("nothing to do: all 2 epochs are done; "), "{}", stderr(&done));
+
+    // An edited config.toml acts.
+    let config = dir.join("run/config.toml");
+    let edit = |from: &str, to: &str| {
+        let text = fs::read_to_string(&config).unwrap();
+        assert!(text.contains(from), "{text}");
+        fs::write(&config, text.replace(from, to)).unwrap();
+    };
+    edit("epochs = 2", "epochs = 3");
+    assert_eq!((resume(&["-q"]).status.code(), rows()), (Some(0), 3));
+    // So do a file, --set over it, and what they say is remembered.
+    fs::write(dir.join("c.json"), "{\"train\": {\"epochs\": 9}, \"optimizer\": {\"clip_norm\": 1}}").unwrap();
+    let longer = resume(&["-q", "--config", "c.json", "--set", "train.epochs=4"]);
+    assert_eq!((longer.status.code(), rows()), (Some(0), 4), "{}", stderr(&longer));
+    let text = fs::read_to_string(&config).unwrap();
+    assert!(text.contains("epochs = 4") && text.contains("clip_norm = 1.0"), "{text}");
+
+    let refused = |more: &[&str]| one_line(dir, &[&["train", "--out", "run", "--resume"], more].concat());
+    let text = refused(&["--set", "train.epochs=3"]);
+    assert!(text.contains("`train.epochs` is 3, but 4 epochs are done; expected 4 or more"), "{text}");
+    let text = refused(&["--set", "model.width=8", "--set", "train.seed=1"]);
+    assert!(
+        text.contains("`model.width` is 8, was 4; `train.seed` is 1, was 0: ") && text.contains("--restart"),
+        "{text}"
+    );
+    fs::write(dir.join("l.json"), "{\"kind\": \"dice\"}").unwrap();
+    assert!(refused(&["--loss", "l.json"]).contains("`loss.kind` is \"dice\", was \"cross_entropy\""));
+    edit("batch_size = 4", "batch_size = 5");
+    assert!(refused(&[]).contains("`train.batch_size` is 5, was 4"));
+    edit("batch_size = 5", "batch_size = 4");
+
+    fs::remove_file(dir.join("run/last.safetensors")).unwrap();
+    let text = refused(&[]);
+    assert!(text.contains("4 epochs were completed") && text.contains("copy best.safetensors"), "{text}");
+    fs::copy(dir.join("run/best.safetensors"), dir.join("run/last.safetensors")).unwrap();
+    assert_eq!((resume(&["-q"]).status.code(), rows()), (Some(0), 4));
+
+    // Anew, beside what is not the run's own.
+    fs::write(dir.join("run/notes.txt"), "mine").unwrap();
+    let again = train(dir, &["--restart", "--quiet", "--set", "train.epochs=1", "--set", "train.overlays=0"]);
+    assert_eq!((again.status.code(), rows()), (Some(0), 1), "{}", stderr(&again));
+    assert!(dir.join("run/notes.txt").exists() && !dir.join("run/overlays").exists());
+}
+
+#[test]
+fn a_folder_without_a_completed_epoch_is_begun_anew() {
+    let root = tempfile::tempdir().unwrap();
+    let dir = root.path();
+    let diverging =
+        ["--set", "optimizer.learning_rate=1e30", "--set", "model.norm=none", "--set", "data.crop=[32,32]"];
+    let output = train(dir, &diverging);
+    let text = stderr(&output);
+    assert_eq!(output.status.code(), Some(2), "{text}");
+    let error = text.lines().last().unwrap();
+    assert!(error.starts_with("error: epoch 1, step 2, learning rate "), "{text}");
+    assert!(error.contains("optimizer.clip_norm=1") && error.contains("the same command"), "{text}");
+    let again = train(dir, &["--quiet"]);
+    assert_eq!(again.status.code(), Some(0), "{}", stderr(&again));
+
+    // A configuration that somebody has edited should act, and other files should stay.
+    fs::create_dir(dir.join("edited")).unwrap();
+    fs::write(dir.join("edited/config.toml"), "[train]\nepochs = 1").unwrap();
+    assert!(one_line(dir, &["train", "--out", "edited"]).contains("not as a run leaves it"));
+    fs::create_dir(dir.join("other")).unwrap();
+    fs::write(dir.join("other/log.csv"), "a,b").unwrap();
+    for more in [&[][..], &["--resume"]] {
+        let text = one_line(dir, &[&["train", "--out", "other"], more].concat());
+        assert!(text.contains("other: holds no run, but log.csv"), "{text}");
+    }
+    // Refused before anything is written: 8 tiles in batches of 7 leave one over.
+    let one = ["--set", "data.crop=[4, 4]", "--set", "train.batch_size=7", "--out", "none"];
+    let text = one_line(dir, &[&["train"], &SMALL[..], &one].concat());
+    assert!(text.contains("8 training images in batches of 7 leave one over"), "{text}");
+    assert!(!dir.join("none").exists());
+}
+
+#[test]
+fn folders_are_predicted_with_their_paths() {
+    let root = tempfile::tempdir().unwrap();
+    let dir = root.path();
+    assert_eq!(train(dir, &["--quiet", "--set", "train.epochs=1"]).status.code(), Some(0));
+    let tile =
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures/tiny_stardist/test/images/r3c0.png");
+    let put = |path: &str| {
+        fs::create_dir_all(dir.join(path).parent().unwrap()).unwrap();
+        fs::copy(&tile, dir.join(path)).unwrap();
+    };
+    ["in/b.png", "in/a/b.png", "in/a/c.PNG", "in/.hidden.png"].into_iter().for_each(put);
+    for name in ["in/notes.txt", "in/a/more.txt", "in/README"] {
+        fs::write(dir.join(name), "").unwrap();
+    }
+    let predict = |more: &[&str]| segloss(dir, &[&["predict", "--run", "run"], more].concat());
+    let found = predict(&["--out", "in/found", "in"]);
+    assert_eq!(found.status.code(), Some(0), "{}", stderr(&found));
+    let paths = "in/found/a/b_classes.png\nin/found/a/c_classes.png\nin/found/b_classes.png\n";
+    assert_eq!(stdout(&found), paths);
+    assert_eq!(stderr(&found), "in: 3 images; passed over 2 .txt, 1 hidden, 1 without extension\n");
+    // What was found is no image to look at, the next time.
+    let again = predict(&["--out", "in/found", "in", "--quiet"]);
+    assert_eq!(stdout(&again), paths);
+    assert!(stderr(&again).contains("1 --out folder"), "{}", stderr(&again));
+    // In tiles it is the same.
+    let tiled = predict(&["--out", "tiled", "--tile", "70", "in/b.png"]);
+    assert_eq!(tiled.status.code(), Some(0), "{}", stderr(&tiled));
+    let read = |path: &str| fs::read(dir.join(path)).unwrap();
+    assert_eq!(read("tiled/b_classes.png"), read("in/found/b_classes.png"));
+
+    let refused = |more: &[&str]| one_line(dir, &[&["predict", "--run", "run"], more].concat());
+    assert!(refused(&["--out", "x", "--tile", "4", "in/b.png"]).contains("a tile of 4 pixels is too small"));
+    let text = refused(&["--out", "x", "in/b.png", "in/a/b.png"]);
+    assert!(text.contains("in/b.png and in/a/b.png would both become x/b_classes.png"), "{text}");
+    put("in/a/b_classes.png");
+    let text = refused(&["--out", "in/a", "in/a/b.png", "in/a/b_classes.png"]);
+    assert!(text.contains("in/a/b_classes.png would overwrite the image in/a/b_classes.png"), "{text}");
+    fs::create_dir(dir.join("empty")).unwrap();
+    fs::write(dir.join("empty/a.gif"), "").unwrap();
+    let text = refused(&["--out", "x", "empty"]);
+    assert!(text.contains("empty: holds no image; there are 1 .gif"), "{text}");
+    assert!(!dir.join("x").exists());
+    // Stops at the first that cannot be read; nothing of it is written.
+    fs::write(dir.join("in/bad.png"), "no picture").unwrap();
+    let bad = predict(&["--out", "y", "in/a/b.png", "in/bad.png"]);
+    assert_eq!(bad.status.code(), Some(2));
+    assert!(stderr(&bad).contains("in/bad.png: cannot be decoded"), "{}", stderr(&bad));
+    assert_eq!(fs::read_dir(dir.join("y")).unwrap().count(), 2);
 }

@@ -32,7 +32,7 @@ impl Objective {
         if let Some(ignored) = spec.ignore_index.filter(|&ignored| ignored != padding) {
             let data = match classes.ignore_index {
                 Some(label) => format!("the data ignores label {label}"),
-                None => "the data ignores none (set data.ignore_index)".to_owned(),
+                None => format!("the data ignores none; use --set data.ignore_index={ignored}"),
             };
             let text = format!("loss.ignore_index is {ignored}, but {data}");
             return Err(ConfigProblem::Contradiction(text).into());

@@ -277,6 +277,34 @@ mod tests {
         );
     }
 
+    /// Three steps as in `two_steps`, with a third gradient of 0.125: torch.optim.SGD of PyTorch 2.15.0, float64.
+    ///
+    /// ```text
+    /// import torch; torch.set_default_dtype(torch.float64)
+    /// x = torch.tensor([1.0], requires_grad=True)
+    /// o = torch.optim.SGD([x], lr=0.1, momentum=0.5, nesterov=True, weight_decay=0.1)
+    /// for g in (0.5, -0.25, 0.125): x.grad = torch.tensor([g]); o.step(); print(x.item())
+    /// ```
+    #[test]
+    fn sgd_is_that_of_pytorch() {
+        for (momentum, nesterov, decay, expected) in [
+            (0.0, false, 0.0, [0.95, 0.975, 0.9625]),
+            (0.9, false, 0.0, [0.95, 0.929_999_999_999_999_9, 0.8995]),
+            (0.9, true, 0.0, [0.905, 0.912, 0.87205]),
+            (0.9, false, 0.2, [0.93, 0.873_400_000_000_000_1, 0.792_492_000_000_000_1]),
+            (0.5, true, 0.1, [0.91, 0.918_850_000_000_000_1, 0.882_792_250_000_000_1]),
+        ] {
+            let mut optimizer = Optimizer::new(&sgd_config(momentum, nesterov, decay), [1]);
+            let mut values = [1.0];
+            let found = [0.5, -0.25, 0.125].map(|g: f64| {
+                let step = optimizer.begin(0.1, g.abs());
+                optimizer.update(step, 0, &mut values, &[g], true);
+                values[0]
+            });
+            found.into_iter().zip(expected).for_each(|(found, expected)| close(found, expected));
+        }
+    }
+
     #[test]
     fn the_rules_remember_what_they_need() {
         for (config, moments) in [

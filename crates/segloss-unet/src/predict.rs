@@ -4,7 +4,8 @@
 //! sees at once: the part that is kept, and around it an overlap as wide as the net's [reach](UNet::reach), rounded
 //! up to a multiple of 2^depth so that the pooling windows of a tile are those of the whole image. At the
 //! borders of the image a tile ends where the image ends: its mirrored padding and the convolutions' zeros are
-//! the whole image's. So every logit that is kept is that of the whole image.
+//! the whole image's. So every logit that is kept is that of the whole image. All tiles of an image have one
+//! size, so that they are computed in the same memory.
 
 use std::ops::Range;
 use std::path::Path;
@@ -23,6 +24,10 @@ use crate::unet::UNet;
 /// What a tile may take in memory, in bytes.
 const MEMORY: usize = 800 << 20;
 
+/// Numbers of a tile in memory for each pixel and unit of width, measured: at full resolution on the way up, the
+/// skip, the channels from below, both together, the convolutions' results, and the smaller levels.
+const NUMBERS_PER_WIDTH: usize = 8;
+
 /// A net with what it needs to judge an image from anywhere.
 #[derive(Debug, Clone)]
 pub struct Predictor {
@@ -38,9 +43,7 @@ impl Predictor {
     pub fn new(checkpoint: Checkpoint) -> Self {
         let Checkpoint { net, meta, .. } = checkpoint;
         let (classes, channels) = (meta.classes, meta.channels);
-        // At full resolution on the way up: the skip, the channels from below, both together, and the first
-        // convolution's result; then the logits.
-        let numbers = 5 * meta.config.model.width + classes.count() + channels;
+        let numbers = NUMBERS_PER_WIDTH * meta.config.model.width + classes.count() + channels;
         let side = (MEMORY / (4 * numbers)).isqrt();
         let tile = smallest_tile(&net).max(side / net.multiple() * net.multiple());
         Self { net, classes, channels, normalisation: meta.normalisation, tile }
@@ -176,25 +179,36 @@ fn smallest_tile(net: &UNet<f32>) -> usize {
 /// One tile for an image of at most `side` × `side` pixels, or if `side` is 0; else as many as it takes.
 fn tiles((height, width): (usize, usize), net: &UNet<f32>, side: usize) -> Vec<Tile> {
     let whole = side == 0 || height.saturating_mul(width) <= side * side;
-    let spans = |length| spans(length, if whole { length } else { side }, overlap(net));
+    let spans = |length| spans(length, if whole { length } else { side }, overlap(net), net.multiple());
     let columns = spans(width);
     let beside =
         |rows: Span| columns.iter().map(move |columns| Tile { rows: rows.clone(), columns: columns.clone() });
     spans(height).into_iter().flat_map(beside).collect()
 }
 
-/// An axis of `length` pixels in spans that see at most `side`. Where there are several, `side` and `overlap`
-/// are multiples of 2^depth, and so is where each begins.
-fn spans(length: usize, side: usize, overlap: usize) -> Vec<Span> {
-    if length <= side {
-        return vec![Span { seen: 0..length, kept: 0..length }];
-    }
-    let step = side - 2 * overlap;
-    let span = |start: usize| Span {
-        seen: start.saturating_sub(overlap)..(start + step + overlap).min(length),
-        kept: start..(start + step).min(length),
+/// An axis of `length` pixels, padded to a `multiple`, in as few spans as see at most `side` pixels each. They see
+/// equally many, the last one up to the end of the padding. `side` (where there are several) and `overlap`
+/// are multiples, too, and so is where each span and what is kept of it begin.
+///
+/// Of n spans that see s pixels, the outer two keep s − overlap, the others s − 2·overlap: enough where
+/// n·s − 2·(n − 1)·overlap is no less than the padded length.
+fn spans(length: usize, side: usize, overlap: usize, multiple: usize) -> Vec<Span> {
+    let padded = length.next_multiple_of(multiple);
+    let seen = if length <= side {
+        padded
+    } else {
+        let count = (padded - 2 * overlap).div_ceil(side - 2 * overlap);
+        (padded + 2 * (count - 1) * overlap).div_ceil(count).next_multiple_of(multiple)
     };
-    (0..length).step_by(step).map(span).collect()
+    let mut spans: Vec<Span> = Vec::new();
+    let mut done = 0;
+    while done < length {
+        let start = done.saturating_sub(overlap).min(padded - seen);
+        let end = if start + seen == padded { length } else { start + seen - overlap };
+        spans.push(Span { seen: start..(start + seen).min(length), kept: done..end });
+        done = end;
+    }
+    spans
 }
 
 #[cfg(test)]
@@ -246,7 +260,7 @@ mod tests {
         for up in [Up::Transposed, Up::Nearest] {
             for norm in [Norm::Batch, Norm::None] {
                 for (depth, channels, more, (height, width)) in
-                    [(1, 3, 0, (27, 61)), (2, 1, 12, (71, 130)), (3, 1, 40, (131, 203))]
+                    [(1, 3, 0, (27, 61)), (2, 1, 12, (71, 130)), (3, 1, 16, (131, 203))]
                 {
                     let model = ModelConfig { width: 2, depth, norm, up, bias: true };
                     let predictor = predictor(&model, channels);
@@ -279,15 +293,21 @@ mod tests {
 
     #[test]
     fn spans_cover_an_axis_once() {
-        for length in 1..200 {
-            let spans = spans(length, 48, 16);
+        for length in 1..300_usize {
+            let spans = spans(length, 48, 16, 4);
             let kept: Vec<usize> = spans.iter().flat_map(|span| span.kept.clone()).collect();
             assert!(kept.into_iter().eq(0..length), "{length}");
-            for Span { seen, kept } in &spans {
-                assert!(seen.len() <= 48 && seen.start % 16 == 0);
-                assert!(seen.start + 16 <= kept.start || seen.start == 0);
-                assert!(kept.end + 16 <= seen.end || seen.end == length);
+            let seen = spans[0].seen.len().next_multiple_of(4);
+            assert!(seen <= 48, "{length}");
+            for span in &spans {
+                let Span { seen: of_span, kept } = span;
+                assert!(of_span.start % 4 == 0 && of_span.len().next_multiple_of(4) == seen, "{length}");
+                assert!(of_span.start + 16 <= kept.start || of_span.start == 0, "{length}");
+                assert!(kept.end + 16 <= of_span.end || of_span.end == length, "{length}");
             }
         }
+        // 1536 pixels are two spans of 864 with the overlap of depth 4, not of 1312.
+        let seen = spans(1536, 1312, 96, 16).into_iter().map(|span| span.seen);
+        assert_eq!(seen.collect::<Vec<_>>(), [0..864, 672..1536]);
     }
 }

@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 
 use common::small;
 use safetensors::SafeTensors;
+use segloss_unet::optimizer::OptimizerKind;
 use segloss_unet::run::Which;
 use segloss_unet::{Checkpoint, Dataset, RunFolder, Trainer, train};
 
@@ -96,6 +97,63 @@ fn metadata_and_tensors_must_fit_each_other() {
 
     rewrite(&path, &bad, str::to_owned, Some("optimizer/head.bias.second"));
     assert_eq!(problem(&bad), "lacks the tensor `optimizer/head.bias.second`");
+}
+
+/// Programs before SGD wrote neither its keys nor how long classes were not predicted; and a key that does
+/// not act, which is refused today, does no harm in what was trained with it.
+#[test]
+fn older_checkpoints_are_read() {
+    let root = tempfile::tempdir().unwrap();
+    let (data, path) = run(root.path());
+    let old = root.path().join("old");
+    let edit = |meta: &str| {
+        let meta = meta.replace("every = 10", "every = 7");
+        let (before, from) = meta.split_once("[unpredicted]").unwrap();
+        let after = from.find("\n[").map_or("", |end| &from[end..]);
+        let lines = [before, after].concat();
+        let kept: Vec<&str> = lines
+            .lines()
+            .filter(|line| !line.starts_with("momentum") && !line.starts_with("nesterov"))
+            .collect();
+        assert_eq!(kept.len(), lines.lines().count() - 2, "{meta}");
+        kept.join("\n")
+    };
+    rewrite(&path, &old, edit, None);
+    let (old, new) = (Checkpoint::load(&old).unwrap(), Checkpoint::load(&path).unwrap());
+    assert_eq!((&old.optimizer, old.meta.unpredicted.warned), (&new.optimizer, false));
+    assert_eq!(old.net.parameters[0].values().unwrap(), new.net.parameters[0].values().unwrap());
+    // Such a key is left out to go on; [schedule] may change.
+    let mut config = old.meta.config.clone();
+    assert!(
+        Trainer::resume(old.clone(), &config, &data)
+            .unwrap_err()
+            .to_string()
+            .contains("`schedule.every` is 7")
+    );
+    config.schedule.every = 10;
+    assert_eq!(Trainer::resume(old, &config, &data).unwrap().epoch(), 1);
+}
+
+#[test]
+fn a_checkpoint_holds_the_moments_that_its_rule_has() {
+    let root = tempfile::tempdir().unwrap();
+    for (momentum, moments) in [(0.9, 1), (0.0, 0)] {
+        let mut config = small(None);
+        config.train.epochs = 1;
+        (config.optimizer.kind, config.optimizer.momentum) = (OptimizerKind::Sgd, momentum);
+        let data = Dataset::load(&config.data).unwrap();
+        let folder = RunFolder::at(&root.path().join(momentum.to_string()));
+        train(&config, &data, &folder, &mut ()).unwrap();
+        let path = folder.checkpoint_path(Which::Last);
+        let bytes = fs::read(&path).unwrap();
+        let tensors = SafeTensors::deserialize(&bytes).unwrap();
+        let count = |start: &str| tensors.names().iter().filter(|name| name.starts_with(start)).count();
+        assert_eq!(count("optimizer/"), moments * count("model/"));
+        let checkpoint = Checkpoint::load(&path).unwrap();
+        let again = root.path().join("again");
+        checkpoint.save(&again).unwrap();
+        assert!(fs::read(again).unwrap() == bytes);
+    }
 }
 
 #[test]

@@ -10,12 +10,14 @@ use std::path::Path;
 
 use common::{small, write_pair, write_set};
 use segloss::{Kind, LossSpec};
-use segloss_unet::config::{Flips, Norm, Up};
+use segloss_unet::config::{Flips, Norm, ScheduleConfig, Up};
 use segloss_unet::dataset::load_split;
 use segloss_unet::evaluate::evaluate;
 use segloss_unet::objective::Objective;
-use segloss_unet::run::{LogRow, Which};
-use segloss_unet::train::{EpochReport, StepReport};
+use segloss_unet::optimizer::OptimizerKind;
+use segloss_unet::run::{LogRow, Standing, Which};
+use segloss_unet::schedule::{Schedule, ScheduleKind};
+use segloss_unet::train::{EpochReport, StepReport, Warning};
 use segloss_unet::{
     Checkpoint, Config, Dataset, Predictor, Progress, Reading, RunFolder, Source, Split, Trainer, resume,
     train,
@@ -96,9 +98,10 @@ impl Progress for Stop {
 #[test]
 fn a_resumed_run_is_the_uninterrupted_run() {
     let root = tempfile::tempdir().unwrap();
-    for up in [Up::Transposed, Up::Nearest] {
+    for (up, kind) in [(Up::Transposed, OptimizerKind::AdamW), (Up::Nearest, OptimizerKind::Sgd)] {
         let mut config = varied();
         config.model.up = up;
+        config.optimizer.kind = kind;
         // Weights that remember the batches before, in a term of a loss.
         config.loss = LossSpec::from_toml(
             "kind = 'combined'\n[[terms]]\nloss = { weights = { source = 'ema', decay = 0.5 } }\n\
@@ -229,7 +232,7 @@ fn a_loss_that_ignores_another_label_is_refused() {
     config.loss.ignore_index = Some(7);
     let data = Dataset::load(&config.data).unwrap();
     let error = Trainer::new(&config, &data).unwrap_err().to_string();
-    assert_eq!(error, "loss.ignore_index is 7, but the data ignores none (set data.ignore_index)");
+    assert_eq!(error, "loss.ignore_index is 7, but the data ignores none; use --set data.ignore_index=7");
 }
 
 /// The library's own test holds every kind to its gradient; here each reaches the weights of a net.
@@ -328,13 +331,212 @@ fn weight_maps_weigh_or_are_missed() {
     assert_ne!(first(&config).train_loss, first(&plain).train_loss);
 }
 
-#[test]
-fn divergence_is_an_error_with_its_step() {
+/// Trains at an absurd rate, for an error with its step.
+#[track_caller]
+fn diverging(change: impl FnOnce(&mut Config)) -> (RunFolder, String, tempfile::TempDir) {
     let root = tempfile::tempdir().unwrap();
     let mut config = small(None);
     config.model.norm = Norm::None;
-    config.optimizer.learning_rate = 1e30;
+    config.schedule = ScheduleConfig { kind: ScheduleKind::Constant, ..ScheduleConfig::default() };
+    change(&mut config);
     let data = Dataset::load(&config.data).unwrap();
-    let error = train(&config, &data, &folder(root.path(), "run"), &mut ()).unwrap_err();
-    assert!(!error.to_string().is_empty() && !error.to_string().contains('\n'), "{error}");
+    let folder = folder(root.path(), "run");
+    let text = train(&config, &data, &folder, &mut ()).unwrap_err().to_string();
+    (folder, text, root)
+}
+
+#[test]
+fn divergence_is_an_error_with_its_step() {
+    // Finite weights, but so large that the next batch has no finite logits.
+    let (folder, text, _root) = diverging(|config| config.optimizer.learning_rate = 1e30);
+    let advice = "training diverged: try a smaller `optimizer.learning_rate`, or limit the gradient \
+                  (`optimizer.clip_norm=1`); no epoch was completed, so the same command begins anew in the same folder";
+    assert_eq!(text, format!("epoch 1, step 2, learning rate 1e30: the net's output is NaN; {advice}"));
+    folder.check_new().unwrap();
+
+    // In the validation after the only step of an epoch.
+    let (_, text, _root) = diverging(|config| {
+        config.optimizer.learning_rate = 1e30;
+        config.train.batch_size = 8;
+    });
+    assert!(text.starts_with("epoch 1, step 1, learning rate 1e30: the net's output is NaN; "), "{text}");
+}
+
+#[test]
+fn divergence_after_an_epoch_can_go_on_more_slowly() {
+    let root = tempfile::tempdir().unwrap();
+    let mut config = small(None);
+    config.model.norm = Norm::None;
+    config.train.epochs = 2;
+    let data = Dataset::load(&config.data).unwrap();
+    let folder = folder(root.path(), "run");
+    train(&config, &data, &folder, &mut Stop(1)).unwrap();
+    config.optimizer.learning_rate = 1e30;
+    let text = resume(&config, &data, &folder, &mut ()).unwrap_err().to_string();
+    assert!(
+        text.contains("epoch 2, step 6")
+            && text.contains("`--resume --set optimizer.learning_rate=…` goes on after epoch 1"),
+        "{text}"
+    );
+    config.optimizer.learning_rate = 1e-3;
+    resume(&config, &data, &folder, &mut ()).unwrap();
+    assert_eq!(folder.log().unwrap().len(), 2);
+}
+
+#[test]
+fn a_longer_run_follows_the_schedule_of_its_length() {
+    let root = tempfile::tempdir().unwrap();
+    let mut config = varied();
+    config.train.epochs = 2;
+    let data = Dataset::load(&config.data).unwrap();
+    let folder = folder(root.path(), "run");
+    train(&config, &data, &folder, &mut ()).unwrap();
+    let before = folder.log().unwrap();
+    (config.train.epochs, config.train.overlays) = (4, 0);
+    resume(&config, &data, &folder, &mut ()).unwrap();
+    let log = folder.log().unwrap();
+    assert_eq!((&log[..2], log.len()), (&before[..], 4));
+    let schedule = Schedule::new(&config.schedule, config.optimizer.learning_rate, 4, 3);
+    // Three steps an epoch, and the log has the last one's rate.
+    assert_eq!([log[2].learning_rate, log[3].learning_rate], [8, 11].map(|step| schedule.rate(step)));
+    // What is in force is what is written, and the next resume agrees with it.
+    let meta = Checkpoint::load(&folder.checkpoint_path(Which::Last)).unwrap().meta;
+    assert_eq!((&folder.config().unwrap(), meta.config.train.epochs), (&meta.config, 4));
+    let content_before = content(&folder);
+    resume(&folder.config().unwrap(), &data, &folder, &mut ()).unwrap();
+    assert!(content(&folder) == content_before);
+}
+
+#[test]
+fn what_a_run_cannot_take_over_is_refused_and_nothing_is_written() {
+    let root = tempfile::tempdir().unwrap();
+    let config = small(None);
+    let data = Dataset::load(&config.data).unwrap();
+    let folder = folder(root.path(), "run");
+    train(&config, &data, &folder, &mut Stop(2)).unwrap();
+    let before = content(&folder);
+    let changed = |change: fn(&mut Config)| {
+        let mut config = config.clone();
+        change(&mut config);
+        let text = resume(&config, &data, &folder, &mut ()).unwrap_err().to_string();
+        assert!(content(&folder) == before);
+        text
+    };
+    for (change, expected) in [
+        ((|config| config.train.seed = 1) as fn(&mut Config), "`train.seed` is 1, was 0"),
+        (|config| config.optimizer.kind = OptimizerKind::Sgd, "`optimizer.kind` is \"sgd\", was \"adamw\""),
+        (|config| config.loss.kind = Kind::Dice, "`loss.kind` is \"dice\", was \"cross_entropy\""),
+        (|config| config.data.crop = vec![9, 9], "`data.crop` is [9, 9], was []"),
+        (|config| config.train.epochs = 1, "`train.epochs` is 1, but 2 epochs are done"),
+    ] {
+        let text = changed(change);
+        assert!(text.starts_with(expected), "{text}");
+    }
+}
+
+/// Notes the warnings.
+#[derive(Default)]
+struct Warnings(Vec<Warning>, usize);
+
+impl Progress for Warnings {
+    fn warned(&mut self, warning: &Warning) {
+        self.0.push(warning.clone());
+    }
+
+    fn finished_epoch(&mut self, epoch: &EpochReport) -> ControlFlow<()> {
+        if epoch.row.epoch == self.1 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    }
+}
+
+#[test]
+fn a_class_that_is_never_predicted_is_warned_of_once() {
+    let root = tempfile::tempdir().unwrap();
+    for split in ["train", "val"] {
+        write_pair(&root.path().join("data").join(split), "a", (20, 24), [0, 1]);
+        write_pair(&root.path().join("data").join(split), "b", (20, 24), [0, 2]);
+    }
+    let mut config = small(Some(root.path().join("data")));
+    (config.train.epochs, config.optimizer.learning_rate) = (9, 1e-6);
+    let data = Dataset::load(&config.data).unwrap();
+    let folder = folder(root.path(), "run");
+    train(&config, &data, &folder, &mut Stop(1)).unwrap();
+    // No pixel will be of class 2 any more.
+    let last = folder.checkpoint_path(Which::Last);
+    let mut checkpoint = Checkpoint::load(&last).unwrap();
+    let bias = checkpoint.net.parameters.iter_mut().find(|parameter| parameter.name == "head.bias");
+    bias.unwrap().values_mut().unwrap()[2] = -1e3;
+    checkpoint.save(&last).unwrap();
+    let go_on = |epochs| {
+        let mut warnings = Warnings(Vec::new(), epochs);
+        resume(&config, &data, &folder, &mut warnings).unwrap();
+        assert_eq!(folder.log().unwrap().len(), epochs);
+        warnings.0
+    };
+    assert_eq!(go_on(2), []);
+    let [Warning::Unpredicted { classes, unweighted: true }] = &go_on(6)[..] else { panic!("no warning") };
+    assert!(classes.contains(&"class 2".to_owned()), "{classes:?}");
+    assert_eq!(go_on(9), []);
+
+    // What to do depends on what the loss could do.
+    let advice = |unweighted| Warning::Unpredicted { classes: vec!["a".to_owned()], unweighted }.to_string();
+    let text = advice(true);
+    assert!(text.starts_with("no validation pixel was predicted to be `a`, 3 epochs in a row; "), "{text}");
+    assert!(
+        text.contains("--set loss.weights.source=per_sample") && text.contains("segloss weights"),
+        "{text}"
+    );
+    assert!(advice(false).contains("another run with cross_entropy"), "{}", advice(false));
+}
+
+#[test]
+fn a_log_that_lacks_epochs_is_warned_of() {
+    let root = tempfile::tempdir().unwrap();
+    let config = small(None);
+    let data = Dataset::load(&config.data).unwrap();
+    let folder = folder(root.path(), "run");
+    train(&config, &data, &folder, &mut Stop(2)).unwrap();
+    fs::remove_file(folder.path().join("log.csv")).unwrap();
+    let mut warnings = Warnings::default();
+    resume(&config, &data, &folder, &mut warnings).unwrap();
+    assert_eq!(warnings.0[0], Warning::LogRows { epochs: 2, rows: 0 });
+}
+
+#[test]
+fn any_moment_of_the_first_epoch_begins_again_and_no_later_one_does() {
+    let root = tempfile::tempdir().unwrap();
+    let mut config = varied();
+    config.train.epochs = 2;
+    let data = Dataset::load(&config.data).unwrap();
+    let whole = folder(root.path(), "whole");
+    train(&config, &data, &whole, &mut ()).unwrap();
+    // Everything of an epoch is written in this order; the last checkpoint comes last.
+    let order = ["config.toml", "log.csv", "curves.svg", "best.safetensors", "classes.csv", "classes.md"];
+    let one = folder(root.path(), "one");
+    let mut first = config.clone();
+    first.train.epochs = 2;
+    train(&first, &data, &one, &mut Stop(1)).unwrap();
+    for written in 1..=order.len() {
+        let parts = folder(root.path(), &format!("{written}"));
+        fs::create_dir(parts.path()).unwrap();
+        for name in &order[..written] {
+            fs::copy(one.path().join(name), parts.path().join(name)).unwrap();
+        }
+        fs::write(parts.path().join(".writing-x"), "half").unwrap();
+        assert_eq!(parts.standing().unwrap(), Standing::Begun);
+        parts.check_new().unwrap();
+        resume(&parts.config().unwrap(), &data, &parts, &mut ()).unwrap();
+        assert_same(&whole, &parts);
+    }
+
+    fs::remove_file(whole.checkpoint_path(Which::Last)).unwrap();
+    let before = content(&whole);
+    for begin in [resume, train] {
+        assert!(begin(&config, &data, &whole, &mut ()).is_err());
+        assert!(content(&whole) == before);
+    }
+    let text = resume(&config, &data, &whole, &mut ()).unwrap_err().to_string();
+    assert!(
+        text.contains("2 epochs were completed, but last.safetensors is gone; copy best.safetensors"),
+        "{text}"
+    );
 }
