@@ -185,7 +185,7 @@ fn sgd<E: Real>(
     let Some(momentum) = momentum else {
         return chunks.for_each(|(values, gradient)| {
             for (x, &g) in values.iter_mut().zip(gradient) {
-                *x = *x - rate * (g * scale + coupled * *x);
+                *x -= rate * (g * scale + coupled * *x);
             }
         });
     };
@@ -193,7 +193,7 @@ fn sgd<E: Real>(
         for ((x, &g), b) in values.iter_mut().zip(gradient).zip(momentum) {
             let g = g * scale + coupled * *x;
             *b = mu * *b + g;
-            *x = *x - rate * if config.nesterov { g + mu * *b } else { *b };
+            *x -= rate * if config.nesterov { g + mu * *b } else { *b };
         }
     });
 }

@@ -5,7 +5,7 @@
 //! | `config.toml` | the complete configuration, as used |
 //! | `log.csv` | one row per epoch: [`LogRow`] |
 //! | `curves.svg` | the log, drawn |
-//! | `last.safetensors`, `best.safetensors` | [`Checkpoint`](crate::checkpoint::Checkpoint)s: of the last epoch, and of that with the largest validation mean IoU |
+//! | `last.safetensors`, `best.safetensors` | [`Checkpoint`]s: of the last epoch, and of that with the largest validation mean IoU |
 //! | `classes.csv`, `classes.md` | the per-class table of the best epoch, on the validation images |
 //! | `overlays/*.png` | image, truth and prediction of the best epoch, for some validation images |
 //!

@@ -455,27 +455,31 @@ fn a_class_that_is_never_predicted_is_warned_of_once() {
         write_pair(&root.path().join("data").join(split), "a", (20, 24), [0, 1]);
         write_pair(&root.path().join("data").join(split), "b", (20, 24), [0, 2]);
     }
-    let mut config = small(Some(root.path().join("data")));
-    (config.train.epochs, config.optimizer.learning_rate) = (9, 1e-6);
-    let data = Dataset::load(&config.data).unwrap();
-    let folder = folder(root.path(), "run");
-    train(&config, &data, &folder, &mut Stop(1)).unwrap();
-    // No pixel will be of class 2 any more.
-    let last = folder.checkpoint_path(Which::Last);
-    let mut checkpoint = Checkpoint::load(&last).unwrap();
-    let bias = checkpoint.net.parameters.iter_mut().find(|parameter| parameter.name == "head.bias");
-    bias.unwrap().values_mut().unwrap()[2] = -1e3;
-    checkpoint.save(&last).unwrap();
-    let go_on = |epochs| {
-        let mut warnings = Warnings(Vec::new(), epochs);
-        resume(&config, &data, &folder, &mut warnings).unwrap();
-        assert_eq!(folder.log().unwrap().len(), epochs);
-        warnings.0
-    };
-    assert_eq!(go_on(2), []);
-    let [Warning::Unpredicted { classes, unweighted: true }] = &go_on(6)[..] else { panic!("no warning") };
-    assert!(classes.contains(&"class 2".to_owned()), "{classes:?}");
-    assert_eq!(go_on(9), []);
+    for source in [segloss::Source::None, segloss::Source::PerSample] {
+        let mut config = small(Some(root.path().join("data")));
+        (config.train.epochs, config.optimizer.learning_rate) = (9, 1e-6);
+        config.loss.weights.source = source;
+        let data = Dataset::load(&config.data).unwrap();
+        let folder = folder(root.path(), &format!("{source:?}"));
+        train(&config, &data, &folder, &mut Stop(1)).unwrap();
+        // No pixel will be of class 2 any more.
+        let last = folder.checkpoint_path(Which::Last);
+        let mut checkpoint = Checkpoint::load(&last).unwrap();
+        let bias = checkpoint.net.parameters.iter_mut().find(|parameter| parameter.name == "head.bias");
+        bias.unwrap().values_mut().unwrap()[2] = -1e3;
+        checkpoint.save(&last).unwrap();
+        let go_on = |epochs| {
+            let mut warnings = Warnings(Vec::new(), epochs);
+            resume(&config, &data, &folder, &mut warnings).unwrap();
+            assert_eq!(folder.log().unwrap().len(), epochs);
+            warnings.0
+        };
+        assert_eq!(go_on(2), []);
+        let [Warning::Unpredicted { classes, unweighted }] = &go_on(6)[..] else { panic!("no warning") };
+        assert_eq!(*unweighted, source == segloss::Source::None);
+        assert!(classes.contains(&"class 2".to_owned()), "{classes:?}");
+        assert_eq!(go_on(9), []);
+    }
 
     // What to do depends on what the loss could do.
     let advice = |unweighted| Warning::Unpredicted { classes: vec!["a".to_owned()], unweighted }.to_string();
