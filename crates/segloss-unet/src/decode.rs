@@ -633,7 +633,6 @@ mod tests {
         for _ in 0..2 {
             encoder.write_image::<colortype::Gray8>(1, 1, &[1]).unwrap();
         }
-        drop(encoder);
         for text in problems(&pages.into_inner()) {
             assert!(text.contains("several pages"), "{text}");
         }
