@@ -183,7 +183,7 @@ impl Catalogue {
         let mut catalogue = Self { root, parts, suffix: String::new(), division: None, notes: Vec::new() };
         catalogue.notes.extend(left_out.sentence());
         if catalogue.parts.values().all(|part| part.images.is_empty()) {
-            return Err(Error::data(source.root(), DataProblem::NoImages));
+            return Err(Error::data(source.root(), DataProblem::NoImages { inside: set_inside(source)? }));
         }
         catalogue.find_suffix(description)?;
         catalogue.divide(description)?;
@@ -334,7 +334,8 @@ impl Catalogue {
             return Err(Error::data(full(second), DataProblem::SameName { other }));
         }
         if part.images.is_empty() {
-            return Err(Error::data(full(Path::new(split.name())), DataProblem::NoImages));
+            let problem = DataProblem::NoImages { inside: None };
+            return Err(Error::data(full(Path::new(split.name())), problem));
         }
         let missing = part.images.keys().filter(|name| !part.masks.contains_key(*name)).count();
         let mut masks = part.masks.clone();
@@ -359,6 +360,17 @@ impl Catalogue {
         }
         Ok(pairs)
     }
+}
+
+/// A folder inside that looks like the data set that somebody meant.
+fn set_inside(source: &Source) -> Result<Option<PathBuf>> {
+    let is_image = |path: &Path| place(path).is_some_and(|(_, role, _)| role == Role::Image);
+    let inside = |path: &PathBuf| {
+        let folder = PathBuf::from(path.components().next()?.as_os_str());
+        let below = path.strip_prefix(&folder).ok()?;
+        is_image(below).then(|| source.root().join(folder))
+    };
+    Ok(source.files()?.iter().find_map(inside))
 }
 
 /// What a path says of its file: split, role, and name below the two.

@@ -107,6 +107,14 @@ impl Classes {
                 ignored: values(&mut description.ignored()),
             }
         } else {
+            // Without it the labels of all classes behind it would move.
+            if let Some(class) = description.ignored().next() {
+                let name = &class.name;
+                return Err(format!(
+                    "class `{name}` is ignored by its `colour`, and the masks hold grey values: give every class its \
+                     `value`, or ignore a label by `ignore_index`"
+                ));
+            }
             Coding::Index
         };
         // A last label that is ignored needs no output.
@@ -273,7 +281,9 @@ impl Classes {
     /// The label of each grey value, if it has one.
     fn table(&self) -> Vec<Option<u8>> {
         let mut table = vec![None; 1 << 16];
-        if let Some(ignored) = self.ignore_index {
+        // Where classes have values of their own, the label of a class says nothing of what is stored.
+        let verbatim = |label: &u8| self.coding == Coding::Index || usize::from(*label) >= self.count();
+        if let Some(ignored) = self.ignore_index.filter(verbatim) {
             table[usize::from(ignored)] = Some(ignored);
         }
         match &self.coding {
@@ -435,6 +445,20 @@ mod tests {
             "m.png: value 1 at x=1, y=0 is of no class: the classes' values are 0, 300, and 9 ignored; name it in \
              dataset.toml (`segloss inspect --data DIR` lists what the masks hold)"
         );
+    }
+
+    #[test]
+    fn an_ignored_class_moves_no_other() {
+        let text = "[[class]]\nname = \"a\"\ncolour = [0, 0, 0]\n[[class]]\nname = \"void\"\ncolour = [9, 9, 9]\n\
+                    ignore = true\n[[class]]\nname = \"b\"\ncolour = [255, 0, 0]";
+        let error = Classes::of_description(&Description::read(text).unwrap(), None, false).unwrap_err();
+        assert!(error.starts_with("class `void` is ignored by its `colour`, and the masks hold grey values"));
+        // An ignored label of a class is not a stored value.
+        let text = "ignore_index = 1\n[[class]]\nname = \"a\"\nvalue = 0\n[[class]]\nname = \"void\"\nvalue = 128\n\
+                    [[class]]\nname = \"b\"\nvalue = 255";
+        let classes = read(text, false);
+        assert_eq!(labels(&classes, grey(&[0, 128, 255])), [0, 1, 2]);
+        assert!(problem(&classes, grey(&[0, 1])).contains("value 1 at x=1, y=0 is of no class"));
     }
 
     #[test]

@@ -120,9 +120,13 @@ pub enum DataProblem {
     MissingFolder,
     /// There is no image.
     #[error(
-        "holds no image; images are PNG, JPEG, TIFF or BMP files in DIR/{{train,val,test}}/images, or in DIR/images"
+        "holds no image; images are PNG, JPEG, TIFF or BMP files in DIR/{{train,val,test}}/images, or in DIR/images{}",
+        inside.as_ref().map_or(String::new(), |inside| format!("; did you mean {}?", inside.display()))
     )]
-    NoImages,
+    NoImages {
+        /// A folder in it that does hold some.
+        inside: Option<PathBuf>,
+    },
     /// An image without its mask.
     #[error("{}", missing_mask(expected, example.as_deref(), *missing, *images))]
     MissingMask {

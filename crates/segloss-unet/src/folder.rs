@@ -1,6 +1,7 @@
 //! Where the files of a data set are: a folder on disk, or the set that is compiled in.
 
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -8,9 +9,6 @@ use crate::description::Description;
 use crate::embedded;
 use crate::error::{DataProblem, Error, Result};
 use crate::files;
-
-/// Folders deeper than this are not looked into: a link may lead back to its own parent.
-const MAX_DEPTH: usize = 16;
 
 /// One of the three parts of a data set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -104,7 +102,7 @@ impl Source {
                     return Err(Error::data(folder, DataProblem::MissingFolder));
                 }
                 let mut found = Vec::new();
-                walk(folder, Path::new(""), 0, &mut found)?;
+                walk(folder, Path::new(""), &mut BTreeSet::new(), &mut found)?;
                 // The operating system's order is arbitrary; messages and runs should not be.
                 found.sort();
                 Ok(found)
@@ -124,19 +122,25 @@ impl Source {
     }
 }
 
-fn walk(root: &Path, below: &Path, depth: usize, found: &mut Vec<PathBuf>) -> Result<()> {
+/// Follows links, as people make folders of them; one that leads back to a folder it is in, of those `above`, is
+/// not entered.
+fn walk(root: &Path, below: &Path, above: &mut BTreeSet<PathBuf>, found: &mut Vec<PathBuf>) -> Result<()> {
     let folder = root.join(below);
+    let here = fs::canonicalize(&folder).map_err(Error::io("list", &folder))?;
+    if !above.insert(here.clone()) {
+        return Ok(());
+    }
     for entry in fs::read_dir(&folder).map_err(Error::io("list", &folder))? {
         let entry = entry.map_err(Error::io("list", &folder))?;
         let path = below.join(entry.file_name());
-        // Follows links, as people make folders of them.
         let is_folder = root.join(&path).is_dir();
-        if is_folder && depth < MAX_DEPTH && !is_hidden(&path) {
-            walk(root, &path, depth + 1, found)?;
+        if is_folder && !is_hidden(&path) {
+            walk(root, &path, above, found)?;
         } else if !is_folder {
             found.push(path);
         }
     }
+    above.remove(&here);
     Ok(())
 }
 

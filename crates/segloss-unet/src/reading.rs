@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use rayon::prelude::*;
 
 use crate::catalogue::{Catalogue, Pair};
-use crate::classes::Classes;
+use crate::classes::{Classes, Coding};
 use crate::decode::{StoredMask, decode_image, decode_mask};
 use crate::description::Description;
 use crate::error::{DataProblem, Error, Result};
@@ -109,11 +109,27 @@ impl Looked {
                 Error::data(source.description_path(), DataProblem::Description(problem))
             })?
         };
+        notes.extend(idle_ignored_label(&classes, &whole));
         let mut reading =
             Reading { source, catalogue, description, surveys, classes, notes, warnings: Vec::new() };
         reading.judge()?;
         Ok(reading)
     }
+}
+
+/// Says where the ignored label ignores nothing.
+fn idle_ignored_label(classes: &Classes, survey: &Survey) -> Option<String> {
+    let ignored = classes.ignore_index?;
+    let acts = match &classes.coding {
+        Coding::Index => survey.values.contains_key(&ignored.into()),
+        Coding::Values { ignored: values, .. } => {
+            let stored =
+                values.iter().chain([&u16::from(ignored)]).any(|value| survey.values.contains_key(value));
+            stored || usize::from(ignored) < classes.count()
+        }
+        Coding::Colours { ignored: colours } => !colours.is_empty() || usize::from(ignored) < classes.count(),
+    };
+    (!acts).then(|| format!("no mask has a pixel of the ignored label {ignored}"))
 }
 
 /// Whether described classes are told by their colours.
@@ -163,7 +179,7 @@ impl Reading {
             let fail = |problem| Error::data(source.description_path(), DataProblem::Description(problem));
             let coloured =
                 description.class.iter().all(|class| class.colour.is_some() && class.value.is_none())
-                    && matches!(classes.coding, crate::classes::Coding::Colours { .. });
+                    && matches!(classes.coding, Coding::Colours { .. });
             let own = Classes::of_description(&description, classes.ignore_index, coloured).map_err(fail)?;
             if own.count() != classes.count() {
                 let (own, net) = (own.count(), classes.count());

@@ -105,6 +105,13 @@ fn missing_and_empty_folders() {
         }
     };
     assert!(error(empty).starts_with("DIR: holds no image; images are PNG"), "{}", error(empty));
+    let deeper = |dir: &Path| {
+        for split in ["train", "val", "test"] {
+            fs::create_dir_all(dir.join("camvid")).unwrap();
+            fs::rename(dir.join(split), dir.join("camvid").join(split)).unwrap();
+        }
+    };
+    assert!(error(deeper).ends_with("; did you mean DIR/camvid?"), "{}", error(deeper));
     let no_train = |dir: &Path| fs::remove_dir_all(dir.join("train")).unwrap();
     assert!(error(no_train).starts_with("DIR/train: no such folder"), "{}", error(no_train));
 }
@@ -212,6 +219,23 @@ fn a_class_of_another_split_alone_is_warned_of() {
         "{}",
         error(named)
     );
+}
+
+#[test]
+fn an_ignored_label_that_ignores_nothing_is_told() {
+    let data = changed(|dir| fs::write(dir.join("dataset.toml"), "ignore_index = 7").unwrap());
+    assert_eq!(data.notes, ["no mask has a pixel of the ignored label 7"]);
+}
+
+#[cfg(unix)]
+#[test]
+fn links_are_followed_and_lead_nowhere_twice() {
+    let data = changed(|dir| {
+        fs::rename(dir.join("train"), dir.join("elsewhere")).unwrap();
+        std::os::unix::fs::symlink("elsewhere", dir.join("train")).unwrap();
+        std::os::unix::fs::symlink("..", dir.join("elsewhere/up")).unwrap();
+    });
+    assert_eq!((data.train.len(), data.val.len()), (2, 2));
 }
 
 #[test]
