@@ -52,7 +52,7 @@ pub enum Error {
         problem: String,
     },
     /// Training met an output of the net, a loss or a gradient that is not a finite number.
-    #[error("epoch {epoch}, step {step}, learning rate {rate:e}: the {what} is {value}; {}", after_divergence(*epoch, *step))]
+    #[error("epoch {epoch}, step {step}, learning rate {rate:e}: the {what} is {value}; {}", after_divergence(*epoch, *taken))]
     Diverged {
         /// "net's output", "loss" or "gradient norm".
         what: &'static str,
@@ -64,6 +64,8 @@ pub enum Error {
         step: u64,
         /// The learning rate of that step.
         rate: f64,
+        /// Steps that had been taken when it was met: one less, or in a validation all of them.
+        taken: u64,
     },
     /// The loss refused its options or its input.
     #[error("the loss cannot be computed")]
@@ -97,8 +99,8 @@ impl Error {
 }
 
 /// What to try when training has diverged.
-fn after_divergence(epoch: usize, step: u64) -> String {
-    if step <= 1 {
+fn after_divergence(epoch: usize, taken: u64) -> String {
+    if taken == 0 {
         return "no step was taken before, so no learning rate is to blame: look at the loss and at the images"
             .to_owned();
     }

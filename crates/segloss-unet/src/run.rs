@@ -2,7 +2,7 @@
 //!
 //! | file | content |
 //! |---|---|
-//! | `config.toml` | the complete configuration, as used |
+//! | `config.toml` | the complete configuration, as used; a run that goes on reads it, see [`crate::resume()`] |
 //! | `log.csv` | one row per epoch: [`LogRow`] |
 //! | `curves.svg` | the log, drawn |
 //! | `last.safetensors`, `best.safetensors` | [`Checkpoint`]s: of the last epoch, and of that with the largest validation mean IoU |

@@ -307,8 +307,8 @@ impl<'a> Trainer<'a> {
         let images = self.net.tensor(images, shape)?.traced(Gradients::leaky());
         let logits = self.net.forward(images)?;
         let (epoch, step) = (self.epoch + 1, number + 1);
-        let counted = self.optimizer.steps + 1;
-        let diverged = |what, value| Error::Diverged { what, value, epoch, step: counted, rate };
+        let taken = self.optimizer.steps;
+        let diverged = |what, value| Error::Diverged { what, value, epoch, step: taken + 1, rate, taken };
         let finite = |what, value: f64| if value.is_finite() { Ok(()) } else { Err(diverged(what, value)) };
         let applied = self.objective.apply(logits, &labels, &weights);
         let (scalar, evaluation) = applied.map_err(|error| not_finite(error, diverged))?;
@@ -341,7 +341,14 @@ impl<'a> Trainer<'a> {
         evaluate(&self.net, &self.objective, classes, normalisation, val, batch_size, &mut told).map_err(
             |error| {
                 let (epoch, step) = (self.epoch + 1, self.optimizer.steps);
-                not_finite(error, |what, value| Error::Diverged { what, value, epoch, step, rate })
+                not_finite(error, |what, value| Error::Diverged {
+                    what,
+                    value,
+                    epoch,
+                    step,
+                    rate,
+                    taken: step,
+                })
             },
         )
     }

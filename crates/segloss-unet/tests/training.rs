@@ -359,7 +359,14 @@ fn divergence_is_an_error_with_its_step() {
         config.optimizer.learning_rate = 1e30;
         config.train.batch_size = 8;
     });
-    assert!(text.starts_with("epoch 1, step 1, learning rate 1e30: the net's output is NaN; "), "{text}");
+    assert_eq!(text, format!("epoch 1, step 1, learning rate 1e30: the net's output is NaN; {advice}"));
+
+    // S1 at the first step: nothing has been learned yet.
+    let (_, text, _root) = diverging(|config| {
+        config.loss =
+            LossSpec::from_toml("kind = 'document_binary'\nthreshold = { document = 0.01 }").unwrap();
+    });
+    assert!(text.starts_with("epoch 1, step 1, ") && text.contains("no learning rate is to blame"), "{text}");
 }
 
 #[test]
@@ -405,6 +412,29 @@ fn a_longer_run_follows_the_schedule_of_its_length() {
     let content_before = content(&folder);
     resume(&folder.config().unwrap(), &data, &folder, &mut ()).unwrap();
     assert!(content(&folder) == content_before);
+}
+
+#[test]
+fn moved_data_and_a_limited_gradient_act_from_the_next_step_on() {
+    let root = tempfile::tempdir().unwrap();
+    let (data, moved) = (root.path().join("data"), root.path().join("moved"));
+    write_set(&data);
+    let mut config = small(Some(data.clone()));
+    config.train.epochs = 2;
+    let [plain, clipped] = ["plain", "clipped"].map(|name| folder(root.path(), name));
+    for folder in [&plain, &clipped] {
+        train(&config, &Dataset::load(&config.data).unwrap(), folder, &mut Stop(1)).unwrap();
+    }
+    fs::rename(&data, &moved).unwrap();
+    config.data.folder = Some(moved.clone());
+    let data = Dataset::load(&config.data).unwrap();
+    resume(&config, &data, &plain, &mut ()).unwrap();
+    assert_eq!(plain.config().unwrap().data.folder, Some(moved));
+    config.optimizer.clip_norm = 1e-9;
+    resume(&config, &data, &clipped, &mut ()).unwrap();
+    let [plain, clipped] = [plain, clipped].map(|folder| folder.log().unwrap());
+    assert_eq!(without_seconds(plain[0].clone()), without_seconds(clipped[0].clone()));
+    assert_ne!(plain[1].val_loss, clipped[1].val_loss);
 }
 
 #[test]
