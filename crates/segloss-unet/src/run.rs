@@ -186,14 +186,7 @@ impl RunFolder {
         }
         let checkpoints = [Which::Last, Which::Best].map(|which| self.checkpoint_path(which));
         checkpoints.iter().try_for_each(|path| remove(path))?;
-        let overlays = self.path.join("overlays");
-        for path in entries(&overlays)? {
-            if path.extension().is_some_and(|extension| extension == "png") && path.is_file() {
-                remove(&path)?;
-            }
-        }
-        // Stays if it holds anything else.
-        let _ = fs::remove_dir(&overlays);
+        clear_pictures(&self.path.join("overlays"))?;
         self.sweep()?;
         FILES.iter().try_for_each(|name| remove(&self.path.join(name)))
     }
@@ -318,6 +311,20 @@ fn remove(path: &Path) -> Result<()> {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(Error::io("remove", path)(error)),
         _ => Ok(()),
     }
+}
+
+/// Removes the PNGs of a folder and below, and the folders that are empty then.
+fn clear_pictures(folder: &Path) -> Result<()> {
+    for path in entries(folder)? {
+        if path.is_dir() {
+            clear_pictures(&path)?;
+        } else if path.extension().is_some_and(|extension| extension == "png") {
+            remove(&path)?;
+        }
+    }
+    // Stays if it holds anything else.
+    let _ = fs::remove_dir(folder);
+    Ok(())
 }
 
 /// What lies in a folder; nothing if there is no such folder.
