@@ -150,6 +150,10 @@ impl WeightsArgs {
         ];
         let balance =
             Balance::new(masks.iter().map(Vec::as_slice), &classes, self.count_void, &spec, &schemes);
+        if let [only] = balance.present()[..] {
+            let warning = format!("every pixel is of class `{only}`: no weight balances a single class");
+            tell(&[], &[warning]);
+        }
         let comparison = self.compare(&balance, classes.count())?;
         if let Some(path) = &self.plot {
             files::write_atomic(path, balance.draw()?.as_bytes())?;

@@ -74,6 +74,12 @@ impl Balance {
         Self { names, counts, images, images_in_total, schemes }
     }
 
+    /// The names of the classes that have a pixel.
+    pub fn present(&self) -> Vec<&str> {
+        let counted = self.names.iter().zip(&self.counts.pixels);
+        counted.filter(|(_, pixels)| **pixels > 0.0).map(|(name, _)| name.as_str()).collect()
+    }
+
     /// As Markdown that also reads well as plain text.
     pub fn markdown(&self) -> String {
         let mut title =

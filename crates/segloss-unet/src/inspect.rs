@@ -374,11 +374,13 @@ impl Inspection {
     }
 
     fn class_table(&self, text: &mut String, splits: &[&str]) {
-        let mut title = ["label", "class", "stored as"].map(str::to_owned).to_vec();
+        let mut title = ["label", "class", "stored as", "pixels"].map(str::to_owned).to_vec();
         title.extend(splits.iter().map(|split| format!("{split} %")));
         let mut rows = vec![title];
         for class in &self.classes {
-            let mut row = vec![class.label.to_string(), class.name.replace('|', "\\|"), class.stored.clone()];
+            let pixels: u64 = class.pixels.values().sum();
+            let name = class.name.replace('|', "\\|");
+            let mut row = vec![class.label.to_string(), name, class.stored.clone(), pixels.to_string()];
             row.extend(
                 splits
                     .iter()

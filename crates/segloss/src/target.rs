@@ -109,8 +109,7 @@ impl<'a, T> Target<'a, T> {
     /// labels, or the independent 0/1 targets of multi-label problems.
     ///
     /// Entries lie in [0, 1]; for the softmax kinds those of a pixel sum to 1, within 0.01, so that soft labels stored
-    /// in 8 bits pass. A distribution has no ignored
-    /// index: use [`Input::with_mask`](crate::Input::with_mask).
+    /// in 8 bits pass. A distribution has no ignored index: use [`Input::with_mask`](crate::Input::with_mask).
     pub fn distribution<D: Dimension>(view: ArrayView<'a, T, D>) -> Self {
         let shape = Some(view.shape().to_vec());
         let values = view.to_slice().map_or(Values::NotContiguous, Values::Distribution);

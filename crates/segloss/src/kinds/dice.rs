@@ -11,7 +11,8 @@
 //!
 //! - Shapes: logits (N, C, spatial…) or (N, spatial…, C); targets are indices or distributions. `activation`:
 //!   softmax (default), or sigmoid for classes that may overlap.
-//! - `region`: sums over the batch (default), or over each image, whose losses are averaged.
+//! - `region`: sums over the batch (default), or over each image, whose losses are averaged: over all (image, class)
+//!   pairs, or with `average = "images"` over the images, of the weighted mean over each one's classes.
 //! - Denominator: [`WeightSum`](crate::Denominator::WeightSum) = Σ of the weights of the classes and regions that
 //!   count, so that the value is a mean over them.
 //! - Absent classes: with `classes = "all"` (default) L_c = FP/(FP + s), which is 1 or nearly so wherever s is

@@ -11,7 +11,9 @@
 //!   class are those of *its* one-hot map, never of raw class indices.
 //! - `classes = "present"` (default, as in the authors' code) averages over the classes that a region contains;
 //!   `"all"` lets an absent class pay for its largest error.
-//! - `region`: the batch (default), or each image by itself.
+//! - `region`: the batch (default), or each image by itself. Then `average` is over all (image, class) pairs
+//!   (default), or with `"images"` over the images, of the mean over each one's classes: `per_image=True` of the
+//!   authors' code. (That counts a wholly ignored image as 0; here it is no region.)
 //! - Denominator: [`WeightSum`](crate::Denominator::WeightSum) = Σ of the weights of the classes and regions that
 //!   count.
 //! - A pixel of weight m in the map counts like m pixels.

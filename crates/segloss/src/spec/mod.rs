@@ -14,8 +14,8 @@ use serde::{Deserialize, Serialize};
 
 const OPERATION: &str = "loss specification";
 
-/// A loss with all its options. Every key has a default; an unknown key is an error, and so is a key that
-/// the kind does not take ([`Kind::info`] lists those it does).
+/// A loss with all its options. Every key has a default; an unknown key is an error, and so is one that has no
+/// effect beside the others, or that the kind does not take ([`Kind::info`] lists those it does).
 ///
 /// ```
 /// use segloss::{LossSpec, Source};
