@@ -172,6 +172,8 @@ mod tests {
         let text = divide(["a", "b"].into_iter(), &shares).unwrap_err();
         assert!(text.starts_with("2 images cannot be divided into 3 splits"), "{text}");
         let none = SplitDescription { test: 0.0, ..shares };
-        assert_eq!(count(&divide(["a", "b"].into_iter(), &none).unwrap()), [1, 1, 0]);
+        let two = divide(["a", "b"].into_iter(), &none).unwrap();
+        assert_eq!(count(&two), [1, 1, 0]);
+        assert!(two.sentence(false).contains("1 to train, 1 to validate; [split]"), "{}", two.sentence(false));
     }
 }
