@@ -174,6 +174,10 @@ mod tests {
         let none = SplitDescription { test: 0.0, ..shares };
         let two = divide(["a", "b"].into_iter(), &none).unwrap();
         assert_eq!(count(&two), [1, 1, 0]);
-        assert!(two.sentence(false).contains("1 to train, 1 to validate; [split]"), "{}", two.sentence(false));
+        assert!(
+            two.sentence(false).contains("1 to train, 1 to validate; [split]"),
+            "{}",
+            two.sentence(false)
+        );
     }
 }

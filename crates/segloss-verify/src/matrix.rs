@@ -502,16 +502,25 @@ fn dataset(deal: &mut Deal, spec: &LossSpec, classes: usize) -> ClassCounts {
     }
 }
 
+/// See [`Deal::rng_of_later`].
+const LATER: [&str; 2] = ["smoothing_weight", "average"];
+
 /// Deals the values of options.
 struct Deal {
     rng: ChaCha8Rng,
+    /// For options that came later: so they change no other option's values, and hard seeds stay hard.
+    rng_of_later: ChaCha8Rng,
     /// For each option the places of the values that are left of its deck.
     decks: BTreeMap<&'static str, Vec<usize>>,
 }
 
 impl Deal {
     fn new(seed: u64, kind: &str) -> Self {
-        Self { rng: generator(seed, &format!("options of {kind}")), decks: BTreeMap::new() }
+        Self {
+            rng: generator(seed, &format!("options of {kind}")),
+            rng_of_later: generator(seed, &format!("later options of {kind}")),
+            decks: BTreeMap::new(),
+        }
     }
 
     /// The next value of an option.
@@ -521,8 +530,9 @@ impl Deal {
         deck.retain(|&place| place < values.len());
         if deck.is_empty() {
             deck.extend(0..values.len());
+            let rng = if LATER.contains(&option) { &mut self.rng_of_later } else { &mut self.rng };
             for i in (1..deck.len()).rev() {
-                deck.swap(i, self.rng.random_range(0..=i));
+                deck.swap(i, rng.random_range(0..=i));
             }
         }
         values[deck.pop().unwrap_or(0)].clone()
