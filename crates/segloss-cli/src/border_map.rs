@@ -308,6 +308,11 @@ impl BorderMapArgs {
         if let Some((option, label)) = asked.find(|(_, label)| !labels.contains(label)) {
             return Err(BorderMapError::AbsentLabel { path, option, label, labels: listed });
         }
+        let others = labels.range(1..u16::from(u8::MAX)).next().is_some();
+        let guessed = self.cells.is_empty() && self.ignore.is_none() && !self.instances;
+        if guessed && others && labels.contains(&u8::MAX.into()) {
+            progress::say("note: label 255 is taken as cells; --ignore 255 leaves out what is not annotated");
+        }
         if cell == 0 {
             return Err(BorderMapError::NoCells { path, labels: listed });
         }

@@ -53,6 +53,10 @@ pub struct EvalArgs {
 /// Why nothing was computed.
 #[derive(Debug, thiserror::Error)]
 pub enum EvalError {
+    #[error("{}: is read here, and would be overwritten; write elsewhere", path.display())]
+    Overwriting { path: PathBuf },
+    #[error("{}: --grad and --map would overwrite each other", path.display())]
+    SameOutput { path: PathBuf },
     #[error("cannot read {}", path.display())]
     Read { path: PathBuf, source: io::Error },
     #[error("{}", path.display())]
@@ -67,12 +71,37 @@ pub enum EvalError {
 
 impl EvalArgs {
     pub fn run(&self) -> Result<(), EvalError> {
+        self.check_outputs()?;
         let loss = self.loss()?;
         let file = NpyFile::open(&self.logits)?;
         match &file.array {
             Array::F32(logits) => self.evaluate(&loss, logits),
             Array::F64(logits) => self.evaluate(&loss, logits),
             _ => Err(file.unexpected_type("float16, float32 or float64: these are logits").into()),
+        }
+    }
+
+    /// What is written must not replace what is read, or what else is written.
+    fn check_outputs(&self) -> Result<(), EvalError> {
+        let place = |path: &Path| std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+        let inputs = [
+            Some(&self.spec),
+            Some(&self.logits),
+            Some(&self.target),
+            self.mask.as_ref(),
+            self.weight_map.as_ref(),
+        ];
+        let inputs = || inputs.into_iter().flatten().map(|path| place(path));
+        for output in [&self.grad, &self.map].into_iter().flatten() {
+            if inputs().any(|input| input == place(output)) {
+                return Err(EvalError::Overwriting { path: output.clone() });
+            }
+        }
+        match (&self.grad, &self.map) {
+            (Some(grad), Some(map)) if place(grad) == place(map) => {
+                Err(EvalError::SameOutput { path: grad.clone() })
+            }
+            _ => Ok(()),
         }
     }
 

@@ -190,6 +190,30 @@ fn labels_of_the_worked_example() -> Vec<u8> {
     }
 }
 
+#[test]
+fn nothing_that_is_read_is_overwritten() {
+    let folder = tempfile::tempdir().unwrap();
+    let copy = |from: &str, to: &str| {
+        let path = folder.path().join(to);
+        fs::copy(worked_example(from), &path).unwrap();
+        path
+    };
+    let (logits, spec) = (copy("logits.npy", "z.npy"), copy("s3.toml", "s.toml"));
+    let before = (fs::read(&logits).unwrap(), fs::read(&spec).unwrap());
+    for (operand, path) in [("logits", &logits), ("spec", &spec)] {
+        for flag in ["--grad", "--map"] {
+            refused(
+                &worked(Some((operand, path)), &[flag, path.to_str().unwrap()]),
+                &["would be overwritten"],
+            );
+        }
+    }
+    assert_eq!((fs::read(&logits).unwrap(), fs::read(&spec).unwrap()), before);
+    let g = folder.path().join("g.npy");
+    let g = g.to_str().unwrap();
+    refused(&worked(None, &["--grad", g, "--map", g]), &["--grad and --map would overwrite each other"]);
+}
+
 /// Printed warnings are told once, and a specification without a key is none.
 #[test]
 fn an_empty_specification_is_refused() {

@@ -355,10 +355,22 @@ impl Catalogue {
         if let Some((name, mask)) = masks.pop_first() {
             return Err(Error::data(full(&mask), DataProblem::MissingImage { expected: name }));
         }
-        if let Some((name, map)) = part.maps.iter().find(|(name, _)| !part.images.contains_key(*name)) {
-            return Err(Error::data(full(map), DataProblem::MissingImage { expected: name.clone() }));
-        }
         Ok(pairs)
+    }
+
+    /// Checks that every weight map of a split has an image: one that has none would weigh nothing.
+    ///
+    /// # Errors
+    /// [`DataProblem::MissingImage`] naming the map.
+    pub fn check_maps(&self, split: Split) -> Result<()> {
+        let Some(part) = self.parts.get(&Some(split)) else { return Ok(()) };
+        match part.maps.iter().find(|(name, _)| !part.images.contains_key(*name)) {
+            None => Ok(()),
+            Some((name, map)) => {
+                let problem = DataProblem::MissingImage { expected: name.clone() };
+                Err(Error::data(self.root.join(map), problem))
+            }
+        }
     }
 }
 

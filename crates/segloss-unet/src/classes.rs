@@ -118,6 +118,15 @@ impl Classes {
             Coding::Index
         };
         // A last label that is ignored needs no output.
+        if let Some(label) =
+            configured.filter(|&label| coding != Coding::Index && Some(label) != description.ignore_index)
+            && !(ignores && label == u8::MAX)
+        {
+            return Err(format!(
+                "label {label} is to be ignored (data.ignore_index, --ignore), and masks store classes by value or \
+                 colour: give the class that is not to count `ignore = true` here"
+            ));
+        }
         let last_is_ignored = ignore_index.map(usize::from) == Some(kept.len() - 1);
         let outputs = if coding == Coding::Index && last_is_ignored { kept.len() - 1 } else { kept.len() };
         if outputs == 0 {
@@ -139,6 +148,70 @@ impl Classes {
             _ => true,
         };
         (1..=255).contains(&self.count()) && self.colours.len() == self.count() && values
+    }
+
+    /// These classes for masks of another data set, which ignores a label of its own.
+    ///
+    /// # Errors
+    /// If that label is a class of the net.
+    pub(crate) fn with_ignored(&self, ignored: Option<u8>) -> std::result::Result<Self, String> {
+        let Some(label) = ignored.filter(|_| ignored != self.ignore_index) else { return Ok(self.clone()) };
+        if usize::from(label) < self.count() {
+            let name = &self.names[usize::from(label)];
+            return Err(format!(
+                "`ignore_index` is {label}, which is the net's class `{name}`: it was trained to find it"
+            ));
+        }
+        let coding = match &self.coding {
+            Coding::Index => {
+                Coding::Values { values: (0..self.count() as u16).collect(), ignored: vec![label.into()] }
+            }
+            Coding::Values { values, ignored } => Coding::Values {
+                values: values.clone(),
+                ignored: [ignored.as_slice(), &[label.into()]].concat(),
+            },
+            Coding::Colours { .. } => {
+                return Err(format!("`ignore_index` is {label}, and the net's masks are coded by colour"));
+            }
+        };
+        Ok(Self { coding, ..self.clone() })
+    }
+
+    /// These classes, a net's, as the masks of another data set store them, whose own classes are `own`: alike by
+    /// what is stored, or by name.
+    ///
+    /// # Errors
+    /// If neither tells which is which.
+    pub(crate) fn stored_like(&self, own: Self) -> std::result::Result<Self, String> {
+        let net = self.names.join(", ");
+        if own.count() != self.count() {
+            return Err(format!("it names {} classes, and the net has {}: {net}", own.count(), self.count()));
+        }
+        let same_storage = match (&self.coding, &own.coding) {
+            (Coding::Index, Coding::Index) => true,
+            (Coding::Values { values: a, .. }, Coding::Values { values: b, .. }) => a == b,
+            (Coding::Colours { .. }, Coding::Colours { .. }) => self.colours == own.colours,
+            _ => false,
+        };
+        let (mut a, mut b) = (self.names.clone(), own.names.clone());
+        (a.sort(), b.sort());
+        // The same names in another order contradict what is stored.
+        let contradicted = self.names != own.names && a == b;
+        if self.names != own.names && (!same_storage || contradicted) {
+            return Err(format!(
+                "its classes are {}, and the net's are {net}: give [[class]] the net's names in the net's order",
+                own.names.join(", ")
+            ));
+        }
+        let ignored = own.ignore_index;
+        let colours =
+            if matches!(own.coding, Coding::Colours { .. }) { own.colours } else { self.colours.clone() };
+        let classes = Self { coding: own.coding, colours, ..self.clone() };
+        // An ignored entry is stored as such; a label is the net's own, or one beyond its classes.
+        match (&classes.coding, ignored) {
+            (Coding::Index, _) => classes.with_ignored(ignored),
+            _ => Ok(classes),
+        }
     }
 
     /// The number of outputs of the net.
@@ -265,7 +338,9 @@ impl Classes {
                 classes.extend(colours.iter().map(|&colour| ignored(None, Some(colour))));
             }
         }
-        Description { ignore_index: self.ignore_index, class: classes, ..Description::default() }
+        // Where classes have values or colours of their own, those that are ignored stand among them.
+        let ignore_index = self.ignore_index.filter(|_| self.coding == Coding::Index);
+        Description { ignore_index, class: classes, ..Description::default() }
     }
 
     /// The label of each colour that has one, where masks are coded by colour.
@@ -453,12 +528,16 @@ mod tests {
                     ignore = true\n[[class]]\nname = \"b\"\ncolour = [255, 0, 0]";
         let error = Classes::of_description(&Description::read(text).unwrap(), None, false).unwrap_err();
         assert!(error.starts_with("class `void` is ignored by its `colour`, and the masks hold grey values"));
-        // An ignored label of a class is not a stored value.
-        let text = "ignore_index = 1\n[[class]]\nname = \"a\"\nvalue = 0\n[[class]]\nname = \"void\"\nvalue = 128\n\
-                    [[class]]\nname = \"b\"\nvalue = 255";
-        let classes = read(text, false);
-        assert_eq!(labels(&classes, grey(&[0, 128, 255])), [0, 1, 2]);
-        assert!(problem(&classes, grey(&[0, 1])).contains("value 1 at x=1, y=0 is of no class"));
+        // A label that is ignored by the command line says nothing beside values.
+        let text = "[[class]]\nname = \"a\"\nvalue = 0\n[[class]]\nname = \"b\"\nvalue = 255";
+        let described = Description::read(text).unwrap();
+        for label in [1, 255] {
+            let error = Classes::of_description(&described, Some(label), false).unwrap_err();
+            assert!(error.contains("give the class that is not to count `ignore = true`"), "{error}");
+        }
+        // What a run has noted of ignored entries is no contradiction when it goes on.
+        let text = format!("{text}\n[[class]]\nname = \"void\"\nvalue = 9\nignore = true");
+        assert!(Classes::of_description(&Description::read(&text).unwrap(), Some(255), false).is_ok());
     }
 
     #[test]
@@ -493,6 +572,33 @@ mod tests {
                 "m.png: value 2 at x=2, y=0 is of no class: labels are 0 to 1, and 9 is ignored"
             )
         );
+    }
+
+    #[test]
+    fn another_data_set_is_matched_by_what_is_stored_or_by_name() {
+        let net = |names: &[&str], coding: Coding| {
+            let names: Vec<String> = names.iter().map(|&name| name.to_owned()).collect();
+            Classes { coding, ..Classes { names, ..Classes::numbered(3, None) } }
+        };
+        let values = |values: [u16; 3]| Coding::Values { values: values.to_vec(), ignored: vec![] };
+        let red_blue = net(&["bg", "red", "blue"], Coding::Index);
+        let error = |own: Classes| red_blue.stored_like(own).unwrap_err();
+        // The same files, and both say that red is stored as 1: but the second numbers blue before it.
+        assert!(error(net(&["bg", "blue", "red"], values([0, 2, 1]))).contains("in the net's order"));
+        assert!(error(net(&["bg", "blue", "red"], Coding::Index)).contains("the net's are bg, red, blue"));
+        assert!(error(net(&["a", "b", "c"], values([0, 2, 1]))).contains("in the net's order"));
+        assert!(error(Classes::numbered(2, None)).contains("it names 2 classes, and the net has 3"));
+        // Renamed, but stored alike; named alike, but stored otherwise.
+        let renamed = red_blue.stored_like(net(&["a", "b", "c"], Coding::Index)).unwrap();
+        assert_eq!(renamed, red_blue);
+        let stored = red_blue.stored_like(net(&["bg", "red", "blue"], values([0, 128, 255]))).unwrap();
+        assert_eq!(labels(&stored, grey(&[255, 0, 128])), [2, 0, 1]);
+
+        // A label of its own that counts for nothing.
+        let more = red_blue.with_ignored(Some(11)).unwrap();
+        assert_eq!(labels(&more, grey(&[2, 11, 0])), [2, 255, 0]);
+        assert!(red_blue.with_ignored(Some(2)).unwrap_err().contains("the net's class `blue`"));
+        assert_eq!(red_blue.with_ignored(None).unwrap(), red_blue);
     }
 
     #[test]

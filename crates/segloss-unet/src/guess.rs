@@ -28,6 +28,9 @@ pub fn guess(survey: &Survey, configured: Option<u8>) -> Result<(Classes, Vec<St
 }
 
 fn by_colour(survey: &Survey, configured: Option<u8>) -> Result<(Classes, Vec<String>), DataProblem> {
+    if let Some(label) = configured {
+        return Err(DataProblem::IgnoredColour { label });
+    }
     if let (Some((_, coloured)), Some((_, other))) =
         (&survey.rgb, survey.grey.as_ref().or(survey.indexed.as_ref()))
     {
@@ -88,6 +91,12 @@ fn by_value(survey: &Survey, configured: Option<u8>) -> Result<(Classes, Vec<Str
         return Ok((Classes { names, colours, ignore_index, coding }, notes));
     }
     if configured.is_none() && values.len() > 2 && values.last() == Some(&VOID) {
+        let pixels = |value: u16| survey.values.get(&value).copied().unwrap_or(0);
+        let labelled: u64 =
+            values[..values.len() - 1].iter().filter(|&&value| value > 0).map(|&v| pixels(v)).sum();
+        if pixels(VOID) > labelled {
+            return Err(DataProblem::DoubtfulVoid { void: pixels(VOID), labelled, split: None });
+        }
         values.pop();
         ignore_index = Some(VOID as u8);
         notes.push(
@@ -183,6 +192,10 @@ mod tests {
     fn void_is_ignored_unless_somebody_says_otherwise() {
         let (classes, notes) = grey(&[0, 1, 255], None).unwrap();
         assert_eq!((classes.count(), classes.ignore_index), (2, Some(255)));
+        // More of 255 than of all other labels looks like a foreground with a few stray values.
+        let text = grey(&[0, 1, 255, 255], None).unwrap_err();
+        assert!(text.contains("255 for 2 pixels") && text.contains("data.ignore_index=255"), "{text}");
+        assert!(grey(&[0, 1, 255, 255], Some(255)).is_ok());
         assert!(notes[0].contains("Pascal VOC"), "{notes:?}");
         assert!(grey(&[0, 1, 255], Some(7)).unwrap_err().contains("0, 1, 255"));
     }
@@ -207,6 +220,9 @@ mod tests {
         let (classes, notes) = guess(&survey(Stored::Rgb(vec![[255, 0, 0], [0; 3]])), None).unwrap();
         assert_eq!(classes.names, ["#000000", "#ff0000"]);
         assert!(notes[0].contains("1 = #ff0000"), "{notes:?}");
+        let ignored =
+            guess(&survey(Stored::Rgb(vec![[255, 0, 0], [0; 3]])), Some(0)).unwrap_err().to_string();
+        assert!(ignored.contains("`ignore = true`"), "{ignored}");
         let blurred = (0..200).map(|i| [i, 255 - i, 0]).collect();
         let text = guess(&survey(Stored::Rgb(blurred)), None).unwrap_err().to_string();
         assert!(text.contains("200 colours") && text.contains("edges"), "{text}");

@@ -140,6 +140,8 @@ pub fn inspect(
     report.depths();
     report.twins(source, twins);
     match looked.clone().understand(ignore_index) {
+        // Nothing could be read, and why has been said.
+        _ if looked.surveys.is_empty() => report.notes.clone_from(&looked.catalogue.notes),
         Ok(reading) => report.understood(&reading),
         Err(error) => {
             report.description = value_per_class(&looked, &error);

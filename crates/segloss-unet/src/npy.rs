@@ -182,6 +182,16 @@ fn native(bytes: &[u8]) -> Result<Native, String> {
     if code.len() < 3 || !code.is_ascii() {
         return Err(format!("holds elements of type `{code}`, which cannot be read"));
     }
+    // The reader of the format multiplies the sizes before it looks for an empty one.
+    let shape = header.split_once("shape").and_then(|(_, rest)| rest.split_once('(')?.1.split_once(')'));
+    let sizes =
+        shape.map_or("", |(sizes, _)| sizes).split(',').map(str::trim).filter(|size| !size.is_empty());
+    let product = sizes.map(|size| size.parse::<usize>().ok()).try_fold(1_usize, |product, size| {
+        product.checked_mul(size?.max(1)).filter(|&product| isize::try_from(product).is_ok())
+    });
+    if product.is_none() {
+        return Err("its header promises more elements than any memory holds".to_owned());
+    }
     // Where the code stands: the header is ASCII up to here, or the search above found another quote.
     let at = start + (header.len() - quoted.len()) + quote + 1;
     let mut native = bytes.to_vec();
@@ -336,6 +346,11 @@ mod tests {
             let text = read(&bytes).unwrap_err();
             assert!(text.starts_with("z.npy: ") && text.contains(words) && !text.contains('\n'), "{text}");
         }
+        // Sizes whose product overflows, beside one of 0.
+        let text = String::from_utf8_lossy(&typed("<f4", &[])[10..128])
+            .replace(&format!("{:<31}", "(1, 2), }"), "(0, 18446744073709551615, 8), }");
+        let overflow = [&typed("<f4", &[])[..10], text.as_bytes()].concat();
+        assert!(read(&overflow).unwrap_err().contains("more elements than any memory holds"), "{text}");
         // A header that promises 2⁶⁰ numbers.
         let mut hostile = typed("<f4", &[0; 8]);
         let text = String::from_utf8_lossy(&hostile[10..128]).replace("(1, 2)", "(1152921504606846976, 2)");

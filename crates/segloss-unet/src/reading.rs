@@ -4,11 +4,12 @@
 //! kept in words for whoever called.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 use rayon::prelude::*;
 
 use crate::catalogue::{Catalogue, Pair};
-use crate::classes::{Classes, Coding};
+use crate::classes::{Classes, Coding, hex};
 use crate::decode::{StoredMask, decode_image, decode_mask};
 use crate::description::Description;
 use crate::error::{DataProblem, Error, Result};
@@ -97,6 +98,17 @@ impl Looked {
             let (classes, guesses) =
                 guess(&whole, configured).map_err(|problem| Error::data(&masks, problem))?;
             notes.extend(guesses);
+            if configured.is_none() && classes.ignore_index.is_some() {
+                for (split, survey) in &surveys {
+                    let pixels = |value: &u16| survey.values.get(value).copied().unwrap_or(0);
+                    let labelled: u64 = (1..u16::from(u8::MAX)).map(|value| pixels(&value)).sum();
+                    let void = pixels(&u8::MAX.into());
+                    if void > 0 && labelled == 0 {
+                        let problem = DataProblem::DoubtfulVoid { void, labelled, split: Some(split.name()) };
+                        return Err(Error::data(&masks, problem));
+                    }
+                }
+            }
             classes
         } else {
             let coloured = is_coloured(&description, &whole);
@@ -136,11 +148,21 @@ fn idle_ignored_label(classes: &Classes, survey: &Survey) -> Option<String> {
 fn is_coloured(description: &Description, survey: &Survey) -> bool {
     let colours: Option<Vec<[u8; 3]>> = description.class.iter().map(|class| class.colour).collect();
     let Some(colours) = colours else { return survey.rgb.is_some() };
-    // Shades of grey in RGB files may be values, too; as colours they must all be known.
-    let shades = survey.rgb_grey.is_some() || survey.conflict.is_some();
+    // Shades of grey in RGB files, and the entries of a palette, may be values, too; as colours they must all be known.
+    let palettes = survey.indexed.is_some() && survey.grey.is_none();
+    let shades = survey.rgb_grey.is_some() || survey.conflict.is_some() || palettes;
     let has_values = description.class.iter().any(|class| class.value.is_some());
     let known = survey.colours.keys().all(|colour| colours.contains(colour));
     survey.rgb.is_some() || shades && !has_values && known
+}
+
+/// What all masks hold that can be read.
+fn survey_of(source: &Source, catalogue: &Catalogue) -> Result<Survey> {
+    let mut whole = Survey::default();
+    for split in Split::ALL.into_iter().filter(|&split| catalogue.has(split)) {
+        whole.add(&survey(source, &catalogue.pairs(split)?)?);
+    }
+    Ok(whole)
 }
 
 fn survey(source: &Source, pairs: &[Pair]) -> Result<Survey> {
@@ -174,22 +196,16 @@ impl Reading {
     pub fn with_classes(source: &Source, classes: &Classes) -> Result<Self> {
         let description = source.description()?;
         let catalogue = Catalogue::of(source, &description)?;
-        let mut classes = classes.clone();
-        if !description.class.is_empty() {
-            let fail = |problem| Error::data(source.description_path(), DataProblem::Description(problem));
-            let coloured =
-                description.class.iter().all(|class| class.colour.is_some() && class.value.is_none())
-                    && matches!(classes.coding, Coding::Colours { .. });
-            let own = Classes::of_description(&description, classes.ignore_index, coloured).map_err(fail)?;
-            if own.count() != classes.count() {
-                let (own, net) = (own.count(), classes.count());
-                return Err(fail(format!("it names {own} classes, and the net has {net}")));
+        let fail = |problem| Error::data(source.description_path(), DataProblem::Description(problem));
+        let classes = match description.class.is_empty() {
+            true => classes.with_ignored(description.ignore_index).map_err(fail)?,
+            false => {
+                let whole = survey_of(source, &catalogue)?;
+                let coloured = is_coloured(&description, &whole);
+                let own = Classes::of_description(&description, None, coloured).map_err(fail)?;
+                classes.stored_like(own).map_err(fail)?
             }
-            if coloured {
-                classes.colours = own.colours;
-            }
-            (classes.coding, classes.ignore_index) = (own.coding, own.ignore_index);
-        }
+        };
         let notes = catalogue.notes.clone();
         let (surveys, warnings) = (BTreeMap::new(), Vec::new());
         Ok(Self { source: source.clone(), catalogue, description, surveys, classes, notes, warnings })
@@ -208,6 +224,10 @@ impl Reading {
             .filter_map(|split| Some((split, self.pixels(split)?)))
             .collect();
         let scored = |class: &usize| self.classes.is_scored(*class);
+        // What is of no class has a place, which loading names.
+        if self.surveys.values().any(|survey| !self.classes.unknown(survey).is_empty()) {
+            return Ok(());
+        }
         let present: Vec<usize> = (0..train.len()).filter(scored).filter(|&class| train[class] > 0).collect();
         if present.len() < 2 {
             let path = self.source.root().join(Split::Train.name());
@@ -248,12 +268,55 @@ impl Reading {
     /// no class.
     pub fn load(&self, split: Split, maps: bool) -> Result<Vec<Sample>> {
         let pairs = self.catalogue.pairs(split)?;
+        if self.classes.coding == Coding::Index {
+            self.check_palettes(&survey(&self.source, &pairs)?)?;
+        }
         // Weights are for training: a split that has none is judged without.
         let maps = maps && (split == Split::Train || pairs.iter().any(|pair| pair.map.is_some()));
         // Every pair is tried, and the first failure in the order of the names is reported, so that a message
         // does not depend on the threads.
         let loaded: Vec<Result<Sample>> = pairs.par_iter().map(|pair| self.sample(pair, maps)).collect();
-        loaded.into_iter().collect()
+        let samples: Vec<Sample> = loaded.into_iter().collect::<Result<_>>()?;
+        if maps {
+            self.catalogue.check_maps(split)?;
+        }
+        // Numbers of another range mean other light, so that one set has one.
+        if let Some(first) = samples.first()
+            && let Some(at) = samples.iter().position(|sample| sample.image.depth() != first.image.depth())
+        {
+            let path = |at: usize| self.source.root().join(&pairs[at].image);
+            let (found, expected) = (samples[at].image.depth().name(), first.image.depth().name());
+            return Err(Error::data(path(at), DataProblem::MixedDepth { found, expected, other: path(0) }));
+        }
+        Ok(samples)
+    }
+
+    /// The first image of a split, for messages about all of them.
+    pub fn first_image(&self, split: Split) -> Result<PathBuf> {
+        let pairs = self.catalogue.pairs(split)?;
+        Ok(pairs.first().map_or_else(PathBuf::new, |pair| self.source.root().join(&pair.image)))
+    }
+
+    /// Indices mean what the colours of their palettes say: the same in every file, and as in training.
+    fn check_palettes(&self, survey: &Survey) -> Result<()> {
+        let root = self.source.root();
+        if let Some(conflict) = &survey.conflict {
+            return Err(Error::data(root.join(&conflict.second.1), DataProblem::Palettes(conflict.clone())));
+        }
+        for (&index, (colour, file)) in &survey.palette {
+            let index = usize::from(index);
+            let Some(&expected) = self.classes.colours.get(index) else { continue };
+            // The built-in colours say nothing of any palette, and neither do those that only pictures have.
+            let trained = self.classes.colours.contains(colour);
+            if *colour != expected && trained {
+                let (found, expected) = (hex(*colour), hex(expected));
+                return Err(Error::data(
+                    root.join(file),
+                    DataProblem::OtherPalette { index, found, expected },
+                ));
+            }
+        }
+        Ok(())
     }
 
     fn sample(&self, pair: &Pair, maps: bool) -> Result<Sample> {

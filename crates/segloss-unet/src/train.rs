@@ -261,6 +261,10 @@ impl<'a> Trainer<'a> {
             learning_rate = report.rate;
             progress.stepped(&report);
         }
+        // Not one number of any step: no rounding, but weights that leave nothing to learn.
+        if gradient_norm == 0.0 && loss == 0.0 {
+            return Err(ConfigProblem::NothingToLearn { epoch: self.epoch + 1 }.into());
+        }
         let train_seconds = began.elapsed().as_secs_f64();
         let assessment = self.assess(progress, learning_rate)?;
         self.epoch += 1;

@@ -330,6 +330,93 @@ fn palettes_that_differ_are_matched_by_colour_or_refused() {
     assert!(text.contains("its palette says index 0 is #c80000"), "{text}");
 }
 
+/// A palette says what its indices mean: as described, whatever the order, and as the net has learned.
+#[test]
+fn palettes_are_held_to_the_colours_of_the_classes() {
+    let palette = |dir: &Path, colours: [[u8; 3]; 2]| {
+        for split in ["train", "val", "test"] {
+            for stem in ["a", "b"] {
+                let path = dir.join(split).join("masks").join(format!("{stem}.png"));
+                let mut encoder =
+                    png::Encoder::new(fs::File::create(path).unwrap(), SIZE.1 as u32, SIZE.0 as u32);
+                encoder.set_color(png::ColorType::Indexed);
+                encoder.set_palette(colours.concat());
+                let data: Vec<u8> =
+                    (0..SIZE.0 * SIZE.1).map(|i| u8::from(i % SIZE.1 >= SIZE.1 / 3)).collect();
+                encoder.write_header().unwrap().write_image_data(&data).unwrap();
+            }
+        }
+    };
+    let (green, red) = ([0, 255, 0], [255, 0, 0]);
+    let text =
+        "[[class]]\nname = \"red\"\ncolour = [255, 0, 0]\n[[class]]\nname = \"green\"\ncolour = [0, 255, 0]";
+    let described = changed(|dir| {
+        palette(dir, [green, red]);
+        fs::write(dir.join("dataset.toml"), text).unwrap();
+    });
+    // Index 1, on the right, is red: class 0.
+    assert_eq!((described.train[0].labels[0], described.train[0].labels[SIZE.1 - 1]), (1, 0));
+
+    let by_index = changed(|dir| palette(dir, [green, red]));
+    assert_eq!(by_index.classes.colours, [green, red]);
+    let folder = tempfile::tempdir().unwrap();
+    write_set(folder.path());
+    let load = || {
+        Reading::with_classes(&Source::new(Some(folder.path())), &by_index.classes)
+            .unwrap()
+            .load(Split::Test, false)
+    };
+    palette(folder.path(), [green, red]);
+    assert_eq!(load().unwrap().len(), 2);
+    palette(folder.path(), [red, green]);
+    assert!(
+        load()
+            .unwrap_err()
+            .to_string()
+            .contains("its palette says index 0 is #ff0000, and the net's class 0")
+    );
+    palettes(folder.path());
+    assert!(load().unwrap_err().to_string().contains("its palette says index 0 is"));
+}
+
+#[test]
+fn doubtful_codings_are_asked_about() {
+    // A stray 1 in black and white masks.
+    let stray = |dir: &Path| {
+        let mask = |labels: &[u8]| {
+            let mut values: Vec<u16> = labels.iter().map(|&label| 255 * u16::from(label)).collect();
+            values[0] = 1;
+            Stored::Grey(values)
+        };
+        recode(dir, mask, plain);
+    };
+    assert!(error(stray).contains("255 for 1920 pixels and labels from 1 to 254 for 6"), "{}", error(stray));
+    // One split in labels, another in black and white.
+    let mixed = |dir: &Path| {
+        let other = tempfile::tempdir().unwrap();
+        write_set(other.path());
+        recode(other.path(), grey([0, 255]), plain);
+        fs::copy(other.path().join("val/masks/a.png"), dir.join("val/masks/a.png")).unwrap();
+        fs::copy(other.path().join("val/masks/b.png"), dir.join("val/masks/b.png")).unwrap();
+    };
+    assert!(error(mixed).contains("the masks of val hold 255 for 640 pixels"), "{}", error(mixed));
+    // Names for two classes, and 255 is none of them: the pixel is named, not the class that is left.
+    let named = |dir: &Path| {
+        recode(dir, grey([0, 255]), plain);
+        fs::write(dir.join("dataset.toml"), "[[class]]\nname = \"a\"\n[[class]]\nname = \"b\"").unwrap();
+    };
+    assert!(error(named).contains("value 255 at x=8, y=0 is of no class"), "{}", error(named));
+}
+
+#[test]
+fn maps_that_nobody_asks_for_stop_nothing() {
+    let data = changed(|dir| {
+        fs::create_dir_all(dir.join("train/maps")).unwrap();
+        fs::write(dir.join("train/maps/other.npy"), "").unwrap();
+    });
+    assert!(data.notes[0].starts_with("left out: 1 weight maps"), "{:?}", data.notes);
+}
+
 #[test]
 fn a_folder_without_splits_is_divided_and_stays_so() {
     let folder = tempfile::tempdir().unwrap();
@@ -422,9 +509,14 @@ fn deep_images_keep_their_range_and_do_not_mix_with_others() {
     assert_eq!(all.normalisation.depth, Depth::Sixteen);
     assert!(all.normalisation.mean[0] > 20_000.0);
     let text = error(|dir| deep(dir, "train", "b"));
-    assert!(text.contains("is a 16-bit image, and") && text.contains("is 8-bit"), "{text}");
-    let text = error(|dir| deep(dir, "val", "b"));
-    assert!(text.contains("is a 16-bit image; the net was trained on 8-bit ones"), "{text}");
+    assert!(
+        text.starts_with("DIR/train/images/b.tif: is a 16-bit image, and DIR/train/images/a.png is 8-bit"),
+        "{text}"
+    );
+    let both = |dir: &Path| ["a", "b"].iter().for_each(|stem| deep(dir, "val", stem));
+    assert!(
+        error(both).starts_with("DIR/val/images/a.tif: is a 16-bit image; the net was trained on 8-bit ones")
+    );
 }
 
 #[test]
@@ -432,7 +524,7 @@ fn the_description_is_checked() {
     let text = error(|dir| fs::write(dir.join("dataset.toml"), "[[class]]\ncolour = [1, 2, 3]").unwrap());
     assert!(text.starts_with("DIR/dataset.toml: ") && text.contains("name"), "{text}");
     let text = error(|dir| fs::write(dir.join("dataset.toml"), "ignore = 3").unwrap());
-    assert!(text.contains("unknown field `ignore`"), "{text}");
+    assert!(text.contains("unknown key `ignore`; did you mean `ignore_index`?"), "{text}");
     let text = error(|dir| fs::write(dir.join("dataset.toml"), "mask_suffix = \"_m\"").unwrap());
     assert!(text.contains("no mask's name ends so"), "{text}");
     let coloured = |dir: &Path| {

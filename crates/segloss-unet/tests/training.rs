@@ -329,6 +329,12 @@ fn weight_maps_weigh_or_are_missed() {
     assert!(Dataset::load(&plain.data).unwrap().notes[0].starts_with("left out: 2 weight maps"));
     write("b.npy", &ndarray::Array2::from_shape_fn((20, 24), |(y, _)| y as f32));
     assert_ne!(first(&config).train_loss, first(&plain).train_loss);
+
+    // Weights that leave nothing to learn.
+    ["a.npy", "b.npy"].iter().for_each(|name| write(name, &ndarray::Array2::zeros((20, 24))));
+    let data = Dataset::load(&config.data).unwrap();
+    let error = Trainer::new(&config, &data).unwrap().run_epoch(&mut ()).unwrap_err().to_string();
+    assert!(error.starts_with("epoch 1: loss and gradient are 0 in every step"), "{error}");
 }
 
 /// Trains at an absurd rate, for an error with its step.

@@ -42,8 +42,12 @@ fn list(known: &[&str]) -> String {
     }
 }
 
-/// The known name that needs the fewest changes, unless half of it must change.
+/// The known name that begins like this one; else that which needs the fewest changes, unless half of it must
+/// change.
 pub fn nearest<'a>(name: &str, known: &[&'a str]) -> Option<&'a str> {
+    if let Some(longer) = known.iter().find(|known| name.len() > 2 && known.starts_with(name)) {
+        return Some(longer);
+    }
     let (distance, found) = known.iter().map(|&known| (edit_distance(name, known), known)).min()?;
     (2 * distance <= name.chars().count().max(found.chars().count())).then_some(found)
 }
@@ -110,6 +114,7 @@ mod tests {
             "unknown name `zzzzzz`; expected `kind`, `layout` or `gamma`"
         );
         assert_eq!(explain("unknown field `x`, there are no fields"), "unknown key `x`");
+        assert_eq!(nearest("ignore", &["class", "ignore_index"]), Some("ignore_index"));
     }
 
     #[test]
