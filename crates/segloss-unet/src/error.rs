@@ -281,6 +281,18 @@ pub enum DataProblem {
         /// How many.
         found: String,
     },
+    /// Many values, of which two are nearly everything.
+    #[error(
+        "the masks hold {found} values, and two of them make up {percent} % of the pixels: their edges look blurred by \
+         resizing or by lossy compression; make the masks anew with nearest neighbours, or name each [[class]] in \
+         dataset.toml if these are classes"
+    )]
+    BlurredValues {
+        /// How many.
+        found: usize,
+        /// The share of the two, rounded down.
+        percent: u64,
+    },
     /// A few values far apart, which are no labels.
     #[error(
         "the masks hold the values {values}: as labels they would make a net of {outputs} outputs, most of them \

@@ -15,6 +15,8 @@ use crate::survey::{MAX_COLOURS, Survey};
 
 /// Pascal VOC's label of pixels that are not annotated, and the usual one since.
 const VOID: u16 = 255;
+/// So many times all labels but 0, 255 looks like the foreground of masks with a few stray values.
+const DOUBTFUL: u64 = 10;
 /// More colours than this are no classes but blurred edges.
 const MOST_COLOURS: usize = 64;
 
@@ -90,11 +92,20 @@ fn by_value(survey: &Survey, configured: Option<u8>) -> Result<(Classes, Vec<Str
         let coding = Coding::Values { values, ignored: Vec::new() };
         return Ok((Classes { names, colours, ignore_index, coding }, notes));
     }
+    // Of many classes, no two are nearly everything; of two classes with blurred edges, they are.
+    if values.len() > MOST_COLOURS {
+        let mut pixels: Vec<u64> = values.iter().map(|value| survey.values[value]).collect();
+        pixels.sort_unstable();
+        let (all, two) = (pixels.iter().sum::<u64>(), pixels.iter().rev().take(2).sum::<u64>());
+        if 4 * two > 3 * all {
+            return Err(DataProblem::BlurredValues { found: values.len(), percent: 100 * two / all });
+        }
+    }
     if configured.is_none() && values.len() > 2 && values.last() == Some(&VOID) {
         let pixels = |value: u16| survey.values.get(&value).copied().unwrap_or(0);
         let labelled: u64 =
             values[..values.len() - 1].iter().filter(|&&value| value > 0).map(|&v| pixels(v)).sum();
-        if pixels(VOID) > labelled {
+        if pixels(VOID) > DOUBTFUL * labelled {
             return Err(DataProblem::DoubtfulVoid { void: pixels(VOID), labelled, split: None });
         }
         values.pop();
@@ -192,10 +203,10 @@ mod tests {
     fn void_is_ignored_unless_somebody_says_otherwise() {
         let (classes, notes) = grey(&[0, 1, 255], None).unwrap();
         assert_eq!((classes.count(), classes.ignore_index), (2, Some(255)));
-        // More of 255 than of all other labels looks like a foreground with a few stray values.
-        let text = grey(&[0, 1, 255, 255], None).unwrap_err();
-        assert!(text.contains("255 for 2 pixels") && text.contains("data.ignore_index=255"), "{text}");
-        assert!(grey(&[0, 1, 255, 255], Some(255)).is_ok());
+        let stray: Vec<u16> = [0, 1].into_iter().chain([255; 11]).collect();
+        let text = grey(&stray, None).unwrap_err();
+        assert!(text.contains("255 for 11 pixels") && text.contains("data.ignore_index=255"), "{text}");
+        assert!(grey(&stray, Some(255)).is_ok() && grey(&stray[..12], None).is_ok());
         assert!(notes[0].contains("Pascal VOC"), "{notes:?}");
         assert!(grey(&[0, 1, 255], Some(7)).unwrap_err().contains("0, 1, 255"));
     }
@@ -207,6 +218,16 @@ mod tests {
             assert!(text.contains("segloss inspect --data DIR --write"), "{text}");
         }
         assert!(grey(&[0, 2], None).is_ok());
+    }
+
+    #[test]
+    fn blurred_edges_are_no_classes() {
+        let blurred: Vec<u16> = (0..1000).map(|i| if i < 100 { i + 20 } else { 255 * (i % 2) }).collect();
+        let text = grey(&blurred, None).unwrap_err();
+        assert!(text.contains("102 values, and two of them make up 90 %"), "{text}");
+        // A hundred classes of which none is nearly everything are a hundred classes.
+        let many: Vec<u16> = (0..1000).map(|i| i % 100).collect();
+        assert_eq!(grey(&many, None).unwrap().0.count(), 100);
     }
 
     #[test]
