@@ -330,8 +330,7 @@ impl Catalogue {
             return Err(Error::data(full(Path::new(split.name())), DataProblem::MissingFolder));
         };
         if let Some((first, second)) = &part.clash {
-            let other = first.file_name().unwrap_or_default().to_string_lossy().into_owned();
-            return Err(Error::data(full(second), DataProblem::SameName { other }));
+            return Err(Error::data(full(second), DataProblem::SameName { other: full(first) }));
         }
         if part.images.is_empty() {
             let problem = DataProblem::NoImages { inside: None };

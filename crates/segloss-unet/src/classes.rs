@@ -194,7 +194,8 @@ impl Classes {
             _ => false,
         };
         let (mut a, mut b) = (self.names.clone(), own.names.clone());
-        (a.sort(), b.sort());
+        a.sort();
+        b.sort();
         // The same names in another order contradict what is stored.
         let contradicted = self.names != own.names && a == b;
         if self.names != own.names && (!same_storage || contradicted) {

@@ -148,10 +148,10 @@ pub enum DataProblem {
         expected: String,
     },
     /// Two files of one kind share their name.
-    #[error("has the same name as {other}; images and masks are paired by name")]
+    #[error("has the same name as {}, and images and masks are paired by name: leave one of them", other.display())]
     SameName {
-        /// The other file's name.
-        other: String,
+        /// The other file.
+        other: PathBuf,
     },
     /// A set without splits is too small to be divided.
     #[error("{0}")]

@@ -128,7 +128,8 @@ fn pairs_must_be_complete_and_unique() {
     );
     assert_eq!(
         error(|dir| fs::write(dir.join("train/images/a.jpg"), "").unwrap()),
-        "DIR/train/images/a.png: has the same name as a.jpg; images and masks are paired by name"
+        "DIR/train/images/a.png: has the same name as DIR/train/images/a.jpg, and images and masks are paired by name: \
+         leave one of them"
     );
     let odd_suffix = |dir: &Path| {
         for stem in ["a", "b"] {
