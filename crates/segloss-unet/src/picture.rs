@@ -101,15 +101,6 @@ pub fn write_mask(path: &Path, mask: &StoredMask) -> Result<()> {
     files::write_atomic(path, &png)
 }
 
-/// Writes a map of class indices as an 8-bit grey PNG.
-///
-/// # Errors
-/// If it cannot be encoded or written.
-pub fn write_indices(path: &Path, indices: Vec<u8>, width: usize) -> Result<()> {
-    let height = indices.len() / width.max(1);
-    write_png(path, &Pixels { height, width, channels: 1, data: indices })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

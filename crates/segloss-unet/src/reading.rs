@@ -113,9 +113,8 @@ impl Looked {
         } else {
             let coloured = is_coloured(&description, &whole);
             if let (false, Some(conflict)) = (coloured, &whole.conflict) {
-                let root = source.root();
-                let files = [&conflict.first.1, &conflict.second.1].map(|file| root.join(file));
-                return Err(Error::data(&files[1], DataProblem::Palettes(conflict.clone())));
+                let file = source.root().join(&conflict.second.1);
+                return Err(Error::data(file, DataProblem::Palettes(conflict.clone())));
             }
             Classes::of_description(&description, ignore_index, coloured).map_err(|problem| {
                 Error::data(source.description_path(), DataProblem::Description(problem))

@@ -8,7 +8,8 @@
 use std::path::{Path, PathBuf};
 
 use segloss_unet::Config;
-use segloss_unet::picture::{write_indices, write_png};
+use segloss_unet::decode::{Stored, StoredMask};
+use segloss_unet::picture::{write_mask, write_png};
 use segloss_unet::pixels::Pixels;
 
 /// A grey image whose left part is dark (class `classes[0]`) and whose right part is bright.
@@ -19,8 +20,9 @@ pub fn write_pair(split: &Path, name: &str, (height, width): (usize, usize), cla
     let right = |i: usize| usize::from(i % width >= width / 3);
     let data = (0..height * width).map(|i| [40, 200][right(i)] + (i * 7 % 31) as u8).collect();
     write_png(&images.join(format!("{name}.png")), &Pixels { height, width, channels: 1, data }).unwrap();
-    let labels = (0..height * width).map(|i| classes[right(i)]).collect();
-    write_indices(&masks.join(format!("{name}.png")), labels, width).unwrap();
+    let labels = (0..height * width).map(|i| u16::from(classes[right(i)])).collect();
+    let mask = StoredMask { height, width, values: Stored::Grey(labels) };
+    write_mask(&masks.join(format!("{name}.png")), &mask).unwrap();
 }
 
 /// Three splits of two images each, of classes 0 and 1.
