@@ -97,8 +97,8 @@ impl Checkpoint {
     pub fn load(path: &Path) -> Result<Self> {
         let bytes = files::read(path)?;
         read(&bytes).map_err(|error| match error {
-            Broken::Problem(problem) => Error::checkpoint(path, problem),
-            Broken::Other(error) => error,
+            NonFinite::Problem(problem) => Error::checkpoint(path, problem),
+            NonFinite::Other(error) => error,
         })
     }
 }
@@ -132,24 +132,24 @@ pub(crate) fn save(path: &Path, net: &UNet<f32>, optimizer: &Optimizer<f32>, met
 }
 
 /// Why bytes are no checkpoint.
-enum Broken {
+enum NonFinite {
     Problem(CheckpointProblem),
     Other(Error),
 }
 
-impl From<CheckpointProblem> for Broken {
+impl From<CheckpointProblem> for NonFinite {
     fn from(problem: CheckpointProblem) -> Self {
         Self::Problem(problem)
     }
 }
 
-impl From<Error> for Broken {
+impl From<Error> for NonFinite {
     fn from(error: Error) -> Self {
         Self::Other(error)
     }
 }
 
-fn read(bytes: &[u8]) -> std::result::Result<Checkpoint, Broken> {
+fn read(bytes: &[u8]) -> std::result::Result<Checkpoint, NonFinite> {
     let malformed =
         |error: safetensors::SafeTensorError| CheckpointProblem::Malformed(one_line(&error.to_string()));
     let (_, header) = SafeTensors::read_metadata(bytes).map_err(malformed)?;
@@ -184,7 +184,7 @@ fn read(bytes: &[u8]) -> std::result::Result<Checkpoint, Broken> {
     Ok(Checkpoint { net, optimizer, meta })
 }
 
-fn read_meta(text: &str) -> std::result::Result<Meta, Broken> {
+fn read_meta(text: &str) -> std::result::Result<Meta, NonFinite> {
     let bad = |problem: &str| CheckpointProblem::Metadata(one_line(problem));
     let table: toml::Table = toml::from_str(text).map_err(|error: toml::de::Error| bad(error.message()))?;
     // The version comes first: another version's metadata may have other keys.

@@ -291,7 +291,7 @@ fn evaluate<T: Element + Into<f64>>(
             gradient: gradient.into_iter().map(Into::into).collect(),
             map,
             weights: found.effective_weights.rows().into_iter().map(|row| row.to_vec()).collect(),
-            broken: found.sums.broken.as_ref().map_or(0, |broken| broken.count),
+            broken: found.sums.non_finite.as_ref().map_or(0, |broken| broken.count),
             says_all_ignored: found.warnings.contains(&Warning::AllIgnored),
         })
     })

@@ -7,9 +7,8 @@ use crate::counts::ClassCounts;
 use crate::element::Element;
 use crate::error::{Error, Problem};
 use crate::input::{Input, PixelLabel};
-use crate::kernels::instructions::{InstructionSet, Kernel};
-use crate::kernels::vector::Vector;
 use crate::layout::Geometry;
+use crate::simd::{InstructionSet, Kernel, Simd};
 use crate::target::{Labels, Values};
 use crate::tiles;
 
@@ -282,7 +281,7 @@ impl Kernel<f32> for Histogram<'_> {
 
     /// Compares many bytes at once with one label after the other, until all are found; what is rarer is counted one by one.
     #[inline(always)]
-    fn run<V: Vector<Real = f32>>(self) -> [u32; 256] {
+    fn run<S: Simd<Real = f32>>(self, _: S) -> [u32; 256] {
         let mut counts = [0; 256];
         // As many lines as a byte can count.
         for chunk in self.0.chunks(64 * 255) {

@@ -1,6 +1,6 @@
 //! Logits, target and mask of one call, checked against each other.
 
-use crate::element::Element;
+use crate::element::{Element, Slice};
 use crate::error::{Error, Problem};
 use crate::layout::{Geometry, Layout};
 use crate::target::{Label, Target, Values};
@@ -25,6 +25,12 @@ pub struct Input<'a, T> {
     pub(crate) mask: Option<(Vec<usize>, &'a [bool])>,
     pub(crate) weight_map: Option<(Vec<usize>, &'a [T])>,
     pub(crate) distances: Option<(Vec<usize>, &'a [T])>,
+}
+
+/// An input of either number type.
+pub(crate) enum TypedInput<'a> {
+    F32(Input<'a, f32>),
+    F64(Input<'a, f64>),
 }
 
 /// What the target says of one pixel.
@@ -106,6 +112,38 @@ impl<'a, T: Element> Input<'a, T> {
         let distances = distances.to_slice().ok_or(Error { operation: OPERATION, problem })?;
         self.distances = Some((shape, distances));
         Ok(self)
+    }
+
+    /// The same input, its number type named: what follows is compiled once, and not by everybody who computes a loss.
+    pub(crate) fn typed(&self) -> TypedInput<'a> {
+        let Self { logits, shape, target, mask, weight_map, distances } = self;
+        let shapes = |array: &Option<(Vec<usize>, &[T])>| array.as_ref().map(|(shape, _)| shape.clone());
+        let (map_shape, distances_shape) = (shapes(weight_map), shapes(distances));
+        macro_rules! typed {
+            ($variant:ident, $logits:ident) => {{
+                let of = |numbers: &'a [T]| match T::slice(numbers) {
+                    Slice::$variant(numbers) => numbers,
+                    _ => &[],
+                };
+                let values = match target.values {
+                    Values::Indices(labels) => Values::Indices(labels),
+                    Values::Distribution(rows) => Values::Distribution(of(rows)),
+                    Values::NotContiguous => Values::NotContiguous,
+                };
+                TypedInput::$variant(Input {
+                    logits: $logits,
+                    shape: shape.clone(),
+                    target: Target { shape: target.shape.clone(), values },
+                    mask: mask.clone(),
+                    weight_map: map_shape.zip(weight_map.as_ref().map(|(_, map)| of(map))),
+                    distances: distances_shape.zip(distances.as_ref().map(|(_, array)| of(array))),
+                })
+            }};
+        }
+        match T::slice(logits) {
+            Slice::F32(logits) => typed!(F32, logits),
+            Slice::F64(logits) => typed!(F64, logits),
+        }
     }
 
     /// The weight of a pixel in the map, if there is one. `flat` counts pixels through all images.

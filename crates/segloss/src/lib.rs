@@ -68,15 +68,15 @@ mod layout;
 mod loss;
 mod outcome;
 mod part;
+mod pass;
 mod plan;
+mod simd;
 mod spec;
 #[doc(hidden)]
 pub mod spelling;
-mod stable;
 mod sums;
 mod target;
 mod tiles;
-mod walk;
 mod warning;
 mod weights;
 
@@ -87,16 +87,16 @@ pub use distance::signed_distances;
 pub use element::Element;
 pub use error::{Error, Problem};
 pub use input::Input;
-pub use kernels::instructions::InstructionSet;
 pub use kind::{Kind, KindInfo, OptionInfo};
 pub use layout::Layout;
 pub use loss::{Evaluation, Loss};
 pub use part::Part;
 pub use plan::Plan;
+pub use simd::InstructionSet;
 pub use spec::{
     Absent, Activation, Average, Classes, Denominator, LossSpec, Normalise, PriorSpec, Region, Scheme,
     SmoothingWeight, Source, Term, Threshold, WeightSpec,
 };
-pub use sums::{Broken, ClassSums, Sums};
+pub use sums::{ClassSums, NonFinite, Sums};
 pub use target::{Label, Target};
 pub use warning::Warning;

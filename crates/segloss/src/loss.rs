@@ -5,15 +5,15 @@
 
 use crate::census::{self, Census, Rules};
 use crate::counts::ClassCounts;
-use crate::element::Element;
+use crate::element::{Element, SliceMut};
 use crate::error::{Error, Problem};
-use crate::input::Input;
-use crate::kernels::instructions::InstructionSet;
+use crate::input::{Input, TypedInput};
 use crate::kind::{Family, Kind};
 use crate::kinds::unified_focal;
 use crate::layout::Geometry;
 use crate::part::Part;
 use crate::plan::Plan;
+use crate::simd::InstructionSet;
 use crate::spec::{Denominator, LossSpec, Number, Source, Term};
 use crate::sums::{ClassSums, Sums};
 use crate::warning::Warning;
@@ -86,7 +86,7 @@ impl Role {
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Evaluation {
     /// numerator / denominator; 0 where there is nothing to divide by. NaN or ∞ only from
-    /// `document_binary`, and then [`Warning::Broken`] says where.
+    /// `document_binary`, and then [`Warning::NonFinite`] says where.
     pub value: f64,
     /// The sums behind it, in total and class by class.
     #[serde(flatten)]
@@ -266,8 +266,10 @@ impl Loss {
     /// # Errors
     /// As [`Loss::value`], as far as shapes and labels go.
     pub fn census<T: Element>(&self, input: &Input<'_, T>) -> Result<Census, Error> {
-        let geometry = self.geometry(input)?;
-        census::take(input, &geometry, &self.rules())
+        match input.typed() {
+            TypedInput::F32(input) => self.census_of(&input),
+            TypedInput::F64(input) => self.census_of(&input),
+        }
     }
 
     /// Makes weights and denominator from the census of the whole scope: the second step.
@@ -307,12 +309,13 @@ impl Loss {
         plan: &Plan,
         gradient: Option<&mut [T]>,
     ) -> Result<Part, Error> {
-        if gradient.is_some() && self.family() != Family::Pixels {
+        if gradient.is_some() && !self.is_additive() {
             return Err(self.error(Problem::NeedsTotals));
         }
-        let geometry = self.geometry(input)?;
-        let census = census::take(input, &geometry, &self.rules())?;
-        self.forward(input, &geometry, &census, plan, gradient, None)
+        match input.typed() {
+            TypedInput::F32(input) => self.part_of(&input, plan, in_f32(gradient)),
+            TypedInput::F64(input) => self.part_of(&input, plan, in_f64(gradient)),
+        }
     }
 
     /// The gradient of one part, once all parts are combined: of every kind. The pixels are read a second
@@ -343,16 +346,17 @@ impl Loss {
         all: &Part,
         gradient: &mut [T],
     ) -> Result<(), Error> {
-        let geometry = self.geometry(input)?;
-        // Refuses labels that the walk would trip over.
-        census::take(input, &geometry, &self.rules())?;
-        let outcome = self.resolve(plan, all.sums.clone(), &all.statistics);
-        self.backward(input, &geometry, plan, &outcome, gradient)
+        match (input.typed(), T::slice_mut(gradient)) {
+            (TypedInput::F32(input), SliceMut::F32(out)) => self.part_gradient_of(&input, plan, all, out),
+            (TypedInput::F64(input), SliceMut::F64(out)) => self.part_gradient_of(&input, plan, all, out),
+            // Both are of the one type T.
+            _ => Ok(()),
+        }
     }
 
     /// The value of all parts together.
     pub fn finish(&self, plan: &Plan, all: &Part) -> Evaluation {
-        self.evaluation(plan, self.resolve(plan, all.sums.clone(), &all.statistics))
+        self.evaluation(plan, self.resolve(plan, all))
     }
 
     pub(crate) fn operation(&self) -> &'static str {
@@ -376,6 +380,14 @@ impl Loss {
             Role::Whole => self.spec.kind.family(),
             Role::UnifiedFocal => Family::Pixels,
             Role::UnifiedTversky => Family::Overlap,
+        }
+    }
+
+    /// Whether the gradient of every pixel is known once it has been seen.
+    pub(crate) fn is_additive(&self) -> bool {
+        match self.terms.is_empty() {
+            true => self.family() == Family::Pixels,
+            false => self.terms.iter().all(|(_, term)| term.is_additive()),
         }
     }
 
@@ -447,18 +459,66 @@ impl Loss {
         gradient: Option<&mut [T]>,
         map: Option<&mut [T]>,
     ) -> Result<Evaluation, Error> {
+        match input.typed() {
+            TypedInput::F32(input) => self.whole_of(&input, in_f32(gradient), in_f32(map)),
+            TypedInput::F64(input) => self.whole_of(&input, in_f64(gradient), in_f64(map)),
+        }
+    }
+
+    fn whole_of<T: Element>(
+        &self,
+        input: &Input<'_, T>,
+        gradient: Option<&mut [T]>,
+        map: Option<&mut [T]>,
+    ) -> Result<Evaluation, Error> {
         let geometry = self.geometry(input)?;
         let census = census::take(input, &geometry, &self.rules())?;
-        let plan = self.plan(&census)?;
-        // The gradient of a sum over pixels is known at once, any other after all have been seen.
-        let (now, afterwards) =
-            if self.family() == Family::Pixels { (gradient, None) } else { (None, gradient) };
-        let Part { sums, statistics } = self.forward(input, &geometry, &census, &plan, now, map)?;
-        let outcome = self.resolve(&plan, sums, &statistics);
-        if let Some(gradient) = afterwards {
-            self.backward(input, &geometry, &plan, &outcome, gradient)?;
-        }
-        Ok(self.evaluation(&plan, outcome))
+        self.compute(input, &geometry, &census, gradient, map)
+    }
+
+    fn census_of<T: Element>(&self, input: &Input<'_, T>) -> Result<Census, Error> {
+        let geometry = self.geometry(input)?;
+        census::take(input, &geometry, &self.rules())
+    }
+
+    fn part_of<T: Element>(
+        &self,
+        input: &Input<'_, T>,
+        plan: &Plan,
+        gradient: Option<&mut [T]>,
+    ) -> Result<Part, Error> {
+        let geometry = self.geometry(input)?;
+        let census = census::take(input, &geometry, &self.rules())?;
+        self.compute_part(input, &geometry, &census, plan, gradient)
+    }
+
+    fn part_gradient_of<T: Element>(
+        &self,
+        input: &Input<'_, T>,
+        plan: &Plan,
+        all: &Part,
+        gradient: &mut [T],
+    ) -> Result<(), Error> {
+        let geometry = self.geometry(input)?;
+        // Refuses labels that the walk would trip over.
+        census::take(input, &geometry, &self.rules())?;
+        self.compute_part_gradient(input, &geometry, plan, all, gradient)
+    }
+}
+
+/// Numbers that are known to be f32.
+fn in_f32<T: Element>(out: Option<&mut [T]>) -> Option<&mut [f32]> {
+    match T::slice_mut(out?) {
+        SliceMut::F32(out) => Some(out),
+        SliceMut::F64(_) => None,
+    }
+}
+
+/// Numbers that are known to be f64.
+fn in_f64<T: Element>(out: Option<&mut [T]>) -> Option<&mut [f64]> {
+    match T::slice_mut(out?) {
+        SliceMut::F64(out) => Some(out),
+        SliceMut::F32(_) => None,
     }
 }
 

@@ -5,31 +5,17 @@ use crate::census::Census;
 use crate::distance::signed_distances;
 use crate::element::Element;
 use crate::error::{Error, Problem};
-use crate::families::lovasz::{self, ErrorForm, Errors, Extension};
-use crate::families::overlap::{Overlap, Overlaps, Slopes};
-use crate::families::pixels::{Output, Plain};
-use crate::families::recall::{Missed, Recalls};
-use crate::families::top_k::{Cut, Kept, Ranking};
+use crate::families::{RegionPlan, Resolved};
 use crate::input::{Input, PixelLabel};
 use crate::kind::{Family, Kind};
-use crate::kinds::binary_cross_entropy::BinaryCrossEntropy;
-use crate::kinds::boundary::Boundary;
-use crate::kinds::cross_entropy::CrossEntropy;
-use crate::kinds::document_binary::DocumentBinary;
-use crate::kinds::document_sigmoid::DocumentSigmoid;
-use crate::kinds::focal::{BinaryFocal, Focal};
-use crate::kinds::ldam::Ldam;
-use crate::kinds::poly1_cross_entropy::Poly1;
-use crate::kinds::seesaw::Seesaw;
-use crate::kinds::{PixelLoss, dice, focal_tversky, generalized_dice, jaccard, tversky, unified_focal};
+use crate::kinds;
 use crate::layout::Geometry;
 use crate::loss::{Evaluation, Loss};
-use crate::part::{Part, Statistics};
+use crate::part::Part;
+use crate::pass::{Array, Leaf, LeafSums, Pass};
 use crate::plan::Plan;
-use crate::spec::{Denominator, Number, Source, Threshold};
+use crate::spec::{Denominator, Number, Source};
 use crate::sums::Sums;
-use crate::tiles::{self, Tile, TileMut};
-use crate::walk::Walk;
 use crate::warning::Warning;
 use rayon::prelude::*;
 use std::collections::BTreeMap;
@@ -38,189 +24,213 @@ use std::collections::BTreeMap;
 pub(crate) struct Outcome {
     pub value: f64,
     pub sums: Sums,
-    back: Back,
+    /// By region.
+    resolved: BTreeMap<usize, Resolved>,
+    /// Of a sum of losses: (factor, term).
+    terms: Vec<(f64, Outcome)>,
 }
 
-enum Back {
-    /// The gradient is a pixel's own affair.
-    Pixels,
-    Overlap(BTreeMap<usize, Slopes>),
-    Lovasz(BTreeMap<usize, Vec<Extension>>),
-    TopK(BTreeMap<usize, Cut>),
-    Recall(BTreeMap<usize, Recalls>),
-    Terms(Vec<Outcome>),
+impl Outcome {
+    /// Those of the losses that are no sums of losses, in order, each with its factor.
+    fn leaves<'a>(&'a self, factor: f64, leaves: &mut Vec<(f64, &'a Self)>) {
+        match self.terms.is_empty() {
+            true => leaves.push((factor, self)),
+            false => self.terms.iter().for_each(|(own, term)| term.leaves(factor * own, leaves)),
+        }
+    }
 }
 
 impl Loss {
-    /// One pass over the pixels of a part.
-    pub(crate) fn forward<T: Element>(
+    /// The value of all pixels, their gradient and their map.
+    pub(crate) fn compute<T: Element>(
+        &self,
+        input: &Input<'_, T>,
+        geometry: &Geometry,
+        census: &Census,
+        gradient: Option<&mut [T]>,
+        map: Option<&mut [T]>,
+    ) -> Result<Evaluation, Error> {
+        self.demand_length(input, gradient.as_deref())?;
+        let plan = self.plan(census)?;
+        let mut leaves = self.leaves(input, geometry, &plan)?;
+        // The gradient of a sum over pixels is known at once, any other after all have been seen.
+        let (now, afterwards) = if self.is_additive() { (gradient, None) } else { (None, gradient) };
+        let channels = if self.spec().has_pairs() { geometry.classes } else { 1 };
+        let sums = self.pass(input, geometry, &leaves, true).run(now, map.map(|map| (map, channels)))?;
+        let part = self.gather(&plan, census, &mut sums.into_iter());
+        let outcome = self.resolve(&plan, &part);
+        if let Some(gradient) = afterwards {
+            self.backward(input, geometry, &mut leaves, &outcome, gradient)?;
+        }
+        drop(leaves);
+        Ok(self.evaluation(&plan, outcome))
+    }
+
+    /// One pass over the pixels of a part; with a gradient only where the loss is a sum over pixels.
+    pub(crate) fn compute_part<T: Element>(
         &self,
         input: &Input<'_, T>,
         geometry: &Geometry,
         census: &Census,
         plan: &Plan,
         gradient: Option<&mut [T]>,
-        map: Option<&mut [T]>,
     ) -> Result<Part, Error> {
-        plan.fit(self.operation(), geometry.images, geometry.classes)?;
         self.demand_length(input, gradient.as_deref())?;
-        if self.spec().weights.source == Source::Map && input.weight_map.is_none() {
-            return Err(self.error(Problem::NoWeightMap));
-        }
-        let distances = self.distances(input, geometry);
-        let walk = Walk { loss: self, input, geometry, plan, instead_of_target: distances.as_deref() };
-        let mut sums = Sums::zero(geometry.classes, self.denominator());
-        let statistics = match self.family() {
-            Family::Pixels => {
-                let denominator = plan.denominator();
-                for tile in self.pixel_pass(&walk, denominator, gradient, map)? {
-                    sums = sums.combine(&tile);
-                }
-                Statistics::None
-            }
-            Family::Overlap => {
-                let overlap = self.overlap(geometry.classes);
-                let parts = walk.tiles(nothing(geometry), |tile, ()| walk.overlaps(&overlap, tile))?;
-                let zero = || Overlaps::zero(geometry.classes);
-                Statistics::Overlap(by_region(&walk, parts, zero, Overlaps::add))
-            }
-            Family::Lovasz => {
-                let parts = walk.tiles(nothing(geometry), |tile, ()| walk.errors(self.error_form(), tile))?;
-                let zero = || vec![Errors::default(); geometry.classes];
-                Statistics::Lovasz(by_region(&walk, parts, zero, |mine: &mut Vec<Errors>, theirs| {
-                    mine.iter_mut().zip(theirs).for_each(|(mine, theirs)| mine.append(theirs));
-                }))
-            }
-            Family::TopK => {
-                let kind = self.cross_entropy();
-                let parts = walk.tiles(nothing(geometry), |tile, ()| walk.ranking(kind, tile))?;
-                Statistics::TopK(by_region(&walk, parts, Ranking::default, Ranking::append))
-            }
-            Family::Recall => {
-                let kind = self.cross_entropy();
-                let parts = walk.tiles(nothing(geometry), |tile, ()| walk.recalls(kind, tile))?;
-                let zero = || Recalls::zero(geometry.classes);
-                Statistics::Recall(by_region(&walk, parts, zero, Recalls::add))
-            }
-            Family::Terms => {
-                let terms = self.terms().iter().zip(plan.terms());
-                let parts =
-                    terms.map(|((_, term), plan)| term.forward(input, geometry, census, plan, None, None));
-                Statistics::Terms(parts.collect::<Result<_, _>>()?)
-            }
-        };
-        if self.family() != Family::Terms {
-            sums.denominator = plan.share(self, census);
-        }
-        sums.valid_pixels = census.valid_pixels();
-        for (class, sums) in sums.per_class.iter_mut().enumerate() {
-            (sums.pixels, sums.weight) = (census.mass_of(class), plan.class_weight(self, census, class));
-        }
-        Ok(Part { sums, statistics })
-    }
-
-    /// From all parts to the value.
-    pub(crate) fn resolve(&self, plan: &Plan, mut sums: Sums, statistics: &Statistics) -> Outcome {
-        sums.denominator = plan.denominator();
-        let back = match statistics {
-            Statistics::None => Back::Pixels,
-            Statistics::Overlap(regions) => {
-                let overlap = self.overlap(plan.classes());
-                let slopes: BTreeMap<usize, Slopes> = regions
-                    .iter()
-                    .map(|(&region, sums)| (region, overlap.slopes(sums, plan.counted().row(region))))
-                    .collect();
-                slopes.values().for_each(|slopes| sums.add_losses(slopes.loss.iter().copied()));
-                Back::Overlap(slopes)
-            }
-            Statistics::Lovasz(regions) => {
-                let extensions = lovasz::extend(regions, self.error_form());
-                for (&region, classes) in &extensions {
-                    let weighted = classes.iter().zip(plan.counted().row(region));
-                    sums.add_losses(weighted.map(|(class, w)| if *w > 0.0 { w * class.loss } else { 0.0 }));
-                }
-                Back::Lovasz(extensions)
-            }
-            Statistics::TopK(regions) => Back::TopK(self.cut(plan, regions, &mut sums)),
-            Statistics::Recall(regions) => {
-                regions.values().for_each(|recalls| sums.add_losses(recalls.losses()));
-                Back::Recall(regions.clone())
-            }
-            Statistics::Terms(parts) => {
-                let terms: Vec<Outcome> = (self.terms().iter().zip(plan.terms()).zip(parts))
-                    .map(|(((_, term), plan), part)| term.resolve(plan, part.sums.clone(), &part.statistics))
-                    .collect();
-                self.add_terms(&terms, &mut sums);
-                Back::Terms(terms)
-            }
-        };
-        // 0/0 is not an error: a batch of ignored pixels has no loss, and says so.
-        let value = if sums.denominator > 0.0 { sums.numerator / sums.denominator } else { 0.0 };
-        Outcome { value, sums, back }
+        let leaves = self.leaves(input, geometry, plan)?;
+        let sums = self.pass(input, geometry, &leaves, true).run(gradient, None)?;
+        Ok(self.gather(plan, census, &mut sums.into_iter()))
     }
 
     /// One pass over the pixels of a part, writing its gradient.
-    pub(crate) fn backward<T: Element>(
+    pub(crate) fn compute_part_gradient<T: Element>(
         &self,
         input: &Input<'_, T>,
         geometry: &Geometry,
         plan: &Plan,
-        outcome: &Outcome,
+        all: &Part,
         gradient: &mut [T],
     ) -> Result<(), Error> {
-        plan.fit(self.operation(), geometry.images, geometry.classes)?;
         self.demand_length(input, Some(gradient))?;
-        let denominator = outcome.sums.denominator;
-        let scale = if denominator > 0.0 { 1.0 / denominator } else { 0.0 };
-        let distances = self.distances(input, geometry);
-        let walk = Walk { loss: self, input, geometry, plan, instead_of_target: distances.as_deref() };
-        let no_map = || TileMut::Nothing;
-        match &outcome.back {
-            Back::Pixels => {
-                self.pixel_pass(&walk, denominator, Some(gradient), None)?;
-            }
-            Back::Overlap(slopes) => {
-                let overlap = self.overlap(geometry.classes);
-                let outputs = tiles::split(Some(gradient), geometry);
-                walk.tiles(outputs, |tile, out| walk.overlap_gradient(&overlap, slopes, scale, tile, out))?;
-            }
-            Back::Lovasz(extensions) => {
-                let weight = |region: usize, class: usize| plan.counted()[[region, class]] * scale;
-                walk.lovasz_gradient(self.error_form(), extensions, weight, gradient)?;
-            }
-            Back::TopK(cuts) => {
-                let kind = self.cross_entropy();
-                let outputs = tiles::split(Some(gradient), geometry);
-                walk.tiles(outputs, |tile, gradient| {
-                    let cut = cuts.get(&plan.region(tile.image)).copied();
-                    let kept = Kept::new(kind, cut, geometry.classes);
-                    walk.sum(&kind, kept, denominator, tile, Output { gradient, map: no_map() })
-                })?;
-            }
-            Back::Recall(recalls) => {
-                let kind = self.cross_entropy();
-                let outputs = tiles::split(Some(gradient), geometry);
-                walk.tiles(outputs, |tile, gradient| {
-                    let missed = Missed(recalls.get(&plan.region(tile.image)));
-                    walk.sum(&kind, missed, denominator, tile, Output { gradient, map: no_map() })
-                })?;
-            }
-            Back::Terms(outcomes) => {
-                gradient.fill(T::zero());
-                let mut one = vec![T::zero(); gradient.len()];
-                for (((factor, term), plan), outcome) in self.terms().iter().zip(plan.terms()).zip(outcomes) {
-                    term.backward(input, geometry, plan, outcome, &mut one)?;
-                    let factor = T::of(*factor);
-                    gradient.par_iter_mut().zip(&one).for_each(|(sum, &g)| *sum = *sum + factor * g);
-                }
+        let mut leaves = self.leaves(input, geometry, plan)?;
+        let outcome = self.resolve(plan, all);
+        self.backward(input, geometry, &mut leaves, &outcome, gradient)
+    }
+
+    /// The sums of all leaves in their places.
+    fn gather(&self, plan: &Plan, census: &Census, leaves: &mut impl Iterator<Item = LeafSums>) -> Part {
+        let mut sums = Sums::zero(plan.classes(), self.denominator());
+        let mut regions = BTreeMap::new();
+        if self.terms().is_empty() {
+            sums.denominator = plan.share(self, census);
+            if let Some(leaf) = leaves.next() {
+                sums.add_losses(leaf.losses.into_iter());
+                sums.non_finite = leaf.non_finite;
+                regions = leaf.regions;
             }
         }
+        let terms = self.terms().iter().zip(plan.terms());
+        let terms = terms.map(|((_, term), plan)| term.gather(plan, census, leaves)).collect();
+        sums.valid_pixels = census.valid_pixels();
+        for (class, sums) in sums.per_class.iter_mut().enumerate() {
+            (sums.pixels, sums.weight) = (census.mass_of(class), plan.class_weight(self, census, class));
+        }
+        Part { sums, regions, terms }
+    }
+
+    /// From all parts to the value.
+    pub(crate) fn resolve(&self, plan: &Plan, part: &Part) -> Outcome {
+        let mut sums = part.sums.clone();
+        sums.denominator = plan.denominator();
+        let terms: Vec<(f64, Outcome)> = (self.terms().iter().zip(plan.terms()).zip(&part.terms))
+            .map(|(((factor, term), plan), part)| (*factor, term.resolve(plan, part)))
+            .collect();
+        let mut resolved = BTreeMap::new();
+        if terms.is_empty() {
+            let family = kinds::family::<f64>(self, plan.classes());
+            let mut kept: Option<(Vec<f64>, f64)> = None;
+            for (&region, partial) in &part.regions {
+                let region_plan =
+                    RegionPlan { weights: plan.counted().row(region), pixels: plan.region_pixels()[region] };
+                let found = family.resolve(partial, &region_plan);
+                sums.add_losses(found.losses.into_iter());
+                if let Some((weights, pixels)) = found.kept {
+                    let (sum, count) = kept.get_or_insert_with(|| (vec![0.0; weights.len()], 0.0));
+                    sum.iter_mut().zip(weights).for_each(|(sum, weight)| *sum += weight);
+                    *count += pixels;
+                }
+                found.resolved.map(|found| resolved.insert(region, found));
+            }
+            if self.family() == Family::TopK {
+                let (weights, pixels) = kept.unwrap_or_else(|| (vec![0.0; plan.classes()], 0.0));
+                match self.denominator() {
+                    Denominator::WeightSum => sums.denominator = weights.iter().sum(),
+                    Denominator::ValidPixels => sums.denominator = pixels,
+                    _ => {}
+                }
+                sums.per_class.iter_mut().zip(weights).for_each(|(class, weight)| class.weight = weight);
+            }
+        } else {
+            Self::add_terms(&terms, &mut sums);
+        }
+        // 0/0 is not an error: a batch of ignored pixels has no loss, and says so.
+        let value = if sums.denominator > 0.0 { sums.numerator / sums.denominator } else { 0.0 };
+        Outcome { value, sums, resolved, terms }
+    }
+
+    /// The way back over the pixels.
+    fn backward<'a, T: Element>(
+        &self,
+        input: &Input<'_, T>,
+        geometry: &Geometry,
+        leaves: &mut [Leaf<'a, T>],
+        outcome: &'a Outcome,
+        gradient: &mut [T],
+    ) -> Result<(), Error> {
+        let mut outcomes = Vec::new();
+        outcome.leaves(1.0, &mut outcomes);
+        for (leaf, (factor, outcome)) in leaves.iter_mut().zip(outcomes) {
+            leaf.resolve(factor, outcome.sums.denominator, &outcome.resolved);
+        }
+        // The gradient's buffer serves one sorted loss; others have an array of their own.
+        let sorted: Vec<usize> = (0..leaves.len()).filter(|&i| leaves[i].is_sorted()).collect();
+        for &i in sorted.iter().skip(1) {
+            let mut own = vec![T::zero(); gradient.len()];
+            self.pass(input, geometry, leaves, false).slopes_of_errors(i, &mut own)?;
+            leaves[i].array = Array::Made(own);
+        }
+        if let Some(&first) = sorted.first() {
+            self.pass(input, geometry, leaves, false).slopes_of_errors(first, gradient)?;
+            leaves[first].array = Array::InGradient;
+        }
+        self.pass(input, geometry, leaves, false).run(Some(gradient), None)?;
         Ok(())
+    }
+
+    fn pass<'a, T: Element>(
+        &self,
+        input: &'a Input<'a, T>,
+        geometry: &'a Geometry,
+        leaves: &'a [Leaf<'a, T>],
+        losses: bool,
+    ) -> Pass<'a, T> {
+        let (ignore_index, set) = (self.spec().ignore_index, self.instructions());
+        Pass { input, geometry, ignore_index, set, leaves, losses }
+    }
+
+    /// The losses that are no sums of losses, in order.
+    fn leaves<'a, T: Element>(
+        &'a self,
+        input: &'a Input<'a, T>,
+        geometry: &Geometry,
+        plan: &'a Plan,
+    ) -> Result<Vec<Leaf<'a, T>>, Error> {
+        plan.fit(self.operation(), geometry.images, geometry.classes)?;
+        if !self.terms().is_empty() {
+            let mut leaves = Vec::new();
+            for ((factor, term), plan) in self.terms().iter().zip(plan.terms()) {
+                let terms = term.leaves(input, geometry, plan)?;
+                leaves.extend(terms.into_iter().map(|leaf| Leaf { scale: factor * leaf.scale, ..leaf }));
+            }
+            return Ok(leaves);
+        }
+        if self.spec().weights.source == Source::Map && input.weight_map.is_none() {
+            return Err(self.error(Problem::NoWeightMap));
+        }
+        // What the labels decide is what a sum over pixels is divided by; any other loss is divided on the way back.
+        let denominator = plan.denominator();
+        Ok(vec![Leaf {
+            operation: self.operation(),
+            family: kinds::family(self, geometry.classes),
+            plan,
+            scale: if denominator > 0.0 { 1.0 / denominator } else { 0.0 },
+            resolved: None,
+            array: self.distances(input, geometry),
+        }])
     }
 
     /// The outcome with what the caller should know.
     pub(crate) fn evaluation(&self, plan: &Plan, outcome: Outcome) -> Evaluation {
-        let Outcome { value, sums, back } = outcome;
+        let Outcome { value, sums, terms, .. } = outcome;
         let effective_weights = plan.effective_weights();
         let mut warnings = Vec::new();
         if sums.valid_pixels == 0 {
@@ -245,140 +255,31 @@ impl Loss {
         if self.spec().weights.source.is_counted() && self.spec().weights.scheme.is_constant() {
             warnings.push(Warning::ConstantScheme);
         }
-        if let Some(broken) = &sums.broken {
-            warnings.push(Warning::Broken(broken.clone()));
+        if let Some(non_finite) = &sums.non_finite {
+            warnings.push(Warning::NonFinite(non_finite.clone()));
         }
         let classes = sums.per_class.len();
         if self.spec().kind == Kind::DocumentCategorical && sums.valid_pixels > 0 {
             warnings.push(Warning::ConstantWeight { weight: effective_weights[[0, 0]], classes });
         }
-        let terms = match back {
-            // The two terms of unified focal are its own business.
-            Back::Terms(outcomes) if self.spec().kind == Kind::Combined => {
-                let terms = self.terms().iter().zip(plan.terms()).zip(outcomes);
-                terms.map(|(((_, term), plan), outcome)| term.evaluation(plan, outcome)).collect()
+        let terms = match self.spec().kind {
+            Kind::Combined => {
+                let terms = self.terms().iter().zip(plan.terms()).zip(terms);
+                terms.map(|(((_, term), plan), (_, outcome))| term.evaluation(plan, outcome)).collect()
             }
+            // The two terms of unified focal are its own business.
             _ => Vec::new(),
         };
         Evaluation { value, sums, effective_weights, warnings, terms }
     }
 
-    /// Σ over the pixels, by the formula of the kind.
-    fn pixel_pass<T: Element>(
-        &self,
-        walk: &Walk<'_, T>,
-        denominator: f64,
-        gradient: Option<&mut [T]>,
-        map: Option<&mut [T]>,
-    ) -> Result<Vec<Sums>, Error> {
-        let geometry = walk.geometry;
-        let map = match map {
-            Some(_) if !self.spec().has_pairs() => {
-                tiles::split(map, &Geometry { classes: 1, ..geometry.clone() })
-            }
-            _ => tiles::split(map, geometry),
-        };
-        let outputs: Vec<_> = tiles::split(gradient, geometry)
-            .into_iter()
-            .zip(map)
-            .map(|(gradient, map)| Output { gradient, map })
-            .collect();
-        let (spec, smoothing) = (self.spec(), self.spec().label_smoothing);
-        let number = |option| spec.number(option);
-        match spec.kind {
-            Kind::UnifiedFocal => run(walk, &unified_focal::focal(spec), denominator, outputs),
-            Kind::BinaryCrossEntropy => run(walk, &BinaryCrossEntropy { smoothing }, denominator, outputs),
-            Kind::DocumentBinary => {
-                let threshold = match spec.threshold {
-                    Some(Threshold::Document(th)) => th,
-                    // The document: "default 1/nClasses"; a single channel tells two classes apart.
-                    _ => 1.0 / geometry.classes.max(2) as f64,
-                };
-                run(walk, &DocumentBinary { threshold }, denominator, outputs)
-            }
-            Kind::DocumentSigmoid => run(walk, &DocumentSigmoid, denominator, outputs),
-            Kind::Focal if spec.is_sigmoid() => {
-                run(walk, &BinaryFocal { gamma: number(Number::Gamma) }, denominator, outputs)
-            }
-            Kind::Focal => {
-                let gamma = number(Number::Gamma);
-                run(walk, &Focal { gamma, gamma_of_others: gamma, background: 0 }, denominator, outputs)
-            }
-            Kind::Poly1CrossEntropy => {
-                run(walk, &Poly1 { epsilon: number(Number::Epsilon) }, denominator, outputs)
-            }
-            Kind::Seesaw => {
-                let (mitigation, compensation) = (number(Number::Mitigation), number(Number::Compensation));
-                run(walk, &Seesaw { mitigation, compensation }, denominator, outputs)
-            }
-            Kind::Ldam => run(walk, &Ldam { scale: number(Number::Scale) }, denominator, outputs),
-            Kind::Boundary => run(walk, &Boundary, denominator, outputs),
-            // S3 is cross-entropy with the document's weight; the other families have passes of their own.
-            _ => run(walk, &self.cross_entropy(), denominator, outputs),
-        }
-    }
-
-    fn cross_entropy(&self) -> CrossEntropy {
-        let spec = self.spec();
-        CrossEntropy { smoothing: spec.label_smoothing, weight: spec.smoothing_weight.unwrap_or_default() }
-    }
-
-    fn overlap(&self, classes: usize) -> Overlap {
-        let spec = self.spec();
-        match spec.kind {
-            Kind::Jaccard => jaccard::overlap(spec, classes),
-            Kind::GeneralizedDice => generalized_dice::overlap(spec, classes),
-            Kind::Tversky => tversky::overlap(spec, classes),
-            Kind::FocalTversky => focal_tversky::overlap(spec, classes),
-            Kind::UnifiedFocal => unified_focal::overlap(spec, classes),
-            _ => dice::overlap(spec, classes),
-        }
-    }
-
-    fn error_form(&self) -> ErrorForm {
-        if self.spec().kind == Kind::LovaszHinge { ErrorForm::Hinge } else { ErrorForm::Probability }
-    }
-
-    /// Keeps the hardest pixels of each region, and adds up what they cost.
-    fn cut(&self, plan: &Plan, regions: &BTreeMap<usize, Ranking>, sums: &mut Sums) -> BTreeMap<usize, Cut> {
-        let keep = self.spec().number(Number::Keep);
-        let limit = self.spec().confidence.map_or(f64::INFINITY, |q| -q.ln());
-        sums.per_class.iter_mut().for_each(|class| class.weight = 0.0);
-        let (mut kept, mut weight) = (0.0, 0.0);
-        let mut cuts = BTreeMap::new();
-        for (&region, ranking) in regions {
-            // ⌈keep·P⌉, where keep·P may miss a whole number by its rounding: 0.07·100 is 7.000000000000001.
-            let wanted = keep * plan.region_pixels()[region] as f64;
-            let k = (wanted * (1.0 - 4.0 * f64::EPSILON)).ceil().max(1.0) as usize;
-            let cut = Cut::new(ranking, k, limit);
-            for pixel in &ranking.0 {
-                let share = cut.share(pixel.hardness);
-                kept += share;
-                weight += share * pixel.weight;
-                if let Some(class) = pixel.class.filter(|_| share > 0.0) {
-                    let loss = share * pixel.weight * pixel.hardness;
-                    sums.numerator += loss;
-                    sums.per_class[class].loss += loss;
-                    sums.per_class[class].weight += share * pixel.weight;
-                }
-            }
-            cuts.insert(region, cut);
-        }
-        match self.denominator() {
-            Denominator::WeightSum => sums.denominator = weight,
-            Denominator::ValidPixels => sums.denominator = kept,
-            _ => {}
-        }
-        cuts
-    }
-
     /// Σ factor·value, and each class's share of it.
-    fn add_terms(&self, terms: &[Outcome], sums: &mut Sums) {
+    fn add_terms(terms: &[(f64, Outcome)], sums: &mut Sums) {
         sums.denominator = 1.0;
-        for ((factor, _), term) in self.terms().iter().zip(terms) {
+        for (factor, term) in terms {
             sums.numerator += factor * term.value;
-            if let Some(broken) = &term.sums.broken {
-                sums.broken.get_or_insert_with(|| broken.clone());
+            if let Some(non_finite) = &term.sums.non_finite {
+                sums.non_finite.get_or_insert_with(|| non_finite.clone());
             }
             for (mine, theirs) in sums.per_class.iter_mut().zip(&term.sums.per_class) {
                 if term.sums.denominator > 0.0 {
@@ -390,13 +291,13 @@ impl Loss {
         }
     }
 
-    /// The signed distances that a boundary loss reads instead of the target, laid out like the logits.
-    fn distances<T: Element>(&self, input: &Input<'_, T>, geometry: &Geometry) -> Option<Vec<T>> {
+    /// The signed distances that a boundary loss reads, laid out like the logits.
+    fn distances<'a, T: Element>(&self, input: &'a Input<'a, T>, geometry: &Geometry) -> Array<'a, T> {
         if self.spec().kind != Kind::Boundary {
-            return None;
+            return Array::None;
         }
         if let Some((_, given)) = &input.distances {
-            return Some(given.to_vec());
+            return Array::Given(given);
         }
         let (class_stride, _) = geometry.strides();
         let label = |image: usize, pixel: usize| {
@@ -422,7 +323,7 @@ impl Loss {
                 }
             }
         });
-        Some(out)
+        Array::Made(out)
     }
 
     fn demand_length<T>(&self, input: &Input<'_, T>, gradient: Option<&[T]>) -> Result<(), Error> {
@@ -434,33 +335,4 @@ impl Loss {
             _ => Ok(()),
         }
     }
-}
-
-fn run<T: Element>(
-    walk: &Walk<'_, T>,
-    kind: &impl PixelLoss<T>,
-    denominator: f64,
-    outputs: Vec<Output<'_, T>>,
-) -> Result<Vec<Sums>, Error> {
-    walk.tiles(outputs, |tile, output| walk.sum(kind, Plain, denominator, tile, output))
-}
-
-/// For a pass that writes nothing.
-fn nothing(geometry: &Geometry) -> Vec<()> {
-    vec![(); Tile::count(geometry)]
-}
-
-/// Adds up the tiles of each region, in their order.
-fn by_region<T: Element, S>(
-    walk: &Walk<'_, T>,
-    tiles: Vec<S>,
-    zero: impl Fn() -> S,
-    add: impl Fn(&mut S, S),
-) -> BTreeMap<usize, S> {
-    let mut regions = BTreeMap::new();
-    for (number, sums) in tiles.into_iter().enumerate() {
-        let tile = Tile::new(walk.geometry, number);
-        add(regions.entry(walk.plan.region(tile.image)).or_insert_with(&zero), sums);
-    }
-    regions
 }

@@ -114,6 +114,11 @@ impl Plan {
         self.shift.as_ref().map(|table| self.row_of(table, image))
     }
 
+    /// Whether another plan takes the same from the logits.
+    pub(crate) fn has_shift_of(&self, other: &Self) -> bool {
+        self.shift == other.shift && self.images == other.images
+    }
+
     pub(crate) fn parameters(&self, image: usize) -> Option<ArrayView1<'_, f64>> {
         self.parameters.as_ref().map(|table| self.row_of(table, image))
     }

@@ -17,7 +17,7 @@ pub struct Sums {
     pub per_class: Vec<ClassSums>,
     /// Where the document's S1 left the range in which it is defined.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub broken: Option<Broken>,
+    pub non_finite: Option<NonFinite>,
     /// Whether the denominator is a constant that parts share instead of adding up.
     #[serde(skip)]
     pub(crate) shared_denominator: bool,
@@ -36,11 +36,21 @@ pub struct ClassSums {
 
 /// Pixels whose loss or gradient is NaN or infinite although their logits are finite.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Broken {
+pub struct NonFinite {
     /// How many loss entries.
     pub count: u64,
     /// Where the first one lies: (image, spatial…).
     pub first: Vec<usize>,
+}
+
+impl NonFinite {
+    /// Of both parts together.
+    pub(crate) fn join(mine: Option<Self>, theirs: Option<Self>) -> Option<Self> {
+        match (mine, theirs) {
+            (Some(mine), Some(theirs)) => Some(Self { count: mine.count + theirs.count, ..mine }),
+            (mine, theirs) => mine.or(theirs),
+        }
+    }
 }
 
 impl Sums {
@@ -50,7 +60,7 @@ impl Sums {
             denominator: 0.0,
             valid_pixels: 0,
             per_class: vec![ClassSums::default(); classes],
-            broken: None,
+            non_finite: None,
             shared_denominator: matches!(denominator, Denominator::PerPixel | Denominator::Constant(_)),
         }
     }
@@ -63,7 +73,7 @@ impl Sums {
         }
     }
 
-    /// The sums of both parts together. `broken.first` is that of `self` where both have one.
+    /// The sums of both parts together. `non_finite.first` is that of `self` where both have one.
     ///
     /// With [`Denominator::Images`], tiles of one image count it each: divide by the plan's denominator
     /// instead ([`Loss::finish`](crate::Loss::finish) does).
@@ -85,10 +95,7 @@ impl Sums {
             mine.weight += theirs.weight;
             mine.loss += theirs.loss;
         }
-        self.broken = match (self.broken, &other.broken) {
-            (Some(mine), Some(theirs)) => Some(Broken { count: mine.count + theirs.count, ..mine }),
-            (mine, theirs) => mine.or_else(|| theirs.clone()),
-        };
+        self.non_finite = NonFinite::join(self.non_finite, other.non_finite.clone());
         self
     }
 }

@@ -1,7 +1,6 @@
 //! What the logits are compared with: class indices or a distribution over the classes.
 
 use crate::element::Element;
-use crate::kernels::block::PIXELS;
 use ndarray::{ArrayView, Dimension};
 
 /// An integer type of class indices: `u8`, `u16`, `i32` or `i64`.
@@ -45,21 +44,11 @@ macro_rules! labels {
                     let (ignores, ignored) = (ignored.is_some(), ignored.unwrap_or_default());
                     let class = |label: $type| match ignores & (label == ignored) {
                         true => none,
-                        false => T::of_class(label as u16),
+                        false => T::of(label as f64),
                     };
                     let labels = &labels[start..];
-                    match (out.as_mut_array::<PIXELS>(), labels.first_chunk::<PIXELS>()) {
-                        // A loop of known length needs no rest.
-                        (Some(out), Some(labels)) => {
-                            for (out, &label) in out.iter_mut().zip(labels) {
-                                *out = class(label);
-                            }
-                        }
-                        _ => {
-                            for (out, &label) in out.iter_mut().zip(labels) {
-                                *out = class(label);
-                            }
-                        }
+                    for (out, &label) in out.iter_mut().zip(labels) {
+                        *out = class(label);
                     }
                 })* }
             }

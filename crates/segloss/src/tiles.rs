@@ -63,27 +63,24 @@ pub(crate) enum TileMut<'a, T> {
 }
 
 impl<T: Copy> TileMut<'_, T> {
-    /// Writes the classes of the tile's pixel number `at`.
-    pub fn put(&mut self, at: usize, classes: &[T]) {
-        match self {
-            Self::Planes(planes) => {
-                for (plane, &value) in planes.iter_mut().zip(classes) {
-                    plane[at] = value;
-                }
-            }
-            Self::Rows { values, classes: count } => {
-                values[at * *count..][..*count].copy_from_slice(classes);
-            }
-            Self::Nothing => {}
-        }
-    }
-
     /// What was written of a class.
     pub fn class(&self, class: usize) -> Vec<T> {
         match self {
             Self::Planes(planes) => planes[class].to_vec(),
             Self::Rows { values, classes } => values.chunks_exact(*classes).map(|row| row[class]).collect(),
             Self::Nothing => Vec::new(),
+        }
+    }
+
+    /// Reads what was written of a class of the tile's pixels from number `at` on.
+    pub fn read_class(&self, class: usize, at: usize, pixels: &mut [T]) {
+        match self {
+            Self::Planes(planes) => pixels.copy_from_slice(&planes[class][at..][..pixels.len()]),
+            Self::Rows { values, classes } => {
+                let rows = values[at * *classes..].chunks_exact(*classes);
+                pixels.iter_mut().zip(rows).for_each(|(pixel, row)| *pixel = row[class]);
+            }
+            Self::Nothing => {}
         }
     }
 
@@ -145,7 +142,7 @@ mod tests {
                 for (at, pixel) in tile.pixels.enumerate() {
                     let offset = geometry.offset(tile.image, pixel);
                     let stride = geometry.strides().0;
-                    output.put(at, &[offset, offset + stride, offset + 2 * stride]);
+                    (0..3).for_each(|c| output.put_class(c, at, &[offset + c * stride]));
                 }
             }
             assert!(buffer.iter().enumerate().all(|(at, &value)| at == value), "{layout:?}");

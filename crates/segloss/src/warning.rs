@@ -1,6 +1,6 @@
 //! Results that are right but rarely what somebody meant.
 
-use crate::sums::Broken;
+use crate::sums::NonFinite;
 use serde::{Serialize, Serializer};
 use std::fmt;
 
@@ -26,7 +26,7 @@ pub enum Warning {
         classes: Vec<usize>,
     },
     /// The document's S1 left the range in which it is defined.
-    Broken(Broken),
+    NonFinite(NonFinite),
     /// The document's S3 weight is the same for every class.
     ConstantWeight {
         /// The weight.
@@ -59,7 +59,7 @@ impl fmt::Display for Warning {
                  `classes = \"present\"` leaves such classes out, a larger `smooth` softens them",
                 classes.iter().map(usize::to_string).collect::<Vec<_>>().join(", ")
             ),
-            Self::Broken(Broken { count, first }) => write!(
+            Self::NonFinite(NonFinite { count, first }) => write!(
                 f,
                 "{count} loss entries are NaN or infinite, the first at {first:?}: there the threshold \
                  pushes σ(z) + 0.5 − th out of (0, 1); binary_cross_entropy with threshold.logit_shift is \

@@ -34,9 +34,9 @@ fn s1_breaks_where_a_pixel_saturates_and_says_so() {
     for z in [2.0, 3.0] {
         let (result, map) = s1(1.0 / 3.0, [z, 0.0], [1, 0]);
         assert!(result.value.is_nan() && map[[0, 0, 0]].is_nan() && map[[0, 0, 1]].is_finite());
-        let broken = result.broken.as_ref().unwrap();
+        let broken = result.non_finite.as_ref().unwrap();
         assert_eq!((broken.count, broken.first.as_slice()), (1, [0, 0].as_slice()));
-        assert!(result.warnings.contains(&Warning::Broken(broken.clone())));
+        assert!(result.warnings.contains(&Warning::NonFinite(broken.clone())));
     }
     // σ(−4) − 0.2 < 0: an infinite loss for the positive; 0·∞ = NaN for a negative.
     let (result, map) = s1(0.7, [0.5, -4.0], [0, 1]);
@@ -45,7 +45,7 @@ fn s1_breaks_where_a_pixel_saturates_and_says_so() {
     assert!(map[[0, 0, 1]].is_nan() && result.value.is_nan());
     // Without a shift nothing breaks before σ rounds to 1.
     let (result, _) = s1(0.5, [3.0, -3.0], [1, 0]);
-    assert!(result.value.is_finite() && result.broken.is_none());
+    assert!(result.value.is_finite() && result.non_finite.is_none());
 }
 
 #[test]

@@ -120,7 +120,7 @@ fn broken_entries_of_parts_are_counted_together() {
     let plan = loss.plan(&loss.census(&one).unwrap()).unwrap();
     let [one, two, none] = [one, two, none].map(|input| loss.part(&input, &plan, None).unwrap());
     let counted =
-        |part: &segloss::Part| part.sums().broken.as_ref().map(|broken| (broken.count, broken.first.clone()));
+        |part: &segloss::Part| part.sums().non_finite.as_ref().map(|broken| (broken.count, broken.first.clone()));
     assert_eq!(counted(&one.clone().combine(two.clone())), Some((3, vec![0, 1])));
     assert_eq!(counted(&two.clone().combine(one.clone())), Some((3, vec![0, 0])));
     assert_eq!(counted(&none.clone().combine(one.clone())), Some((1, vec![0, 1])));

@@ -17,15 +17,13 @@
 //!
 //! A pixel of weight m in the map counts like m pixels.
 
+use super::{Family, Needs, Partial, Region, RegionPlan, Resolved, Scope, TilePass};
 use crate::element::Element;
-use crate::error::Error;
-use crate::families::blocks::AnyKernel;
-use crate::families::overlap::Probabilities;
-use crate::kernels::lovasz::{LovaszErrors, PullBack};
-use crate::tiles::{self, Tile, TileMut};
-use crate::walk::Walk;
+use crate::kernels::block::{Block, reserve};
+use crate::kernels::lovasz::ErrorForm;
+use crate::kernels::plane::Plane;
+use crate::kernels::pointwise::Wanted;
 use rayon::prelude::*;
-use std::collections::BTreeMap;
 
 /// The error of one pixel in one class.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -60,15 +58,6 @@ impl Errors {
     }
 }
 
-/// How errors become logits' business.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ErrorForm {
-    /// 1 − p where y = 1, p where y = 0, of softmax probabilities.
-    Probability,
-    /// 1 − z and 1 + z, or 0 where these are below it.
-    Hinge,
-}
-
 /// A class's loss in a region, and the slope of every error in it.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Extension {
@@ -87,7 +76,7 @@ struct Step {
 }
 
 impl Step {
-    /// Whether it is that of a [signed error](Walk::signed_errors).
+    /// Whether it is that of a [signed error](Block::signed_errors).
     fn is_of(&self, signed: f64) -> bool {
         self.error == signed.abs() && self.slope.is_sign_negative() == signed.is_sign_negative()
     }
@@ -144,11 +133,11 @@ impl Extension {
         Self { loss, index: Index::new(&steps), steps }
     }
 
-    /// ∂L/∂e for a mass of 1 of [signed errors](Walk::signed_errors) that were sorted, with their sign; 0 of NaN.
+    /// ∂L/∂e for a mass of 1 of [signed errors](Block::signed_errors) that were sorted, with their sign; 0 of NaN.
     ///
     /// First it is read where each may be, then what stands there: of many at once, so that the memory is waited for once,
     /// and only then is decided.
-    fn slopes<T: Element>(&self, errors: &[T]) -> Vec<f64> {
+    pub fn slopes<T: Element>(&self, errors: &[T]) -> Vec<f64> {
         let mut slopes = Vec::with_capacity(errors.len());
         for errors in errors.chunks(TOGETHER) {
             let (mut near, mut first) = ([(0, 0); TOGETHER], [None; TOGETHER]);
@@ -241,143 +230,77 @@ fn rank(error: f64) -> u64 {
     error.to_bits()
 }
 
-/// Sorts every class of every region.
-pub(crate) fn extend(
-    errors: &BTreeMap<usize, Vec<Errors>>,
-    form: ErrorForm,
-) -> BTreeMap<usize, Vec<Extension>> {
-    let floor = if form == ErrorForm::Hinge { 0.0 } else { f64::NEG_INFINITY };
-    errors
-        .iter()
-        .map(|(&region, classes)| {
-            (region, classes.par_iter().map(|errors| Extension::new(errors, floor)).collect())
-        })
-        .collect()
+/// A Lovász loss.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Lovasz {
+    pub form: ErrorForm,
 }
 
-impl<T: Element> Walk<'_, T> {
-    /// The errors of a tile.
-    pub fn errors(&self, form: ErrorForm, tile: &Tile) -> Result<Vec<Errors>, Error> {
-        let pixels = tile.pixels.len();
-        let mut signed = vec![T::zero(); self.geometry.classes * pixels];
-        self.signed_errors(form, tile, &mut TileMut::Planes(signed.chunks_exact_mut(pixels).collect()))?;
-        let masses = self.masses(tile);
-        let mistakes = |signed: &[T]| {
-            let counted = signed.iter().enumerate().filter(|(_, error)| !error.is_nan());
-            let mistake = |(at, error): (usize, &T)| {
-                Mistake::new(error.wide().abs(), error.is_sign_negative(), masses(at).wide())
-            };
-            Errors(vec![counted.map(mistake).collect()])
-        };
-        Ok(signed.chunks_exact(pixels).map(mistakes).collect())
+impl<T: Element> Family<T> for Lovasz {
+    fn needs(&self) -> Needs {
+        match self.form {
+            ErrorForm::Probability => Needs::Probabilities,
+            ErrorForm::Hinge => Needs::Logits,
+        }
     }
 
-    /// Writes the errors of a tile: those of positives with a minus, also 0; NaN of a pixel that does not count.
-    fn signed_errors(&self, form: ErrorForm, tile: &Tile, out: &mut TileMut<'_, T>) -> Result<(), Error> {
-        let classes = self.geometry.classes;
-        // A single channel of a problem with two classes is class 1's.
-        let first = usize::from(classes == 1 && self.loss.spec().is_sigmoid());
-        let mut kernel = LovaszErrors::new(form, first, classes);
-        if self.blocks(tile, 0, out, &mut TileMut::Nothing, AnyKernel::LovaszErrors(&mut kernel)).is_some() {
-            return Ok(());
-        }
-        let mut probabilities = Probabilities::new(classes, false);
-        let nothing = vec![T::nan(); classes];
-        let mut errors = nothing.clone();
-        self.pixels(tile, |visit, at| {
-            let Some(visit) = visit else {
-                out.put(at, &nothing);
-                return Ok(());
-            };
-            self.demand_finite(tile.image, &visit)?;
-            if form == ErrorForm::Probability {
-                probabilities.set(visit.z);
+    fn tile<'a>(&'a self, scope: Scope<'a>) -> Box<dyn TilePass<T> + 'a> {
+        let errors = vec![Vec::new(); scope.classes];
+        Box::new(Pass { form: self.form, errors, signed: vec![Plane::of(T::zero()); scope.classes] })
+    }
+
+    fn errors(&self, block: &mut Block<T>, out: &mut [Plane<T>]) {
+        block.signed_errors(self.form, out);
+    }
+
+    fn resolve(&self, partial: &Partial, plan: &RegionPlan<'_>) -> Region {
+        let Partial::Lovasz(classes) = partial else { return Region::default() };
+        let floor = if self.form == ErrorForm::Hinge { 0.0 } else { f64::NEG_INFINITY };
+        let extensions: Vec<_> = classes.par_iter().map(|errors| Extension::new(errors, floor)).collect();
+        let weighted = extensions.iter().zip(plan.weights);
+        let losses = weighted.map(|(class, &w)| if w > 0.0 { w * class.loss } else { 0.0 }).collect();
+        Region { losses, kept: None, resolved: Some(Resolved::Lovasz(extensions)) }
+    }
+}
+
+/// On the way back the term's own array holds ∂L by the errors, which the driver has looked up.
+struct Pass<T> {
+    form: ErrorForm,
+    errors: Vec<Vec<Mistake>>,
+    signed: Vec<Plane<T>>,
+}
+
+impl<T: Element> TilePass<T> for Pass<T> {
+    fn block(&mut self, block: &mut Block<T>, extra: &[Plane<T>], wanted: Wanted) -> bool {
+        if wanted.losses {
+            block.signed_errors(self.form, &mut self.signed);
+            for (errors, signed) in self.errors.iter_mut().zip(&self.signed) {
+                let counted = signed.iter().zip(block.m.iter()).take(block.pixels);
+                let counted = counted.filter(|(error, _)| !error.is_nan());
+                errors.extend(counted.map(|(error, m)| {
+                    Mistake::new(error.wide().abs(), error.is_sign_negative(), m.wide())
+                }));
             }
-            for (c, error) in errors.iter_mut().enumerate() {
-                let positive = visit.y.of(c) > T::zero();
-                let size = match (form, positive) {
-                    (ErrorForm::Probability, true) => probabilities.q[c],
-                    (ErrorForm::Probability, false) => probabilities.p[c],
-                    // What lies below 0 costs nothing, however far.
-                    (ErrorForm::Hinge, true) => (T::one() - visit.z[c]).max(T::zero()),
-                    (ErrorForm::Hinge, false) => (T::one() + visit.z[c]).max(T::zero()),
-                };
-                *error = if positive { -size } else { size };
-            }
-            out.put(at, &errors);
-            Ok(())
-        })
-    }
-
-    /// The weight of each pixel of a tile in the map.
-    fn masses(&self, tile: &Tile) -> impl Fn(usize) -> T {
-        let first = tile.image * self.geometry.pixels + tile.pixels.start;
-        move |at| self.input.weight(first + at).unwrap_or(T::one())
-    }
-
-    /// The gradient. `scale`: the weight of each class of a region over the denominator.
-    ///
-    /// Its buffer holds the errors first, then their slopes: class by class, as the steps of one class fit a cache that
-    /// those of all do not.
-    pub fn lovasz_gradient(
-        &self,
-        form: ErrorForm,
-        extensions: &BTreeMap<usize, Vec<Extension>>,
-        scale: impl Fn(usize, usize) -> f64 + Sync,
-        gradient: &mut [T],
-    ) -> Result<(), Error> {
-        self.tiles(tiles::split(Some(&mut *gradient), self.geometry), |tile, mut out| {
-            self.signed_errors(form, tile, &mut out)
-        })?;
-        for class in 0..self.geometry.classes {
-            self.tiles(tiles::split(Some(&mut *gradient), self.geometry), |tile, mut out| {
-                let region = self.plan.region(tile.image);
-                let (errors, scale) = (out.class(class), scale(region, class));
-                let slopes = match extensions.get(&region) {
-                    Some(extensions) => extensions[class].slopes(&errors),
-                    None => vec![0.0; errors.len()],
-                };
-                let masses = self.masses(tile);
-                let by_error = |(at, slope): (usize, f64)| masses(at) * T::of(slope * scale);
-                let by_error: Vec<T> = slopes.into_iter().enumerate().map(by_error).collect();
-                out.put_class(class, 0, &by_error);
-                Ok(())
-            })?;
         }
-        if form == ErrorForm::Probability {
-            self.tiles(tiles::split(Some(gradient), self.geometry), |tile, mut out| {
-                self.pull_back(tile, &mut out)
-            })?;
-        }
-        Ok(())
-    }
-
-    /// From ∂L/∂p of a tile to its gradient.
-    fn pull_back(&self, tile: &Tile, out: &mut TileMut<'_, T>) -> Result<(), Error> {
-        let classes = self.geometry.classes;
-        let room = PullBack::<T>::room(tile.pixels.len());
-        let mut by_p = vec![T::zero(); classes * room];
-        for (class, by_p) in by_p.chunks_exact_mut(room).enumerate() {
-            by_p[..tile.pixels.len()].copy_from_slice(&out.class(class));
-        }
-        let mut kernel = PullBack::new(&by_p, classes);
-        if self.blocks(tile, 0, out, &mut TileMut::Nothing, AnyKernel::PullBack(&mut kernel)).is_some() {
-            return Ok(());
-        }
-        let mut probabilities = Probabilities::new(classes, false);
-        let zeros = vec![T::zero(); classes];
-        let (mut slopes, mut gradient) = (zeros.clone(), zeros.clone());
-        self.pixels(tile, |visit, at| {
-            let Some(visit) = visit else {
-                out.put(at, &zeros);
-                return Ok(());
+        if wanted.gradient {
+            let gradient = &mut block.gradient;
+            let (planes, adds) = match self.form {
+                ErrorForm::Probability => (&mut gradient.by_p, &mut gradient.has_by_p),
+                ErrorForm::Hinge => (&mut gradient.by_z, &mut gradient.has_by_z),
             };
-            slopes.iter_mut().zip(by_p.chunks_exact(room)).for_each(|(slope, by_p)| *slope = by_p[at]);
-            probabilities.set(visit.z);
-            probabilities.pull_back(&slopes, &mut gradient);
-            out.put(at, &gradient);
-            Ok(())
-        })
+            reserve(planes, extra.len());
+            for (plane, extra) in planes.iter_mut().zip(extra) {
+                for (x, &extra) in plane.iter_mut().zip(extra.iter()) {
+                    *x = if *adds { *x + extra } else { extra };
+                }
+            }
+            *adds = true;
+        }
+        true
+    }
+
+    fn finish(self: Box<Self>) -> (Vec<f64>, Partial) {
+        (Vec::new(), Partial::Lovasz(self.errors.into_iter().map(|errors| Errors(vec![errors])).collect()))
     }
 }
 

@@ -3,16 +3,21 @@
 //! The share of misses 1 − R_c of a region is a step function of the logits: its derivative is 0 wherever it
 //! has one, so that the gradient is that of cross-entropy with these weights held.
 
+use super::{Family, Needs, Partial, Region, RegionPlan, Resolved, Scope, TilePass};
+use crate::counts::share;
 use crate::element::Element;
-use crate::error::Error;
-use crate::families::blocks::BlockLoss;
-use crate::families::pixels::Rescale;
-use crate::kinds::cross_entropy::CrossEntropy;
-use crate::kinds::{Pixel, PixelLoss, PixelWeights};
-use crate::tiles::Tile;
-use crate::walk::{Visit, Walk};
+use crate::kernels::block::{Block, no_class};
+use crate::kernels::plane::{SumsByClass, Plane, PIXELS};
+use crate::kernels::pointwise::{Plain, Smoothing, Wanted, Weights};
+use crate::simd::ACCUMULATORS;
 
-/// The sums of a region, by class.
+/// Recall loss.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Recall {
+    pub smoothing: Smoothing,
+}
+
+/// The sums of a region by class.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Recalls {
     /// Σ m·y_c.
@@ -24,72 +29,99 @@ pub(crate) struct Recalls {
 }
 
 impl Recalls {
-    pub fn zero(classes: usize) -> Self {
-        let zeros = vec![0.0; classes];
-        Self { mass: zeros.clone(), missed: zeros.clone(), loss: zeros }
-    }
-
     pub fn add(&mut self, other: Self) {
         let add =
-            |sums: &mut Vec<f64>, terms: Vec<f64>| sums.iter_mut().zip(terms).for_each(|(sum, x)| *sum += x);
+            |sums: &mut [f64], terms: Vec<f64>| sums.iter_mut().zip(terms).for_each(|(sum, x)| *sum += x);
         add(&mut self.mass, other.mass);
         add(&mut self.missed, other.missed);
         add(&mut self.loss, other.loss);
     }
 
     /// 1 − R_c; of a class without a pixel, 0.
-    pub fn missed_share(&self, class: usize) -> f64 {
-        crate::counts::share(self.missed[class], self.mass[class])
-    }
-
-    /// The loss of each class.
-    pub fn losses(&self) -> impl Iterator<Item = f64> {
-        self.loss.iter().enumerate().map(|(c, loss)| self.missed_share(c) * loss)
+    fn missed_share(&self, class: usize) -> f64 {
+        share(self.missed[class], self.mass[class])
     }
 }
 
-impl<T: Element> Walk<'_, T> {
-    /// The sums of a tile.
-    pub fn recalls(&self, kind: CrossEntropy, tile: &Tile) -> Result<Recalls, Error> {
-        let classes = self.geometry.classes;
-        let mut sums = Recalls::zero(classes);
-        let weights: Vec<T> = self.plan.row(tile.image).iter().map(|&w| T::of(w)).collect();
-        let zeros = vec![T::zero(); classes];
-        let (mut loss, mut gradient, mut scratch) = (zeros.clone(), zeros, vec![T::zero(); 2 * classes]);
-        self.pixels(tile, |visit, _| {
-            let Some(visit) = visit else { return Ok(()) };
-            self.demand_finite(tile.image, &visit)?;
-            let w = PixelWeights { loss: &weights, gradient: &weights };
-            let Visit { z, y, m, .. } = visit;
-            let (loss, gradient, scratch) = (&mut loss, &mut gradient, &mut scratch);
-            kind.pixel(Pixel { z, y, w, parameters: &[], loss, gradient, scratch });
-            let winner = (1..classes).fold(0, |best, c| if z[c] > z[best] { c } else { best });
-            for (c, &loss) in loss.iter().enumerate() {
-                let mass = (m * y.of(c)).wide();
-                sums.mass[c] += mass;
-                sums.missed[c] += if c == winner { 0.0 } else { mass };
-                sums.loss[c] += (m * loss).wide();
+impl<T: Element> Family<T> for Recall {
+    fn needs(&self) -> Needs {
+        Needs::Softmax
+    }
+
+    fn tile<'a>(&'a self, scope: Scope<'a>) -> Box<dyn TilePass<T> + 'a> {
+        let missed = |c: usize| match scope.resolved {
+            Some(Resolved::Recall(recalls)) => recalls.missed_share(c),
+            _ => 0.0,
+        };
+        let weights = Weights::new(scope.weights.iter().copied(), |c| scope.scale * missed(c));
+        let (classes, zeros) = (scope.classes, SumsByClass::zeros(no_class(scope.classes) + 1));
+        Box::new(Pass {
+            smoothing: self.smoothing,
+            weights,
+            classes,
+            mass: zeros.clone(),
+            missed: zeros.clone(),
+            loss: zeros,
+        })
+    }
+
+    fn resolve(&self, partial: &Partial, _: &RegionPlan<'_>) -> Region {
+        let Partial::Recall(recalls) = partial else { return Region::default() };
+        let losses = recalls.loss.iter().enumerate().map(|(c, loss)| recalls.missed_share(c) * loss);
+        let (losses, resolved) = (losses.collect(), Some(Resolved::Recall(recalls.clone())));
+        Region { losses, kept: None, resolved }
+    }
+}
+
+struct Pass<T> {
+    smoothing: Smoothing,
+    weights: Weights<T>,
+    classes: usize,
+    mass: SumsByClass,
+    missed: SumsByClass,
+    loss: SumsByClass,
+}
+
+impl<T: Element> TilePass<T> for Pass<T> {
+    fn block(&mut self, block: &mut Block<T>, _: &[Plane<T>], wanted: Wanted) -> bool {
+        let is_finite = block.pointwise(Plain, self.smoothing, &self.weights, wanted, &mut self.loss);
+        if wanted.losses {
+            self.count(block);
+        }
+        is_finite
+    }
+
+    fn finish(self: Box<Self>) -> (Vec<f64>, Partial) {
+        let of = |sums: &SumsByClass| sums.totals().take(self.classes).collect();
+        let (mass, missed, loss) = (of(&self.mass), of(&self.missed), of(&self.loss));
+        (Vec::new(), Partial::Recall(Recalls { mass, missed, loss }))
+    }
+}
+
+impl<T: Element> Pass<T> {
+    /// Counts pixels and misses by class: of equal logits the first wins.
+    fn count(&mut self, block: &Block<T>) {
+        let none = T::of_class(no_class(self.classes));
+        let mut winner = [0; PIXELS];
+        for c in (0..self.classes).rev() {
+            for (at, winner) in winner.iter_mut().enumerate() {
+                *winner = if block.z[c][at] == block.max[at] { c } else { *winner };
             }
-            Ok(())
-        })?;
-        Ok(sums)
-    }
-}
-
-/// Each class's misses in the region of an image, for the gradient; none of a region without a valid pixel.
-pub(crate) struct Missed<'a>(pub Option<&'a Recalls>);
-
-impl<T: Element> Rescale<T> for Missed<'_> {
-    fn kernel(&self, of: BlockLoss) -> Option<BlockLoss> {
-        // Only weights are other ones.
-        Some(of)
-    }
-
-    fn class(&self, class: usize) -> f64 {
-        self.0.map_or(0.0, |recalls| recalls.missed_share(class))
-    }
-
-    fn pixel(&mut self, _: &Visit<'_, T>) -> T {
-        T::one()
+        }
+        for at in 0..block.pixels {
+            if block.label[at] == none {
+                continue;
+            }
+            let mut count = |class: usize, mass: T| {
+                self.mass.of(class)[at % ACCUMULATORS] += mass.wide();
+                if class != winner[at] {
+                    self.missed.of(class)[at % ACCUMULATORS] += mass.wide();
+                }
+            };
+            match block.is_soft {
+                true => (0..self.classes).for_each(|c| count(c, block.m[at] * block.y[c][at])),
+                false => count(block.label[at].class(), block.m[at]),
+            }
+        }
     }
 }

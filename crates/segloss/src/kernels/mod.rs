@@ -1,29 +1,23 @@
-//! The loops that decide how fast a loss is: many pixels side by side, once for every instruction set.
+//! The arithmetic of the losses on blocks of 64 pixels, stage by stage.
 //!
-//! A kernel is written once, over [`Vector`](vector::Vector), and compiled once for each instruction set of
-//! [`instructions`]. Pixels come to it in blocks ([`block`]), the classes of a block one after the other, whatever the
-//! layout was.
+//! ```text
+//! staging     logits, targets → planes, one per class           planes → gradient
+//! softmax     exponentials, probabilities, and the way back from ∂L/∂p to ∂L/∂z
+//! adjust      logits that depend on the label: LDAM, seesaw
+//! pointwise   sums over pixels of a softmax        channels   the same of sigmoids
+//! overlap     TP, FP and FN by class               lovasz     errors to be sorted
+//! ```
 //!
-//! A kernel computes what its kind's page in [`kinds`](crate::kinds) says; the scalar formula there is what everything
-//! without a kernel takes: soft targets, label smoothing, rarer kinds.
+//! A stage is a loop over the planes of a [`Block`](block::Block), compiled once for each instruction set
+//! ([`simd`](crate::simd)); stages are joined at run time, so that a new loss compiles only its own arithmetic.
 
-pub(crate) mod binary;
+pub(crate) mod adjust;
 pub(crate) mod block;
-pub(crate) mod cross_entropy;
-pub(crate) mod few;
-mod functions;
-mod gradient;
-pub(crate) mod instructions;
-pub(crate) mod lines;
+pub(crate) mod channels;
 pub(crate) mod lovasz;
 pub(crate) mod overlap;
-mod portable;
+pub(crate) mod plane;
+pub(crate) mod pointwise;
 pub(crate) mod power;
-pub(crate) mod real;
-pub(crate) mod room;
-pub(crate) mod run;
-mod softmax;
-pub(crate) mod stream;
-pub(crate) mod vector;
-#[cfg(target_arch = "x86_64")]
-mod x86;
+pub(crate) mod softmax;
+pub(crate) mod staging;

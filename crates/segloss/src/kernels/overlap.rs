@@ -1,158 +1,201 @@
-//! Overlap losses of pixels with a class each: the sums and the gradient of
-//! [`families::overlap`](crate::families::overlap).
+//! Overlaps of what is predicted and what is there: TP, FP and FN of each class, and the way back from their slopes.
 
-use super::block::{Ahead, BlockKernel, PlacesOfClasses, Plane, Planes, add_by_class, no_class, steps};
-use super::softmax::{Softmax, pair, pull_back};
-use super::vector::{Vector, is_zero};
-use crate::element::Element;
+use super::block::{Block, reserve};
+use super::plane::{SumsByClass, Plane, steps};
+use crate::simd::{InstructionSets, Kernel, Simd, Vector};
 
-/// What an error costs, and what p is.
-#[derive(Clone, Copy, Debug)]
-pub struct Form<T> {
-    /// Whether p is a sigmoid; else it is the softmax.
-    pub sigmoid: bool,
-    /// α and β; none where errors are squared.
-    pub prices: Option<(T, T)>,
+/// What the sums are of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Form {
+    /// TP = Σ m·p·y, FP = Σ m·p·(1 − y), FN = Σ m·(1 − p)·y.
+    Product,
+    /// TP the same; FP = Σ m·(p − y)², FN = 0.
+    Squared,
+    /// TP = Σ m·min(p, y), FP = Σ m·max(0, p − y), FN = Σ m·max(0, y − p).
+    Metric,
 }
 
-impl<T> Form<T> {
-    /// The number of the first channel's class: a single sigmoid tells class 1 from class 0.
-    fn first_class(&self, channels: usize) -> usize {
-        usize::from(self.sigmoid && channels == 1)
+/// The sums of some pixels by class.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct OverlapSums {
+    tp: SumsByClass,
+    fp: SumsByClass,
+    fn_: SumsByClass,
+    /// Σ m.
+    mass: SumsByClass,
+}
+
+impl OverlapSums {
+    /// Of no pixel yet.
+    pub fn zeros(classes: usize) -> Self {
+        let zeros = SumsByClass::zeros(classes);
+        Self { tp: zeros.clone(), fp: zeros.clone(), fn_: zeros, mass: SumsByClass::zeros(1) }
+    }
+
+    /// TP, FP and FN of each class.
+    pub fn totals(&self) -> [Vec<f64>; 3] {
+        [&self.tp, &self.fp, &self.fn_].map(|sums| sums.totals().collect())
+    }
+
+    /// Σ m over the pixels.
+    pub fn mass(&self) -> f64 {
+        self.mass.totals().sum()
     }
 }
 
-/// Adds up Σ m·p·y and E of each class. No loss is written.
-pub struct OverlapSums<T> {
-    form: Form<T>,
-    /// The p of each class.
-    p: Vec<Plane<T>>,
-    /// [`Softmax::complement`].
-    complement: Plane<T>,
-    /// m·p of the pixel's class.
-    hit: Plane<T>,
-    /// By the number of a class, and of none.
-    hits: PlacesOfClasses,
-    /// By channel.
-    errors: PlacesOfClasses,
+/// ∂L/∂TP, ∂L/∂FP and ∂L/∂FN of each class.
+#[derive(Clone, Debug)]
+pub(crate) struct OverlapSlopes<T> {
+    pub tp: Vec<T>,
+    pub fp: Vec<T>,
+    pub fn_: Vec<T>,
 }
 
-impl<T: Element> OverlapSums<T> {
-    pub fn new(form: Form<T>, classes: usize) -> Self {
-        let (zeros, none) = (Plane::of(T::zero()), no_class(classes) + 1);
-        let (hits, errors) = (PlacesOfClasses::zeros(none), PlacesOfClasses::zeros(classes));
-        Self { form, p: vec![zeros; classes], complement: zeros, hit: zeros, hits, errors }
+impl<T: InstructionSets> Block<T> {
+    /// Adds what the pixels' probabilities contribute to the sums.
+    pub fn overlap_sums(&mut self, form: Form, sums: &mut OverlapSums) {
+        reserve(&mut self.scratch, 2);
+        let (first, y) = (self.first_label(), self.is_soft.then_some(self.y.as_slice()));
+        let Self { set, label, m, p, q, scratch, z, .. } = self;
+        let classes = z.len();
+        let [hit, miss, ..] = scratch.as_mut_slice() else { return };
+        set.run(Sums { form, first, label, m, y, p: &p[..classes], q: &q[..classes], hit, miss, sums });
     }
 
-    /// Σ m·p·y of each channel.
-    pub fn hits(&self) -> Vec<f64> {
-        let first = self.form.first_class(self.errors.len());
-        self.hits.totals().skip(first).take(self.errors.len()).collect()
-    }
-
-    /// E of each channel.
-    pub fn errors(&self) -> Vec<f64> {
-        self.errors.totals().collect()
+    /// Adds the slopes of the sums to ∂L/∂p.
+    pub fn overlap_gradient(&mut self, form: Form, slopes: &OverlapSlopes<T>) {
+        reserve(&mut self.gradient.by_p, self.z.len());
+        let (first, y) = (self.first_label(), self.is_soft.then_some(self.y.as_slice()));
+        let Self { set, label, m, p, q, gradient, .. } = self;
+        let adds = gradient.has_by_p;
+        gradient.has_by_p = true;
+        let by_p = &mut gradient.by_p;
+        set.run(Slopes { form, first, label, m, y, p, q, slopes, by_p, adds });
     }
 }
 
-/// Writes the gradient, and no loss.
-pub struct OverlapGradient<'a, T> {
-    form: Form<T>,
-    /// The p of each class.
-    p: Vec<Plane<T>>,
-    by_hits: &'a [T],
-    by_errors: &'a [T],
-}
-
-impl<'a, T: Element> OverlapGradient<'a, T> {
-    /// With ∂L/∂TP and ∂L/∂E of each class.
-    pub fn new(form: Form<T>, by_hits: &'a [T], by_errors: &'a [T]) -> Self {
-        Self { form, p: vec![Plane::of(T::zero()); by_hits.len()], by_hits, by_errors }
-    }
-}
-
-impl<T: Element> BlockKernel<T> for OverlapSums<T> {
-    #[inline(always)]
-    fn block<V: Vector<Real = T>>(&mut self, planes: Planes<'_, T>, ahead: &mut Ahead<'_, T>) -> bool {
-        let Self { form, ref mut p, ref mut complement, ref mut hit, ref mut hits, ref mut errors } = *self;
-        // A slice, not what owns it: that would be read anew after every store.
-        let (probabilities, hits, errors) = (&mut p[..], &mut hits[..], &mut errors[..]);
-        let Planes { z, class, m, largest, .. } = planes;
-        let zero = V::splat(T::zero());
-        let mut doubt = zero;
-        for at in steps::<V>() {
-            let softmax =
-                Softmax::new(form.sigmoid, z, V::load(&largest[at..]), probabilities, at, ahead, &mut doubt);
-            softmax.complement.store(&mut complement[at..]);
-            zero.store(&mut hit[at..]);
+/// y of a class.
+#[inline(always)]
+fn target<S: Simd>(
+    simd: S,
+    y: Option<&[Plane<S::Real>]>,
+    label: &Plane<S::Real>,
+    class: S::Vector,
+    c: usize,
+    at: usize,
+) -> S::Vector {
+    match y {
+        Some(y) => simd.load(&y[c][at..]),
+        None => {
+            let is_own = simd.load(&label[at..]).equal(class);
+            Vector::select(is_own, simd.constant(1.0), simd.constant(0.0))
         }
-        let first = form.first_class(z.len());
-        for (i, (z, p)) in z.iter().zip(probabilities.iter()).enumerate() {
-            let c = V::splat(T::of_class((first + i) as u16));
-            let mut sums = errors[i];
-            for at in steps::<V>() {
-                let (is_label, m) = (V::load(&class[at..]).equal(c), V::load(&m[at..]));
-                let softmax =
-                    Softmax { max: V::load(&largest[at..]), complement: V::load(&complement[at..]) };
-                let (p, q) = pair(form.sigmoid, V::load(&z[at..]), &p[at..], softmax);
-                let error = match form.prices {
-                    Some((alpha, beta)) => V::select(is_label, V::splat(beta) * q, V::splat(alpha) * p),
-                    None => V::select(is_label, q * q, p * p),
-                };
-                V::load(&hit[at..]).add_where(is_label, m * p).store(&mut hit[at..]);
-                (m * error).add_to(&mut sums, at);
-            }
-            errors[i] = sums;
-        }
-        add_by_class::<V>(class, hit, hits);
-        is_zero(doubt)
     }
 }
 
-impl<T: Element> BlockKernel<T> for OverlapGradient<'_, T> {
-    #[inline(always)]
-    fn block<V: Vector<Real = T>>(&mut self, planes: Planes<'_, T>, ahead: &mut Ahead<'_, T>) -> bool {
-        let Self { form, ref mut p, by_hits, by_errors } = *self;
-        let probabilities = &mut p[..];
-        let Planes { z, class, m, largest, .. } = planes;
-        let (zero, one) = (V::splat(T::zero()), V::splat(T::one()));
-        let two = one + one;
-        let mut doubt = zero;
-        for at in steps::<V>() {
-            let label = V::load(&class[at..]);
-            let m = V::load(&m[at..]);
-            let softmax =
-                Softmax::new(form.sigmoid, z, V::load(&largest[at..]), probabilities, at, ahead, &mut doubt);
+/// See [`Block::overlap_sums`].
+struct Sums<'a, T> {
+    form: Form,
+    /// The label of channel 0.
+    first: usize,
+    label: &'a Plane<T>,
+    m: &'a Plane<T>,
+    y: Option<&'a [Plane<T>]>,
+    p: &'a [Plane<T>],
+    q: &'a [Plane<T>],
+    /// What a class's pixels contribute, for one class after the other.
+    hit: &'a mut Plane<T>,
+    miss: &'a mut Plane<T>,
+    sums: &'a mut OverlapSums,
+}
 
-            // ∂L/∂p of every class, and of one with the largest logit.
-            let mut most = zero;
-            let mut c = V::splat(T::of_class(form.first_class(z.len()) as u16));
-            for (i, (plane, p)) in z.iter_mut().zip(probabilities.iter()).enumerate() {
-                let z = V::load(&plane[at..]);
-                let (p, q) = pair(form.sigmoid, z, &p[at..], softmax);
-                let is_label = label.equal(c);
-                c = c + one;
-                let slope = match form.prices {
-                    Some((alpha, beta)) => V::select(is_label, zero - V::splat(beta), V::splat(alpha)),
-                    None => V::select(is_label, zero - two * q, two * p),
-                };
-                let hit = V::select(is_label, V::splat(by_hits[i]), zero);
-                let by_p = m * V::splat(by_errors[i]).mul_add(slope, hit);
-                let left = match form.sigmoid {
-                    true => by_p * p * q,
-                    false => {
-                        most = V::select(z.equal(softmax.max), by_p, most);
-                        by_p
+impl<T: InstructionSets> Kernel<T> for Sums<'_, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd<Real = T>>(self, simd: S) {
+        let Self { form, first, label, m, y, p, q, hit, miss, sums } = self;
+        let (zero, one) = (simd.constant(0.0), simd.constant(1.0));
+        sums.mass.add_plane::<S>(0, |at| simd.load(&m[at..]));
+        for c in 0..p.len() {
+            let class = simd.splat(T::of_class(first + c));
+            let of = |at: usize| {
+                let (p, q, m) = (simd.load(&p[c][at..]), simd.load(&q[c][at..]), simd.load(&m[at..]));
+                (p, q, target(simd, y, label, class, c, at), m)
+            };
+            for at in steps::<S, 1>() {
+                let (p, q, y, m) = of(at);
+                let (tp, fn_) = match form {
+                    Form::Product => (p * y, q * y),
+                    Form::Squared => (p * y, zero),
+                    // At y = 1 it is q, which 1 − p would round away.
+                    Form::Metric => {
+                        let below = Vector::select(y.equal(one), q, (y - p).max(zero));
+                        (Vector::select(p.less(y), p, y), below)
                     }
                 };
-                doubt = left.mul_add(zero, doubt);
-                left.store(&mut plane[at..]);
+                (m * tp).store(&mut hit[at..]);
+                (m * fn_).store(&mut miss[at..]);
             }
-            if !form.sigmoid {
-                pull_back(z, probabilities, most, at, &mut doubt);
+            sums.tp.add_plane::<S>(c, |at| simd.load(&hit[at..]));
+            sums.fn_.add_plane::<S>(c, |at| simd.load(&miss[at..]));
+            sums.fp.add_plane::<S>(c, |at| {
+                let (p, q, y, m) = of(at);
+                m * match form {
+                    Form::Product => p * (one - y),
+                    Form::Squared => Vector::select(y.equal(one), q * q, (p - y) * (p - y)),
+                    Form::Metric => (p - y).max(zero),
+                }
+            });
+        }
+    }
+}
+
+/// See [`Block::overlap_gradient`].
+struct Slopes<'a, T> {
+    form: Form,
+    first: usize,
+    label: &'a Plane<T>,
+    m: &'a Plane<T>,
+    y: Option<&'a [Plane<T>]>,
+    p: &'a [Plane<T>],
+    q: &'a [Plane<T>],
+    slopes: &'a OverlapSlopes<T>,
+    by_p: &'a mut [Plane<T>],
+    adds: bool,
+}
+
+impl<T: InstructionSets> Kernel<T> for Slopes<'_, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd<Real = T>>(self, simd: S) {
+        let Self { form, first, label, m, y, p, q, slopes, by_p, adds } = self;
+        let (zero, one, two) = (simd.constant(0.0), simd.constant(1.0), simd.constant(2.0));
+        for c in 0..slopes.tp.len() {
+            let class = simd.splat(T::of_class(first + c));
+            let [tp, fp, fn_] = [&slopes.tp, &slopes.fp, &slopes.fn_].map(|slope| simd.splat(slope[c]));
+            for at in steps::<S, 1>() {
+                let (p, q, m) = (simd.load(&p[c][at..]), simd.load(&q[c][at..]), simd.load(&m[at..]));
+                let y = target(simd, y, label, class, c, at);
+                let slope = match form {
+                    Form::Product => y * (tp - fn_) + (one - y) * fp,
+                    Form::Squared => {
+                        let difference = Vector::select(y.equal(one), zero - q, p - y);
+                        y * tp + fp * (two * difference)
+                    }
+                    // Where p = y no side is taken.
+                    Form::Metric => {
+                        let below = Vector::select(p.less(y), tp - fn_, zero);
+                        Vector::select(y.less(p), fp, below)
+                    }
+                };
+                let mut g = m * slope;
+                if adds {
+                    g = simd.load(&by_p[c][at..]) + g;
+                }
+                g.store(&mut by_p[c][at..]);
             }
         }
-        is_zero(doubt)
     }
 }

@@ -1,48 +1,41 @@
 //! Powers of focal losses.
 
-use super::vector::Vector;
-use crate::element::Element;
+use crate::simd::{Real, Simd, Vector};
 
 /// The largest exponent that products are taken for.
 const MOST: f64 = 8.0;
 
-/// x^γ for a γ that is a whole number or half of one: products and a root, each rounded once. Any other power needs a
-/// logarithm better than the numbers themselves, which is left to the scalar formula.
+/// x^γ for x ≥ 0; 0⁰ is 1. Where γ is a whole number or half of one, products and a root, each rounded once; any other
+/// power is taken number by number, as it needs a logarithm better than the numbers themselves.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Power {
+pub(crate) struct Power {
     gamma: f64,
-    whole: u32,
-    half: bool,
+    /// γ in halves, where that is a small whole number.
+    halves: Option<u32>,
 }
 
 impl Power {
-    /// `None` where γ is no such number, or a large one.
-    pub fn new(gamma: f64) -> Option<Self> {
-        let is_half = (2.0 * gamma).fract() == 0.0;
-        (is_half && (0.0..=MOST).contains(&gamma)).then_some(Self {
-            gamma,
-            whole: gamma as u32,
-            half: gamma.fract() != 0.0,
-        })
+    /// For a finite γ.
+    pub fn new(gamma: f64) -> Self {
+        let is_half = (2.0 * gamma).fract() == 0.0 && (0.0..=MOST).contains(&gamma);
+        Self { gamma, halves: is_half.then_some((2.0 * gamma) as u32) }
     }
 
-    /// γ.
+    /// γ in all lanes.
     #[inline(always)]
-    pub fn gamma<V: Vector>(self) -> V {
-        V::splat(V::Real::of(self.gamma))
+    pub fn gamma<S: Simd>(self, simd: S) -> S::Vector {
+        simd.constant(self.gamma)
     }
 
-    /// Whether it is 1 for every x.
-    #[inline(always)]
-    pub fn is_one(self) -> bool {
-        self.gamma == 0.0
-    }
-
-    /// x^γ for x ≥ 0; 0⁰ is 1.
+    /// x^γ.
     #[inline(always)]
     pub fn of<V: Vector>(self, x: V) -> V {
-        let mut power = if self.half { x.sqrt() } else { V::splat(V::Real::of(1.0)) };
-        for _ in 0..self.whole {
+        let Some(halves) = self.halves else {
+            let gamma = V::Real::of(self.gamma);
+            return x.lanewise(|x| num_traits::Float::powf(x, gamma));
+        };
+        let mut power = if halves % 2 == 1 { x.sqrt() } else { x.one() };
+        for _ in 0..halves / 2 {
             power = power * x;
         }
         power

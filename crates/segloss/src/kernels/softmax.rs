@@ -1,126 +1,360 @@
-//! The probabilities of a block: of a softmax, or of sigmoids that stand for themselves.
+//! The one softmax: exponentials, probabilities, and the way back from probabilities to logits. Sigmoids beside it.
+//!
+//! With the largest logit subtracted no exponential overflows, and the largest is exactly 1. It is left out of the sum
+//! of the others, which is all that a confident pixel has left of its information:
+//!
+//! ```text
+//! d_c = z_c − max,  e_c = exp d_c,  others = Σ_c e_c − 1
+//! −ln p_c = ln(1 + others) − d_c          p_c = e_c/(1 + others)
+//! 1 − p_c = others/(1 + others) for a class with the largest logit, (others − e_c + 1)/(1 + others) for any other
+//! ```
 
-use super::block::{Ahead, Plane};
-use super::functions::exp_nonpositive;
-use super::vector::{Classes, Vector, abreast};
-use crate::element::Element;
+use super::block::{Block, reserve};
+use super::plane::{Plane, steps};
+use crate::simd::{InstructionSets, Kernel, Simd, Vector, exp_nonpositive};
 
-/// The exponentials of some pixels, and what they have come to so far.
-struct Exponentials<'a, 'b, V: Vector> {
-    /// The first pixel.
-    at: usize,
-    max: V,
-    z: &'a [Plane<V::Real>],
-    /// Where they are left.
-    e: &'a mut [Plane<V::Real>],
-    ahead: &'a mut Ahead<'b, V::Real>,
-    /// Of classes with the largest logit but one: it is left out of the sum, as a confident pixel has all its information
-    /// in the others.
-    others: V,
-    /// Of all other classes.
-    rest: V,
-}
+/// Exponentials that are added up before what their sum rounds away is kept.
+const GROUP: usize = 8;
 
-impl<V: Vector> Classes for Exponentials<'_, '_, V> {
-    #[inline(always)]
-    fn some<const N: usize>(&mut self, first: usize) {
-        let (zero, one) = (V::splat(V::Real::of(0.0)), V::splat(V::Real::of(1.0)));
-        let at = self.at;
-        let (z, e_out) = (&self.z[first..][..N], &mut self.e[first..][..N]);
-        self.ahead.ask::<V>(N);
-        let mut d = [zero; N];
-        for (d, z) in d.iter_mut().zip(z) {
-            *d = V::load(&z[at..]) - self.max;
-        }
-        let e = V::exp_nonpositive_each(d);
-        for i in 0..N {
-            e[i].store(&mut e_out[i][at..]);
-            let is_largest = d[i].equal(zero);
-            self.others = V::select(is_largest, self.others + one, self.others);
-            self.rest = self.rest + V::select(is_largest, zero, e[i]);
-        }
-    }
-}
+/// Below it every exponential is 0.
+const FAR: f64 = -1e4;
 
-/// What the classes of a pixel share.
+/// The memory that is read and written after the next block, to be fetched meanwhile.
 #[derive(Clone, Copy)]
-pub(crate) struct Softmax<V> {
-    pub max: V,
-    /// 1 − p of a class with the largest logit.
-    pub complement: V,
+pub(crate) struct Ahead<'a, T> {
+    /// The logits from there on.
+    pub from: &'a [T],
+    /// The gradient.
+    pub to: &'a [T],
+    /// From plane to plane.
+    pub stride: usize,
 }
 
-impl<V: Vector> Softmax<V> {
-    /// Leaves the p of each class, of a softmax; of sigmoids only judges their logits.
+impl<T> Ahead<'_, T> {
+    /// Nothing.
+    pub fn nothing() -> Self {
+        Self { from: &[], to: &[], stride: 0 }
+    }
+}
+
+impl<T: InstructionSets> Block<T> {
+    /// Computes the exponentials and their sums.
+    pub fn softmax(&mut self, ahead: Ahead<'_, T>) {
+        reserve(&mut self.e, self.z.len());
+        let Self { set, z, max, e, others, d_own, e_own, label, .. } = self;
+        set.run(Exponentials { z, max, e, others, d_own, e_own, label, ahead });
+    }
+
+    /// Computes the probabilities of the softmax, which must have been computed.
+    pub fn probabilities(&mut self) {
+        let classes = self.z.len();
+        reserve(&mut self.p, classes);
+        reserve(&mut self.q, classes);
+        let Self { set, z, max, e, others, p, q, .. } = self;
+        set.run(Probabilities { z, max, e, others, p, q });
+    }
+
+    /// Computes the probabilities of sigmoids instead.
+    pub fn sigmoids(&mut self) {
+        let classes = self.z.len();
+        reserve(&mut self.p, classes);
+        reserve(&mut self.q, classes);
+        let Self { set, z, p, q, .. } = self;
+        set.run(Sigmoids { z, p, q });
+    }
+
+    /// Brings all forms of the gradient to ∂L/∂z; `sigmoid`: what the probabilities are of.
+    pub fn back_to_logits(&mut self, sigmoid: bool) {
+        let Self { set, z, max, e, p, q, label, gradient, .. } = self;
+        let classes = z.len();
+        reserve(&mut gradient.by_z, classes);
+        reserve(&mut gradient.by_p, classes);
+        // Planes of nothing stand in for what was not computed.
+        for planes in [&mut *p, &mut *q, &mut *e] {
+            reserve(planes, classes);
+        }
+        let form = Form {
+            sigmoid,
+            has_scale: gradient.has_scale,
+            has_by_p: gradient.has_by_p,
+            has_by_z: gradient.has_by_z,
+        };
+        let (scale, own) = (&gradient.scale, &gradient.own);
+        let (by_p, by_z) = (&gradient.by_p, &mut gradient.by_z);
+        set.run(BackToLogits { form, z, max, e, p, q, label, scale, own, by_p, by_z });
+        gradient.clear();
+        gradient.has_by_z = true;
+    }
+}
+
+/// See [`Block::softmax`].
+struct Exponentials<'a, T> {
+    z: &'a [Plane<T>],
+    max: &'a Plane<T>,
+    e: &'a mut [Plane<T>],
+    others: &'a mut Plane<T>,
+    d_own: &'a mut Plane<T>,
+    e_own: &'a mut Plane<T>,
+    label: &'a Plane<T>,
+    ahead: Ahead<'a, T>,
+}
+
+/// What the classes of some pixels have come to so far.
+struct Running<V> {
+    /// The number of the next class.
+    c: V,
+    d_own: V,
+    e_own: V,
+    /// How many classes have the largest logit.
+    tops: V,
+    /// Σ of the other exponentials: of the last group, and of those before it.
+    group: V,
+    sum: V,
+    /// What the latter's additions have rounded away.
+    lost: V,
+}
+
+impl<V: Vector> Running<V> {
+    /// Adds the last group to those before it, and keeps what the addition rounds away (Knuth's two-sum).
     #[inline(always)]
-    pub fn new(
-        sigmoid: bool,
-        z: &[Plane<V::Real>],
-        max: V,
-        probabilities: &mut [Plane<V::Real>],
-        at: usize,
-        ahead: &mut Ahead<'_, V::Real>,
-        doubt: &mut V,
-    ) -> Self {
-        let of = |x: f64| V::splat(V::Real::of(x));
-        let (zero, one) = (of(0.0), of(1.0));
-        if sigmoid {
-            for z in z {
-                ahead.ask::<V>(1);
-                *doubt = V::load(&z[at..]).mul_add(zero, *doubt);
+    fn end_group(&mut self) {
+        let both = self.sum + self.group;
+        let taken = both - self.sum;
+        self.lost = self.lost + ((self.sum - (both - taken)) + (self.group - taken));
+        (self.sum, self.group) = (both, self.group.zero());
+    }
+}
+
+impl<T: InstructionSets> Kernel<T> for Exponentials<'_, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd<Real = T>>(mut self, simd: S) {
+        let classes = self.z.len();
+        let (zero, one) = (simd.constant(0.0), simd.constant(1.0));
+        for at in steps::<S, 1>() {
+            let (max, label) = (simd.load(&self.max[at..]), simd.load(&self.label[at..]));
+            let mut so_far = Running {
+                c: zero,
+                d_own: zero,
+                e_own: zero,
+                tops: zero,
+                group: zero,
+                sum: zero,
+                lost: zero,
+            };
+            // As many classes at once as there are registers for; the rest by halves.
+            let unroll = S::Vector::UNROLL;
+            let mut first = 0;
+            while first + unroll <= classes {
+                if unroll == 8 {
+                    self.some::<S, 8>(simd, at, first, max, label, &mut so_far);
+                } else {
+                    self.some::<S, 4>(simd, at, first, max, label, &mut so_far);
+                }
+                first += unroll;
             }
-            return Self { max, complement: zero };
+            if first + 4 <= classes {
+                self.some::<S, 4>(simd, at, first, max, label, &mut so_far);
+                first += 4;
+            }
+            if first + 2 <= classes {
+                self.some::<S, 2>(simd, at, first, max, label, &mut so_far);
+                first += 2;
+            }
+            if first < classes {
+                self.some::<S, 1>(simd, at, first, max, label, &mut so_far);
+            }
+            if classes > GROUP {
+                so_far.end_group();
+            } else {
+                so_far.sum = so_far.group;
+            }
+            let others = (so_far.sum + so_far.lost) + (so_far.tops - one);
+            others.store(&mut self.others[at..]);
+            so_far.d_own.store(&mut self.d_own[at..]);
+            so_far.e_own.store(&mut self.e_own[at..]);
         }
-        let (others, e) = (zero - one, &mut *probabilities);
-        let mut exponentials = Exponentials { at, max, z, e, ahead, others, rest: zero };
-        abreast::<V>(z.len(), &mut exponentials);
-        let others = exponentials.others + exponentials.rest;
-        // Not finite where a logit is not: −∞ has no exponential, and beside +∞ or NaN nothing else has.
-        *doubt = others.mul_add(zero, *doubt);
-        let sum = one + others;
-        let inverse = one / sum;
-        for p in probabilities {
-            (V::load(&p[at..]) * inverse).store(&mut p[at..]);
-        }
-        Self { max, complement: others / sum }
     }
 }
 
-/// p and 1 − p, neither as a difference that rounds the other away.
-#[inline(always)]
-pub(crate) fn pair<V: Vector>(sigmoid: bool, z: V, p: &[V::Real], softmax: Softmax<V>) -> (V, V) {
-    let of = |x: f64| V::splat(V::Real::of(x));
-    let (zero, one) = (of(0.0), of(1.0));
-    if sigmoid {
-        let is_far = z.less(zero);
-        let e = exp_nonpositive(V::select(is_far, z, zero - z));
-        let near = one / (one + e);
-        let far = e * near;
-        return (V::select(is_far, far, near), V::select(is_far, near, far));
+impl<T: InstructionSets> Exponentials<'_, T> {
+    /// N classes of the pixels of a register.
+    #[inline(always)]
+    fn some<S: Simd<Real = T>, const N: usize>(
+        &mut self,
+        simd: S,
+        at: usize,
+        first: usize,
+        max: S::Vector,
+        label: S::Vector,
+        so_far: &mut Running<S::Vector>,
+    ) {
+        let (zero, one, far) = (simd.constant(0.0), simd.constant(1.0), simd.constant(FAR));
+        if first > 0 && first.is_multiple_of(GROUP) {
+            so_far.end_group();
+        }
+        let (z, e) = (&self.z[first..][..N], &mut self.e[first..][..N]);
+        let mut d = [zero; N];
+        for i in 0..N {
+            d[i] = simd.load(&z[i][at..]) - max;
+            let line = (first + i) * self.ahead.stride + at;
+            simd.prefetch(self.ahead.from, line);
+            simd.prefetch(self.ahead.to, line);
+        }
+        let mut x = d;
+        for i in 0..N {
+            x[i] = d[i].max(far);
+        }
+        let exponentials = S::Vector::exp_nonpositive(x);
+        let mut pair = zero;
+        for i in 0..N {
+            exponentials[i].store(&mut e[i][at..]);
+            let is_own = label.equal(so_far.c);
+            so_far.d_own = Vector::select(is_own, d[i], so_far.d_own);
+            so_far.e_own = Vector::select(is_own, exponentials[i], so_far.e_own);
+            so_far.c = so_far.c + one;
+            let is_below = d[i].less(zero);
+            so_far.tops = so_far.tops + Vector::select(is_below, zero, one);
+            let below = Vector::select(is_below, exponentials[i], zero);
+            // Two by two: half as many additions wait for each other.
+            pair = if i % 2 == 0 { below } else { pair + below };
+            if i % 2 == 1 || i == N - 1 {
+                so_far.group = so_far.group + pair;
+            }
+        }
     }
-    let p = V::load(p);
-    (p, V::select(z.equal(softmax.max), softmax.complement, one - p))
 }
 
-/// From ∂L/∂p, which stands in the planes, to ∂L/∂z: p_k·((g_k − g_top) + Σ_c p_c·(g_top − g_c)), as
-/// [`Probabilities::pull_back`](crate::families::overlap::Probabilities::pull_back) has it. `most` is that of a class with
-/// the largest logit.
+/// See [`Block::probabilities`].
+struct Probabilities<'a, T> {
+    z: &'a [Plane<T>],
+    max: &'a Plane<T>,
+    e: &'a [Plane<T>],
+    others: &'a Plane<T>,
+    p: &'a mut [Plane<T>],
+    q: &'a mut [Plane<T>],
+}
+
+impl<T: InstructionSets> Kernel<T> for Probabilities<'_, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd<Real = T>>(self, simd: S) {
+        let Self { z, max, e, others, p, q } = self;
+        let one = simd.constant(1.0);
+        for at in steps::<S, 1>() {
+            let (max, others) = (simd.load(&max[at..]), simd.load(&others[at..]));
+            let sum = one + others;
+            let (inverse, complement) = (one / sum, others / sum);
+            for (((z, e), p), q) in z.iter().zip(e).zip(p.iter_mut()).zip(q.iter_mut()) {
+                let here = simd.load(&e[at..]) * inverse;
+                here.store(&mut p[at..]);
+                let is_top = simd.load(&z[at..]).equal(max);
+                Vector::select(is_top, complement, one - here).store(&mut q[at..]);
+            }
+        }
+    }
+}
+
+/// See [`Block::sigmoids`].
+struct Sigmoids<'a, T> {
+    z: &'a [Plane<T>],
+    p: &'a mut [Plane<T>],
+    q: &'a mut [Plane<T>],
+}
+
+impl<T: InstructionSets> Kernel<T> for Sigmoids<'_, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd<Real = T>>(self, simd: S) {
+        for ((z, p), q) in self.z.iter().zip(self.p).zip(self.q) {
+            for at in steps::<S, 1>() {
+                let (positive, negative) = sigmoid_pair(simd.load(&z[at..]));
+                positive.store(&mut p[at..]);
+                negative.store(&mut q[at..]);
+            }
+        }
+    }
+}
+
+/// σ(z) and σ(−z), neither as a difference from 1.
 #[inline(always)]
-pub(crate) fn pull_back<V: Vector>(
-    planes: &mut [Plane<V::Real>],
-    probabilities: &[Plane<V::Real>],
-    most: V,
-    at: usize,
-    doubt: &mut V,
-) {
-    let zero = V::splat(V::Real::of(0.0));
-    let mut drop = zero;
-    for (by_p, p) in planes.iter().zip(probabilities) {
-        drop = V::load(&p[at..]).mul_add(most - V::load(&by_p[at..]), drop);
+pub(crate) fn sigmoid_pair<V: Vector>(z: V) -> (V, V) {
+    let simd = z.simd();
+    let (zero, one) = (simd.constant(0.0), simd.constant(1.0));
+    let is_negative = z.less(zero);
+    let e = exp_nonpositive(V::select(is_negative, z, zero - z).max(simd.constant(FAR)));
+    let near = one / (one + e);
+    let far = e * near;
+    (V::select(is_negative, far, near), V::select(is_negative, near, far))
+}
+
+/// Which forms of a gradient there are, and what its probabilities are of.
+#[derive(Clone, Copy)]
+struct Form {
+    sigmoid: bool,
+    has_scale: bool,
+    has_by_p: bool,
+    has_by_z: bool,
+}
+
+/// See [`Block::back_to_logits`].
+struct BackToLogits<'a, T> {
+    form: Form,
+    z: &'a [Plane<T>],
+    max: &'a Plane<T>,
+    e: &'a [Plane<T>],
+    p: &'a [Plane<T>],
+    q: &'a [Plane<T>],
+    label: &'a Plane<T>,
+    scale: &'a Plane<T>,
+    own: &'a Plane<T>,
+    by_p: &'a [Plane<T>],
+    by_z: &'a mut [Plane<T>],
+}
+
+impl<T: InstructionSets> Kernel<T> for BackToLogits<'_, T> {
+    type Output = ();
+
+    /// Softmax: p_k·(g_k − Σ_c p_c·g_c). Where one class has nearly all of p, its own g is nearly the whole sum and would
+    /// cancel; with the g of a class with the largest logit, which then is the one, every difference is taken first:
+    /// p_k·((g_k − g_top) + Σ_c p_c·(g_top − g_c)).
+    #[inline(always)]
+    fn run<S: Simd<Real = T>>(self, simd: S) {
+        let Self { form, z, max, e, p, q, label, scale, own, by_p, by_z } = self;
+        let zero = simd.constant(0.0);
+        let classes = z.len();
+        for at in steps::<S, 1>() {
+            let (mut top, mut drop) = (zero, zero);
+            if form.has_by_p && !form.sigmoid {
+                let max = simd.load(&max[at..]);
+                for c in 0..classes {
+                    let is_top = simd.load(&z[c][at..]).equal(max);
+                    top = Vector::select(is_top, simd.load(&by_p[c][at..]), top);
+                }
+                for c in 0..classes {
+                    drop = simd.load(&p[c][at..]).mul_add(top - simd.load(&by_p[c][at..]), drop);
+                }
+            }
+            let (label, scale, own) =
+                (simd.load(&label[at..]), simd.load(&scale[at..]), simd.load(&own[at..]));
+            for c in 0..classes {
+                let mut g = if form.has_by_z { simd.load(&by_z[c][at..]) } else { zero };
+                if form.has_by_p {
+                    let (p, by_p) = (simd.load(&p[c][at..]), simd.load(&by_p[c][at..]));
+                    g = g + match form.sigmoid {
+                        true => by_p * p * simd.load(&q[c][at..]),
+                        false => p * ((by_p - top) + drop),
+                    };
+                }
+                if form.has_scale {
+                    let is_own = label.equal(simd.splat(T::of_class(c)));
+                    g = g + Vector::select(is_own, own, simd.load(&e[c][at..]) * scale);
+                }
+                g.store(&mut by_z[c][at..]);
+            }
+        }
     }
-    for (plane, p) in planes.iter_mut().zip(probabilities) {
-        let g = V::load(&p[at..]) * ((V::load(&plane[at..]) - most) + drop);
-        g.store(&mut plane[at..]);
-    }
-    *doubt = drop.mul_add(zero, *doubt);
 }

@@ -28,42 +28,22 @@
 //!
 //! Reference: Bishop 2006, *Pattern Recognition and Machine Learning*, eq. 4.90 and 4.91.
 
-use super::{Pixel, PixelLoss};
-use crate::element::Element;
-use crate::families::blocks::BlockLoss;
-use crate::kernels::power::Power;
-use crate::stable::Logistic;
+use crate::families::channels::Channels;
+use crate::kernels::channels::{ChannelCost, Logistic};
+use crate::simd::Vector;
+use crate::spec::LossSpec;
 
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct BinaryCrossEntropy {
-    /// s.
-    pub smoothing: f64,
+pub(crate) fn family(spec: &LossSpec) -> Channels<BinaryCrossEntropy> {
+    Channels { smoothing: spec.label_smoothing, ..Channels::new(BinaryCrossEntropy) }
 }
 
-impl<T: Element> PixelLoss<T> for BinaryCrossEntropy {
-    fn kernel(&self) -> Option<BlockLoss> {
-        let power = Power::new(0.0)?;
-        (self.smoothing == 0.0).then_some(BlockLoss::Sigmoid { power })
-    }
+/// softplus(z) of a negative, softplus(−z) of a positive.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct BinaryCrossEntropy;
 
-    fn pixel(&self, Pixel { z, y, w, loss, gradient, .. }: Pixel<'_, T>) {
-        for c in 0..z.len() {
-            let at = Logistic::new(z[c]);
-            let (positive, negative) = (y.of(c), T::one() - y.of(c));
-            let (w_negative, w_positive) = (w.loss[2 * c], w.loss[2 * c + 1]);
-            loss[c] = w_positive * positive * at.softplus_negated + w_negative * negative * at.softplus;
-
-            let (w_negative, w_positive) = (w.gradient[2 * c], w.gradient[2 * c + 1]);
-            gradient[c] = w_negative * negative * at.sigmoid - w_positive * positive * at.sigmoid_negated;
-
-            if self.smoothing > 0.0 {
-                let (kept, half) = (T::of(1.0 - self.smoothing), T::of(self.smoothing / 2.0));
-                let both = at.softplus + at.softplus_negated;
-                let of = |w: &[T]| w[2 * c] * negative + w[2 * c + 1] * positive;
-                loss[c] = kept * loss[c] + half * of(w.loss) * both;
-                let slope = at.sigmoid - at.sigmoid_negated;
-                gradient[c] = kept * gradient[c] + half * of(w.gradient) * slope;
-            }
-        }
+impl ChannelCost for BinaryCrossEntropy {
+    #[inline(always)]
+    fn costs_and_slopes<V: Vector>(self, at: Logistic<V>) -> [(V, V); 2] {
+        [(at.softplus, at.sigmoid), (at.softplus_negated, at.sigmoid_negated.neg())]
     }
 }

@@ -25,23 +25,9 @@
 //! Reference: Kervadec, Bouchtiba, Desrosiers, Granger, Dolz & Ben Ayed 2019, "Boundary loss for highly unbalanced
 //! segmentation", eq. 5; the inside's − 1 is that of the authors' code.
 
-use super::{Pixel, PixelLoss};
-use crate::element::Element;
-use crate::families::overlap::Probabilities;
+use crate::families::boundary::Linear;
 
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Boundary;
-
-impl<T: Element> PixelLoss<T> for Boundary {
-    /// `y` holds φ.
-    fn pixel(&self, Pixel { z, y, w, loss, gradient, scratch, .. }: Pixel<'_, T>) {
-        let mut at = Probabilities::new(z.len(), false);
-        at.set(z);
-        let by_p = &mut scratch[..z.len()];
-        for c in 0..z.len() {
-            loss[c] = w.loss[c] * y.of(c) * at.p[c];
-            by_p[c] = w.gradient[c] * y.of(c);
-        }
-        at.pull_back(by_p, gradient);
-    }
+/// w·φ·p, summed up.
+pub(crate) fn family() -> Linear {
+    Linear
 }

@@ -36,123 +36,20 @@
 //!
 //! Reference: Bishop 2006, *Pattern Recognition and Machine Learning*, eq. 4.108 and 4.109.
 
-use super::{Pixel, PixelLoss, PixelTarget, PixelWeights};
-use crate::element::Element;
-use crate::families::blocks::BlockLoss;
-use crate::kernels::cross_entropy::Shape;
-use crate::spec::SmoothingWeight;
-use crate::stable::Softmax;
+use crate::families::pointwise::Pointwise;
+use crate::kernels::pointwise::{Plain, Smoothing};
+use crate::spec::{LossSpec, SmoothingWeight};
 
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct CrossEntropy {
-    /// s.
-    pub smoothing: f64,
-    /// Whose weight the smoothed part has.
-    pub weight: SmoothingWeight,
+/// −ln p itself.
+pub(crate) fn family(spec: &LossSpec) -> Pointwise<Plain> {
+    Pointwise { smoothing: smoothing(spec), ..Pointwise::new(Plain) }
 }
 
-impl<T: Element> PixelLoss<T> for CrossEntropy {
-    fn kernel(&self) -> Option<BlockLoss> {
-        (self.smoothing == 0.0).then_some(BlockLoss::Softmax(Shape::Plain))
-    }
-
-    fn pixel(&self, Pixel { z, y, w, loss, gradient, .. }: Pixel<'_, T>) {
-        let softmax = Softmax::new(z, gradient);
-        match y {
-            PixelTarget::Index(Some(class)) => {
-                loss.fill(T::zero());
-                loss[class] = w.loss[class] * softmax.surprise(z[class]);
-
-                let weight = w.gradient[class];
-                for (k, g) in gradient.iter_mut().enumerate() {
-                    *g = match k == class {
-                        true => -(weight * softmax.complement(k, *g)),
-                        false => weight * softmax.probability(*g),
-                    };
-                }
-            }
-            // No label of a categorical target raises nothing; if one did, it would cost nothing.
-            PixelTarget::Index(None) => {
-                loss.fill(T::zero());
-                gradient.fill(T::zero());
-            }
-            PixelTarget::Distribution(y) => {
-                Self::distribution(&softmax, z, y, w, loss, gradient);
-            }
-        }
-        match (self.smoothing > 0.0, self.weight) {
-            (false, _) => {}
-            (true, SmoothingWeight::Label) => self.smooth(z, y, w, loss, gradient),
-            (true, SmoothingWeight::Class) => self.smooth_classes(z, y, w, loss, gradient),
-        }
-    }
-}
-
-impl CrossEntropy {
-    /// The loss of a row y. `gradient` holds the exponentials of the softmax.
-    fn distribution<T: Element>(
-        softmax: &Softmax<T>,
-        z: &[T],
-        y: &[T],
-        w: PixelWeights<'_, T>,
-        loss: &mut [T],
-        gradient: &mut [T],
-    ) {
-        for (c, loss) in loss.iter_mut().enumerate() {
-            // A class without a share costs nothing, even at p_c = 0 where ln p_c = −∞.
-            *loss = match y[c] > T::zero() {
-                true => w.loss[c] * y[c] * softmax.surprise(z[c]),
-                false => T::zero(),
-            };
-        }
-
-        let pull = |c: usize| w.gradient[c] * y[c];
-        let total = (0..y.len()).fold(T::zero(), |sum, c| sum + pull(c));
-        for (k, g) in gradient.iter_mut().enumerate() {
-            // For a one-hot row the difference is exactly 0 or the whole weight, so that the bits
-            // are those of the index above.
-            let elsewhere = total - pull(k);
-            *g = softmax.probability(*g) * elsewhere - pull(k) * softmax.complement(k, *g);
-        }
-    }
-
-    /// The loss of y' = (1 − s)·y + s/C, computed anew.
-    fn smooth_classes<T: Element>(
-        &self,
-        z: &[T],
-        y: PixelTarget<'_, T>,
-        w: PixelWeights<'_, T>,
-        loss: &mut [T],
-        gradient: &mut [T],
-    ) {
-        let (kept, each) = (T::of(1.0 - self.smoothing), T::of(self.smoothing / z.len() as f64));
-        let smoothed: Vec<T> = (0..z.len()).map(|c| kept * y.of(c) + each).collect();
-        let softmax = Softmax::new(z, gradient);
-        Self::distribution(&softmax, z, &smoothed, w, loss, gradient);
-    }
-
-    /// Moves s of the loss above to all classes alike.
-    fn smooth<T: Element>(
-        &self,
-        z: &[T],
-        y: PixelTarget<'_, T>,
-        w: PixelWeights<'_, T>,
-        loss: &mut [T],
-        gradient: &mut [T],
-    ) {
-        let (kept, share) = (T::of(1.0 - self.smoothing), T::of(self.smoothing));
-        let each = share / T::of(z.len() as f64);
-        let mut e = vec![T::zero(); z.len()];
-        let softmax = Softmax::new(z, &mut e);
-        let surprises = z.iter().fold(T::zero(), |sum, &z| sum + softmax.surprise(z));
-        let mut total = T::zero();
-        for (c, loss) in loss.iter_mut().enumerate() {
-            // A class's share of the smoothing term is that of its pixels.
-            *loss = kept * *loss + each * surprises * (w.loss[c] * y.of(c));
-            total = total + w.gradient[c] * y.of(c);
-        }
-        for (g, &e) in gradient.iter_mut().zip(&e) {
-            *g = kept * *g + total * (share * softmax.probability(e) - each);
-        }
+/// How labels are smoothed.
+pub(crate) fn smoothing(spec: &LossSpec) -> Smoothing {
+    match (spec.label_smoothing, spec.smoothing_weight.unwrap_or_default()) {
+        (0.0, _) => Smoothing::None,
+        (share, SmoothingWeight::Label) => Smoothing::Label(share),
+        (share, SmoothingWeight::Class) => Smoothing::Class(share),
     }
 }

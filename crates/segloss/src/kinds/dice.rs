@@ -26,15 +26,21 @@
 //! Reference: Milletari, Navab & Ahmadi 2016, "V-Net", section 3 (squared); Drozdzal, Vorontsov, Chartrand, Kadoury
 //! & Pal 2016, "The importance of skip connections in biomedical image segmentation", eq. 1.
 
-use crate::families::overlap::Overlap;
+use crate::families::overlap::{Overlap, Ratio};
+use crate::kernels::overlap::Form;
 use crate::spec::{LossSpec, Number};
 
-pub(crate) fn overlap(spec: &LossSpec, classes: usize) -> Overlap {
+pub(crate) fn family(spec: &LossSpec, classes: usize) -> Overlap<Ratio> {
     Overlap {
-        intersection: 2.0,
-        prices: (!spec.squared.unwrap_or(false)).then_some((1.0, 1.0)),
-        smooth: spec.number(Number::Smooth),
-        exponents: vec![1.0; classes],
-        pooled: false,
+        score: Ratio {
+            intersection: 2.0,
+            alpha: 1.0,
+            beta: 1.0,
+            smooth: spec.number(Number::Smooth),
+            exponents: vec![1.0; classes],
+            pooled: false,
+        },
+        form: if spec.squared.unwrap_or(false) { Form::Squared } else { Form::Product },
+        sigmoid: spec.is_sigmoid(),
     }
 }

@@ -24,38 +24,41 @@
 //!
 //! Reference: the source document, S1.
 
-use super::{Pixel, PixelLoss};
-use crate::element::Element;
-use crate::stable::Logistic;
+use crate::families::channels::Channels;
+use crate::kernels::channels::{ChannelCost, Logistic};
+use crate::simd::{Simd, Vector};
+use crate::spec::{LossSpec, Threshold};
 
-pub(crate) struct DocumentBinary {
-    /// The activation threshold th.
-    pub threshold: f64,
+pub(crate) fn family(spec: &LossSpec, classes: usize) -> Channels<DocumentBinary> {
+    let threshold = match spec.threshold {
+        Some(Threshold::Document(th)) => th,
+        // The document: "default 1/nClasses"; a single channel tells two classes apart.
+        _ => 1.0 / classes.max(2) as f64,
+    };
+    Channels { may_break: true, ..Channels::new(DocumentBinary { threshold }) }
 }
 
-impl<T: Element> PixelLoss<T> for DocumentBinary {
-    fn pixel(&self, Pixel { z, y, w, loss, gradient, .. }: Pixel<'_, T>) {
-        let shift = T::of(0.5 - self.threshold);
-        for c in 0..z.len() {
-            let at = Logistic::new(z[c]);
-            let shifted = at.sigmoid + shift;
-            let u = shifted.max(T::zero());
-            let (positive, negative) = (y.of(c), T::one() - y.of(c));
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct DocumentBinary {
+    /// The activation threshold th.
+    threshold: f64,
+}
 
-            // The columns hold (w, 1 − w). Nothing guards the logarithms: 0·∞ and ln of a negative
-            // number are NaN here as they are in the document.
-            let (w_negative, w_positive) = (w.loss[2 * c], w.loss[2 * c + 1]);
-            loss[c] = w_positive * positive * -u.ln() + negative * w_negative * -(T::one() - u).ln();
-
-            let (w_negative, w_positive) = (w.gradient[2 * c], w.gradient[2 * c + 1]);
-            gradient[c] = match shifted > T::zero() {
-                true => {
-                    (negative * w_negative / (T::one() - u) - w_positive * positive / u)
-                        * (at.sigmoid * at.sigmoid_negated)
-                }
-                // max(0, ·) is flat: no gradient reaches z, which is the other way in which S1 fails.
-                false => T::zero(),
-            };
-        }
+impl ChannelCost for DocumentBinary {
+    #[inline(always)]
+    fn costs_and_slopes<V: Vector>(self, at: Logistic<V>) -> [(V, V); 2] {
+        let simd = at.sigmoid.simd();
+        let (zero, one) = (simd.constant(0.0), simd.constant(1.0));
+        let shifted = at.sigmoid + simd.constant(0.5 - self.threshold);
+        let u = shifted.max(zero);
+        // Nothing guards the logarithms: 0·∞ and ln of a negative number are NaN here as they are in the document.
+        let minus_ln = |x: V| x.lanewise(|x| -num_traits::Float::ln(x));
+        // max(0, ·) is flat: no gradient reaches z, which is the other way in which S1 fails.
+        let slope = at.sigmoid * at.sigmoid_negated;
+        let where_it_rises = |slope: V| V::select(zero.less(shifted), slope, zero);
+        [
+            (minus_ln(one - u), where_it_rises(slope / (one - u))),
+            (minus_ln(u), where_it_rises((slope / u).neg())),
+        ]
     }
 }

@@ -17,18 +17,22 @@
 //!
 //! Reference: the source document, S2.
 
-use super::{Pixel, PixelLoss};
-use crate::element::Element;
-use crate::stable::Logistic;
+use crate::families::channels::Channels;
+use crate::kernels::channels::{ChannelCost, Logistic};
+use crate::simd::Vector;
 
+pub(crate) fn family() -> Channels<DocumentSigmoid> {
+    Channels::new(DocumentSigmoid)
+}
+
+/// Negatives cost nothing.
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct DocumentSigmoid;
 
-impl<T: Element> PixelLoss<T> for DocumentSigmoid {
-    fn pixel(&self, Pixel { z, y, w, loss, gradient, .. }: Pixel<'_, T>) {
-        for c in 0..z.len() {
-            let at = Logistic::new(z[c]);
-            loss[c] = w.loss[2 * c + 1] * y.of(c) * at.softplus_negated;
-            gradient[c] = -(w.gradient[2 * c + 1] * y.of(c) * at.sigmoid_negated);
-        }
+impl ChannelCost for DocumentSigmoid {
+    #[inline(always)]
+    fn costs_and_slopes<V: Vector>(self, at: Logistic<V>) -> [(V, V); 2] {
+        let nothing = at.softplus.zero();
+        [(nothing, nothing), (at.softplus_negated, at.sigmoid_negated.neg())]
     }
 }

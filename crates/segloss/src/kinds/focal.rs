@@ -25,79 +25,52 @@
 //!
 //! Reference: Lin, Goyal, Girshick, He & Dollár 2017, "Focal loss for dense object detection", eq. 5.
 
-use super::{Pixel, PixelLoss};
-use crate::element::Element;
-use crate::families::blocks::BlockLoss;
-use crate::kernels::cross_entropy::Shape;
+use crate::families::channels::Channels;
+use crate::families::pointwise::Pointwise;
+use crate::kernels::channels::{ChannelCost, Logistic};
+use crate::kernels::pointwise::{Cost, Point};
 use crate::kernels::power::Power;
-use crate::stable::{Logistic, Softmax};
+use crate::simd::{Simd, Vector};
+use crate::spec::{LossSpec, Number};
 
-/// Softmax focal loss.
+pub(crate) fn family(spec: &LossSpec) -> Pointwise<Focal> {
+    Pointwise::new(Focal { power: Power::new(spec.number(Number::Gamma)) })
+}
+
+pub(crate) fn channels(spec: &LossSpec) -> Channels<Focal> {
+    Channels::new(Focal { power: Power::new(spec.number(Number::Gamma)) })
+}
+
+/// Cross-entropy times the modulating factor q^γ.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Focal {
-    /// γ of the class `background`, and of the others; the same but for unified focal.
-    pub gamma: f64,
-    pub gamma_of_others: f64,
-    pub background: usize,
+    pub power: Power,
 }
 
-/// Sigmoid focal loss.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct BinaryFocal {
-    /// γ.
-    pub gamma: f64,
-}
-
-impl<T: Element> PixelLoss<T> for Focal {
-    fn kernel(&self) -> Option<BlockLoss> {
-        let shape = Shape::Focal(Power::new(self.gamma)?);
-        (self.gamma == self.gamma_of_others).then_some(BlockLoss::Softmax(shape))
-    }
-
-    fn pixel(&self, Pixel { z, y, w, loss, gradient, scratch, .. }: Pixel<'_, T>) {
-        let softmax = Softmax::new(z, gradient);
-        let pulls = &mut scratch[..z.len()];
-        for c in 0..z.len() {
-            let share = y.of(c);
-            if !(share > T::zero()) {
-                (loss[c], pulls[c]) = (T::zero(), T::zero());
-                continue;
-            }
-            let gamma = T::of(if c == self.background { self.gamma } else { self.gamma_of_others });
-            let (p, q) = (softmax.probability(gradient[c]), softmax.complement(c, gradient[c]));
-            let surprise = softmax.surprise(z[c]);
-            // At q = 0 the limits: q^γ is 0, or 1 for γ = 0, and −ln p/q is 1.
-            let faded = q.powf(gamma);
-            let ratio = if q > T::zero() { surprise / q } else { T::one() };
-            loss[c] = w.loss[c] * share * (faded * surprise);
-            pulls[c] = w.gradient[c] * share * (faded * (T::one() + gamma * p * ratio));
-        }
-        let total = pulls.iter().fold(T::zero(), |sum, &pull| sum + pull);
-        for (k, g) in gradient.iter_mut().enumerate() {
-            *g = softmax.probability(*g) * (total - pulls[k]) - pulls[k] * softmax.complement(k, *g);
-        }
+impl Cost for Focal {
+    #[inline(always)]
+    fn cost_and_pull<V: Vector>(self, at: Point<V>) -> (V, V) {
+        let simd = at.q.simd();
+        let (zero, one) = (simd.constant(0.0), simd.constant(1.0));
+        // At q = 0 the limits: q^γ is 0, or 1 for γ = 0, and −ln p/q is 1.
+        let ratio = V::select(zero.less(at.q), at.nll / at.q, one);
+        let factor = self.power.of(at.q);
+        (factor * at.nll, factor * (self.power.gamma(simd) * at.p).mul_add(ratio, one))
     }
 }
 
-impl<T: Element> PixelLoss<T> for BinaryFocal {
-    fn kernel(&self) -> Option<BlockLoss> {
-        Some(BlockLoss::Sigmoid { power: Power::new(self.gamma)? })
-    }
-
-    fn pixel(&self, Pixel { z, y, w, loss, gradient, .. }: Pixel<'_, T>) {
-        let gamma = T::of(self.gamma);
-        for c in 0..z.len() {
-            let at = Logistic::new(z[c]);
-            let (positive, negative) = (y.of(c), T::one() - y.of(c));
-            let faded_negative = at.sigmoid.powf(gamma);
-            let faded_positive = at.sigmoid_negated.powf(gamma);
-            loss[c] = w.loss[2 * c + 1] * positive * (faded_positive * at.softplus_negated)
-                + w.loss[2 * c] * negative * (faded_negative * at.softplus);
-
-            let up = faded_negative * (at.sigmoid + gamma * at.sigmoid_negated * at.softplus);
-            let down = faded_positive * (at.sigmoid_negated + gamma * at.sigmoid * at.softplus_negated);
-            gradient[c] = w.gradient[2 * c] * negative * up - w.gradient[2 * c + 1] * positive * down;
-        }
+impl ChannelCost for Focal {
+    #[inline(always)]
+    fn costs_and_slopes<V: Vector>(self, at: Logistic<V>) -> [(V, V); 2] {
+        let negative = |at: Logistic<V>| {
+            let gamma = self.power.gamma(at.sigmoid.simd());
+            let factor = self.power.of(at.sigmoid);
+            let slope = factor * (gamma * at.sigmoid_negated).mul_add(at.softplus, at.sigmoid);
+            (factor * at.softplus, slope)
+        };
+        // A positive at z is a negative at −z.
+        let (cost, slope) = negative(at.mirrored());
+        [negative(at), (cost, slope.neg())]
     }
 }
 

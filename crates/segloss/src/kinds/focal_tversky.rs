@@ -15,10 +15,11 @@
 //! segmentation", eq. 4.
 
 use super::tversky;
-use crate::families::overlap::Overlap;
+use crate::families::overlap::{Overlap, Ratio};
 use crate::spec::{LossSpec, Number};
 
-pub(crate) fn overlap(spec: &LossSpec, classes: usize) -> Overlap {
-    let exponent = 1.0 / spec.number(Number::Gamma);
-    Overlap { exponents: vec![exponent; classes], ..tversky::overlap(spec, classes) }
+pub(crate) fn family(spec: &LossSpec, classes: usize) -> Overlap<Ratio> {
+    let tversky = tversky::family(spec, classes);
+    let exponents = vec![1.0 / spec.number(Number::Gamma); classes];
+    Overlap { score: Ratio { exponents, ..tversky.score }, ..tversky }
 }

@@ -19,9 +19,10 @@
 //! function for highly unbalanced segmentations", section 2.1.
 
 use super::dice;
-use crate::families::overlap::Overlap;
+use crate::families::overlap::{Overlap, Ratio};
 use crate::spec::LossSpec;
 
-pub(crate) fn overlap(spec: &LossSpec, classes: usize) -> Overlap {
-    Overlap { pooled: true, ..dice::overlap(spec, classes) }
+pub(crate) fn family(spec: &LossSpec, classes: usize) -> Overlap<Ratio> {
+    let dice = dice::family(spec, classes);
+    Overlap { score: Ratio { pooled: true, ..dice.score }, ..dice }
 }

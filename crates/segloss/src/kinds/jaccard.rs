@@ -12,9 +12,10 @@
 //! segmentation", eq. 3.
 
 use super::dice;
-use crate::families::overlap::Overlap;
+use crate::families::overlap::{Overlap, Ratio};
 use crate::spec::LossSpec;
 
-pub(crate) fn overlap(spec: &LossSpec, classes: usize) -> Overlap {
-    Overlap { intersection: 1.0, ..dice::overlap(spec, classes) }
+pub(crate) fn family(spec: &LossSpec, classes: usize) -> Overlap<Ratio> {
+    let dice = dice::family(spec, classes);
+    Overlap { score: Ratio { intersection: 1.0, ..dice.score }, ..dice }
 }

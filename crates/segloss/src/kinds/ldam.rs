@@ -18,35 +18,11 @@
 //! Reference: Cao, Wei, Gaidon, Arechiga & Ma 2019, "Learning imbalanced datasets with label-distribution-aware
 //! margin loss", eqs. 12 and 13.
 
-use super::cross_entropy::CrossEntropy;
-use super::{Pixel, PixelLoss};
-use crate::element::Element;
+use crate::families::pointwise::{Adjusted, Pointwise};
+use crate::kernels::pointwise::Plain;
+use crate::spec::{LossSpec, Number};
 
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Ldam {
-    /// s.
-    pub scale: f64,
-}
-
-impl<T: Element> PixelLoss<T> for Ldam {
-    fn pixel(&self, Pixel { z, y, w, parameters, loss, gradient, scratch }: Pixel<'_, T>) {
-        let (scale, margins) = (T::of(self.scale), parameters);
-        let (t, scratch) = scratch.split_at_mut(z.len());
-        // A softmax sees only differences: with the largest logit taken out first, a margin is not rounded away
-        // beside large logits.
-        let max = z.iter().fold(z[0], |max, &z| max.max(z));
-        for (c, t) in t.iter_mut().enumerate() {
-            *t = scale * ((z[c] - max) - y.of(c) * margins[c]);
-        }
-        CrossEntropy::default().pixel(Pixel {
-            z: t,
-            y,
-            w,
-            parameters: &[],
-            loss,
-            gradient: &mut *gradient,
-            scratch,
-        });
-        gradient.iter_mut().for_each(|g| *g = *g * scale);
-    }
+/// Cross-entropy of adjusted logits.
+pub(crate) fn family(spec: &LossSpec) -> Pointwise<Plain> {
+    Pointwise { adjusted: Adjusted::Margin { scale: spec.number(Number::Scale) }, ..Pointwise::new(Plain) }
 }

@@ -19,3 +19,10 @@
 //!
 //! Reference: Berman, Rannen Triki & Blaschko 2018, "The Lovász-softmax loss", eqs. 6 and 7; Yu & Blaschko 2015,
 //! "Learning submodular losses with the Lovász hinge".
+
+use crate::families::lovasz::Lovasz;
+use crate::kernels::lovasz::ErrorForm;
+
+pub(crate) fn family() -> Lovasz {
+    Lovasz { form: ErrorForm::Hinge }
+}

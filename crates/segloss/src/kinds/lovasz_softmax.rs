@@ -22,3 +22,10 @@
 //!
 //! Reference: Berman, Rannen Triki & Blaschko 2018, "The Lovász-softmax loss: a tractable surrogate for the
 //! optimization of the intersection-over-union measure in neural networks", eqs. 8 and 9, algorithm 1.
+
+use crate::families::lovasz::Lovasz;
+use crate::kernels::lovasz::ErrorForm;
+
+pub(crate) fn family() -> Lovasz {
+    Lovasz { form: ErrorForm::Probability }
+}

@@ -31,63 +31,35 @@ pub mod tversky;
 pub mod unified_focal;
 
 use crate::element::Element;
-use crate::families::blocks::BlockLoss;
+use crate::families::Family;
+use crate::kind::Kind;
+use crate::loss::{Loss, Role};
 
-/// The target of one pixel.
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum PixelTarget<'a, T> {
-    /// The channel that is raised; for a single binary channel perhaps none.
-    Index(Option<usize>),
-    /// y_c for every class.
-    Distribution(&'a [T]),
-}
-
-impl<T: Element> PixelTarget<'_, T> {
-    /// y_c.
-    pub fn of(&self, class: usize) -> T {
-        match self {
-            Self::Index(raised) if *raised == Some(class) => T::one(),
-            Self::Index(_) => T::zero(),
-            Self::Distribution(y) => y[class],
-        }
+/// The family of a loss that is no sum of losses.
+pub(crate) fn family<T: Element>(loss: &Loss, classes: usize) -> Box<dyn Family<T>> {
+    let spec = loss.spec();
+    match (loss.role(), spec.kind) {
+        (Role::UnifiedFocal, _) => Box::new(unified_focal::focal(spec)),
+        (Role::UnifiedTversky, _) => Box::new(unified_focal::tversky(spec, classes)),
+        (_, Kind::BinaryCrossEntropy) => Box::new(binary_cross_entropy::family(spec)),
+        (_, Kind::DocumentBinary) => Box::new(document_binary::family(spec, classes)),
+        (_, Kind::DocumentSigmoid) => Box::new(document_sigmoid::family()),
+        (_, Kind::Focal) if spec.is_sigmoid() => Box::new(focal::channels(spec)),
+        (_, Kind::Focal) => Box::new(focal::family(spec)),
+        (_, Kind::Poly1CrossEntropy) => Box::new(poly1_cross_entropy::family(spec)),
+        (_, Kind::Seesaw) => Box::new(seesaw::family(spec)),
+        (_, Kind::Ldam) => Box::new(ldam::family(spec)),
+        (_, Kind::Boundary) => Box::new(boundary::family()),
+        (_, Kind::RecallCrossEntropy) => Box::new(recall_cross_entropy::family(spec)),
+        (_, Kind::TopKCrossEntropy) => Box::new(top_k_cross_entropy::family(spec)),
+        (_, Kind::Dice) => Box::new(dice::family(spec, classes)),
+        (_, Kind::Jaccard) => Box::new(jaccard::family(spec, classes)),
+        (_, Kind::GeneralizedDice) => Box::new(generalized_dice::family(spec, classes)),
+        (_, Kind::Tversky) => Box::new(tversky::family(spec, classes)),
+        (_, Kind::FocalTversky) => Box::new(focal_tversky::family(spec, classes)),
+        (_, Kind::LovaszSoftmax) => Box::new(lovasz_softmax::family()),
+        (_, Kind::LovaszHinge) => Box::new(lovasz_hinge::family()),
+        // S3 is cross-entropy with the document's weight.
+        _ => Box::new(cross_entropy::family(spec)),
     }
-}
-
-/// The weight columns of one pixel's scope, twice.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct PixelWeights<'a, T> {
-    /// For the loss: w.
-    pub loss: &'a [T],
-    /// For the gradient: w / denominator, divided in f64 and rounded once.
-    pub gradient: &'a [T],
-}
-
-/// One pixel: what a kind reads of it, and what it writes.
-#[derive(Debug)]
-pub(crate) struct Pixel<'a, T> {
-    /// The logits, shifted by the threshold.
-    pub z: &'a [T],
-    /// The target.
-    pub y: PixelTarget<'a, T>,
-    /// The weights of its scope.
-    pub w: PixelWeights<'a, T>,
-    /// What the kind makes of the class priors; empty if it needs none.
-    pub parameters: &'a [T],
-    /// Out: each class's share of the loss.
-    pub loss: &'a mut [T],
-    /// Out: d(Σ loss / denominator)/dz. May serve as scratch before.
-    pub gradient: &'a mut [T],
-    /// Room for 2·C numbers.
-    pub scratch: &'a mut [T],
-}
-
-/// A loss of one pixel.
-pub(crate) trait PixelLoss<T: Element>: Sync {
-    /// The kernel that computes the same of many pixels with a class each.
-    fn kernel(&self) -> Option<BlockLoss> {
-        None
-    }
-
-    /// Overwrites the pixel's loss and gradient.
-    fn pixel(&self, pixel: Pixel<'_, T>);
 }

@@ -16,40 +16,26 @@
 //! Reference: Leng, Tan, Liu, Cubuk, Shi, Cheng & Anguelov 2022, "PolyLoss: a polynomial expansion perspective of
 //! classification loss functions", eq. 5 (Poly-1).
 
-use super::{Pixel, PixelLoss};
-use crate::element::Element;
-use crate::families::blocks::BlockLoss;
-use crate::kernels::cross_entropy::Shape;
-use crate::stable::Softmax;
+use crate::families::pointwise::Pointwise;
+use crate::kernels::pointwise::{Cost, Point};
+use crate::simd::{Simd, Vector};
+use crate::spec::{LossSpec, Number};
+
+pub(crate) fn family(spec: &LossSpec) -> Pointwise<Poly1> {
+    Pointwise::new(Poly1 { epsilon: spec.number(Number::Epsilon) })
+}
 
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Poly1 {
     /// ε.
-    pub epsilon: f64,
+    epsilon: f64,
 }
 
-impl<T: Element> PixelLoss<T> for Poly1 {
-    fn kernel(&self) -> Option<BlockLoss> {
-        Some(BlockLoss::Softmax(Shape::Poly1 { epsilon: self.epsilon }))
-    }
-
-    fn pixel(&self, Pixel { z, y, w, loss, gradient, scratch, .. }: Pixel<'_, T>) {
-        let epsilon = T::of(self.epsilon);
-        let softmax = Softmax::new(z, gradient);
-        let pulls = &mut scratch[..z.len()];
-        for c in 0..z.len() {
-            let share = y.of(c);
-            if !(share > T::zero()) {
-                (loss[c], pulls[c]) = (T::zero(), T::zero());
-                continue;
-            }
-            let (p, q) = (softmax.probability(gradient[c]), softmax.complement(c, gradient[c]));
-            loss[c] = w.loss[c] * share * (softmax.surprise(z[c]) + epsilon * q);
-            pulls[c] = w.gradient[c] * share * epsilon.mul_add(p, T::one());
-        }
-        let total = pulls.iter().fold(T::zero(), |sum, &pull| sum + pull);
-        for (k, g) in gradient.iter_mut().enumerate() {
-            *g = softmax.probability(*g) * (total - pulls[k]) - pulls[k] * softmax.complement(k, *g);
-        }
+impl Cost for Poly1 {
+    #[inline(always)]
+    fn cost_and_pull<V: Vector>(self, at: Point<V>) -> (V, V) {
+        let simd = at.q.simd();
+        let epsilon = simd.constant(self.epsilon);
+        (epsilon.mul_add(at.q, at.nll), epsilon.mul_add(at.p, simd.constant(1.0)))
     }
 }

@@ -20,3 +20,11 @@
 //!
 //! Reference: Tian, Mithun, Seymour, Chiu & Kira 2022, "Striking the right balance: recall loss for semantic
 //! segmentation", eq. 4.
+
+use super::cross_entropy;
+use crate::families::recall::Recall;
+use crate::spec::LossSpec;
+
+pub(crate) fn family(spec: &LossSpec) -> Recall {
+    Recall { smoothing: cross_entropy::smoothing(spec) }
+}

@@ -22,43 +22,12 @@
 //! Reference: Wang, Zhang, Zang, Cao, Pang, Gong, Chen, Liu, Loy & Lin 2021, "Seesaw loss for long-tailed instance
 //! segmentation", eqs. 3 to 6.
 
-use super::{Pixel, PixelLoss};
-use crate::element::Element;
-use crate::stable::Softmax;
+use crate::families::pointwise::{Adjusted, Pointwise};
+use crate::kernels::pointwise::Plain;
+use crate::spec::{LossSpec, Number};
 
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Seesaw {
-    /// The paper's p.
-    pub mitigation: f64,
-    /// The paper's q.
-    pub compensation: f64,
-}
-
-impl<T: Element> PixelLoss<T> for Seesaw {
-    fn pixel(&self, Pixel { z, y, w, parameters, loss, gradient, scratch }: Pixel<'_, T>) {
-        let (mitigation, compensation) = (T::of(self.mitigation), T::of(self.compensation));
-        let ln_prior = parameters;
-        let (shifted, e) = scratch.split_at_mut(z.len());
-        gradient.fill(T::zero());
-        for i in 0..z.len() {
-            let share = y.of(i);
-            loss[i] = T::zero();
-            if !(share > T::zero()) {
-                continue;
-            }
-            for (j, shifted) in shifted.iter_mut().enumerate() {
-                let spared = mitigation * (ln_prior[j] - ln_prior[i]).min(T::zero());
-                let pushed = compensation * (z[j] - z[i]).max(T::zero());
-                // Differences first: a constant added to all logits is gone before anything is rounded.
-                *shifted = (z[j] - z[i]) + if j == i { T::zero() } else { spared + pushed };
-            }
-            let softmax = Softmax::new(shifted, e);
-            loss[i] = w.loss[i] * share * softmax.surprise(shifted[i]);
-            let pull = w.gradient[i] * share;
-            for (k, g) in gradient.iter_mut().enumerate() {
-                let slope = if k == i { -softmax.complement(k, e[k]) } else { softmax.probability(e[k]) };
-                *g = *g + pull * slope;
-            }
-        }
-    }
+/// Cross-entropy of adjusted logits, whose adjustment is held.
+pub(crate) fn family(spec: &LossSpec) -> Pointwise<Plain> {
+    let (mitigation, compensation) = (spec.number(Number::Mitigation), spec.number(Number::Compensation));
+    Pointwise { adjusted: Adjusted::Seesaw { mitigation, compensation }, ..Pointwise::new(Plain) }
 }

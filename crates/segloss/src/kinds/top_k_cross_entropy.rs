@@ -26,3 +26,15 @@
 //! Reference: Wu, Shen & van den Hengel 2016, "Bridging category-level and instance-level semantic image
 //! segmentation", section 2.3; Shrivastava, Gupta & Girshick 2016, "Training region-based object detectors with
 //! online hard example mining".
+
+use super::cross_entropy;
+use crate::families::top_k::TopK;
+use crate::spec::{LossSpec, Number};
+
+pub(crate) fn family(spec: &LossSpec) -> TopK {
+    TopK {
+        keep: spec.number(Number::Keep),
+        limit: spec.confidence.map_or(f64::INFINITY, |q| -q.ln()),
+        smoothing: cross_entropy::smoothing(spec),
+    }
+}

@@ -16,15 +16,12 @@
 //! Reference: Salehi, Erdogmus & Gholipour 2017, "Tversky loss function for image segmentation using 3D fully
 //! convolutional deep networks", eq. 2.
 
-use crate::families::overlap::Overlap;
+use super::dice;
+use crate::families::overlap::{Overlap, Ratio};
 use crate::spec::{LossSpec, Number};
 
-pub(crate) fn overlap(spec: &LossSpec, classes: usize) -> Overlap {
-    Overlap {
-        intersection: 1.0,
-        prices: Some((spec.number(Number::Alpha), spec.number(Number::Beta))),
-        smooth: spec.number(Number::Smooth),
-        exponents: vec![1.0; classes],
-        pooled: false,
-    }
+pub(crate) fn family(spec: &LossSpec, classes: usize) -> Overlap<Ratio> {
+    let dice = dice::family(spec, classes);
+    let (alpha, beta) = (spec.number(Number::Alpha), spec.number(Number::Beta));
+    Overlap { score: Ratio { intersection: 1.0, alpha, beta, ..dice.score }, ..dice }
 }

@@ -22,17 +22,40 @@
 //! losses to handle class imbalanced medical image segmentation", eqs. 15 to 20.
 
 use super::focal::Focal;
-use crate::families::overlap::Overlap;
+use crate::families::overlap::{Overlap, Ratio};
+use crate::families::pointwise::Pointwise;
+use crate::kernels::overlap::Form;
+use crate::kernels::pointwise::{Cost, Point};
+use crate::kernels::power::Power;
+use crate::simd::{Real, Simd, Vector};
 use crate::spec::{LossSpec, Number};
 
 /// F.
-pub(crate) fn focal(spec: &LossSpec) -> Focal {
+pub(crate) fn focal(spec: &LossSpec) -> Pointwise<TwoFocals> {
     let gamma = spec.number(Number::Gamma);
-    let asymmetric = spec.asymmetric.unwrap_or(true);
-    Focal {
-        gamma,
-        gamma_of_others: if asymmetric { 0.0 } else { gamma },
+    let of = |gamma| Focal { power: Power::new(gamma) };
+    Pointwise::new(TwoFocals {
         background: spec.background.unwrap_or(0),
+        of_background: of(gamma),
+        of_others: of(if spec.asymmetric.unwrap_or(true) { 0.0 } else { gamma }),
+    })
+}
+
+/// Focal loss with a γ of its own for one class.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct TwoFocals {
+    background: usize,
+    of_background: Focal,
+    of_others: Focal,
+}
+
+impl Cost for TwoFocals {
+    #[inline(always)]
+    fn cost_and_pull<V: Vector>(self, at: Point<V>) -> (V, V) {
+        let is_background = at.class.equal(at.q.simd().splat(V::Real::of_class(self.background)));
+        let (cost, pull) = self.of_background.cost_and_pull(at);
+        let (cost_of_others, pull_of_others) = self.of_others.cost_and_pull(at);
+        (V::select(is_background, cost, cost_of_others), V::select(is_background, pull, pull_of_others))
     }
 }
 
@@ -43,7 +66,7 @@ pub(crate) fn focal_weight(spec: &LossSpec, class: usize) -> f64 {
 }
 
 /// T.
-pub(crate) fn overlap(spec: &LossSpec, classes: usize) -> Overlap {
+pub(crate) fn tversky(spec: &LossSpec, classes: usize) -> Overlap<Ratio> {
     let delta = spec.number(Number::Delta);
     let asymmetric = spec.asymmetric.unwrap_or(true);
     let exponent = |class| match asymmetric && class == spec.background.unwrap_or(0) {
@@ -51,10 +74,15 @@ pub(crate) fn overlap(spec: &LossSpec, classes: usize) -> Overlap {
         false => 1.0 - spec.number(Number::Gamma),
     };
     Overlap {
-        intersection: 1.0,
-        prices: Some((1.0 - delta, delta)),
-        smooth: spec.number(Number::Smooth),
-        exponents: (0..classes).map(exponent).collect(),
-        pooled: false,
+        score: Ratio {
+            intersection: 1.0,
+            alpha: 1.0 - delta,
+            beta: delta,
+            smooth: spec.number(Number::Smooth),
+            exponents: (0..classes).map(exponent).collect(),
+            pooled: false,
+        },
+        form: Form::Product,
+        sigmoid: false,
     }
 }

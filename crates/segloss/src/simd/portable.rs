@@ -1,36 +1,62 @@
 //! Registers of every machine, by way of the crate [`wide`]: what every x86-64 has, NEON, WebAssembly's, and where there
 //! are none, arrays.
 
-use super::block::{PLACES, Places};
+use super::functions::exp_by_polynomial;
 use super::real::{F32_MANTISSA, F32_ONE, F32_SQRT_HALF, F64_MANTISSA, F64_ONE, F64_SQRT_HALF, Real};
-use super::vector::{COLUMNS, Vector};
-use crate::element::Element;
+use super::{ACCUMULATORS, COLUMNS, LaneSums, Simd, Vector};
+use std::marker::PhantomData;
 use wide::bytemuck::cast;
 use wide::{f32x4, f64x2, u32x4, u64x2};
+
+/// The token of the instructions that every machine has.
+#[derive(Clone, Copy, Debug)]
+pub struct Portable<T>(PhantomData<T>);
 
 macro_rules! register {
     (
         $register:ident: $lanes:literal $real:ident as $bits:ident, of $bit:ident;
         mantissa $mantissa:literal, bias $bias:literal, one $one:ident, sqrt_half $sqrt_half:ident, rest $rest:ident;
-        $($table:item)*
+        $columns:item
+        $put_columns:item
     ) => {
+        impl Simd for Portable<$real> {
+            type Real = $real;
+            type Vector = $register;
+
+            unsafe fn new() -> Self {
+                Self(PhantomData)
+            }
+
+            #[inline(always)]
+            fn splat(self, x: $real) -> $register {
+                $register::new([x; $lanes])
+            }
+
+            #[inline(always)]
+            fn load(self, from: &[$real]) -> $register {
+                let mut lanes = [0.0; $lanes];
+                lanes.copy_from_slice(&from[..$lanes]);
+                $register::new(lanes)
+            }
+
+            #[inline(always)]
+            fn any(self, mask: $register) -> bool {
+                $register::any(mask)
+            }
+
+            $columns
+        }
+
         impl Vector for $register {
             type Real = $real;
             // All bits or none.
             type Mask = $register;
-            type Sums = Places;
+            type Simd = Portable<$real>;
             const LANES: usize = $lanes;
 
             #[inline(always)]
-            fn splat(x: $real) -> Self {
-                Self::new([x; $lanes])
-            }
-
-            #[inline(always)]
-            fn load(from: &[$real]) -> Self {
-                let mut lanes = [0.0; $lanes];
-                lanes.copy_from_slice(&from[..$lanes]);
-                Self::new(lanes)
+            fn simd(self) -> Portable<$real> {
+                Portable(PhantomData)
             }
 
             #[inline(always)]
@@ -50,30 +76,15 @@ macro_rules! register {
             }
 
             #[inline(always)]
-            fn add_to(self, sums: &mut Places, at: usize) {
-                let sums = &mut sums[at & (PLACES - $lanes)..][..$lanes];
+            fn add_to(self, sums: &mut LaneSums, at: usize) {
+                let sums = &mut sums[at & (ACCUMULATORS - $lanes)..][..$lanes];
                 sums.iter_mut().zip(self.to_array()).for_each(|(sum, x)| *sum += x.wide());
-            }
-
-            #[inline(always)]
-            fn no_sums() -> Places {
-                [0.0; PLACES]
-            }
-
-            #[inline(always)]
-            fn add_where_to(self, mask: Self, sums: &mut Places, at: usize) {
-                (self & mask).add_to(sums, at);
-            }
-
-            #[inline(always)]
-            fn store_sums(sums: Places, to: &mut Places) {
-                *to = sums;
             }
 
             /// Not that of the crate, which beside NaN is another one on every machine.
             #[inline(always)]
             fn max(self, other: Self) -> Self {
-                Self::select(self.less(other), other, self)
+                Self::select(Vector::less(self, other), other, self)
             }
 
             #[inline(always)]
@@ -92,11 +103,6 @@ macro_rules! register {
             }
 
             #[inline(always)]
-            fn any(mask: Self) -> bool {
-                $register::any(mask)
-            }
-
-            #[inline(always)]
             fn select(mask: Self, yes: Self, no: Self) -> Self {
                 mask.bitselect(yes, no)
             }
@@ -108,26 +114,32 @@ macro_rules! register {
 
             /// The product of two powers, the first a normal number however small 2ⁿ is.
             #[inline(always)]
-            fn power_of_two(n: Self) -> Self {
-                let at_least = n.max(Self::splat($real::of(<$real>::LEAST_EXPONENT)));
-                let biased: $bits = cast(at_least + Self::splat($real::of(<$real>::BIASED)));
-                cast::<_, Self>(biased << $mantissa) * Self::splat($real::of(<$real>::UNBIAS))
+            fn power_of_two(self) -> Self {
+                let of = |x: f64| self.simd().constant(x);
+                let at_least = Vector::max(self, of(<$real>::LEAST_EXPONENT));
+                let biased: $bits = cast(at_least + of(<$real>::BIASED));
+                cast::<_, Self>(biased << $mantissa) * of(<$real>::UNBIAS)
             }
 
             #[inline(always)]
-            fn split(self) -> (Self, Self, Self) {
+            fn frexp(self) -> (Self, Self, Self) {
                 let of = |bits: $bit| $bits::new([bits; $lanes]);
                 let bits = cast::<_, $bits>(self) + of($one - $sqrt_half);
                 let m = (bits & of($rest)) + of($sqrt_half);
                 let exponent = bits >> $mantissa;
                 // A whole number in the last bits of a power of two is that number more.
                 let whole = ((1_u64 << $mantissa) as $real).to_bits();
-                let k = cast::<_, Self>(exponent | of(whole)) - Self::splat($real::from_bits(whole));
+                let k = cast::<_, Self>(exponent | of(whole)) - self.simd().splat($real::from_bits(whole));
                 let scale = (of(2 * $bias) - exponent) << $mantissa;
-                (k - Self::splat($bias as $real), cast(m), cast(scale))
+                (k - self.simd().splat($bias as $real), cast(m), cast(scale))
             }
 
-            $($table)*
+            #[inline(always)]
+            fn exp_nonpositive<const N: usize>(x: [Self; N]) -> [Self; N] {
+                exp_by_polynomial(x)
+            }
+
+            $put_columns
         }
     };
 }
@@ -137,8 +149,8 @@ register! {
     mantissa 23, bias 127, one F32_ONE, sqrt_half F32_SQRT_HALF, rest F32_MANTISSA;
 
     #[inline(always)]
-    fn columns(rows: &[f32], width: usize) -> [Self; COLUMNS] {
-        Self::transpose([0, 1, 2, 3].map(|row| Self::load(&rows[row * width..])))
+    fn columns(self, rows: &[f32], width: usize) -> [f32x4; COLUMNS] {
+        f32x4::transpose([0, 1, 2, 3].map(|row| self.load(&rows[row * width..])))
     }
 
     #[inline(always)]
@@ -154,8 +166,8 @@ register! {
     mantissa 52, bias 1023, one F64_ONE, sqrt_half F64_SQRT_HALF, rest F64_MANTISSA;
 
     #[inline(always)]
-    fn columns(rows: &[f64], width: usize) -> [Self; COLUMNS] {
-        let quarter = |column: usize| Self::transpose([0, width].map(|row| Self::load(&rows[row + column..])));
+    fn columns(self, rows: &[f64], width: usize) -> [f64x2; COLUMNS] {
+        let quarter = |column: usize| f64x2::transpose([0, width].map(|row| self.load(&rows[row + column..])));
         let ([a, b], [c, d]) = (quarter(0), quarter(2));
         [a, b, c, d]
     }

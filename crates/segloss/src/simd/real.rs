@@ -1,11 +1,14 @@
-//! What the exponential and the logarithm need to know of a number type.
+//! What the kernels need to know of a number type: conversions and the constants of the exponential and the logarithm.
 
-use super::functions::{each, polynomial};
-use super::vector::Vector;
+use super::functions::{map, polynomial};
+use super::{Simd, Vector};
+use num_traits::Float;
+use std::fmt::{Debug, Display};
 
-/// The constants of [`exp_nonpositive`](super::functions::exp_nonpositive) and
-/// [`ln_1p_nonnegative`](super::functions::ln_1p_nonnegative_each), and what else it must be able to do.
-pub trait Real: Sized {
+/// A number type of the kernels: `f32` or `f64`.
+pub trait Real: Float + Debug + Display + Send + Sync + 'static {
+    /// The type's name as Rust and NumPy users know it.
+    const NAME: &'static str;
     /// Half as many more bits as a number has: added, it rounds to a whole number.
     const ROUND: f64;
     /// A whole number n of which 2ⁿ is 0.
@@ -20,20 +23,29 @@ pub trait Real: Sized {
     /// eʳ as a polynomial for |r| ≤ ½·ln 2, its last coefficient the constant one.
     const EXP: &'static [f64];
     /// k·ln 2 + ln(1 + f) for 1 + f in [√½, √2), small f to all their digits.
-    fn ln<V: Vector<Real = Self>, const N: usize>(f: [V; N], k: [V; N]) -> [V; N];
+    fn ln_of_parts<V: Vector<Real = Self>, const N: usize>(f: [V; N], k: [V; N]) -> [V; N];
+
+    /// The nearest number of the type.
+    fn of(x: f64) -> Self;
+
+    /// The same number as `f64`, exactly.
+    fn wide(self) -> f64;
 
     /// The largest number of the type that is not above x.
     fn at_most(x: f64) -> Self;
 
-    /// The number of a class.
-    fn of_class(class: u16) -> Self;
+    /// A class as a number; exact up to 2²³ classes.
+    fn of_class(class: usize) -> Self {
+        Self::of(class as f64)
+    }
 
-    /// Back from it: the bits of 2^23 (of f64: 2^52) and a small whole number are that number's, without a conversion that
-    /// would have to think of NaN.
+    /// The class of a number. Added to 2²³ (f64: 2⁵²), a whole number is the last bits of the sum: a conversion that need
+    /// not handle NaN.
     fn class(self) -> usize;
 }
 
 impl Real for f32 {
+    const NAME: &'static str = "f32";
     const ROUND: f64 = 12_582_912.0;
     const LEAST_EXPONENT: f64 = -160.0;
     const BIASED: f64 = Self::ROUND + 127.0 + 64.0;
@@ -45,19 +57,30 @@ impl Real for f32 {
     /// f + f²·(f·Q(f) − ½): a polynomial costs less than the division of a quotient. Q is a minimax one of degree 7, found
     /// by weighted least squares: off by 6e-9 of ln(1 + f).
     #[inline(always)]
-    fn ln<V: Vector<Real = f32>, const N: usize>(f: [V; N], k: [V; N]) -> [V; N] {
+    fn ln_of_parts<V: Vector<Real = f32>, const N: usize>(f: [V; N], k: [V; N]) -> [V; N] {
         const EVEN: [f64; 4] = [0.127_615_75, 0.142_017_6, 0.200_012_27, 0.333_333_31];
         const ODD: [f64; 4] = [-0.076_344_45, -0.131_602, -0.166_233_55, -0.250_008_23];
-        let of = |x: f64| V::splat(x as f32);
-        let s = each(f, |_, f| f * f);
+        let simd = f[0].simd();
+        let of = |x: f64| simd.splat(x as f32);
+        let s = map(f, |_, f| f * f);
         // The odd and the even powers side by side: neither waits for the other.
         let (odd, even) = (polynomial(&ODD, s), polynomial(&EVEN, s));
-        let q = each(odd, |i, odd| odd.mul_add(f[i], even[i]));
-        let q = each(q, |i, q| q.mul_add(f[i], of(-0.5)));
-        let r = each(q, |i, q| s[i].mul_add(q, f[i]));
+        let q = map(odd, |i, odd| odd.mul_add(f[i], even[i]));
+        let q = map(q, |i, q| q.mul_add(f[i], of(-0.5)));
+        let r = map(q, |i, q| s[i].mul_add(q, f[i]));
         let (high, low) = Self::LN_2;
-        let r = each(r, |i, r| k[i].mul_add(of(low), r));
-        each(r, |i, r| k[i].mul_add(of(high), r))
+        let r = map(r, |i, r| k[i].mul_add(of(low), r));
+        map(r, |i, r| k[i].mul_add(of(high), r))
+    }
+
+    #[inline(always)]
+    fn of(x: f64) -> f32 {
+        x as f32
+    }
+
+    #[inline(always)]
+    fn wide(self) -> f64 {
+        f64::from(self)
     }
 
     #[inline(always)]
@@ -67,17 +90,12 @@ impl Real for f32 {
     }
 
     #[inline(always)]
-    fn of_class(class: u16) -> f32 {
-        f32::from(class)
-    }
-
-    #[inline(always)]
     fn class(self) -> usize {
-        usize::from((self + 8_388_608.0).to_bits() as u16)
+        ((self + 8_388_608.0).to_bits() & F32_MANTISSA) as usize
     }
 }
 
-/// 2^(j/16) of f32.
+/// 2^(j/16) in f32.
 pub(crate) const SIXTEENTHS: [f32; 16] = [
     1.0,
     1.044_273_7,
@@ -106,6 +124,7 @@ pub(crate) const F32_SQRT_HALF: u32 = 0x3f35_04f3;
 pub(crate) const F32_MANTISSA: u32 = 0x007f_ffff;
 
 impl Real for f64 {
+    const NAME: &'static str = "f64";
     const ROUND: f64 = 6_755_399_441_055_744.0;
     const LEAST_EXPONENT: f64 = -1100.0;
     const BIASED: f64 = Self::ROUND + 1023.0 + 512.0;
@@ -132,7 +151,7 @@ impl Real for f64 {
     /// f − f²/2 + s·(f²/2 + R(s²)) with s = f/(2 + f) (fdlibm `log1p`, Sun Microsystems 1993): a polynomial in f would have
     /// twice as many terms.
     #[inline(always)]
-    fn ln<V: Vector<Real = f64>, const N: usize>(f: [V; N], k: [V; N]) -> [V; N] {
+    fn ln_of_parts<V: Vector<Real = f64>, const N: usize>(f: [V; N], k: [V; N]) -> [V; N] {
         const EVEN: [f64; 3] =
             [1.531_383_769_920_937_3e-1, 2.222_219_843_214_978_4e-1, 3.999_999_999_940_942e-1];
         const ODD: [f64; 4] = [
@@ -141,17 +160,28 @@ impl Real for f64 {
             2.857_142_874_366_239e-1,
             6.666_666_666_666_735e-1,
         ];
-        let of = |x: f64| V::splat(x);
-        let s = each(f, |_, f| f / (of(2.0) + f));
-        let z = each(s, |_, s| s * s);
-        let w = each(z, |_, z| z * z);
+        let simd = f[0].simd();
+        let of = |x: f64| simd.splat(x);
+        let s = map(f, |_, f| f / (of(2.0) + f));
+        let z = map(s, |_, s| s * s);
+        let w = map(z, |_, z| z * z);
         // The odd and the even powers of z side by side: neither waits for the other.
         let (even, odd) = (polynomial(&EVEN, w), polynomial(&ODD, w));
-        let rest = each(even, |i, even| w[i] * even + z[i] * odd[i]);
-        let square = each(f, |_, f| of(0.5) * f * f);
+        let rest = map(even, |i, even| w[i] * even + z[i] * odd[i]);
+        let square = map(f, |_, f| of(0.5) * f * f);
         let (high, low) = Self::LN_2;
-        let tail = each(s, |i, s| s.mul_add(square[i] + rest[i], k[i] * of(low)));
-        each(k, |i, k| k.mul_add(of(high), f[i] - (square[i] - tail[i])))
+        let tail = map(s, |i, s| s.mul_add(square[i] + rest[i], k[i] * of(low)));
+        map(k, |i, k| k.mul_add(of(high), f[i] - (square[i] - tail[i])))
+    }
+
+    #[inline(always)]
+    fn of(x: f64) -> f64 {
+        x
+    }
+
+    #[inline(always)]
+    fn wide(self) -> f64 {
+        self
     }
 
     #[inline(always)]
@@ -160,13 +190,8 @@ impl Real for f64 {
     }
 
     #[inline(always)]
-    fn of_class(class: u16) -> f64 {
-        f64::from(class)
-    }
-
-    #[inline(always)]
     fn class(self) -> usize {
-        usize::from((self + 4_503_599_627_370_496.0).to_bits() as u16)
+        ((self + 4_503_599_627_370_496.0).to_bits() & F64_MANTISSA) as usize
     }
 }
 

@@ -1,36 +1,36 @@
-//! The exponential and the logarithm, of several registers at once.
+//! The exponential and the logarithm of several registers at once.
 
 use super::real::{ROUND_SIXTEENTHS, Real};
-use super::vector::Vector;
-use crate::element::Element;
+use super::{Simd, Vector};
 use std::f64::consts::LOG2_E;
 
-/// eˣ for x ≤ 0, within one unit in the last place; gradual underflow and NaN as they should be. NaN for −∞, and where x is
-/// so large a number that n·ln 2 has no digits behind its point, 0 or no finite number.
+/// eˣ for x ≤ 0, within one unit in the last place; gradual underflow and NaN as they should be. NaN for −∞; for |x| so
+/// large that n·ln 2 has no digits behind its point, 0 or no finite number.
 #[inline(always)]
 pub(crate) fn exp_nonpositive<V: Vector>(x: V) -> V {
-    let [e] = V::exp_nonpositive_each([x]);
+    let [e] = V::exp_nonpositive([x]);
     e
 }
 
-/// x = n·ln 2 + r with |r| ≤ ½·ln 2; eˣ = 2ⁿ·eʳ. n·ln 2 is taken off in two parts, the first so short that its
+/// x = n·ln 2 + r with |r| ≤ ½·ln 2; eˣ = 2ⁿ·eʳ. n·ln 2 is subtracted in two parts, the first so short that its
 /// product with n is exact: r is as right as x. eʳ is a polynomial ([`Real::EXP`]).
 #[inline(always)]
 pub(crate) fn exp_by_polynomial<V: Vector, const N: usize>(x: [V; N]) -> [V; N] {
-    let of = |x: f64| V::splat(V::Real::of(x));
+    let simd = x[0].simd();
+    let of = |x: f64| simd.constant(x);
     // Added to a number much smaller, it leaves the nearest whole number in the last bits.
     let round = of(V::Real::ROUND);
-    let n = each(x, |_, x| x.mul_add(of(LOG2_E), round));
-    let n = each(n, |_, n| n - round);
+    let n = map(x, |_, x| x.mul_add(of(LOG2_E), round));
+    let n = map(n, |_, n| n - round);
     let r = remainder(x, n);
     let [first, rest @ ..] = V::Real::EXP else { return x };
     let mut p = [of(*first); N];
     for &coefficient in rest {
-        p = each(p, |i, p| p.mul_add(r[i], of(coefficient)));
+        p = map(p, |i, p| p.mul_add(r[i], of(coefficient)));
     }
-    // Also of a subnormal power only the product rounds. Of −∞ it is 0, and r NaN, and so is their product.
+    // Only the product rounds, also where the power is subnormal. For −∞ it is 0, r is NaN, and so is their product.
     for i in 0..N {
-        p[i] = p[i] * V::power_of_two(n[i]);
+        p[i] = p[i] * n[i].power_of_two();
     }
     p
 }
@@ -48,33 +48,35 @@ pub(crate) trait Sixteenths: Vector<Real = f32> {
 pub(crate) fn exp_by_table<V: Sixteenths, const N: usize>(x: [V; N]) -> [V; N] {
     // eʳ − 1 = r·(1 + r·(½ + r/6)), the ½ a minimax one: off by 3e-9 of eʳ.
     const HALF: f64 = 0.500_014_66;
-    let of = |x: f64| V::splat(f32::of(x));
+    let simd = x[0].simd();
+    let of = |x: f64| simd.constant(x);
     let round = of(ROUND_SIXTEENTHS);
-    let rounded = each(x, |_, x| x.mul_add(of(LOG2_E), round));
-    let n = each(rounded, |_, rounded| rounded - round);
+    let rounded = map(x, |_, x| x.mul_add(of(LOG2_E), round));
+    let n = map(rounded, |_, rounded| rounded - round);
     let r = remainder(x, n);
     let mut power = n;
     for i in 0..N {
         power[i] = V::power(n[i], rounded[i]);
     }
-    let q = each(r, |_, r| r.mul_add(of(1.0 / 6.0), of(HALF)));
-    let q = each(q, |i, q| q.mul_add(r[i], of(1.0)));
-    // Of −∞, 2ⁿ is 0 and r NaN, and so is their product.
-    let first = each(r, |i, r| power[i] * r);
-    each(first, |i, first| first.mul_add(q[i], power[i]))
+    let q = map(r, |_, r| r.mul_add(of(1.0 / 6.0), of(HALF)));
+    let q = map(q, |i, q| q.mul_add(r[i], of(1.0)));
+    // For −∞, 2ⁿ is 0, r is NaN, and so is their product.
+    let first = map(r, |i, r| power[i] * r);
+    map(first, |i, first| first.mul_add(q[i], power[i]))
 }
 
 /// x − n·ln 2.
 #[inline(always)]
 fn remainder<V: Vector, const N: usize>(x: [V; N], n: [V; N]) -> [V; N] {
+    let simd = x[0].simd();
     let (high, low) = V::Real::LN_2;
-    let r = each(n, |i, n| n.mul_add(V::splat(V::Real::of(-high)), x[i]));
-    each(n, |i, n| n.mul_add(V::splat(V::Real::of(-low)), r[i]))
+    let r = map(n, |i, n| n.mul_add(simd.constant(-high), x[i]));
+    map(n, |i, n| n.mul_add(simd.constant(-low), r[i]))
 }
 
-/// What becomes of each: `map` of arrays was found to be compiled as a function of its own.
+/// A function of each element. (`map` of arrays was found to be compiled as a function of its own.)
 #[inline(always)]
-pub(crate) fn each<V: Copy, const N: usize>(mut x: [V; N], f: impl Fn(usize, V) -> V) -> [V; N] {
+pub(crate) fn map<V: Copy, const N: usize>(mut x: [V; N], f: impl Fn(usize, V) -> V) -> [V; N] {
     for (i, x) in x.iter_mut().enumerate() {
         *x = f(i, *x);
     }
@@ -85,52 +87,54 @@ pub(crate) fn each<V: Copy, const N: usize>(mut x: [V; N], f: impl Fn(usize, V) 
 /// side.
 ///
 /// 1 + x = 2ᵏ·(1 + f) with 1 + f in [√½, √2); what the sum 1 + x rounded away comes back into f, which for k = 0 is x
-/// itself. ln(1 + f) is a [polynomial or a quotient](Real::ln).
+/// itself. ln(1 + f) is a [polynomial or a quotient](Real::ln_of_parts).
 #[inline(always)]
-pub(crate) fn ln_1p_nonnegative_each<V: Vector, const N: usize>(x: [V; N]) -> [V; N] {
-    let one = V::splat(V::Real::of(1.0));
-    let u = each(x, |_, x| one + x);
+pub(crate) fn ln_1p_nonnegative<V: Vector, const N: usize>(x: [V; N]) -> [V; N] {
+    let one = x[0].one();
+    let u = map(x, |_, x| one + x);
     let (mut k, mut m, mut scale) = (u, u, u);
     for i in 0..N {
-        (k[i], m[i], scale[i]) = u[i].split();
+        (k[i], m[i], scale[i]) = u[i].frexp();
     }
     // Exact: u − 1 is, until 1 is less than a unit of u, where it matters no more.
-    let lost = each(x, |i, x| x - (u[i] - one));
-    let f = each(lost, |i, lost| lost.mul_add(scale[i], m[i] - one));
-    <V::Real as Real>::ln(f, k)
+    let lost = map(x, |i, x| x - (u[i] - one));
+    let f = map(lost, |i, lost| lost.mul_add(scale[i], m[i] - one));
+    V::Real::ln_of_parts(f, k)
 }
 
 /// Horner's rule, the constant coefficient last.
 #[inline(always)]
 pub(crate) fn polynomial<V: Vector, const N: usize>(coefficients: &[f64], x: [V; N]) -> [V; N] {
-    let mut p = [V::splat(V::Real::of(coefficients[0])); N];
+    let simd = x[0].simd();
+    let mut p = [simd.constant(coefficients[0]); N];
     for &coefficient in &coefficients[1..] {
-        p = each(p, |i, p| p.mul_add(x[i], V::splat(V::Real::of(coefficient))));
+        p = map(p, |i, p| p.mul_add(x[i], simd.constant(coefficient)));
     }
     p
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::instructions::{InstructionSet, Kernel};
     use super::super::real::SIXTEENTHS;
+    use super::super::{InstructionSet, InstructionSets, Kernel};
     use super::*;
 
     /// e^−x and ln(1 + x) of some numbers.
     struct Functions<'a, T>(&'a [T]);
 
-    impl<T: Element> Kernel<T> for Functions<'_, T> {
+    impl<T: InstructionSets> Kernel<T> for Functions<'_, T> {
         type Output = Vec<(T, T)>;
 
         #[inline(always)]
-        fn run<V: Vector<Real = T>>(self) -> Self::Output {
+        fn run<S: Simd<Real = T>>(self, simd: S) -> Self::Output {
             let mut all = Vec::with_capacity(self.0.len());
-            for x in self.0.chunks_exact(V::LANES) {
+            for x in self.0.chunks_exact(S::LANES) {
                 let (mut e, mut l) = ([T::zero(); 16], [T::zero(); 16]);
-                exp_nonpositive(V::splat(T::zero()) - V::load(x)).store(&mut e);
-                let [ln] = ln_1p_nonnegative_each([V::load(x)]);
+                let x = simd.load(x);
+                exp_nonpositive(x.neg()).store(&mut e);
+                let [ln] = ln_1p_nonnegative([x]);
                 ln.store(&mut l);
-                all.extend(e.into_iter().zip(l).take(V::LANES));
+                all.extend(e.into_iter().zip(l).take(S::LANES));
             }
             all
         }

@@ -1,20 +1,22 @@
-//! What the registers of both sets have in common: one instruction for each operation. What makes them safe stands in
-//! [the folder's module](super).
+//! What the registers of AVX2 and AVX-512 have in common: one instruction for each operation.
+//!
+//! Every `unsafe` of an operation rests on the same fact: there is a register, or its token, and both are only made where the
+//! machine has the instructions ([`Simd::new`](super::Simd::new)).
 
-/// A register of a name, its lanes and its type, and the instruction for each operation.
+/// A register with its lanes, its number type and its token, and the instruction for each operation.
 macro_rules! register {
     (
-        $(#[$doc:meta])* $name:ident: $lanes:literal $real:ident in $register:ident, $mask:ident;
+        $(#[$doc:meta])* $name:ident: $lanes:literal $real:ident in $register:ident, $mask:ident, of $token:ident;
         $splat:ident $load:ident $store:ident $stream:ident $add:ident $sub:ident $mul:ident $div:ident $mul_add:ident $sqrt:ident $max:ident;
         add_to($p:ident, $at:ident, $lane:ident) $add_to:expr;
-        sums $sums:ty: $no_sums:expr, add($um:ident, $ux:ident, $us:ident, $ua:ident) $add_where_to:expr, store($sp:ident, $ss:ident) $store_sums:expr;
         less($a:ident, $b:ident) $less:expr;
         equal($c:ident, $d:ident) $equal:expr, not $differs:expr;
         any($t:ident) $any:expr;
         select($m:ident, $yes:ident, $no:ident) $select:expr, add_where $add_where:expr;
         power_of_two($n:ident) $power_of_two:expr;
-        split($u:ident) $split:expr;
-        $($table:item)*
+        frexp($u:ident) $frexp:expr;
+        columns($rows:ident, $width:ident) $columns:expr;
+        $($more:item)*
     ) => {
         $(#[$doc])*
         #[derive(Clone, Copy, Debug)]
@@ -25,24 +27,65 @@ macro_rules! register {
         register!(operator Mul mul $name $mul);
         register!(operator Div div $name $div);
 
+        impl Simd for $token<$real> {
+            type Real = $real;
+            type Vector = $name;
+
+            unsafe fn new() -> Self {
+                Self(PhantomData)
+            }
+
+            #[inline(always)]
+            fn splat(self, x: $real) -> $name {
+                // SAFETY: the machine has the instruction (see the module).
+                $name(unsafe { $splat(x) })
+            }
+
+            #[inline(always)]
+            fn load(self, from: &[$real]) -> $name {
+                let from = &from[..$lanes];
+                // SAFETY: as above; and `from` has as many numbers as are read.
+                $name(unsafe { $load(from.as_ptr()) })
+            }
+
+            #[inline(always)]
+            fn any(self, $t: $mask) -> bool {
+                // SAFETY: as above.
+                unsafe { $any }
+            }
+
+            #[inline(always)]
+            fn columns(self, rows: &[$real], $width: usize) -> [$name; COLUMNS] {
+                let rows = &rows[..($lanes - 1) * $width + COLUMNS];
+                let $rows = rows.as_ptr();
+                // SAFETY: as above; and the last numbers read are the last of `rows`.
+                let [a, b, c, d] = unsafe { $columns };
+                [$name(a), $name(b), $name(c), $name(d)]
+            }
+
+            #[inline(always)]
+            fn fence(self) {
+                // SAFETY: every x86-64 has it.
+                unsafe { _mm_sfence() }
+            }
+
+            #[inline(always)]
+            fn prefetch(self, from: &[$real], at: usize) {
+                // SAFETY: every x86-64 has it, and it reads nothing: no address is wrong.
+                unsafe { _mm_prefetch::<_MM_HINT_T0>(from.as_ptr().wrapping_add(at).cast()) }
+            }
+        }
+
         impl Vector for $name {
             type Real = $real;
             type Mask = $mask;
-            type Sums = $sums;
+            type Simd = $token<$real>;
             const LANES: usize = $lanes;
             const STREAMS: bool = true;
 
             #[inline(always)]
-            fn splat(x: $real) -> Self {
-                // SAFETY: the machine has the instruction (see the module).
-                Self(unsafe { $splat(x) })
-            }
-
-            #[inline(always)]
-            fn load(from: &[$real]) -> Self {
-                let from = &from[..$lanes];
-                // SAFETY: as above; and `from` has as many numbers as are read.
-                Self(unsafe { $load(from.as_ptr()) })
+            fn simd(self) -> $token<$real> {
+                $token(PhantomData)
             }
 
             #[inline(always)]
@@ -63,12 +106,6 @@ macro_rules! register {
             }
 
             #[inline(always)]
-            fn fence() {
-                // SAFETY: every x86-64 has it.
-                unsafe { _mm_sfence() }
-            }
-
-            #[inline(always)]
             fn mul_add(self, b: Self, c: Self) -> Self {
                 // SAFETY: the machine has the instruction (see the module).
                 Self(unsafe { $mul_add(self.0, b.0, c.0) })
@@ -81,31 +118,10 @@ macro_rules! register {
             }
 
             #[inline(always)]
-            fn add_to(self, sums: &mut Places, at: usize) {
-                let ($p, $at, $lane) = (sums.as_mut_ptr(), at & PLACES.saturating_sub($lanes), self.0);
+            fn add_to(self, sums: &mut LaneSums, at: usize) {
+                let ($p, $at, $lane) = (sums.as_mut_ptr(), at & ACCUMULATORS.saturating_sub($lanes), self.0);
                 // SAFETY: as above; and there are as many sums from there on as are read and written.
                 unsafe { $add_to }
-            }
-
-            #[inline(always)]
-            fn no_sums() -> $sums {
-                // SAFETY: as above.
-                unsafe { $no_sums }
-            }
-
-            #[inline(always)]
-            fn add_where_to(self, $um: $mask, $us: &mut $sums, $ua: usize) {
-                let $ux = self.0;
-                // SAFETY: as above.
-                unsafe { $add_where_to }
-            }
-
-            #[inline(always)]
-            fn store_sums($ss: $sums, to: &mut Places) {
-                const { assert!(size_of::<$sums>() == size_of::<Places>()) };
-                let $sp = to.as_mut_ptr();
-                // SAFETY: as above; and there are as many sums as are written.
-                unsafe { $store_sums }
             }
 
             #[inline(always)]
@@ -136,12 +152,6 @@ macro_rules! register {
             }
 
             #[inline(always)]
-            fn any($t: $mask) -> bool {
-                // SAFETY: as above.
-                unsafe { $any }
-            }
-
-            #[inline(always)]
             fn select($m: $mask, yes: Self, no: Self) -> Self {
                 let ($yes, $no) = (yes.0, no.0);
                 // SAFETY: as above.
@@ -156,27 +166,21 @@ macro_rules! register {
             }
 
             #[inline(always)]
-            fn power_of_two(n: Self) -> Self {
-                let $n = n.0;
+            fn power_of_two(self) -> Self {
+                let $n = self.0;
                 // SAFETY: as above.
                 Self(unsafe { $power_of_two })
             }
 
             #[inline(always)]
-            fn split(self) -> (Self, Self, Self) {
+            fn frexp(self) -> (Self, Self, Self) {
                 let $u = self.0;
                 // SAFETY: as above.
-                let (k, m, scale) = unsafe { $split };
+                let (k, m, scale) = unsafe { $frexp };
                 (Self(k), Self(m), Self(scale))
             }
 
-            #[inline(always)]
-            fn prefetch(from: &[$real], ahead: usize) {
-                // SAFETY: every x86-64 has it, and it reads nothing: no address is wrong.
-                unsafe { _mm_prefetch::<_MM_HINT_T0>(from.as_ptr().wrapping_add(ahead).cast()) }
-            }
-
-            $($table)*
+            $($more)*
         }
     };
     (operator $operator:ident $function:ident $name:ident $instruction:ident) => {

@@ -1,34 +1,29 @@
-//! Registers with AVX2 and FMA. What makes them safe stands in [the folder's module](super).
+//! Registers with AVX2 and FMA. What makes them safe is said beside [the macro](super::register).
 
-use super::rows::*;
-use crate::kernels::block::{PLACES, Places};
-use crate::kernels::functions::{Sixteenths, exp_by_table};
-use crate::kernels::real::{
+use super::functions::{Sixteenths, exp_by_polynomial, exp_by_table};
+use super::real::{
     F32_MANTISSA, F32_ONE, F32_SQRT_HALF, F64_MANTISSA, F64_ONE, F64_SQRT_HALF, ROUND_SIXTEENTHS, Real,
     SIXTEENTHS,
 };
-use crate::kernels::vector::{COLUMNS, Vector, join_each, lookup_each, split_each};
+use super::transpose::*;
+use super::{ACCUMULATORS, COLUMNS, LaneSums, Simd, Vector};
 use std::arch::x86_64::*;
+use std::marker::PhantomData;
 use std::ops::{Add, Div, Mul, Sub};
+
+/// The token of AVX2 and FMA.
+#[derive(Clone, Copy, Debug)]
+pub struct Avx2<T>(PhantomData<T>);
 
 register! {
     /// Eight f32.
-    F32x8: 8 f32 in __m256, __m256;
+    F32x8: 8 f32 in __m256, __m256, of Avx2;
     _mm256_set1_ps _mm256_loadu_ps _mm256_storeu_ps _mm256_stream_ps _mm256_add_ps _mm256_sub_ps _mm256_mul_ps _mm256_div_ps _mm256_fmadd_ps _mm256_sqrt_ps _mm256_max_ps;
     add_to(sums, _at, x) {
         let low = _mm256_cvtps_pd(_mm256_castps256_ps128(x));
         let high = _mm256_cvtps_pd(_mm256_extractf128_ps::<1>(x));
         _mm256_storeu_pd(sums, _mm256_add_pd(_mm256_loadu_pd(sums), low));
         _mm256_storeu_pd(sums.add(4), _mm256_add_pd(_mm256_loadu_pd(sums.add(4)), high));
-    };
-    sums (__m256d, __m256d): (_mm256_setzero_pd(), _mm256_setzero_pd()), add(mask, x, sums, _at) {
-        let x = _mm256_and_ps(mask, x);
-        let low = _mm256_cvtps_pd(_mm256_castps256_ps128(x));
-        let high = _mm256_cvtps_pd(_mm256_extractf128_ps::<1>(x));
-        *sums = (_mm256_add_pd(sums.0, low), _mm256_add_pd(sums.1, high));
-    }, store(to, sums) {
-        _mm256_storeu_pd(to, sums.0);
-        _mm256_storeu_pd(to.add(4), sums.1);
     };
     less(a, b) _mm256_cmp_ps::<_CMP_LT_OQ>(a, b);
     equal(a, b) _mm256_cmp_ps::<_CMP_EQ_OQ>(a, b), not _mm256_cmp_ps::<_CMP_NEQ_UQ>(a, b);
@@ -41,7 +36,7 @@ register! {
         let power = _mm256_slli_epi32::<23>(_mm256_castps_si256(biased));
         _mm256_mul_ps(_mm256_castsi256_ps(power), _mm256_set1_ps(<f32 as Real>::UNBIAS as f32))
     };
-    split(u) {
+    frexp(u) {
         let sqrt_half = _mm256_set1_epi32(F32_SQRT_HALF.cast_signed());
         let one = _mm256_set1_epi32(F32_ONE.cast_signed());
         let bits = _mm256_add_epi32(_mm256_castps_si256(u), _mm256_sub_epi32(one, sqrt_half));
@@ -51,14 +46,20 @@ register! {
         let scale = _mm256_slli_epi32::<23>(_mm256_sub_epi32(_mm256_set1_epi32(254), exponent));
         (_mm256_cvtepi32_ps(k), _mm256_castsi256_ps(m), _mm256_castsi256_ps(scale))
     };
+    columns(rows, width) transpose_halves(
+        two_rows(rows, width),
+        two_rows(rows.add(width), width),
+        two_rows(rows.add(2 * width), width),
+        two_rows(rows.add(3 * width), width),
+    );
 
     // Four registers hold a table of 32: bits 0 to 2 of an index choose the lane, bits 3 and 4 the register.
     #[inline(always)]
     fn lookup(self, table: &[f32]) -> Self {
-        let Some(table) = table.as_array::<32>() else { return lookup_each(self, table) };
-        let [a, b] = [Self::load(&table[..8]), Self::load(&table[8..16])];
-        let [c, d] = [Self::load(&table[16..24]), Self::load(&table[24..])];
-        // SAFETY: the machine has the instructions (see the module); only the last five bits of an index count.
+        let Some(table) = table.as_array::<32>() else { return self.lanewise(|i| table[i.class()]) };
+        let [a, b] = [&table[..8], &table[8..16]].map(|eight| self.simd().load(eight));
+        let [c, d] = [&table[16..24], &table[24..]].map(|eight| self.simd().load(eight));
+        // SAFETY: there is a register; only the last five bits of an index count.
         Self(unsafe {
             let index = _mm256_cvttps_epi32(self.0);
             let (bit_3, bit_4) = (_mm256_slli_epi32::<28>(index), _mm256_slli_epi32::<27>(index));
@@ -70,44 +71,15 @@ register! {
     }
 
     #[inline(always)]
-    fn behind(self, before: Self, lanes: usize) -> Self {
-        // SAFETY: the machine has the instructions (see the module).
-        Self(unsafe { behind(self.0, before.0, lanes) })
-    }
-
-    #[inline(always)]
-    fn exp_nonpositive_each<const N: usize>(x: [Self; N]) -> [Self; N] {
+    fn exp_nonpositive<const N: usize>(x: [Self; N]) -> [Self; N] {
         exp_by_table(x)
     }
 
-    transposes!(transpose_halves: two_rows put_two_rows);
-
-    // Of four, two rows to a register: rows that are four apart share one when halves are transposed.
     #[inline(always)]
-    fn split_rows<const C: usize>(rows: [Self; C]) -> [Self; C] {
-        let [a, b, c, d] = *rows.as_slice() else { return split_each(rows) };
-        let mut columns = rows;
-        // SAFETY: the machine has the instructions (see the module).
-        let split = unsafe {
-            let ([a, b], [c, d]) = (two_halves(a.0, c.0), two_halves(b.0, d.0));
-            transpose_halves(a, b, c, d)
-        };
-        columns.iter_mut().zip(split).for_each(|(column, x)| *column = Self(x));
-        columns
-    }
-
-    #[inline(always)]
-    fn join_rows<const C: usize>(columns: [Self; C]) -> [Self; C] {
-        let [a, b, c, d] = *columns.as_slice() else { return join_each(columns) };
-        let mut rows = columns;
-        // SAFETY: as above.
-        let joined = unsafe {
-            let [a, b, c, d] = transpose_halves(a.0, b.0, c.0, d.0);
-            let ([a, c], [b, d]) = (two_halves(a, b), two_halves(c, d));
-            [a, b, c, d]
-        };
-        rows.iter_mut().zip(joined).for_each(|(row, x)| *row = Self(x));
-        rows
+    fn put_columns([a, b, c, d]: [Self; COLUMNS], rows: &mut [f32], width: usize) {
+        let rows = &mut rows[..(Self::LANES - 1) * width + COLUMNS];
+        // SAFETY: there is a register; the last numbers written are the last of `rows`.
+        unsafe { put_two_rows(transpose_halves(a.0, b.0, c.0, d.0), rows.as_mut_ptr(), width) }
     }
 }
 
@@ -115,9 +87,10 @@ impl Sixteenths for F32x8 {
     /// 2ⁿ·2⁶⁴ is a normal number, however small 2ⁿ is: only the last product rounds.
     #[inline(always)]
     fn power(_: Self, rounded: Self) -> Self {
-        let [low, high] = [&SIXTEENTHS_RAISED[..8], &SIXTEENTHS_RAISED[8..]].map(Self::load);
-        let at_least = rounded.max(Self::splat((ROUND_SIXTEENTHS + <f32 as Real>::LEAST_EXPONENT) as f32));
-        // SAFETY: the machine has the instructions (see the module).
+        let simd = rounded.simd();
+        let [low, high] = [&SIXTEENTHS_RAISED[..8], &SIXTEENTHS_RAISED[8..]].map(|half| simd.load(half));
+        let at_least = rounded.max(simd.constant(ROUND_SIXTEENTHS + <f32 as Real>::LEAST_EXPONENT));
+        // SAFETY: there is a register.
         let raised = Self(unsafe {
             // Only the last three bits choose the lane, and the one before them the register.
             let j = _mm256_castps_si256(rounded.0);
@@ -127,7 +100,7 @@ impl Sixteenths for F32x8 {
             let n = _mm256_slli_epi32::<19>(_mm256_castps_si256(at_least.0));
             _mm256_castsi256_ps(_mm256_add_epi32(table, n))
         });
-        raised * Self::splat(<f32 as Real>::UNBIAS as f32)
+        raised * simd.constant(<f32 as Real>::UNBIAS)
     }
 }
 
@@ -145,22 +118,11 @@ const SIXTEENTHS_RAISED: [f32; 16] = {
 
 register! {
     /// Four f64.
-    F64x4: 4 f64 in __m256d, __m256d;
+    F64x4: 4 f64 in __m256d, __m256d, of Avx2;
     _mm256_set1_pd _mm256_loadu_pd _mm256_storeu_pd _mm256_stream_pd _mm256_add_pd _mm256_sub_pd _mm256_mul_pd _mm256_div_pd _mm256_fmadd_pd _mm256_sqrt_pd _mm256_max_pd;
     add_to(sums, at, x) {
         let sums = sums.add(at);
         _mm256_storeu_pd(sums, _mm256_add_pd(_mm256_loadu_pd(sums), x));
-    };
-    sums (__m256d, __m256d): (_mm256_setzero_pd(), _mm256_setzero_pd()), add(mask, x, sums, at) {
-        let x = _mm256_and_pd(mask, x);
-        // Known when a loop is compiled.
-        match at % PLACES {
-            0 => sums.0 = _mm256_add_pd(sums.0, x),
-            _ => sums.1 = _mm256_add_pd(sums.1, x),
-        }
-    }, store(to, sums) {
-        _mm256_storeu_pd(to, sums.0);
-        _mm256_storeu_pd(to.add(4), sums.1);
     };
     less(a, b) _mm256_cmp_pd::<_CMP_LT_OQ>(a, b);
     equal(a, b) _mm256_cmp_pd::<_CMP_EQ_OQ>(a, b), not _mm256_cmp_pd::<_CMP_NEQ_UQ>(a, b);
@@ -172,7 +134,7 @@ register! {
         let power = _mm256_slli_epi64::<52>(_mm256_castpd_si256(biased));
         _mm256_mul_pd(_mm256_castsi256_pd(power), _mm256_set1_pd(<f64 as Real>::UNBIAS))
     };
-    split(u) {
+    frexp(u) {
         let sqrt_half = _mm256_set1_epi64x(F64_SQRT_HALF.cast_signed());
         let one = _mm256_set1_epi64x(F64_ONE.cast_signed());
         let bits = _mm256_add_epi64(_mm256_castpd_si256(u), _mm256_sub_epi64(one, sqrt_half));
@@ -185,63 +147,17 @@ register! {
         let scale = _mm256_slli_epi64::<52>(_mm256_sub_epi64(_mm256_set1_epi64x(2046), exponent));
         (k, _mm256_castsi256_pd(m), _mm256_castsi256_pd(scale))
     };
+    columns(rows, width) columns_of_four(rows, width);
 
     #[inline(always)]
-    fn behind(self, before: Self, lanes: usize) -> Self {
-        // SAFETY: the machine has the instructions (see the module).
-        Self(unsafe {
-            let halves = |x: Self| _mm256_castpd_ps(x.0);
-            _mm256_castps_pd(behind(halves(self), halves(before), 2 * lanes))
-        })
-    }
-
-    #[inline(always)]
-    fn columns(rows: &[f64], width: usize) -> [Self; COLUMNS] {
-        let rows = &rows[..(Self::LANES - 1) * width + COLUMNS];
-        // SAFETY: the machine has the instructions (see the module); the last numbers read are the last of `rows`.
-        let [a, b, c, d] = unsafe { columns_of_four(rows.as_ptr(), width) };
-        [Self(a), Self(b), Self(c), Self(d)]
+    fn exp_nonpositive<const N: usize>(x: [Self; N]) -> [Self; N] {
+        exp_by_polynomial(x)
     }
 
     #[inline(always)]
     fn put_columns([a, b, c, d]: [Self; COLUMNS], rows: &mut [f64], width: usize) {
         let rows = &mut rows[..(Self::LANES - 1) * width + COLUMNS];
-        // SAFETY: as above, and the last numbers written are the last of `rows`.
+        // SAFETY: there is a register; the last numbers written are the last of `rows`.
         unsafe { put_columns_of_four([a.0, b.0, c.0, d.0], rows.as_mut_ptr(), width) }
-    }
-
-    // Of four, a row is a register.
-    #[inline(always)]
-    fn split_rows<const C: usize>(rows: [Self; C]) -> [Self; C] {
-        let [a, b, c, d] = *rows.as_slice() else { return split_each(rows) };
-        let mut columns = rows;
-        // SAFETY: the machine has the instructions (see the module).
-        let split = unsafe { transpose_four(a.0, b.0, c.0, d.0) };
-        columns.iter_mut().zip(split).for_each(|(column, x)| *column = Self(x));
-        columns
-    }
-
-    #[inline(always)]
-    fn join_rows<const C: usize>(columns: [Self; C]) -> [Self; C] {
-        if C == COLUMNS { Self::split_rows(columns) } else { join_each(columns) }
-    }
-}
-
-/// The last `lanes` of `before`, and behind them the first of `after`.
-///
-/// # Safety
-/// The machine has AVX2.
-#[inline(always)]
-// SAFETY: the caller keeps what is said above.
-unsafe fn behind(after: __m256, before: __m256, lanes: usize) -> __m256 {
-    // SAFETY: the caller's.
-    unsafe {
-        let lane = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
-        let lanes = _mm256_set1_epi32(lanes as i32);
-        // Only the last three bits count: of lane 8 it is lane 0.
-        let from = _mm256_sub_epi32(lane, lanes);
-        let is_before = _mm256_castsi256_ps(_mm256_cmpgt_epi32(lanes, lane));
-        let (after, before) = (_mm256_permutevar8x32_ps(after, from), _mm256_permutevar8x32_ps(before, from));
-        _mm256_blendv_ps(after, before, is_before)
     }
 }
