@@ -104,7 +104,7 @@ impl Objective {
                 Some(gradient) => self.loss.value_and_gradient(&input, gradient)?,
                 None => self.loss.value(&input)?,
             };
-            let value = <E as segloss::Element>::of(result.value);
+            let value = E::nearest(result.value);
             evaluation = Some(result);
             Ok(value)
         })?;

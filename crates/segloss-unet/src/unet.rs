@@ -330,7 +330,7 @@ impl<E: Real> UNet<E> {
                 Mode::Evaluate => BatchNormMode::Evaluate(running),
             };
             let (gamma, beta) = (self.vector(norm.gamma), self.vector(norm.beta));
-            x = batch_norm2d(x, gamma, beta, <E as segloss::Element>::of(EPSILON), mode)?;
+            x = batch_norm2d(x, gamma, beta, E::nearest(EPSILON), mode)?;
             x = relu(x)?;
         }
         Ok(x)
@@ -402,7 +402,7 @@ impl<E: Real> Builder<'_, E> {
     ) -> Result<Convolution> {
         let count = size * size * inputs * outputs;
         let values =
-            (0..count).map(|_| <E as segloss::Element>::of(self.random.normal() * deviation)).collect();
+            (0..count).map(|_| E::nearest(self.random.normal() * deviation)).collect();
         let shape = (size, size, inputs, outputs);
         let kernel = self.device.try_tensor_from_vec(values, shape).map_err(dfdx_conv::Error::from)?;
         let weight = self.push(format!("{name}.weight"), Weights::Kernel(kernel));

@@ -411,7 +411,7 @@ fn apply<E: segloss_unet::Real + Into<f64>>(
     // A task of a kernel, or of a second image, has one.
     let second =
         || kernel.ok_or_else(|| dfdx_conv::Error::Dfdx("the task has one operand too few".to_owned()));
-    let epsilon = <E as Element>::of(EPSILON);
+    let epsilon = E::nearest(EPSILON);
     match operation {
         Operation::Conv2d => dfdx_conv::conv2d(x, second()?, with.vectors.first()),
         Operation::Conv2dRelu => {
@@ -440,7 +440,7 @@ fn apply<E: segloss_unet::Real + Into<f64>>(
                     gradient.copy_from_slice(x);
                 }
                 let squares = x.iter().map(|&x| x.into() * x.into());
-                Ok::<E, dfdx_conv::Error>(<E as Element>::of(0.5 * squares.sum::<f64>()))
+                Ok::<E, dfdx_conv::Error>(E::nearest(0.5 * squares.sum::<f64>()))
             })?;
             // A number as an image of one pixel.
             let (value, tape) = half_square.split_tape();
