@@ -2,7 +2,7 @@
 
 use super::block::Block;
 use super::plane::{Plane, steps};
-use crate::simd::{InstructionSets, Kernel, Simd, Vector};
+use crate::simd::{InstructionSets, Kernel, Real, Simd, Vector};
 
 /// What becomes of the logits of a pixel with label i.
 #[derive(Clone, Debug, PartialEq)]
@@ -40,7 +40,6 @@ impl<T: InstructionSets> Kernel<T> for Adjust<'_, T> {
         let (zero, least) = (simd.constant(0.0), simd.splat(T::min_value()));
         for at in steps::<S, 1>() {
             let labels = simd.load(&label[at..]);
-            let is_own = |c: usize| labels.equal(simd.splat(T::of_class(c)));
             let mut largest = least;
             match adjustment {
                 Adjustment::Margin { scale, margins } => {
@@ -52,7 +51,7 @@ impl<T: InstructionSets> Kernel<T> for Adjust<'_, T> {
                         let margin = simd.splat(margins[c]);
                         let margin = match y {
                             Some(y) => simd.load(&y[c][at..]) * margin,
-                            None => Vector::select(is_own(c), margin, zero),
+                            None => Vector::select(is_class(labels, c), margin, zero),
                         };
                         let x = scale * ((simd.load(&z[at..]) - before) - margin);
                         x.store(&mut z[at..]);
@@ -63,15 +62,16 @@ impl<T: InstructionSets> Kernel<T> for Adjust<'_, T> {
                     let (mitigation, compensation) = (simd.splat(*mitigation), simd.splat(*compensation));
                     let (mut own, mut own_prior) = (zero, zero);
                     for (c, z) in z.iter().enumerate() {
-                        own = Vector::select(is_own(c), simd.load(&z[at..]), own);
-                        own_prior = Vector::select(is_own(c), simd.splat(ln_prior[c]), own_prior);
+                        let is_own = is_class(labels, c);
+                        own = Vector::select(is_own, simd.load(&z[at..]), own);
+                        own_prior = Vector::select(is_own, simd.splat(ln_prior[c]), own_prior);
                     }
                     for (c, z) in z.iter_mut().enumerate() {
                         // Differences first: a constant added to all logits is gone before anything is rounded.
                         let d = simd.load(&z[at..]) - own;
                         let rarer = (own_prior - simd.splat(ln_prior[c])).max(zero);
                         let extra = compensation * d.max(zero) - mitigation * rarer;
-                        let x = d + Vector::select(is_own(c), zero, extra);
+                        let x = d + Vector::select(is_class(labels, c), zero, extra);
                         x.store(&mut z[at..]);
                         largest = largest.max(x);
                     }
@@ -80,4 +80,10 @@ impl<T: InstructionSets> Kernel<T> for Adjust<'_, T> {
             largest.store(&mut max[at..]);
         }
     }
+}
+
+/// Whether a label is that of a class.
+#[inline(always)]
+fn is_class<V: Vector>(label: V, c: usize) -> V::Mask {
+    label.equal(label.simd().splat(V::Real::of_class(c)))
 }

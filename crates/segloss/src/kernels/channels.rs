@@ -2,7 +2,7 @@
 
 use super::block::{Block, is_finite, reserve};
 use super::plane::{SumsByClass, Plane, steps};
-use super::pointwise::Wanted;
+use super::pointwise::{Wanted, target};
 use crate::simd::{InstructionSets, Kernel, Simd, Vector, ln_1p_nonnegative, map};
 
 /// A channel of a pixel.
@@ -94,12 +94,10 @@ impl<T: InstructionSets, C: ChannelCost> Kernel<T> for Channels<'_, T, C> {
         const N: usize = 4;
         let Self { cost, smoothing, wanted, first, label, m, y, z, weights, loss, by_z, adds, sums } = self;
         let (zero, one) = (simd.constant(0.0), simd.constant(1.0));
-        let (kept, half) = (simd.constant(1.0 - smoothing), simd.constant(smoothing / 2.0));
         let mut doubt = zero;
         for c in 0..z.len() {
-            let class = simd.splat(T::of_class(first + c));
-            let pair = |of: &[T]| [0, 1].map(|i| simd.splat(of[2 * c + i]));
-            let (w, v) = (pair(&weights.loss), pair(&weights.gradient));
+            let (w_n, w_p) = (simd.splat(weights.loss[2 * c]), simd.splat(weights.loss[2 * c + 1]));
+            let (v_n, v_p) = (simd.splat(weights.gradient[2 * c]), simd.splat(weights.gradient[2 * c + 1]));
             for start in steps::<S, N>() {
                 let mut logits = [zero; N];
                 for (i, z_here) in logits.iter_mut().enumerate() {
@@ -108,29 +106,18 @@ impl<T: InstructionSets, C: ChannelCost> Kernel<T> for Channels<'_, T, C> {
                 for (i, at_z) in logistic(logits).into_iter().enumerate() {
                     let at = start + i * S::LANES;
                     let m = simd.load(&m[at..]);
-                    let positive = match y {
-                        Some(y) => simd.load(&y[c][at..]),
-                        None => Vector::select(simd.load(&label[at..]).equal(class), one, zero),
-                    };
+                    let positive = target(simd, y, label, first + c, c, at);
                     let negative = one - positive;
-                    // What each side weighs; a smoothed target keeps its own weight on both sides.
-                    let sides = |[of_negative, of_positive]: [S::Vector; 2]| {
-                        let (n, p) = (of_negative * negative, of_positive * positive);
-                        match smoothing > 0.0 {
-                            true => [kept * n + half * (n + p), kept * p + half * (n + p)],
-                            false => [n, p],
-                        }
-                    };
                     let [(cost_n, slope_n), (cost_p, slope_p)] = cost.costs_and_slopes(at_z);
                     if wanted.losses {
-                        let [n, p] = sides(w);
+                        let [n, p] = sides(smoothing, w_n * negative, w_p * positive);
                         let x = m * (p * cost_p + n * cost_n);
                         x.store(&mut loss[c][at..]);
                         x.add_to(sums.of(c), at);
                         doubt = x.mul_add(zero, doubt);
                     }
                     if wanted.gradient {
-                        let [n, p] = sides(v);
+                        let [n, p] = sides(smoothing, v_n * negative, v_p * positive);
                         let mut g = m * (n * slope_n + p * slope_p);
                         if adds {
                             g = simd.load(&by_z[c][at..]) + g;
@@ -143,6 +130,17 @@ impl<T: InstructionSets, C: ChannelCost> Kernel<T> for Channels<'_, T, C> {
         }
         is_finite(simd, doubt)
     }
+}
+
+/// What a negative and a positive weigh where targets are smoothed: both sides keep the weight of the target.
+#[inline(always)]
+fn sides<V: Vector>(smoothing: f64, n: V, p: V) -> [V; 2] {
+    if smoothing == 0.0 {
+        return [n, p];
+    }
+    let (kept, half) = (n.simd().constant(1.0 - smoothing), n.simd().constant(smoothing / 2.0));
+    let both = half * (n + p);
+    [kept * n + both, kept * p + both]
 }
 
 /// From one exponential e = e^−|z| in (0, 1], which may underflow but never overflows. ln(1 + eᶻ) = max(z, 0) + ln(1 + e):

@@ -1,7 +1,8 @@
 //! Overlaps of what is predicted and what is there: TP, FP and FN of each class, and the way back from their slopes.
 
-use super::block::{Block, reserve};
-use super::plane::{SumsByClass, Plane, steps};
+use super::block::{Block, no_class, reserve};
+use super::plane::{Plane, SumsByClass, steps};
+use super::pointwise::target;
 use crate::simd::{InstructionSets, Kernel, Simd, Vector};
 
 /// What the sums are of.
@@ -28,13 +29,20 @@ pub(crate) struct OverlapSums {
 impl OverlapSums {
     /// Of no pixel yet.
     pub fn zeros(classes: usize) -> Self {
-        let zeros = SumsByClass::zeros(classes);
-        Self { tp: zeros.clone(), fp: zeros.clone(), fn_: zeros, mass: SumsByClass::zeros(1) }
+        let by_label = SumsByClass::zeros(no_class(classes) + 1);
+        let (fp, mass) = (SumsByClass::zeros(classes), SumsByClass::zeros(1));
+        Self { tp: by_label.clone(), fp, fn_: by_label, mass }
     }
 
     /// TP, FP and FN of each class.
     pub fn totals(&self) -> [Vec<f64>; 3] {
-        [&self.tp, &self.fp, &self.fn_].map(|sums| sums.totals().collect())
+        let classes = self.fp.totals().count();
+        // Pixels of one class each were added by their label, which for a single channel is 1.
+        let of = |sums: &SumsByClass| {
+            let totals: Vec<f64> = sums.totals().collect();
+            if classes == 1 { vec![totals[0] + totals[1]] } else { totals[..classes].to_vec() }
+        };
+        [of(&self.tp), self.fp.totals().collect(), of(&self.fn_)]
     }
 
     /// Σ m over the pixels.
@@ -74,25 +82,6 @@ impl<T: InstructionSets> Block<T> {
     }
 }
 
-/// y of a class.
-#[inline(always)]
-fn target<S: Simd>(
-    simd: S,
-    y: Option<&[Plane<S::Real>]>,
-    label: &Plane<S::Real>,
-    class: S::Vector,
-    c: usize,
-    at: usize,
-) -> S::Vector {
-    match y {
-        Some(y) => simd.load(&y[c][at..]),
-        None => {
-            let is_own = simd.load(&label[at..]).equal(class);
-            Vector::select(is_own, simd.constant(1.0), simd.constant(0.0))
-        }
-    }
-}
-
 /// See [`Block::overlap_sums`].
 struct Sums<'a, T> {
     form: Form,
@@ -115,39 +104,58 @@ impl<T: InstructionSets> Kernel<T> for Sums<'_, T> {
     #[inline(always)]
     fn run<S: Simd<Real = T>>(self, simd: S) {
         let Self { form, first, label, m, y, p, q, hit, miss, sums } = self;
-        let (zero, one) = (simd.constant(0.0), simd.constant(1.0));
-        sums.mass.add_plane::<S>(0, |at| simd.load(&m[at..]));
+        let zero = simd.constant(0.0);
+        sums.mass.add_plane(simd, 0, m);
+        if y.is_none() {
+            hit.fill(T::zero());
+            miss.fill(T::zero());
+        }
+        let mut alarm = Plane::of(T::zero());
         for c in 0..p.len() {
             let class = simd.splat(T::of_class(first + c));
-            let of = |at: usize| {
-                let (p, q, m) = (simd.load(&p[c][at..]), simd.load(&q[c][at..]), simd.load(&m[at..]));
-                (p, q, target(simd, y, label, class, c, at), m)
-            };
             for at in steps::<S, 1>() {
-                let (p, q, y, m) = of(at);
-                let (tp, fn_) = match form {
-                    Form::Product => (p * y, q * y),
-                    Form::Squared => (p * y, zero),
-                    // At y = 1 it is q, which 1 − p would round away.
-                    Form::Metric => {
-                        let below = Vector::select(y.equal(one), q, (y - p).max(zero));
-                        (Vector::select(p.less(y), p, y), below)
-                    }
+                let (p, q, m) = (simd.load(&p[c][at..]), simd.load(&q[c][at..]), simd.load(&m[at..]));
+                let Some(y) = y else {
+                    // Of one class each: what is not of this one is a false alarm.
+                    let is_own = simd.load(&label[at..]).equal(class);
+                    let (mp, mq) = (m * p, m * q);
+                    let (wrong, missed) = match form {
+                        Form::Squared => (Vector::select(is_own, mq * q, mp * p), zero),
+                        _ => (Vector::select(is_own, zero, mp), mq),
+                    };
+                    wrong.store(&mut alarm[at..]);
+                    simd.load(&hit[at..]).add_where(is_own, mp).store(&mut hit[at..]);
+                    simd.load(&miss[at..]).add_where(is_own, missed).store(&mut miss[at..]);
+                    continue;
                 };
+                let [tp, fp, fn_] = shared(form, p, q, simd.load(&y[c][at..]));
                 (m * tp).store(&mut hit[at..]);
                 (m * fn_).store(&mut miss[at..]);
+                (m * fp).store(&mut alarm[at..]);
             }
-            sums.tp.add_plane::<S>(c, |at| simd.load(&hit[at..]));
-            sums.fn_.add_plane::<S>(c, |at| simd.load(&miss[at..]));
-            sums.fp.add_plane::<S>(c, |at| {
-                let (p, q, y, m) = of(at);
-                m * match form {
-                    Form::Product => p * (one - y),
-                    Form::Squared => Vector::select(y.equal(one), q * q, (p - y) * (p - y)),
-                    Form::Metric => (p - y).max(zero),
-                }
-            });
+            sums.fp.add_plane(simd, c, &alarm);
+            if y.is_some() {
+                sums.tp.add_plane(simd, c, hit);
+                sums.fn_.add_plane(simd, c, miss);
+            }
         }
+        if y.is_none() {
+            sums.tp.add_by_label(simd, label, hit);
+            sums.fn_.add_by_label(simd, label, miss);
+        }
+    }
+}
+
+/// (TP, FP, FN) of a pixel with a share y of a class.
+#[inline(always)]
+fn shared<V: Vector>(form: Form, p: V, q: V, y: V) -> [V; 3] {
+    let (zero, one) = (p.zero(), p.one());
+    // At y = 1 it is q, which 1 − p would round away.
+    let missing = V::select(y.equal(one), q, y - p);
+    match form {
+        Form::Product => [p * y, p * (one - y), q * y],
+        Form::Squared => [p * y, missing * missing, zero],
+        Form::Metric => [V::select(p.less(y), p, y), (p - y).max(zero), missing.max(zero)],
     }
 }
 
@@ -173,11 +181,11 @@ impl<T: InstructionSets> Kernel<T> for Slopes<'_, T> {
         let Self { form, first, label, m, y, p, q, slopes, by_p, adds } = self;
         let (zero, one, two) = (simd.constant(0.0), simd.constant(1.0), simd.constant(2.0));
         for c in 0..slopes.tp.len() {
-            let class = simd.splat(T::of_class(first + c));
-            let [tp, fp, fn_] = [&slopes.tp, &slopes.fp, &slopes.fn_].map(|slope| simd.splat(slope[c]));
+            let (tp, fp) = (simd.splat(slopes.tp[c]), simd.splat(slopes.fp[c]));
+            let fn_ = simd.splat(slopes.fn_[c]);
             for at in steps::<S, 1>() {
                 let (p, q, m) = (simd.load(&p[c][at..]), simd.load(&q[c][at..]), simd.load(&m[at..]));
-                let y = target(simd, y, label, class, c, at);
+                let y = target(simd, y, label, first + c, c, at);
                 let slope = match form {
                     Form::Product => y * (tp - fn_) + (one - y) * fp,
                     Form::Squared => {

@@ -91,15 +91,15 @@ impl SumsByClass {
         }
     }
 
-    /// Adds a number of each pixel to the sum of a class; `at` as for the registers of a plane.
+    /// Adds a number of each pixel to the sum of a class.
     ///
     /// Pixels 16 apart are added in their own type first, so that fewer are converted to `f64`.
     #[inline(always)]
-    pub fn add_plane<S: Simd>(&mut self, class: usize, of: impl Fn(usize) -> S::Vector) {
+    pub fn add_plane<S: Simd>(&mut self, simd: S, class: usize, x: &Plane<S::Real>) {
         let sums = self.of(class);
         for at in (0..MOST_LANES).step_by(S::LANES) {
-            let near = of(at) + of(at + MOST_LANES);
-            let far = of(at + 2 * MOST_LANES) + of(at + 3 * MOST_LANES);
+            let near = simd.load(&x[at..]) + simd.load(&x[at + MOST_LANES..]);
+            let far = simd.load(&x[at + 2 * MOST_LANES..]) + simd.load(&x[at + 3 * MOST_LANES..]);
             (near + far).add_to(sums, at);
         }
     }

@@ -237,13 +237,6 @@ impl<T: InstructionSets, C: Cost> Kernel<T> for Soft<'_, T, C> {
         let SoftBlock { label, m, y, z, max, e, others } = block;
         let (zero, one) = (simd.constant(0.0), simd.constant(1.0));
         let classes = z.len();
-        let target = |c: usize, at: usize| match y {
-            Some(y) => simd.load(&y[c][at..]),
-            None => {
-                let is_own = simd.load(&label[at..]).equal(simd.splat(T::of_class(c)));
-                Vector::select(is_own, one, zero)
-            }
-        };
         let (share, by_class) = match smoothing {
             Smoothing::None => (0.0, false),
             Smoothing::Label(share) => (share, false),
@@ -260,7 +253,8 @@ impl<T: InstructionSets, C: Cost> Kernel<T> for Soft<'_, T, C> {
             if share > 0.0 && !by_class {
                 for c in 0..classes {
                     all_nll = all_nll + (log_sum - (simd.load(&z[c][at..]) - max));
-                    own_weight = simd.splat(weights.gradient[c]).mul_add(target(c, at), own_weight);
+                    let y = target(simd, y, label, c, c, at);
+                    own_weight = simd.splat(weights.gradient[c]).mul_add(y, own_weight);
                 }
             }
             let (mut all, mut total) = (zero, zero);
@@ -271,10 +265,8 @@ impl<T: InstructionSets, C: Cost> Kernel<T> for Soft<'_, T, C> {
                 let class = simd.splat(T::of_class(c));
                 let point = Point { nll: log_sum - d, p: e / sum, q: rest / sum, class };
                 let (cost, pull) = cost.cost_and_pull(point);
-                let y = match by_class {
-                    true => kept.mul_add(target(c, at), each),
-                    false => target(c, at),
-                };
+                let y = target(simd, y, label, c, c, at);
+                let y = if by_class { kept.mul_add(y, each) } else { y };
                 let (w, v) = (simd.splat(weights.loss[c]) * y, simd.splat(weights.gradient[c]) * y);
                 let (cost, v) = match share > 0.0 && !by_class {
                     true => (kept * cost + each * all_nll, kept * v + each * own_weight),
@@ -311,4 +303,21 @@ impl<T: InstructionSets, C: Cost> Kernel<T> for Soft<'_, T, C> {
         }
         is_finite(simd, doubt)
     }
+}
+
+/// The share of channel c, whose label is `class`, in each pixel.
+#[inline(always)]
+pub(super) fn target<S: Simd>(
+    simd: S,
+    y: Option<&[Plane<S::Real>]>,
+    label: &Plane<S::Real>,
+    class: usize,
+    c: usize,
+    at: usize,
+) -> S::Vector {
+    if let Some(y) = y {
+        return simd.load(&y[c][at..]);
+    }
+    let is_own = simd.load(&label[at..]).equal(simd.splat(S::Real::of_class(class)));
+    Vector::select(is_own, simd.constant(1.0), simd.constant(0.0))
 }

@@ -62,15 +62,21 @@ impl Cost for Focal {
 impl ChannelCost for Focal {
     #[inline(always)]
     fn costs_and_slopes<V: Vector>(self, at: Logistic<V>) -> [(V, V); 2] {
-        let negative = |at: Logistic<V>| {
-            let gamma = self.power.gamma(at.sigmoid.simd());
-            let factor = self.power.of(at.sigmoid);
-            let slope = factor * (gamma * at.sigmoid_negated).mul_add(at.softplus, at.sigmoid);
-            (factor * at.softplus, slope)
-        };
+        let (cost, slope) = self.negative(at);
         // A positive at z is a negative at −z.
-        let (cost, slope) = negative(at.mirrored());
-        [negative(at), (cost, slope.neg())]
+        let (cost_of_positive, slope_of_positive) = self.negative(at.mirrored());
+        [(cost, slope), (cost_of_positive, slope_of_positive.neg())]
+    }
+}
+
+impl Focal {
+    /// The cost of a negative, and its slope b.
+    #[inline(always)]
+    fn negative<V: Vector>(self, at: Logistic<V>) -> (V, V) {
+        let gamma = self.power.gamma(at.sigmoid.simd());
+        let factor = self.power.of(at.sigmoid);
+        let slope = factor * (gamma * at.sigmoid_negated).mul_add(at.softplus, at.sigmoid);
+        (factor * at.softplus, slope)
     }
 }
 

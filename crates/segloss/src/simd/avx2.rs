@@ -57,8 +57,9 @@ register! {
     #[inline(always)]
     fn lookup(self, table: &[f32]) -> Self {
         let Some(table) = table.as_array::<32>() else { return self.lanewise(|i| table[i.class()]) };
-        let [a, b] = [&table[..8], &table[8..16]].map(|eight| self.simd().load(eight));
-        let [c, d] = [&table[16..24], &table[24..]].map(|eight| self.simd().load(eight));
+        let simd = self.simd();
+        let (a, b) = (simd.load(&table[..8]), simd.load(&table[8..16]));
+        let (c, d) = (simd.load(&table[16..24]), simd.load(&table[24..]));
         // SAFETY: there is a register; only the last five bits of an index count.
         Self(unsafe {
             let index = _mm256_cvttps_epi32(self.0);
@@ -88,7 +89,7 @@ impl Sixteenths for F32x8 {
     #[inline(always)]
     fn power(_: Self, rounded: Self) -> Self {
         let simd = rounded.simd();
-        let [low, high] = [&SIXTEENTHS_RAISED[..8], &SIXTEENTHS_RAISED[8..]].map(|half| simd.load(half));
+        let (low, high) = (simd.load(&SIXTEENTHS_RAISED[..8]), simd.load(&SIXTEENTHS_RAISED[8..]));
         let at_least = rounded.max(simd.constant(ROUND_SIXTEENTHS + <f32 as Real>::LEAST_EXPONENT));
         // SAFETY: there is a register.
         let raised = Self(unsafe {

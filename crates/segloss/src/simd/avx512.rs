@@ -49,7 +49,7 @@ register! {
     #[inline(always)]
     fn lookup(self, table: &[f32]) -> Self {
         if table.len() == 32 {
-            let [low, high] = [&table[..16], &table[16..]].map(|half| self.simd().load(half));
+            let (low, high) = (self.simd().load(&table[..16]), self.simd().load(&table[16..]));
             // SAFETY: there is a register; only the last five bits of an index count.
             return Self(unsafe { _mm512_permutex2var_ps(low.0, _mm512_cvttps_epi32(self.0), high.0) });
         }
