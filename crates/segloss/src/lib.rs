@@ -39,8 +39,9 @@
 //!
 //! # What holds for every kind
 //!
-//! - The value is numerator / [`Denominator`], named and never implied. Parts of a batch, tiles or images,
-//!   combine to the whole ([`Loss::part`], [`Part::combine`], [`Loss::part_gradient`]), value and gradient.
+//! - The value is numerator / denominator; the [`Reduction`] that makes the latter is named, never implied. Parts
+//!   of a batch, tiles or images, combine to the whole ([`Loss::part`], [`Part::combine`],
+//!   [`Loss::part_gradient`]), value and gradient.
 //! - Ignored pixels contribute nothing, even where their logits are NaN or ±∞: they are left out before
 //!   anything is summed or sorted. With every pixel ignored the value is 0, the gradient is 0, and
 //!   [`Warning::AllIgnored`] says so.
@@ -88,14 +89,17 @@ pub use element::Element;
 pub use error::{Error, Problem};
 pub use input::Input;
 pub use kernels::instructions::InstructionSet;
+#[doc(hidden)]
+pub use kind::Reach;
 pub use kind::{Kind, KindInfo, OptionInfo};
+pub use kinds::Options;
 pub use layout::Layout;
 pub use loss::{Evaluation, Loss};
 pub use part::Part;
 pub use plan::Plan;
 pub use spec::{
-    Absent, Activation, Average, Classes, Denominator, LossSpec, Normalise, PriorSpec, Region, Scheme,
-    SmoothingWeight, Source, Term, Threshold, WeightSpec,
+    Absent, Activation, Average, Classes, LossSpec, Normalise, PriorSpec, Reduction, Region, Scheme,
+    SmoothingWeight, Source, Term, Threshold, Value, WeightSpec,
 };
 pub use sums::{Broken, ClassSums, Sums};
 pub use target::{Label, Target};

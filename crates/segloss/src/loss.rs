@@ -9,12 +9,13 @@ use crate::element::Element;
 use crate::error::{Error, Problem};
 use crate::input::Input;
 use crate::kernels::instructions::InstructionSet;
-use crate::kind::{Family, Kind};
+use crate::kind::Family;
 use crate::kinds::unified_focal;
+use crate::kinds::{Options, UnifiedFocal};
 use crate::layout::Geometry;
 use crate::part::Part;
 use crate::plan::Plan;
-use crate::spec::{Denominator, LossSpec, Number, Source, Term};
+use crate::spec::{LossSpec, Reduction, Source, Term};
 use crate::sums::{ClassSums, Sums};
 use crate::warning::Warning;
 use ndarray::{Array2, ArrayD, IxDyn};
@@ -65,17 +66,20 @@ pub(crate) enum Role {
 impl Role {
     /// The class weights of a term that has its own.
     pub fn weights(self, spec: &LossSpec, classes: usize) -> Result<Array2<f64>, Error> {
-        let background = spec.background.unwrap_or(0);
+        let Options::UnifiedFocal(options) = &spec.options else {
+            return Ok(Array2::ones((1, classes)));
+        };
+        let background = options.background;
         if background >= classes {
             let problem = Problem::Option {
                 key: "background",
                 expected: format!("one of 0..={}", classes - 1),
                 found: background.to_string(),
             };
-            return Err(Error { operation: spec.kind.name(), problem });
+            return Err(Error { operation: spec.kind().name(), problem });
         }
         let weight = |c: usize| match self {
-            Self::UnifiedFocal => unified_focal::focal_weight(spec, c),
+            Self::UnifiedFocal => unified_focal::focal_weight(options, c),
             _ => 1.0,
         };
         Ok(Array2::from_shape_fn((1, classes), |(_, c)| weight(c)))
@@ -132,8 +136,8 @@ impl Loss {
             running: None,
             instructions: InstructionSet::best(),
         };
-        let terms = match spec.kind {
-            Kind::Combined => {
+        let terms = match &spec.options {
+            Options::Combined(combined) => {
                 // No term is asked for its layout: arrays are read as the combined loss lays them out.
                 let outer = |loss: &LossSpec| {
                     let mut loss = LossSpec { ignore_index: spec.ignore_index, ..loss.clone() };
@@ -141,10 +145,9 @@ impl Loss {
                     spec.dataset.iter().for_each(|counts| loss.fill_dataset(counts));
                     loss
                 };
-                spec.terms.iter().map(|Term { factor, loss }| (*factor, Self::of(outer(loss)))).collect()
+                combined.terms.iter().map(|Term { factor, loss }| (*factor, Self::of(outer(loss)))).collect()
             }
-            Kind::UnifiedFocal => {
-                let mix = spec.number(Number::Mix);
+            &Options::UnifiedFocal(UnifiedFocal { mix, .. }) => {
                 vec![
                     (mix, plain(spec.clone(), Role::UnifiedFocal)),
                     (1.0 - mix, plain(spec.clone(), Role::UnifiedTversky)),
@@ -356,7 +359,7 @@ impl Loss {
     }
 
     pub(crate) fn operation(&self) -> &'static str {
-        self.spec.kind.name()
+        self.spec.kind().name()
     }
 
     pub(crate) fn role(&self) -> Role {
@@ -373,23 +376,23 @@ impl Loss {
 
     pub(crate) fn family(&self) -> Family {
         match self.role {
-            Role::Whole => self.spec.kind.family(),
+            Role::Whole => self.spec.kind().family(),
             Role::UnifiedFocal => Family::Pixels,
             Role::UnifiedTversky => Family::Overlap,
         }
     }
 
-    /// The denominator in force.
-    pub(crate) fn denominator(&self) -> Denominator {
+    /// The reduction in force.
+    pub(crate) fn reduction(&self) -> Reduction {
         match self.role {
-            Role::Whole => self.spec.denominator(),
-            _ => Denominator::WeightSum,
+            Role::Whole => self.spec.reduction(),
+            _ => Reduction::Mean,
         }
     }
 
     /// Whether all classes of a region make one ratio.
     pub(crate) fn is_pooled(&self) -> bool {
-        self.spec.kind == Kind::GeneralizedDice
+        matches!(self.spec.options, Options::GeneralizedDice(_))
     }
 
     pub(crate) fn error(&self, problem: Problem) -> Error {
@@ -406,18 +409,18 @@ impl Loss {
     }
 
     fn check_one_channel(&self) -> Result<(), Error> {
-        if self.spec.kind == Kind::Combined {
+        if matches!(self.spec.options, Options::Combined(_)) {
             return self.terms.iter().try_for_each(|(_, term)| term.check_one_channel());
         }
         if self.spec.is_sigmoid() {
             return Ok(());
         }
-        Err(self.error(Problem::OneChannel { sigmoid: self.spec.kind.activation().is_none() }))
+        Err(self.error(Problem::OneChannel { sigmoid: self.spec.kind().activation().is_none() }))
     }
 
     fn rules(&self) -> Rules {
         let own = self.spec.is_sigmoid();
-        let hard = self.spec.kind.needs_hard_labels();
+        let hard = self.spec.kind().needs_hard_labels();
         let mut rules = Rules {
             operation: self.operation(),
             ignore_index: self.spec.ignore_index,
@@ -427,7 +430,7 @@ impl Loss {
             exclusive: hard && !own,
             instructions: self.instructions,
         };
-        if self.spec.kind == Kind::Combined {
+        if matches!(self.spec.options, Options::Combined(_)) {
             // A label must suit every term.
             (rules.softmax, rules.sigmoid) = (false, true);
             for (_, term) in &self.terms {

@@ -12,21 +12,18 @@ use crate::families::recall::{Missed, Recalls};
 use crate::families::top_k::{Cut, Kept, Ranking};
 use crate::input::{Input, PixelLabel};
 use crate::kind::{Family, Kind};
-use crate::kinds::binary_cross_entropy::BinaryCrossEntropy;
-use crate::kinds::boundary::Boundary;
-use crate::kinds::cross_entropy::CrossEntropy;
-use crate::kinds::document_binary::DocumentBinary;
-use crate::kinds::document_sigmoid::DocumentSigmoid;
-use crate::kinds::focal::{BinaryFocal, Focal};
-use crate::kinds::ldam::Ldam;
-use crate::kinds::poly1_cross_entropy::Poly1;
-use crate::kinds::seesaw::Seesaw;
-use crate::kinds::{PixelLoss, dice, focal_tversky, generalized_dice, jaccard, tversky, unified_focal};
+use crate::kinds::cross_entropy::PixelCrossEntropy;
+use crate::kinds::document_binary::PixelDocumentBinary;
+use crate::kinds::focal::{BinaryFocal, PixelFocal};
+use crate::kinds::{
+    Options, PixelLoss, dice, focal_tversky, generalized_dice, jaccard, tversky, unified_focal,
+};
 use crate::layout::Geometry;
 use crate::loss::{Evaluation, Loss};
 use crate::part::{Part, Statistics};
 use crate::plan::Plan;
-use crate::spec::{Denominator, Number, Source, Threshold};
+use crate::spec::options::Value;
+use crate::spec::{Reduction, Source, Threshold};
 use crate::sums::Sums;
 use crate::tiles::{self, Tile, TileMut};
 use crate::walk::Walk;
@@ -69,7 +66,7 @@ impl Loss {
         }
         let distances = self.distances(input, geometry);
         let walk = Walk { loss: self, input, geometry, plan, instead_of_target: distances.as_deref() };
-        let mut sums = Sums::zero(geometry.classes, self.denominator());
+        let mut sums = Sums::zero(geometry.classes, self.reduction());
         let statistics = match self.family() {
             Family::Pixels => {
                 let denominator = plan.denominator();
@@ -232,7 +229,9 @@ impl Loss {
             let counted = |c: &usize| plan.counted().column(*c).iter().any(|&w| w > 0.0);
             let absent = |c: &usize| sums.per_class[*c].pixels == 0.0;
             let classes: Vec<usize> = (0..plan.classes()).filter(absent).filter(counted).collect();
-            if !classes.is_empty() && self.spec().number(Number::Smooth) < 1.0 {
+            if !classes.is_empty()
+                && matches!(self.spec().options.get("smooth"), Some(Value::Number(s)) if s < 1.0)
+            {
                 warnings.push(Warning::AbsentCounted { classes });
             }
         }
@@ -249,12 +248,12 @@ impl Loss {
             warnings.push(Warning::Broken(broken.clone()));
         }
         let classes = sums.per_class.len();
-        if self.spec().kind == Kind::DocumentCategorical && sums.valid_pixels > 0 {
+        if self.spec().kind() == Kind::DocumentCategorical && sums.valid_pixels > 0 {
             warnings.push(Warning::ConstantWeight { weight: effective_weights[[0, 0]], classes });
         }
         let terms = match back {
             // The two terms of unified focal are its own business.
-            Back::Terms(outcomes) if self.spec().kind == Kind::Combined => {
+            Back::Terms(outcomes) if self.spec().kind() == Kind::Combined => {
                 let terms = self.terms().iter().zip(plan.terms()).zip(outcomes);
                 terms.map(|(((_, term), plan), outcome)| term.evaluation(plan, outcome)).collect()
             }
@@ -283,66 +282,78 @@ impl Loss {
             .zip(map)
             .map(|(gradient, map)| Output { gradient, map })
             .collect();
-        let (spec, smoothing) = (self.spec(), self.spec().label_smoothing);
-        let number = |option| spec.number(option);
-        match spec.kind {
-            Kind::UnifiedFocal => run(walk, &unified_focal::focal(spec), denominator, outputs),
-            Kind::BinaryCrossEntropy => run(walk, &BinaryCrossEntropy { smoothing }, denominator, outputs),
-            Kind::DocumentBinary => {
+        let spec = self.spec();
+        match &spec.options {
+            Options::UnifiedFocal(options) => run(walk, &unified_focal::focal(options), denominator, outputs),
+            Options::BinaryCrossEntropy(options) => run(walk, options, denominator, outputs),
+            Options::DocumentBinary(_) => {
                 let threshold = match spec.threshold {
                     Some(Threshold::Document(th)) => th,
                     // The document: "default 1/nClasses"; a single channel tells two classes apart.
                     _ => 1.0 / geometry.classes.max(2) as f64,
                 };
-                run(walk, &DocumentBinary { threshold }, denominator, outputs)
+                run(walk, &PixelDocumentBinary { threshold }, denominator, outputs)
             }
-            Kind::DocumentSigmoid => run(walk, &DocumentSigmoid, denominator, outputs),
-            Kind::Focal if spec.is_sigmoid() => {
-                run(walk, &BinaryFocal { gamma: number(Number::Gamma) }, denominator, outputs)
+            Options::DocumentSigmoid(options) => run(walk, options, denominator, outputs),
+            Options::Focal(options) if spec.is_sigmoid() => {
+                run(walk, &BinaryFocal { gamma: options.gamma }, denominator, outputs)
             }
-            Kind::Focal => {
-                let gamma = number(Number::Gamma);
-                run(walk, &Focal { gamma, gamma_of_others: gamma, background: 0 }, denominator, outputs)
+            Options::Focal(options) => {
+                let gamma = options.gamma;
+                run(walk, &PixelFocal { gamma, gamma_of_others: gamma, background: 0 }, denominator, outputs)
             }
-            Kind::Poly1CrossEntropy => {
-                run(walk, &Poly1 { epsilon: number(Number::Epsilon) }, denominator, outputs)
-            }
-            Kind::Seesaw => {
-                let (mitigation, compensation) = (number(Number::Mitigation), number(Number::Compensation));
-                run(walk, &Seesaw { mitigation, compensation }, denominator, outputs)
-            }
-            Kind::Ldam => run(walk, &Ldam { scale: number(Number::Scale) }, denominator, outputs),
-            Kind::Boundary => run(walk, &Boundary, denominator, outputs),
+            Options::Poly1CrossEntropy(options) => run(walk, options, denominator, outputs),
+            Options::Seesaw(options) => run(walk, options, denominator, outputs),
+            Options::Ldam(options) => run(walk, options, denominator, outputs),
+            Options::Boundary(options) => run(walk, options, denominator, outputs),
             // S3 is cross-entropy with the document's weight; the other families have passes of their own.
             _ => run(walk, &self.cross_entropy(), denominator, outputs),
         }
     }
 
-    fn cross_entropy(&self) -> CrossEntropy {
-        let spec = self.spec();
-        CrossEntropy { smoothing: spec.label_smoothing, weight: spec.smoothing_weight.unwrap_or_default() }
+    fn cross_entropy(&self) -> PixelCrossEntropy {
+        match &self.spec().options {
+            Options::CrossEntropy(options) => PixelCrossEntropy {
+                smoothing: options.label_smoothing,
+                weight: options.smoothing_weight.unwrap_or_default(),
+            },
+            Options::RecallCrossEntropy(options) => {
+                PixelCrossEntropy { smoothing: options.label_smoothing, ..Default::default() }
+            }
+            Options::TopKCrossEntropy(options) => {
+                PixelCrossEntropy { smoothing: options.label_smoothing, ..Default::default() }
+            }
+            _ => PixelCrossEntropy::default(),
+        }
     }
 
     fn overlap(&self, classes: usize) -> Overlap {
-        let spec = self.spec();
-        match spec.kind {
-            Kind::Jaccard => jaccard::overlap(spec, classes),
-            Kind::GeneralizedDice => generalized_dice::overlap(spec, classes),
-            Kind::Tversky => tversky::overlap(spec, classes),
-            Kind::FocalTversky => focal_tversky::overlap(spec, classes),
-            Kind::UnifiedFocal => unified_focal::overlap(spec, classes),
-            _ => dice::overlap(spec, classes),
+        match &self.spec().options {
+            Options::Dice(options) => dice::overlap(options.squared, options.smooth, classes),
+            Options::Jaccard(options) => jaccard::overlap(options, classes),
+            Options::GeneralizedDice(options) => generalized_dice::overlap(options, classes),
+            Options::Tversky(options) => {
+                tversky::overlap(options.alpha, options.beta, options.smooth, classes)
+            }
+            Options::FocalTversky(options) => focal_tversky::overlap(options, classes),
+            Options::UnifiedFocal(options) => unified_focal::overlap(options, classes),
+            // No other kind is of this family.
+            _ => dice::overlap(false, 0.0, classes),
         }
     }
 
     fn error_form(&self) -> ErrorForm {
-        if self.spec().kind == Kind::LovaszHinge { ErrorForm::Hinge } else { ErrorForm::Probability }
+        if self.spec().kind() == Kind::LovaszHinge { ErrorForm::Hinge } else { ErrorForm::Probability }
     }
 
     /// Keeps the hardest pixels of each region, and adds up what they cost.
     fn cut(&self, plan: &Plan, regions: &BTreeMap<usize, Ranking>, sums: &mut Sums) -> BTreeMap<usize, Cut> {
-        let keep = self.spec().number(Number::Keep);
-        let limit = self.spec().confidence.map_or(f64::INFINITY, |q| -q.ln());
+        let (keep, confidence) = match &self.spec().options {
+            Options::TopKCrossEntropy(options) => (options.keep, options.confidence),
+            // No other kind is of this family.
+            _ => (1.0, None),
+        };
+        let limit = confidence.map_or(f64::INFINITY, |q| -q.ln());
         sums.per_class.iter_mut().for_each(|class| class.weight = 0.0);
         let (mut kept, mut weight) = (0.0, 0.0);
         let mut cuts = BTreeMap::new();
@@ -364,9 +375,9 @@ impl Loss {
             }
             cuts.insert(region, cut);
         }
-        match self.denominator() {
-            Denominator::WeightSum => sums.denominator = weight,
-            Denominator::ValidPixels => sums.denominator = kept,
+        match self.reduction() {
+            Reduction::Mean => sums.denominator = weight,
+            Reduction::MeanValid => sums.denominator = kept,
             _ => {}
         }
         cuts
@@ -392,7 +403,7 @@ impl Loss {
 
     /// The signed distances that a boundary loss reads instead of the target, laid out like the logits.
     fn distances<T: Element>(&self, input: &Input<'_, T>, geometry: &Geometry) -> Option<Vec<T>> {
-        if self.spec().kind != Kind::Boundary {
+        if self.spec().kind() != Kind::Boundary {
             return None;
         }
         if let Some((_, given)) = &input.distances {

@@ -3,9 +3,10 @@
 use crate::census::{Census, ImageCensus};
 use crate::counts::{ClassCounts, share};
 use crate::error::{Error, Problem};
-use crate::kind::{Family, Kind};
+use crate::kind::Family;
+use crate::kinds::Options;
 use crate::loss::{Loss, Role};
-use crate::spec::{Absent, Average, Classes, Denominator, Number, Region, Source, Threshold};
+use crate::spec::{Absent, Average, Classes, Reduction, Region, Source, Threshold};
 use crate::weights;
 use ndarray::{Array2, ArrayView1};
 use std::ops::Range;
@@ -141,26 +142,24 @@ impl Plan {
             // A pixel of weight k counts like k pixels.
             return census.images().iter().map(|image| image.mapped_valid).sum();
         }
-        match loss.denominator() {
-            Denominator::WeightSum => match spec.kind {
+        match loss.reduction() {
+            Reduction::Mean => match spec.options {
                 _ if loss.family() == Family::Overlap || loss.family() == Family::Lovasz => {
                     self.regions_weight(loss, census)
                 }
                 // Every class has its share in the loss of every pixel.
-                Kind::Boundary => {
+                Options::Boundary(_) => {
                     let images = census.images().iter().enumerate();
                     images.map(|(n, image)| image.mapped_valid * self.row(n).sum()).sum()
                 }
                 _ => (0..self.classes).map(|class| self.class_weight(loss, census, class)).sum(),
             },
-            Denominator::ValidPixels => pixels(|image| image.valid),
-            Denominator::Elements => {
-                pixels(|image| image.pixels) * if spec.has_pairs() { classes } else { 1.0 }
-            }
-            Denominator::Images => census.len() as f64,
+            Reduction::MeanValid => pixels(|image| image.valid),
+            Reduction::MeanAll => pixels(|image| image.pixels) * if spec.has_pairs() { classes } else { 1.0 },
+            Reduction::MeanImages => census.len() as f64,
             // Not shared out: every part carries the whole constant, and `Sums::combine` keeps it.
-            Denominator::PerPixel => 1.0,
-            Denominator::Constant(x) => x,
+            Reduction::Sum => 1.0,
+            Reduction::Constant(x) => x,
         }
     }
 
@@ -184,7 +183,9 @@ impl Plan {
             let (row, mass) = (self.row(number), image.mapped_mass[class]);
             match loss.spec().has_pairs() {
                 true => row[2 * class] * (image.mapped_valid - mass) + row[2 * class + 1] * mass,
-                false if loss.spec().kind == Kind::Boundary => row[class] * image.mapped_valid,
+                false if matches!(loss.spec().options, Options::Boundary(_)) => {
+                    row[class] * image.mapped_valid
+                }
                 false => row[class] * mass,
             }
         };
@@ -215,7 +216,7 @@ fn shift(loss: &Loss, census: &Census, running: Option<&ClassCounts>) -> Result<
         Some(Threshold::LogitShift(thresholds)) if thresholds.len() != classes => {
             let found = thresholds.len();
             let problem = Problem::PerClass { key: "threshold.logit_shift", expected: classes, found };
-            Err(Error { operation: spec.kind.name(), problem })
+            Err(Error { operation: spec.kind().name(), problem })
         }
         Some(Threshold::LogitShift(thresholds)) => {
             Ok(Some(Array2::from_shape_fn((1, classes), |(_, c)| logit(thresholds[c]))))
@@ -234,9 +235,9 @@ fn parameters(
     running: Option<&ClassCounts>,
 ) -> Result<Option<Array2<f64>>, Error> {
     let spec = loss.spec();
-    match spec.kind {
-        Kind::Seesaw => Ok(Some(weights::prior(spec, census, running)?.mapv(f64::ln))),
-        Kind::Ldam => {
+    match &spec.options {
+        Options::Seesaw(_) => Ok(Some(weights::prior(spec, census, running)?.mapv(f64::ln))),
+        Options::Ldam(ldam) => {
             let mut margins = weights::prior(spec, census, running)?;
             let counts = match spec.prior().source {
                 Source::Fixed => vec![],
@@ -249,7 +250,7 @@ fn parameters(
                 for c in 0..row.len() {
                     // What the scope has not seen is rarer than all it has.
                     let ratio = if seen(c) { rarest / row[c] } else { 1.0 };
-                    row[c] = spec.number(Number::Margin) * ratio.sqrt().sqrt();
+                    row[c] = ldam.margin * ratio.sqrt().sqrt();
                 }
             }
             Ok(Some(margins))
@@ -269,7 +270,7 @@ fn regions(loss: &Loss, census: &Census, weights: &Array2<f64>) -> (Array2<f64>,
         Region::Batch => vec![census.images()],
         Region::Image => census.images().chunks(1).collect(),
     };
-    let present_only = spec.classes.unwrap_or(spec.kind.default_classes()) == Classes::Present;
+    let present_only = spec.classes() == Classes::Present;
     let mut counted = Array2::zeros((scopes.len(), weights.ncols()));
     let mut pixels = vec![0; scopes.len()];
     for (region, scope) in scopes.iter().enumerate() {
@@ -290,7 +291,7 @@ fn regions(loss: &Loss, census: &Census, weights: &Array2<f64>) -> (Array2<f64>,
                 None => row[c],
             };
         }
-        if spec.average == Some(Average::Images) {
+        if spec.average() == Average::Images {
             // The weights of an image sum to 1, so that it counts once, however many classes it has.
             let sum = counted.row(region).sum();
             counted.row_mut(region).mapv_inplace(|weight| share(weight, sum));

@@ -1,6 +1,6 @@
 //! The result of a part: sums that add up, so that tiles, micro-batches and threads change nothing.
 
-use crate::spec::Denominator;
+use crate::spec::Reduction;
 use serde::Serialize;
 
 /// The sums of a loss over some of its pixels; a commutative monoid under [`Sums::combine`], up to the
@@ -44,14 +44,14 @@ pub struct Broken {
 }
 
 impl Sums {
-    pub(crate) fn zero(classes: usize, denominator: Denominator) -> Self {
+    pub(crate) fn zero(classes: usize, reduction: Reduction) -> Self {
         Self {
             numerator: 0.0,
             denominator: 0.0,
             valid_pixels: 0,
             per_class: vec![ClassSums::default(); classes],
             broken: None,
-            shared_denominator: matches!(denominator, Denominator::PerPixel | Denominator::Constant(_)),
+            shared_denominator: matches!(reduction, Reduction::Sum | Reduction::Constant(_)),
         }
     }
 
@@ -65,7 +65,7 @@ impl Sums {
 
     /// The sums of both parts together. `broken.first` is that of `self` where both have one.
     ///
-    /// With [`Denominator::Images`], tiles of one image count it each: divide by the plan's denominator
+    /// With [`Reduction::MeanImages`], tiles of one image count it each: divide by the plan's denominator
     /// instead ([`Loss::finish`](crate::Loss::finish) does).
     ///
     /// # Panics

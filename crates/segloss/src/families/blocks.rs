@@ -39,7 +39,7 @@ impl<T: Element> Walk<'_, T> {
         Output { gradient, map }: &mut Output<'_, T>,
     ) -> Option<Sums> {
         let classes = self.geometry.classes;
-        let mut sums = Sums::zero(classes, self.loss.denominator());
+        let mut sums = Sums::zero(classes, self.loss.reduction());
         let row = self.plan.row(tile.image);
         match kernel {
             BlockLoss::Softmax(shape) => {

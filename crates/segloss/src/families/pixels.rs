@@ -67,7 +67,7 @@ impl<T: Element> Walk<'_, T> {
         let parameters: Vec<T> =
             self.plan.parameters(tile.image).into_iter().flatten().map(|&x| T::of(x)).collect();
 
-        let mut sums = Sums::zero(classes, self.loss.denominator());
+        let mut sums = Sums::zero(classes, self.loss.reduction());
         let zeros = vec![T::zero(); classes];
         let (mut loss, mut slope, mut scratch) = (zeros.clone(), zeros.clone(), vec![T::zero(); 2 * classes]);
         self.pixels(tile, |visit, at| {
@@ -121,7 +121,7 @@ impl<T: Element> Walk<'_, T> {
             return Ok(());
         }
         let index = self.geometry.locate(image, visit.pixel);
-        if self.loss.spec().kind != Kind::DocumentBinary {
+        if self.loss.spec().kind() != Kind::DocumentBinary {
             let problem = Problem::Overflow { element: T::NAME, index };
             return Err(Error { operation: self.loss.operation(), problem });
         }

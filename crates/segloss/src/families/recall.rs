@@ -7,7 +7,7 @@ use crate::element::Element;
 use crate::error::Error;
 use crate::families::blocks::BlockLoss;
 use crate::families::pixels::Rescale;
-use crate::kinds::cross_entropy::CrossEntropy;
+use crate::kinds::cross_entropy::PixelCrossEntropy as CrossEntropy;
 use crate::kinds::{Pixel, PixelLoss, PixelWeights};
 use crate::tiles::Tile;
 use crate::walk::{Visit, Walk};

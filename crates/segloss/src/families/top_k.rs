@@ -13,7 +13,7 @@ use crate::input::{Input, PixelLabel};
 use crate::kernels::cross_entropy::{CrossEntropy as CrossEntropyKernel, Shape};
 use crate::kernels::real::Real;
 use crate::kernels::vector::Vector;
-use crate::kinds::cross_entropy::CrossEntropy;
+use crate::kinds::cross_entropy::PixelCrossEntropy as CrossEntropy;
 use crate::kinds::{Pixel, PixelLoss, PixelWeights};
 use crate::tiles::{Tile, TileMut};
 use crate::walk::{Visit, Walk};

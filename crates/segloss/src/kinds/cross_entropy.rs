@@ -27,7 +27,7 @@
 //! Without weights all three are the same.
 //!
 //! - Shapes: logits (N, C, spatial…) or (N, spatial…, C); targets are indices or distributions.
-//! - Denominator: [`WeightSum`](crate::Denominator::WeightSum) = Σ w_c·y_c over the valid pixels.
+//! - Reduction: [`WeightSum`](crate::Reduction::Mean), divided by Σ w_c·y_c over the valid pixels.
 //! - Confidently wrong pixels: L grows like z_max − z_y, the gradient tends to ±w; never zero.
 //! - Saturated logits: exact for |z| up to 1e4 and beyond; no exponential overflows.
 //! - One channel is refused: p = 1 whatever its logit is. Two classes in one channel are
@@ -38,20 +38,59 @@
 
 use super::{Pixel, PixelLoss, PixelTarget, PixelWeights};
 use crate::element::Element;
+use crate::error::Error;
 use crate::families::blocks::BlockLoss;
 use crate::kernels::cross_entropy::Shape;
-use crate::spec::SmoothingWeight;
+use crate::kind::{Info, LossKind};
+use crate::spec::options::options;
+use crate::spec::{LossSpec, SmoothingWeight, smoothing, smoothing_acts};
 use crate::stable::Softmax;
 
+options! {
+    /// The options of [`cross_entropy`](self).
+    pub struct CrossEntropy {
+        /// share of each label that goes to all classes alike.
+        pub label_smoothing: f64 = 0.0, samples [0.0, 0.1, 0.4],
+        /// label: a pixel keeps its label's weight; class: PyTorch's, each class's share has that class's weight.
+        pub smoothing_weight: Option<SmoothingWeight> = None,
+        samples [SmoothingWeight::Label, SmoothingWeight::Class],
+    }
+}
+
+impl LossKind for CrossEntropy {
+    const INFO: Info = Info {
+        summary: "Softmax cross-entropy with class weights: the default for exclusive classes.",
+        formula: "Σ_c w_c·y_c·(ln Σ_j exp z_j − z_c)",
+        reference: "Bishop 2006, Pattern Recognition and Machine Learning, eq. 4.108; per-sample weights: the source document, S5",
+        ..Info::PLAIN
+    };
+
+    const SAMPLES: &'static [&'static str] = &[
+        "",
+        "label_smoothing = 0.1",
+        "label_smoothing = 0.1\nsmoothing_weight = 'class'\n[weights]\nsource = 'per_sample'",
+        "threshold = { logit_adjustment = 1.0 }",
+        "[weights]\nsource = 'per_batch'",
+        "[weights]\nsource = 'per_sample'\nscheme = 'complement'",
+        "[weights]\nsource = 'ema'\nscheme = 'enet'\nabsent = 'prior'",
+        "label_smoothing = 0.2\n[weights]\nsource = 'per_sample'\nscheme = 'median_frequency'\nnormalise = 'expected_one'",
+    ];
+
+    fn validate(&self, spec: &LossSpec) -> Result<(), Error> {
+        smoothing(self.label_smoothing)?;
+        smoothing_acts(self.smoothing_weight, self.label_smoothing, spec)
+    }
+}
+
 #[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct CrossEntropy {
+pub(crate) struct PixelCrossEntropy {
     /// s.
     pub smoothing: f64,
     /// Whose weight the smoothed part has.
     pub weight: SmoothingWeight,
 }
 
-impl<T: Element> PixelLoss<T> for CrossEntropy {
+impl<T: Element> PixelLoss<T> for PixelCrossEntropy {
     fn kernel(&self) -> Option<BlockLoss> {
         (self.smoothing == 0.0).then_some(BlockLoss::Softmax(Shape::Plain))
     }
@@ -88,7 +127,7 @@ impl<T: Element> PixelLoss<T> for CrossEntropy {
     }
 }
 
-impl CrossEntropy {
+impl PixelCrossEntropy {
     /// The loss of a row y. `gradient` holds the exponentials of the softmax.
     fn distribution<T: Element>(
         softmax: &Softmax<T>,

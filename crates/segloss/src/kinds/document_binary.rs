@@ -20,20 +20,45 @@
 //!
 //! - Shapes, targets: as for [`binary_cross_entropy`](super::binary_cross_entropy).
 //! - nClasses is the number of channels, but 2 for a single one.
-//! - Denominator: [`Elements`](crate::Denominator::Elements), the mean that Keras takes.
+//! - Reduction: [`MeanAll`](crate::Reduction::MeanAll), the mean that Keras takes.
 //!
 //! Reference: the source document, S1.
 
 use super::{Pixel, PixelLoss};
 use crate::element::Element;
+use crate::kind::{Info, LossKind, OwnWeights, Reach, Shared};
+use crate::spec::options::options;
+use crate::spec::{Activation, Reduction};
 use crate::stable::Logistic;
 
-pub(crate) struct DocumentBinary {
+options! {
+    /// The options of [`document_binary`](self).
+    pub struct DocumentBinary {
+    }
+}
+
+impl LossKind for DocumentBinary {
+    const INFO: Info = Info {
+        summary: "The document's S1 to the letter, to reproduce and to see fail: NaN once a pixel saturates.",
+        formula: "(1 − w)·y·(−ln u) + (1 − y)·w·(−ln(1 − u)),  u = max(0, σ(z) + 0.5 − th),  w = Σy/size(y)",
+        reference: "the source document, S1",
+        activation: Some(Activation::Sigmoid),
+        shared: &[Shared::DocumentThreshold, Shared::DocumentWeights, Shared::Reduction],
+        reduction: Reduction::MeanAll,
+        own_weights: OwnWeights::Document { scoped: true },
+        reach: Reach::Undefined,
+        ..Info::PLAIN
+    };
+
+    const SAMPLES: &'static [&'static str] = &["", "[weights]\nsource = 'per_sample'"];
+}
+
+pub(crate) struct PixelDocumentBinary {
     /// The activation threshold th.
     pub threshold: f64,
 }
 
-impl<T: Element> PixelLoss<T> for DocumentBinary {
+impl<T: Element> PixelLoss<T> for PixelDocumentBinary {
     fn pixel(&self, Pixel { z, y, w, loss, gradient, .. }: Pixel<'_, T>) {
         let shift = T::of(0.5 - self.threshold);
         for c in 0..z.len() {

@@ -15,8 +15,8 @@
 //! - `activation = "softmax"` (default) or `"sigmoid"`; shapes and targets as for
 //!   [`cross_entropy`](super::cross_entropy) and [`binary_cross_entropy`](super::binary_cross_entropy). The
 //!   paper's α is a pair of weights: `weights = { source = "fixed", values = [1 − α, α] }`.
-//! - Denominator: [`WeightSum`](crate::Denominator::WeightSum), without the focusing factor. The paper divides
-//!   by the number of positive anchors: a [`Constant`](crate::Denominator::Constant) can.
+//! - Reduction: [`Mean`](crate::Reduction::Mean), without the focusing factor. The paper divides
+//!   by the number of positive anchors: a [`Constant`](crate::Reduction::Constant) can.
 //! - γ = 0 is cross-entropy. For 0 < γ < 1 the slope by p is infinite at p = 1, but not the one by z, which is
 //!   0 there: −ln p/q tends to 1, and is taken as 1 where q is 0.
 //! - Confidently wrong: q → 1, so that value and gradient are those of cross-entropy; never zero. Confidently
@@ -27,14 +27,50 @@
 
 use super::{Pixel, PixelLoss};
 use crate::element::Element;
+use crate::error::Error;
 use crate::families::blocks::BlockLoss;
 use crate::kernels::cross_entropy::Shape;
 use crate::kernels::power::Power;
+use crate::kind::{Info, LossKind};
+use crate::spec::options::options;
+use crate::spec::{Activation, LossSpec, number};
 use crate::stable::{Logistic, Softmax};
+
+options! {
+    /// The options of [`focal`](self).
+    pub struct Focal {
+        /// softmax, or sigmoid for classes that may overlap.
+        pub activation: Activation = Activation::Softmax,
+        /// focusing exponent γ ≥ 0; 0 is cross-entropy.
+        pub gamma: f64 = 2.0, samples [0.0, 0.5, 1.0, 3.5],
+    }
+}
+
+impl LossKind for Focal {
+    const INFO: Info = Info {
+        summary: "Focal loss, softmax or sigmoid: cross-entropy that fades where the prediction is right already.",
+        formula: "Σ_c w_c·y_c·(1 − p_c)^γ·(−ln p_c);  sigmoid: w⁺·y·σ(−z)^γ·softplus(−z) + w⁻·(1 − y)·σ(z)^γ·softplus(z)",
+        reference: "Lin et al. 2017, Focal loss for dense object detection, eq. 5",
+        activation: None,
+        ..Info::PLAIN
+    };
+
+    const SAMPLES: &'static [&'static str] = &[
+        "",
+        "gamma = 0.5",
+        "gamma = 0.0\n[weights]\nsource = 'per_sample'",
+        "activation = 'sigmoid'",
+        "activation = 'sigmoid'\ngamma = 0.5\n[weights]\nsource = 'per_batch'",
+    ];
+
+    fn validate(&self, _: &LossSpec) -> Result<(), Error> {
+        number("gamma", self.gamma, self.gamma >= 0.0, "a finite number ≥ 0")
+    }
+}
 
 /// Softmax focal loss.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Focal {
+pub(crate) struct PixelFocal {
     /// γ of the class `background`, and of the others; the same but for unified focal.
     pub gamma: f64,
     pub gamma_of_others: f64,
@@ -48,7 +84,7 @@ pub(crate) struct BinaryFocal {
     pub gamma: f64,
 }
 
-impl<T: Element> PixelLoss<T> for Focal {
+impl<T: Element> PixelLoss<T> for PixelFocal {
     fn kernel(&self) -> Option<BlockLoss> {
         let shape = Shape::Focal(Power::new(self.gamma)?);
         (self.gamma == self.gamma_of_others).then_some(BlockLoss::Softmax(shape))

@@ -12,16 +12,55 @@
 //!   class out; `"largest_present"` gives it the largest finite weight, `{ cap = x }` this one. Implementations
 //!   that let 1/(0 + ε)² stand give an absent class all of the sum: the loss is then 1 whatever is predicted.
 //! - `smooth` is 0: w is as small as 1/(pixels of a class)², so that the usual 1e-5 would outweigh the sums.
-//! - Denominator: [`WeightSum`](crate::Denominator::WeightSum) is the number of regions in which a class has weight.
+//! - Reduction: [`Mean`](crate::Reduction::Mean) is the number of regions in which a class has weight.
 //! - Confidently wrong: as for [`dice`], the gradient vanishes with p·(1 − p) by the definition.
 //!
 //! Reference: Sudre, Li, Vercauteren, Ourselin & Cardoso 2017, "Generalised Dice overlap as a deep learning loss
 //! function for highly unbalanced segmentations", section 2.1.
 
 use super::dice;
+use crate::error::Error;
 use crate::families::overlap::Overlap;
-use crate::spec::LossSpec;
+use crate::kind::{Family, Info, LossKind, OwnWeights, Reach};
+use crate::spec::options::options;
+use crate::spec::{Activation, LossSpec, Region, smooth};
 
-pub(crate) fn overlap(spec: &LossSpec, classes: usize) -> Overlap {
-    Overlap { pooled: true, ..dice::overlap(spec, classes) }
+options! {
+    /// The options of [`generalized_dice`](self).
+    pub struct GeneralizedDice {
+        /// softmax, or sigmoid for classes that may overlap.
+        pub activation: Activation = Activation::Softmax,
+        /// s ≥ 0.
+        pub smooth: f64 = 0.0, samples [0.0, 0.1, 1.0],
+        /// batch or image: over which pixels the loss sums or sorts.
+        pub region: Region = Region::Batch, samples [Region::Batch, Region::Image],
+    }
+}
+
+impl LossKind for GeneralizedDice {
+    const INFO: Info = Info {
+        summary: "Generalised Dice: the overlaps of all classes pooled, each weighted by 1/(pixels of the class)².",
+        formula: "1 − (2·Σ_c w_c·Σpy + s)/(Σ_c w_c·(Σp + Σy) + s),  w_c = 1/(Σy)² unless [weights] says otherwise",
+        reference: "Sudre et al. 2017, Generalised Dice overlap as a deep learning loss function, section 2.1",
+        family: Family::Overlap,
+        activation: None,
+        own_weights: OwnWeights::BySize,
+        reach: Reach::WithSlope,
+        ..Info::PLAIN
+    };
+
+    const SAMPLES: &'static [&'static str] = &[
+        "",
+        "region = 'image'\nsmooth = 0.5\n[weights]\nabsent = 'largest_present'",
+        "activation = 'sigmoid'\n[weights]\nabsent = { cap = 0.5 }",
+        "[weights]\nsource = 'per_batch'",
+    ];
+
+    fn validate(&self, _: &LossSpec) -> Result<(), Error> {
+        smooth(self.smooth)
+    }
+}
+
+pub(crate) fn overlap(options: &GeneralizedDice, classes: usize) -> Overlap {
+    Overlap { pooled: true, ..dice::overlap(false, options.smooth, classes) }
 }

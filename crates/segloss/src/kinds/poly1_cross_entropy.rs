@@ -8,7 +8,7 @@
 //! −ln p = Σ_j (1 − p)^j/j; ε changes what a pixel costs that is nearly right, and leaves the rest.
 //!
 //! - Shapes, targets, weights: as for [`cross_entropy`](super::cross_entropy).
-//! - Denominator: [`WeightSum`](crate::Denominator::WeightSum).
+//! - Reduction: [`Mean`](crate::Reduction::Mean).
 //! - ε ≥ −1 (1); 0 is cross-entropy. At −1 the gradient of a right pixel vanishes to second order.
 //! - Confidently wrong: p → 0, the gradient tends to ±w; never zero.
 //! - An absent class meets no pixel. All ignored: 0.
@@ -18,17 +18,40 @@
 
 use super::{Pixel, PixelLoss};
 use crate::element::Element;
+use crate::error::Error;
 use crate::families::blocks::BlockLoss;
 use crate::kernels::cross_entropy::Shape;
+use crate::kind::{Info, LossKind};
+use crate::spec::options::options;
+use crate::spec::{LossSpec, number};
 use crate::stable::Softmax;
 
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Poly1 {
-    /// ε.
-    pub epsilon: f64,
+options! {
+    /// The options of [`poly1_cross_entropy`](self).
+    #[derive(Copy)]
+    pub struct Poly1CrossEntropy {
+        /// ε ≥ −1; 0 is cross-entropy.
+        pub epsilon: f64 = 1.0, samples [-1.0, 0.0, 2.5],
+    }
 }
 
-impl<T: Element> PixelLoss<T> for Poly1 {
+impl LossKind for Poly1CrossEntropy {
+    const INFO: Info = Info {
+        summary: "Poly-1: cross-entropy with its first polynomial coefficient moved by ε.",
+        formula: "Σ_c w_c·y_c·(−ln p_c + ε·(1 − p_c))",
+        reference: "Leng et al. 2022, PolyLoss, eq. 5 (Poly-1)",
+        ..Info::PLAIN
+    };
+
+    const SAMPLES: &'static [&'static str] = &["", "epsilon = -0.5\n[weights]\nsource = 'per_sample'"];
+
+    fn validate(&self, _: &LossSpec) -> Result<(), Error> {
+        // Below −1 a pixel that is almost right costs more than one that is right.
+        number("epsilon", self.epsilon, self.epsilon >= -1.0, "a finite number ≥ −1")
+    }
+}
+
+impl<T: Element> PixelLoss<T> for Poly1CrossEntropy {
     fn kernel(&self) -> Option<BlockLoss> {
         Some(BlockLoss::Softmax(Shape::Poly1 { epsilon: self.epsilon }))
     }

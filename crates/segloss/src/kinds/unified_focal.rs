@@ -14,46 +14,87 @@
 //!   [`dice`](super::dice); the authors' code takes each image by itself.
 //! - The paper writes the exponent of the symmetric focal term as 1 − γ, the authors' code as γ; at the
 //!   recommended γ = ½ they are one. Here it is γ, in both forms.
-//! - Denominator: none of its own; F and T are means.
+//! - Reduction: none of its own; F and T are means.
 //! - Absent classes: as for [`tversky`](super::tversky) with `classes = "all"`.
 //! - Confidently wrong: F's gradient tends to ±a; never zero while λ > 0.
 //!
 //! Reference: Yeung, Sala, Schönlieb & Rundo 2022, "Unified focal loss: generalising Dice and cross entropy-based
 //! losses to handle class imbalanced medical image segmentation", eqs. 15 to 20.
 
-use super::focal::Focal;
+use super::focal::PixelFocal;
+use crate::error::Error;
 use crate::families::overlap::Overlap;
-use crate::spec::{LossSpec, Number};
+use crate::kind::{Family, Info, LossKind, Reach, Shared};
+use crate::spec::options::options;
+use crate::spec::{LossSpec, Reduction, Region, number, smooth};
 
-/// F.
-pub(crate) fn focal(spec: &LossSpec) -> Focal {
-    let gamma = spec.number(Number::Gamma);
-    let asymmetric = spec.asymmetric.unwrap_or(true);
-    Focal {
-        gamma,
-        gamma_of_others: if asymmetric { 0.0 } else { gamma },
-        background: spec.background.unwrap_or(0),
+options! {
+    /// The options of [`unified_focal`](self).
+    pub struct UnifiedFocal {
+        /// share λ of the focal term.
+        pub mix: f64 = 0.5, samples [0.0, 0.3, 1.0],
+        /// weight δ of rare classes and false negatives.
+        pub delta: f64 = 0.6, samples [0.0, 0.3, 1.0],
+        /// focusing exponent γ, at least 0 and below 1.
+        pub gamma: f64 = 0.5, samples [0.0, 0.3, 0.8],
+        /// enhance the rare classes only.
+        pub asymmetric: bool = true, samples [false, true],
+        /// the class that is not rare.
+        pub background: usize = 0,
+        /// s ≥ 0.
+        pub smooth: f64 = 1e-7, samples [0.0, 0.1, 1.0],
+        /// batch or image: over which pixels the loss sums or sorts.
+        pub region: Region = Region::Batch, samples [Region::Batch, Region::Image],
     }
 }
 
+impl LossKind for UnifiedFocal {
+    const INFO: Info = Info {
+        summary: "Unified focal: a focal and a focal Tversky term with one δ and one γ, enhancing rare classes.",
+        formula: "λ·mean Σ_c a_c·y_c·(1 − p_c)^γ_c·(−ln p_c) + (1 − λ)·mean_c (1 − TI_c)^e_c,  a = δ or 1 − δ, TI with δ·FN and (1 − δ)·FP",
+        reference: "Yeung et al. 2022, Unified focal loss, eqs. 15-20",
+        family: Family::Terms,
+        shared: &[Shared::Threshold, Shared::Prior],
+        // The terms have divided already.
+        reduction: Reduction::Sum,
+        // λ·δ/P of the focal term.
+        reach: Reach::Always(0.9 * 0.5 * 0.6 / 6.0),
+        ..Info::PLAIN
+    };
+
+    const SAMPLES: &'static [&'static str] =
+        &["", "asymmetric = false\nregion = 'image'", "mix = 0.2\nbackground = 1\nsmooth = 1.0"];
+
+    fn validate(&self, _: &LossSpec) -> Result<(), Error> {
+        number("gamma", self.gamma, (0.0..1.0).contains(&self.gamma), "at least 0 and below 1")?;
+        number("mix", self.mix, (0.0..=1.0).contains(&self.mix), "0 to 1")?;
+        number("delta", self.delta, (0.0..=1.0).contains(&self.delta), "0 to 1")?;
+        smooth(self.smooth)
+    }
+}
+
+/// F.
+pub(crate) fn focal(options: &UnifiedFocal) -> PixelFocal {
+    let UnifiedFocal { gamma, asymmetric, background, .. } = *options;
+    PixelFocal { gamma, gamma_of_others: if asymmetric { 0.0 } else { gamma }, background }
+}
+
 /// a_c.
-pub(crate) fn focal_weight(spec: &LossSpec, class: usize) -> f64 {
-    let delta = spec.number(Number::Delta);
-    if class == spec.background.unwrap_or(0) { 1.0 - delta } else { delta }
+pub(crate) fn focal_weight(options: &UnifiedFocal, class: usize) -> f64 {
+    if class == options.background { 1.0 - options.delta } else { options.delta }
 }
 
 /// T.
-pub(crate) fn overlap(spec: &LossSpec, classes: usize) -> Overlap {
-    let delta = spec.number(Number::Delta);
-    let asymmetric = spec.asymmetric.unwrap_or(true);
-    let exponent = |class| match asymmetric && class == spec.background.unwrap_or(0) {
+pub(crate) fn overlap(options: &UnifiedFocal, classes: usize) -> Overlap {
+    let UnifiedFocal { delta, asymmetric, background, gamma, smooth, .. } = *options;
+    let exponent = |class| match asymmetric && class == background {
         true => 1.0,
-        false => 1.0 - spec.number(Number::Gamma),
+        false => 1.0 - gamma,
     };
     Overlap {
         intersection: 1.0,
         prices: Some((1.0 - delta, delta)),
-        smooth: spec.number(Number::Smooth),
+        smooth,
         exponents: (0..classes).map(exponent).collect(),
         pooled: false,
     }

@@ -1,5 +1,6 @@
 //! Class weights and priors, as they are described.
 
+use super::options::words;
 use serde::{Deserialize, Serialize};
 
 /// Class weights: source × scheme × absent-class policy × normalisation. Weights are constants for the
@@ -116,6 +117,18 @@ pub enum Source {
     /// Every class weighs 1; each pixel has a weight of its own, which must be given
     /// ([`Input::with_weight_map`](crate::Input::with_weight_map)). With any other source a given map multiplies.
     Map,
+}
+
+words! {
+    Source {
+        None = "none",
+        Fixed = "fixed",
+        Dataset = "dataset",
+        PerBatch = "per_batch",
+        PerSample = "per_sample",
+        Ema = "ema",
+        Map = "map",
+    }
 }
 
 impl Source {
