@@ -251,7 +251,7 @@ impl Loss {
     ///
     /// # Errors
     /// As [`Loss::value`]; [`Problem::NoMap`] for a kind that is no sum over pixels
-    /// ([`Kind::is_additive`]).
+    /// ([`Kind::is_additive`](crate::Kind::is_additive)).
     pub fn map<T: Element>(&self, input: &Input<'_, T>) -> Result<(Evaluation, ArrayD<T>), Error> {
         if self.family() != Family::Pixels {
             return Err(self.error(Problem::NoMap));
