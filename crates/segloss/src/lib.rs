@@ -1,7 +1,7 @@
 //! Losses for imbalanced semantic segmentation: value and gradient, proven.
 //!
-//! A [`LossSpec`] names a loss with all its options; a [`Loss`] computes it on an [`Input`] of logits and
-//! a [`Target`], and writes the gradient into a buffer that the caller keeps. Nothing here knows a
+//! A [`LossSpec`], read from a text or made by a [`LossBuilder`], names a loss with all its options; a [`Loss`]
+//! computes it on an [`Input`] of logits and a [`Target`], and writes the gradient into a buffer that the caller keeps. Nothing here knows a
 //! framework: the gradient fits any of them.
 //!
 //! ```
@@ -54,6 +54,7 @@
 //! loss, [`class_prediction`] the document's S4.
 
 pub mod border;
+mod builder;
 mod census;
 mod class_prediction;
 mod counts;
@@ -81,6 +82,7 @@ mod walk;
 mod warning;
 mod weights;
 
+pub use builder::LossBuilder;
 pub use census::Census;
 pub use class_prediction::class_prediction;
 pub use counts::ClassCounts;

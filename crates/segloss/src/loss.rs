@@ -124,11 +124,11 @@ impl Loss {
     /// [`Problem::Option`] with the key, what it may be and what it is.
     pub fn new(spec: LossSpec) -> Result<Self, Error> {
         spec.validate()?;
-        Ok(Self::of(spec))
+        Ok(Self::checked(spec))
     }
 
     /// A loss whose specification has been checked, its terms included.
-    fn of(spec: LossSpec) -> Self {
+    fn checked(spec: LossSpec) -> Self {
         let plain = |spec, role| Self {
             spec,
             role,
@@ -145,7 +145,11 @@ impl Loss {
                     spec.dataset.iter().for_each(|counts| loss.fill_dataset(counts));
                     loss
                 };
-                combined.terms.iter().map(|Term { factor, loss }| (*factor, Self::of(outer(loss)))).collect()
+                combined
+                    .terms
+                    .iter()
+                    .map(|Term { factor, loss }| (*factor, Self::checked(outer(loss))))
+                    .collect()
             }
             &Options::UnifiedFocal(UnifiedFocal { mix, .. }) => {
                 vec![

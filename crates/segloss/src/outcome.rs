@@ -89,12 +89,12 @@ impl Loss {
                 }))
             }
             Family::TopK => {
-                let kind = self.cross_entropy();
+                let kind = self.pixel_cross_entropy();
                 let parts = walk.tiles(nothing(geometry), |tile, ()| walk.ranking(kind, tile))?;
                 Statistics::TopK(by_region(&walk, parts, Ranking::default, Ranking::append))
             }
             Family::Recall => {
-                let kind = self.cross_entropy();
+                let kind = self.pixel_cross_entropy();
                 let parts = walk.tiles(nothing(geometry), |tile, ()| walk.recalls(kind, tile))?;
                 let zero = || Recalls::zero(geometry.classes);
                 Statistics::Recall(by_region(&walk, parts, zero, Recalls::add))
@@ -186,7 +186,7 @@ impl Loss {
                 walk.lovasz_gradient(self.error_form(), extensions, weight, gradient)?;
             }
             Back::TopK(cuts) => {
-                let kind = self.cross_entropy();
+                let kind = self.pixel_cross_entropy();
                 let outputs = tiles::split(Some(gradient), geometry);
                 walk.tiles(outputs, |tile, gradient| {
                     let cut = cuts.get(&plan.region(tile.image)).copied();
@@ -195,7 +195,7 @@ impl Loss {
                 })?;
             }
             Back::Recall(recalls) => {
-                let kind = self.cross_entropy();
+                let kind = self.pixel_cross_entropy();
                 let outputs = tiles::split(Some(gradient), geometry);
                 walk.tiles(outputs, |tile, gradient| {
                     let missed = Missed(recalls.get(&plan.region(tile.image)));
@@ -307,11 +307,11 @@ impl Loss {
             Options::Ldam(options) => run(walk, options, denominator, outputs),
             Options::Boundary(options) => run(walk, options, denominator, outputs),
             // S3 is cross-entropy with the document's weight; the other families have passes of their own.
-            _ => run(walk, &self.cross_entropy(), denominator, outputs),
+            _ => run(walk, &self.pixel_cross_entropy(), denominator, outputs),
         }
     }
 
-    fn cross_entropy(&self) -> PixelCrossEntropy {
+    fn pixel_cross_entropy(&self) -> PixelCrossEntropy {
         match &self.spec().options {
             Options::CrossEntropy(options) => PixelCrossEntropy {
                 smoothing: options.label_smoothing,

@@ -8,8 +8,10 @@
 //! denominator are the same for all. The others state here what they are in their family, which computes
 //! them: overlap (Dice and its kin), Lovász, the hardest pixels, recall, sums of losses.
 
+use crate::builder::LossBuilder;
 use crate::error::Error;
 use crate::kind::{Info, LossKind};
+use crate::loss::Loss;
 use crate::spec::LossSpec;
 use crate::spec::options::OptionTable;
 
@@ -85,6 +87,16 @@ macro_rules! kinds {
                 }
             }
         )+
+
+        /// A loss of each kind, begun with the options that it has by default.
+        impl Loss {
+            $(
+                #[doc = concat!("Begins a [`", stringify!($module), "`](crate::kinds::", stringify!($module), ") loss.")]
+                pub fn $module() -> LossBuilder {
+                    Self::of($Kind::default())
+                }
+            )+
+        }
 
         impl Options {
             /// The kind whose options these are.
