@@ -300,6 +300,7 @@ impl Options {
     }
 }
 
+#[cfg(feature = "serde")]
 #[cfg(test)]
 mod tests {
     use super::*;

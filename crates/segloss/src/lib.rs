@@ -1,19 +1,21 @@
 //! Losses for imbalanced semantic segmentation: value and gradient, proven.
 //!
 //! A [`LossSpec`], read from a text or made by a [`LossBuilder`], names a loss with all its options; a [`Loss`]
-//! computes it on an [`Input`] of logits and a [`Target`], and writes the gradient into a buffer that the caller keeps. Nothing here knows a
-//! framework: the gradient fits any of them.
+//! computes it on an [`Input`] of logits and a [`Target`], and writes the gradient into a buffer that the caller
+//! keeps. Nothing here knows a framework: the gradient fits any of them. Texts are read with the feature `serde`,
+//! which is on by default.
 //!
 //! ```
 //! use ndarray::array;
-//! use segloss::{Input, Layout, Loss, LossSpec, Target};
+//! use segloss::{Input, Layout, Loss, Target};
 //!
-//! // The document's own formula (S3) on its worked example, channels-last.
-//! let spec = LossSpec::from_toml("kind = 'document_categorical'\nlayout = 'channels_last'")?;
+//! // The document's own formula (S3) on its worked example, channels-last. As a text it is
+//! // "kind = 'document_categorical'\nlayout = 'channels_last'".
+//! let loss = Loss::document_categorical().layout(Layout::ChannelsLast).build()?;
 //! let logits = array![[[[0.5_f32, 0.3, 0.7], [0.6, 0.3, 0.2]], [[0.7, 0.9, 0.6], [0.3, 0.9, 0.3]]]];
 //! let labels = array![[[1_u8, 0], [0, 1]]];
 //! let input = Input::new(logits.view(), Target::indices(labels.view()))?;
-//! let result = Loss::new(spec)?.value(&input)?;
+//! let result = loss.value(&input)?;
 //! assert_eq!(result.value as f32, 0.33938637);
 //! println!("{}", result.warnings[0]); // its weight is 1/3 for every class and balances nothing
 //! # Ok::<(), segloss::Error>(())

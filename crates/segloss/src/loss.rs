@@ -19,20 +19,17 @@ use crate::spec::{LossSpec, Reduction, Source, Term};
 use crate::sums::{ClassSums, Sums};
 use crate::warning::Warning;
 use ndarray::{Array2, ArrayD, IxDyn};
-use serde::Serialize;
 
 /// A loss, ready to be computed: a [`LossSpec`] whose options have been checked.
 ///
 /// ```
 /// use ndarray::array;
-/// use segloss::{Input, Loss, LossSpec, Target};
+/// use segloss::{Input, Loss, Scheme, Target, WeightSpec};
 ///
-/// let spec = LossSpec::from_toml(r#"
-///     kind = "cross_entropy"
-///     ignore_index = 255
-///     weights = { source = "per_sample", scheme = "inverse_frequency" }
-/// "#)?;
-/// let loss = Loss::new(spec)?;
+/// let loss = Loss::cross_entropy()
+///     .ignore_index(255)
+///     .weights(WeightSpec::per_sample(Scheme::InverseFrequency))
+///     .build()?;
 /// let logits = array![[[2.0_f32, -1.0, 0.0, 1.0], [0.5, 0.0, 3.0, 1.0]]]; // (N, C, pixels)
 /// let labels = array![[0_u8, 0, 1, 255]];                                 // (N, pixels)
 /// let input = Input::new(logits.view(), Target::indices(labels.view()))?;
@@ -87,24 +84,26 @@ impl Role {
 }
 
 /// The result of a loss over the whole of its scope.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct Evaluation {
     /// numerator / denominator; 0 where there is nothing to divide by. NaN or ∞ only from
     /// `document_binary`, and then [`Warning::Broken`] says where.
     pub value: f64,
     /// The sums behind it, in total and class by class.
-    #[serde(flatten)]
+    #[cfg_attr(feature = "serde", serde(flatten))]
     pub sums: Sums,
     /// The weights in force, one row per scope: see [`Plan::effective_weights`].
-    #[serde(serialize_with = "rows")]
+    #[cfg_attr(feature = "serde", serde(serialize_with = "rows"))]
     pub effective_weights: Array2<f64>,
     /// What the caller should know.
     pub warnings: Vec<Warning>,
     /// The terms of a combined loss, before their factors.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Vec::is_empty"))]
     pub terms: Vec<Self>,
 }
 
+#[cfg(feature = "serde")]
 fn rows<S: serde::Serializer>(table: &Array2<f64>, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.collect_seq(table.rows().into_iter().map(|row| row.to_vec()))
 }
@@ -186,8 +185,9 @@ impl Loss {
     /// step, before its loss. Everything else leaves a loss as it is, so that values can be computed again.
     ///
     /// ```
-    /// # use segloss::{Input, Loss, LossSpec};
-    /// let mut loss = Loss::new(LossSpec::from_toml("weights = { source = 'ema' }")?)?;
+    /// # use segloss::{Input, Loss, Scheme, WeightSpec};
+    /// let weights = WeightSpec::running(Scheme::InverseFrequency, 0.99);
+    /// let mut loss = Loss::cross_entropy().weights(weights).build()?;
     /// let input = Input::from_slices(&[0.0_f32, 1.0, 0.5, 0.0], &[2, 2], &[0_u8, 1])?;
     /// loss.observe(&loss.census(&input)?.counts());
     /// # Ok::<(), segloss::Error>(())
@@ -290,8 +290,9 @@ impl Loss {
     /// same bits as if computed at once. For every other kind see [`Loss::part_gradient`].
     ///
     /// ```
-    /// # use segloss::{Input, Loss, LossSpec};
-    /// let loss = Loss::new(LossSpec::from_toml("weights = { source = 'per_batch' }")?)?;
+    /// # use segloss::{Input, Loss, Scheme, WeightSpec};
+    /// let weights = WeightSpec::per_batch(Scheme::InverseFrequency);
+    /// let loss = Loss::cross_entropy().weights(weights).build()?;
     /// let logits = [1.0_f64, -0.5, 0.25, 2.0, 0.0, 1.0, -3.0, 0.5]; // (N, C) = (4, 2)
     /// let labels = [0_u8, 1, 1, 0];
     /// let whole = loss.value(&Input::from_slices(&logits, &[4, 2], &labels)?)?;
@@ -326,8 +327,8 @@ impl Loss {
     /// time, because an overlap, or the place of an error in a sort, is known only at the end.
     ///
     /// ```
-    /// # use segloss::{Input, Loss, LossSpec};
-    /// let loss = Loss::new(LossSpec::from_toml("kind = 'dice'")?)?;
+    /// # use segloss::{Input, Loss};
+    /// let loss = Loss::dice().build()?;
     /// let logits = [1.0_f64, -0.5, 0.25, 2.0, 0.0, 1.0, -3.0, 0.5]; // (N, C) = (4, 2)
     /// let labels = [0_u8, 1, 1, 0];
     /// let first = Input::from_slices(&logits[..6], &[3, 2], &labels[..3])?;

@@ -1,4 +1,5 @@
 //! The source document's formulas: what they give, and where they break.
+#![cfg(feature = "serde")]
 #![allow(clippy::unwrap_used)]
 
 use ndarray::array;

@@ -1,4 +1,5 @@
 //! Laws that hold for every kind in the registry, over random and extreme inputs.
+#![cfg(feature = "serde")]
 #![allow(clippy::unwrap_used)]
 
 mod samples;

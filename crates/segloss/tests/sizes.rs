@@ -1,4 +1,5 @@
 //! Every number of pixels: what is computed in blocks and tiles has edges, and a mistake there is one of a few sizes.
+#![cfg(feature = "serde")]
 #![allow(clippy::unwrap_used)]
 
 mod samples;

@@ -4,7 +4,6 @@ use super::vector::Vector;
 #[cfg(target_arch = "x86_64")]
 use super::x86::{F32x8, F32x16, F64x4, F64x8};
 use crate::element::Element;
-use serde::Serialize;
 
 /// The instructions that the vectorised part of a loss is computed with.
 ///
@@ -12,8 +11,8 @@ use serde::Serialize;
 /// any number of threads. [`Avx2`](Self::Avx2) and [`Avx512`](Self::Avx512) give the same bits, too: both fuse a product and a sum into one
 /// rounding, and no sum depends on how many numbers a register holds. [`Portable`](Self::Portable) may differ in the last places:
 /// on x86-64 it rounds twice there, and everywhere it computes exponentials of f32 without a table.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize), serde(rename_all = "snake_case"))]
 pub enum InstructionSet {
     /// What every machine has that the build is for.
     Portable,

@@ -1,23 +1,24 @@
 //! The one description of a loss, as it stands in configuration files, on the command line and in reports.
 
 pub(crate) mod options;
+#[cfg(feature = "serde")]
 mod reading;
+#[cfg(feature = "serde")]
+mod text;
 mod validate;
 mod weights;
+#[cfg(feature = "serde")]
+mod written;
 
 pub use options::Value;
 pub(crate) use validate::{acts, average_acts, number, option, smooth, smoothing, smoothing_acts};
 pub use weights::{Absent, Normalise, PriorSpec, Scheme, Source, WeightSpec};
 
 use crate::counts::ClassCounts;
-use crate::error::{Error, Problem};
 use crate::kind::Kind;
 use crate::kinds::Options;
 use crate::layout::Layout;
-use crate::spelling;
 use options::OptionValue;
-use serde::de::DeserializeSeed;
-use serde::{Deserialize, Serialize};
 use std::fmt;
 
 const OPERATION: &str = "loss specification";
@@ -26,6 +27,8 @@ const OPERATION: &str = "loss specification";
 /// effect beside the others, or that the kind does not take ([`Kind::info`] lists those it does).
 ///
 /// ```
+/// # #[cfg(feature = "serde")]
+/// # {
 /// use segloss::{LossSpec, Source};
 ///
 /// let spec = LossSpec::from_toml(r#"
@@ -37,6 +40,7 @@ const OPERATION: &str = "loss specification";
 /// "#)?;
 /// assert_eq!(spec.weights.source, Source::PerSample);
 /// assert_eq!(LossSpec::from_json(&spec.to_json())?, spec);
+/// # }
 /// # Ok::<(), segloss::Error>(())
 /// ```
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -61,23 +65,24 @@ pub struct LossSpec {
 }
 
 /// A part of a combined loss.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Clone, Debug, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(deny_unknown_fields))]
 pub struct Term {
     /// What its value and gradient are multiplied with.
-    #[serde(default = "one")]
+    #[cfg_attr(feature = "serde", serde(default = "one"))]
     pub factor: f64,
     /// The loss. Layout and ignored index are those of the combined loss.
     pub loss: LossSpec,
 }
 
+#[cfg(feature = "serde")]
 fn one() -> f64 {
     1.0
 }
 
 /// What makes probabilities of logits.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "snake_case"))]
 pub enum Activation {
     /// p = softmax(z): each pixel has one class.
     #[default]
@@ -87,8 +92,8 @@ pub enum Activation {
 }
 
 /// Over which pixels a kind sums, or sorts, before it divides.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "snake_case"))]
 pub enum Region {
     /// Over all images together.
     #[default]
@@ -98,8 +103,8 @@ pub enum Region {
 }
 
 /// Which classes of a region count.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "snake_case"))]
 pub enum Classes {
     /// All of them; what is predicted of an absent class is its false positives.
     #[default]
@@ -109,8 +114,8 @@ pub enum Classes {
 }
 
 /// Which class weight the smoothed part of a label has.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "snake_case"))]
 pub enum SmoothingWeight {
     /// That of the pixel's own label: a pixel of a common class never weighs more for a rare one.
     #[default]
@@ -120,8 +125,8 @@ pub enum SmoothingWeight {
 }
 
 /// Over what the losses of classes and images are averaged, where each image is a region of its own.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "snake_case"))]
 pub enum Average {
     /// Over all (image, class) pairs that count: an image with more classes has more weight.
     #[default]
@@ -137,26 +142,26 @@ options::words! { SmoothingWeight { Label = "label", Class = "class" } }
 options::words! { Average { Pairs = "pairs", Images = "images" } }
 
 /// What the sum over pixels is divided by. The words in brackets are older ones that are still read.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Clone, Copy, Debug, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "snake_case"))]
 pub enum Reduction {
     /// Σ of the weights that multiply the pixels' targets: the weighted mean, as PyTorch's
     /// `reduction="mean"` for class indices. (For soft targets PyTorch divides by the pixels.) \[`weight_sum`\]
-    #[serde(alias = "weight_sum")]
+    #[cfg_attr(feature = "serde", serde(alias = "weight_sum"))]
     Mean,
     /// The number of pixels that are not ignored. \[`valid_pixels`\]
-    #[serde(alias = "valid_pixels")]
+    #[cfg_attr(feature = "serde", serde(alias = "valid_pixels"))]
     MeanValid,
     /// Every entry of the loss map, ignored ones too: Keras' `sum_over_batch_size` (which, given an
     /// `ignore_class`, divides by the valid pixels instead). A map has one entry a pixel, or one per pixel
     /// and channel for the binary kinds. \[`elements`\]
-    #[serde(alias = "elements")]
+    #[cfg_attr(feature = "serde", serde(alias = "elements"))]
     MeanAll,
     /// The number of images N. \[`images`\]
-    #[serde(alias = "images")]
+    #[cfg_attr(feature = "serde", serde(alias = "images"))]
     MeanImages,
     /// Nothing: the value is the sum, the gradient that of each pixel's own loss. \[`per_pixel`\]
-    #[serde(alias = "per_pixel")]
+    #[cfg_attr(feature = "serde", serde(alias = "per_pixel"))]
     Sum,
     /// A number that stays the same for every batch.
     Constant(f64),
@@ -179,8 +184,8 @@ impl fmt::Display for Reduction {
 /// The threshold of the source document (S1), or its sound form in logit space.
 ///
 /// Every shift stands wherever a formula says z.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Clone, Debug, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "snake_case"))]
 pub enum Threshold {
     /// S1 to the letter: u = max(0, σ(z) + 0.5 − th). Not a loss once u ≥ 1; only for `document_binary`.
     Document(f64),
@@ -208,72 +213,6 @@ impl LossSpec {
     /// Which loss.
     pub fn kind(&self) -> Kind {
         self.options.kind()
-    }
-
-    /// Reads the text of a specification file: JSON if it begins with `{`, else TOML; a byte order mark is skipped.
-    ///
-    /// # Errors
-    /// [`Problem::Syntax`] as below, and for a text without a single key: it is likely to be another file.
-    pub fn from_text(text: &str) -> Result<Self, Error> {
-        let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-        let spec =
-            if text.trim_start().starts_with('{') { Self::from_json(text) } else { Self::from_toml(text) }?;
-        let has_key = |line: &str| !matches!(line.trim().chars().next(), None | Some('#'));
-        let empty_json = text.trim_start().strip_prefix('{').is_some_and(|rest| rest.trim() == "}");
-        if empty_json || !text.lines().any(has_key) {
-            return Err(syntax(
-                "holds no key; the smallest specification is kind = \"cross_entropy\"".to_owned(),
-            ));
-        }
-        Ok(spec)
-    }
-
-    /// Reads a specification in TOML. Options are checked by [`Loss::new`](crate::Loss::new).
-    ///
-    /// # Errors
-    /// [`Problem::Syntax`] with the line and the keys that are known there.
-    pub fn from_toml(text: &str) -> Result<Self, Error> {
-        let read = || {
-            let kind = reading::kind_of(toml::Deserializer::parse(text)?);
-            reading::OfSpec { kind }.deserialize(toml::Deserializer::parse(text)?)
-        };
-        read().map_err(|error: toml::de::Error| {
-            let line =
-                error.span().map_or(1, |span| 1 + text[..span.start.min(text.len())].matches('\n').count());
-            syntax(format!("line {line}: {}", spelling::explain(error.message())))
-        })
-    }
-
-    /// Reads a specification in JSON.
-    ///
-    /// # Errors
-    /// [`Problem::Syntax`] with line and column.
-    pub fn from_json(text: &str) -> Result<Self, Error> {
-        let read = || {
-            let kind = reading::kind_of(&mut serde_json::Deserializer::from_str(text));
-            let mut deserializer = serde_json::Deserializer::from_str(text);
-            let spec = reading::OfSpec { kind }.deserialize(&mut deserializer)?;
-            deserializer.end().map(|()| spec)
-        };
-        read().map_err(|error: serde_json::Error| {
-            // Its text ends with the place.
-            let (line, column) = (error.line(), error.column());
-            let text = error.to_string();
-            let message = text.strip_suffix(&format!(" at line {line} column {column}")).unwrap_or(&text);
-            syntax(format!("line {line}, column {column}: {}", spelling::explain(message)))
-        })
-    }
-
-    /// The specification as TOML, defaults written out.
-    pub fn to_toml(&self) -> String {
-        // Only maps with non-string keys or failing writers make these serialisers fail; a
-        // specification has neither.
-        toml::to_string(self).expect("a specification is plain data")
-    }
-
-    /// The specification as JSON, defaults written out.
-    pub fn to_json(&self) -> String {
-        serde_json::to_string(self).expect("a specification is plain data")
     }
 
     /// The reduction in force.
@@ -372,10 +311,7 @@ impl LossSpec {
     }
 }
 
-fn syntax(message: String) -> Error {
-    Error { operation: OPERATION, problem: Problem::Syntax { message: message.trim_end().to_owned() } }
-}
-
+#[cfg(feature = "serde")]
 #[cfg(test)]
 mod tests {
     use super::*;
