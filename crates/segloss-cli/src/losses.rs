@@ -34,7 +34,7 @@ pub struct LossesArgs {
     #[arg(long, conflicts_with = "json")]
     short: bool,
     /// Print JSON: a list of {name, summary, formula, reference, options: [{key, default, meaning}],
-    /// default_denominator}.
+    /// default_reduction}.
     #[arg(long)]
     json: bool,
 }
@@ -73,7 +73,7 @@ impl LossesArgs {
 fn describe(out: &mut impl Write, info: &KindInfo) -> io::Result<()> {
     writeln!(out, "{}\n  {}\n", info.name, info.summary)?;
     writeln!(out, "  {}\n", info.formula)?;
-    for OptionInfo { key, default, meaning } in &info.options {
+    for OptionInfo { key, default, meaning, .. } in &info.options {
         writeln!(out, "  {key:<16} {default:<14} {meaning}")?;
     }
     writeln!(out, "\n  {}\n", info.reference)

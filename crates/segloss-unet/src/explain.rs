@@ -133,7 +133,7 @@ mod tests {
                 "loss.weights.scheme={power='x'}",
                 "`loss.weights.scheme` is { power = \"x\" }; expected a number",
             ),
-            ("loss.denominator={}", "`loss.denominator` is {}; expected one key"),
+            ("loss.reduction={}", "`loss.reduction` is {}; expected one key"),
             (
                 "loss.threshold=document",
                 "`loss.threshold` is \"document\"; expected a name with its value, as in { document = … }",
@@ -161,8 +161,8 @@ mod tests {
                 "`loss.terms.loss.kind` is \"dyce\"; did you mean `dice`? It may be ",
             ),
             (
-                "loss.denominator={constat=5}",
-                "`loss.denominator` is \"constat\"; did you mean `constant`? It may be ",
+                "loss.reduction={constat=5}",
+                "`loss.reduction` is \"constat\"; did you mean `constant`? It may be ",
             ),
         ] {
             let text = problem(assignment);

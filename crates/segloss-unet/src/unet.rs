@@ -401,8 +401,7 @@ impl<E: Real> Builder<'_, E> {
         bias: bool,
     ) -> Result<Convolution> {
         let count = size * size * inputs * outputs;
-        let values =
-            (0..count).map(|_| E::nearest(self.random.normal() * deviation)).collect();
+        let values = (0..count).map(|_| E::nearest(self.random.normal() * deviation)).collect();
         let shape = (size, size, inputs, outputs);
         let kernel = self.device.try_tensor_from_vec(values, shape).map_err(dfdx_conv::Error::from)?;
         let weight = self.push(format!("{name}.weight"), Weights::Kernel(kernel));

@@ -247,7 +247,7 @@ fn every_kind_trains() {
                 "kind = 'combined'\nterms = [{ loss = { kind = 'dice' } }, { loss = { kind = 'boundary' } }]",
             )
             .unwrap(),
-            kind => LossSpec { kind, ..LossSpec::default() },
+            kind => LossSpec::new(kind),
         };
         let data = Dataset::load(&config.data).unwrap();
         let folder = folder(root.path(), kind.name());
@@ -461,7 +461,7 @@ fn what_a_run_cannot_take_over_is_refused_and_nothing_is_written() {
     for (change, expected) in [
         ((|config| config.train.seed = 1) as fn(&mut Config), "`train.seed` is 1, was 0"),
         (|config| config.optimizer.kind = OptimizerKind::Sgd, "`optimizer.kind` is \"sgd\", was \"adamw\""),
-        (|config| config.loss.kind = Kind::Dice, "`loss.kind` is \"dice\", was \"cross_entropy\""),
+        (|config| config.loss = LossSpec::new(Kind::Dice), "`loss.kind` is \"dice\", was \"cross_entropy\""),
         (|config| config.data.crop = vec![9, 9], "`data.crop` is [9, 9], was []"),
         (|config| config.train.epochs = 1, "`train.epochs` is 1, but 2 epochs are done"),
     ] {

@@ -281,7 +281,7 @@ fn mistake_first(case: &mut Case) {
 
 /// Whether the specification, or a term of it, cannot do without a weight for each pixel.
 fn needs_map(spec: &LossSpec) -> bool {
-    spec.weights.source == Source::Map || spec.terms.iter().any(|term| needs_map(&term.loss))
+    spec.weights.source == Source::Map || spec.terms().iter().any(|term| needs_map(&term.loss))
 }
 
 /// The target of a case as a distribution, laid out like its logits; all zero where it is ignored.

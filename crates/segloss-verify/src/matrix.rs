@@ -8,9 +8,10 @@ use crate::case::{Case, Grid, Labels, TargetForm, draw, generator};
 use crate::textbook::{has_pairs, is_sigmoid};
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
+use segloss::kinds::Combined;
 use segloss::{
-    Absent, Activation, Average, ClassCounts, Classes, Denominator, Kind, Layout, LossSpec, Normalise,
-    PriorSpec, Region, Scheme, SmoothingWeight, Source, Term, Threshold, WeightSpec,
+    Absent, Activation, ClassCounts, Classes, Kind, Layout, LossSpec, Normalise, OptionInfo, Options,
+    PriorSpec, Reduction, Region, Scheme, Source, Term, Threshold, Value, WeightSpec,
 };
 use std::collections::BTreeMap;
 
@@ -74,34 +75,26 @@ pub const IGNORED: i64 = 255;
 /// Logits of drawn cases lie in ± this. The document's S1 gets less, where a larger logit breaks it; and LDAM, which
 /// multiplies them: s = 30 is meant for cosines.
 pub fn spread(spec: &LossSpec) -> f64 {
-    let own = match spec.kind {
-        Kind::DocumentBinary => 1.2,
-        Kind::Ldam => f64::min(4.0, 20.0 / spec.scale.unwrap_or(30.0)),
+    let own = match &spec.options {
+        Options::DocumentBinary(_) => 1.2,
+        Options::Ldam(options) => f64::min(4.0, 20.0 / options.scale),
         _ => 4.0,
     };
-    spec.terms.iter().map(|term| spread(&term.loss)).fold(own, f64::min)
+    spec.terms().iter().map(|term| spread(&term.loss)).fold(own, f64::min)
 }
 
 /// Whether the loss, or a term of it, is of such a kind.
 pub fn has_term(spec: &LossSpec, is: impl Fn(Kind) -> bool + Copy) -> bool {
-    is(spec.kind) || spec.terms.iter().any(|term| has_term(&term.loss, is))
-}
-
-/// Whether a pixel must be of one class.
-pub fn is_hard(kind: Kind) -> bool {
-    use Kind::{Boundary, LovaszHinge, LovaszSoftmax, TopKCrossEntropy};
-    matches!(kind, Boundary | LovaszHinge | LovaszSoftmax | TopKCrossEntropy)
-}
-
-/// Whether the loss is a ratio, or a sort, for each class of a region, and no sum over pixels.
-pub fn is_of_regions(kind: Kind) -> bool {
-    use Kind::{Dice, FocalTversky, GeneralizedDice, Jaccard, LovaszHinge, LovaszSoftmax, Tversky};
-    matches!(kind, Dice | Jaccard | GeneralizedDice | Tversky | FocalTversky | LovaszSoftmax | LovaszHinge)
+    is(spec.kind()) || spec.terms().iter().any(|term| has_term(&term.loss, is))
 }
 
 /// The forms of target that a loss takes.
 pub fn forms(spec: &LossSpec) -> &'static [TargetForm] {
-    if has_term(spec, is_hard) { &[TargetForm::Indices, TargetForm::OneHot] } else { &TargetForm::ALL }
+    if has_term(spec, Kind::needs_hard_labels) {
+        &[TargetForm::Indices, TargetForm::OneHot]
+    } else {
+        &TargetForm::ALL
+    }
 }
 
 /// Every kind's cases, kind by kind.
@@ -138,7 +131,7 @@ fn one(deal: &mut Deal, seed: u64, kind: Kind, i: usize) -> Case {
     let ignore_index = deal.of("ignore_index", &[None, Some(IGNORED)]);
     let activation = deal.of("activation", &[None, Some(Activation::Softmax), Some(Activation::Sigmoid)]);
     let activation = activation.filter(|_| kind.info().takes("activation"));
-    let sigmoid = is_sigmoid(&LossSpec { kind, activation, ..LossSpec::default() });
+    let sigmoid = is_sigmoid(&with_activation(kind, activation));
     let (images, classes, spatial) = match sigmoid {
         true => deal
             .of::<Sizes>("channels", &[(2, 1, &[3, 2]), (2, 3, &[3, 2]), (1, 2, &[7]), (2, 2, &[2, 1, 3])]),
@@ -233,7 +226,7 @@ impl Case {
     /// next class: what is positive for one is negative for the other, and as wrong. The first errors are 0.
     /// (Under softmax such ties are none: 1 − p and another pixel's p may differ in the last place.)
     fn mirror(&mut self) {
-        if self.spec.kind != Kind::LovaszHinge {
+        if self.spec.kind() != Kind::LovaszHinge {
             return;
         }
         let (classes, pixels) = (self.grid.classes, self.grid.pixels());
@@ -279,59 +272,65 @@ fn combined(deal: &mut Deal, classes: usize) -> LossSpec {
             let activation = deal.of("activation", &[None, Some(Activation::Sigmoid)]);
             let activation = activation.filter(|_| kind.info().takes("activation"));
             let loss = options(deal, kind, activation, classes);
-            let nested = LossSpec {
-                kind: Kind::Combined,
-                terms: vec![Term { factor: 0.75, loss: loss.clone() }],
-                ..LossSpec::default()
-            };
+            let nested = Combined { terms: vec![Term { factor: 0.75, loss: loss.clone() }] }.into();
             let loss = if deal.of("nested", &[false, false, false, true]) { nested } else { loss };
             Term { factor: deal.of("factor", &[1.0, 0.25, 2.0]), loss }
         })
         .collect();
-    LossSpec { kind: Kind::Combined, terms, ..LossSpec::default() }
+    Combined { terms }.into()
+}
+
+/// The kind as it is by default, with this activation where one is named.
+fn with_activation(kind: Kind, activation: Option<Activation>) -> LossSpec {
+    let mut spec = LossSpec::new(kind);
+    if let Some(activation) = activation {
+        set(&mut spec, "activation", activation);
+    }
+    spec
+}
+
+/// Options by key, of kinds that are known to have them.
+pub trait ByKey {
+    /// The same with another value of an option.
+    fn with(self, key: &'static str, value: impl Into<Value>) -> Self;
+
+    /// The number that an option holds.
+    fn number(&self, key: &str) -> Option<f64>;
+}
+
+impl ByKey for LossSpec {
+    fn with(mut self, key: &'static str, value: impl Into<Value>) -> Self {
+        set(&mut self, key, value);
+        self
+    }
+
+    fn number(&self, key: &str) -> Option<f64> {
+        if let Some(Value::Number(x)) = self.options.get(key) { Some(x) } else { None }
+    }
+}
+
+/// Sets an option that the kind is known to take.
+pub fn set(spec: &mut LossSpec, key: &'static str, value: impl Into<Value>) {
+    spec.options.set(key, value).unwrap_or_else(|error| panic!("{error}"));
+}
+
+/// The specification with each activation that it may have.
+pub fn activations(plain: &LossSpec) -> Vec<LossSpec> {
+    match plain.kind().activation() {
+        None => [Activation::Softmax, Activation::Sigmoid]
+            .map(|activation| plain.clone().with("activation", activation))
+            .to_vec(),
+        Some(_) => vec![plain.clone()],
+    }
 }
 
 /// A specification of this kind with all its options dealt.
 fn options(deal: &mut Deal, kind: Kind, activation: Option<Activation>, classes: usize) -> LossSpec {
+    let mut spec = with_activation(kind, activation);
+    own_options(deal, &mut spec, classes);
     let info = kind.info();
     let takes = |key: &str| info.takes(key);
-    let mut spec = LossSpec { kind, activation, ..LossSpec::default() };
-    spec.region = deal.maybe(takes("region"), "region", &[Region::Batch, Region::Image]);
-    spec.classes = deal.maybe(takes("classes"), "present", &[Classes::All, Classes::Present]);
-    spec.squared = deal.maybe(takes("squared"), "squared", &[false, true]);
-    spec.asymmetric = deal.maybe(takes("asymmetric"), "asymmetric", &[false, true]);
-    let any_class: Vec<usize> = (0..classes).collect();
-    spec.background = deal.maybe(takes("background"), "background", &any_class);
-    let gammas: &[f64] = match kind {
-        Kind::UnifiedFocal => &[0.0, 0.3, 0.8],
-        Kind::FocalTversky => &[0.5, 1.0, 2.0],
-        _ => &[0.0, 0.5, 1.0, 3.5],
-    };
-    spec.gamma = deal.maybe(takes("gamma"), "gamma", gammas);
-    spec.smooth = deal.maybe(takes("smooth"), "smooth", &[0.0, 0.1, 1.0]);
-    spec.keep = deal.maybe(takes("keep"), "keep", &[0.25, 0.5, 0.8, 1.0]);
-    spec.epsilon = deal.maybe(takes("epsilon"), "epsilon", &[-1.0, 0.0, 2.5]);
-    spec.margin = deal.maybe(takes("margin"), "margin", &[0.1, 1.0]);
-    spec.scale = deal.maybe(takes("scale"), "scale", &[1.0, 5.0]);
-    spec.mitigation = deal.maybe(takes("mitigation"), "mitigation", &[0.0, 1.3]);
-    spec.compensation = deal.maybe(takes("compensation"), "compensation", &[0.0, 0.5]);
-    spec.mix = deal.maybe(takes("mix"), "mix", &[0.0, 0.3, 1.0]);
-    spec.delta = deal.maybe(takes("delta"), "delta", &[0.0, 0.3, 1.0]);
-    if takes("alpha") {
-        let prices = [None, Some((0.5, 0.5)), Some((1.0, 0.0)), Some((0.0, 1.0)), Some((2.0, 0.25))];
-        let prices = deal.of("prices", &prices);
-        (spec.alpha, spec.beta) = (prices.map(|(alpha, _)| alpha), prices.map(|(_, beta)| beta));
-    }
-    if takes("label_smoothing") {
-        spec.label_smoothing = deal.of("label_smoothing", &[0.0, 0.0, 0.1, 0.4]);
-    }
-    let sides = [SmoothingWeight::Label, SmoothingWeight::Class];
-    spec.smoothing_weight = deal.maybe(takes("smoothing_weight"), "smoothing_weight", &sides);
-    spec.average = deal.maybe(takes("average"), "average", &[Average::Pairs, Average::Images]);
-    if takes("confidence") && spec.label_smoothing == 0.0 {
-        spec.confidence = deal.maybe(true, "confidence", &[0.3, 0.6]);
-    }
-    spec.denominator = takes("denominator").then(|| denominator(deal, kind)).flatten();
+    spec.reduction = takes("reduction").then(|| reduction(deal, kind)).flatten();
     spec.threshold = takes("threshold").then(|| threshold(deal, &spec, classes)).flatten();
     if takes("prior") {
         spec.prior = Some(prior(deal, classes));
@@ -344,13 +343,41 @@ fn options(deal: &mut Deal, kind: Kind, activation: Option<Activation>, classes:
     settled(&spec)
 }
 
+/// Deals the options that are the kind's own from the values that its registry entry names.
+fn own_options(deal: &mut Deal, spec: &mut LossSpec, classes: usize) {
+    let place = |key: &str| FIRST.iter().position(|first| *first == key).unwrap_or(FIRST.len());
+    let mut infos = spec.options.infos();
+    infos.sort_by_key(|info| place(info.key));
+    for OptionInfo { key, samples, .. } in infos {
+        let dealt = match key {
+            // Dealt beforehand, and the prices in pairs.
+            "activation" | "beta" => None,
+            "alpha" => {
+                let prices = [None, Some((0.5, 0.5)), Some((1.0, 0.0)), Some((0.0, 1.0)), Some((2.0, 0.25))];
+                if let Some((alpha, beta)) = deal.of("prices", &prices) {
+                    set(spec, "alpha", alpha);
+                    set(spec, "beta", beta);
+                }
+                None
+            }
+            "background" => deal.option(key, &(0..classes).map(Value::from).collect::<Vec<_>>()),
+            // The two do not go together.
+            "confidence" if spec.options.get("label_smoothing") != Some(0.0.into()) => None,
+            _ => deal.option(key, &samples),
+        };
+        if let Some(value) = dealt {
+            set(spec, key, value);
+        }
+    }
+}
+
 /// The same loss without options that nothing reads, which a specification must not have: a law that changes one
 /// option may leave another without effect.
 pub fn settled(spec: &LossSpec) -> LossSpec {
     let mut spec = spec.clone();
     let default = WeightSpec::default();
     let counted = is_counted(spec.weights.source);
-    let sudre = spec.kind == Kind::GeneralizedDice && spec.weights.source == Source::None;
+    let sudre = spec.kind().weighs_by_size() && spec.weights.source == Source::None;
     if !counted {
         spec.weights.scheme = default.scheme;
     }
@@ -366,21 +393,25 @@ pub fn settled(spec: &LossSpec) -> LossSpec {
     if ![spec.weights.source, spec.prior().source].contains(&Source::Ema) {
         spec.weights.decay = default.decay;
     }
-    if spec.kind != Kind::Combined && ![spec.weights.source, spec.prior().source].contains(&Source::Dataset) {
+    if spec.kind() != Kind::Combined && ![spec.weights.source, spec.prior().source].contains(&Source::Dataset)
+    {
         spec.dataset = None;
     }
-    if spec.label_smoothing == 0.0 || matches!(spec.weights.source, Source::None | Source::Map) {
-        spec.smoothing_weight = None;
+    let source = spec.weights.source;
+    let holds = |key: &str, x: f64| spec.options.get(key) == Some(x.into());
+    let unsmoothed = holds("label_smoothing", 0.0) || matches!(source, Source::None | Source::Map);
+    let alike = spec.classes() == Classes::All && source != Source::PerSample;
+    let idle = [
+        ("smoothing_weight", unsmoothed),
+        ("average", alike || spec.region() != Region::Image),
+        ("confidence", holds("keep", 1.0)),
+    ];
+    for (key, idle) in idle {
+        if idle && spec.options.get(key).is_some() {
+            set(&mut spec, key, Value::None);
+        }
     }
-    let present = if spec.kind == Kind::LovaszSoftmax { Classes::Present } else { Classes::All };
-    let alike = spec.classes.unwrap_or(present) == Classes::All && spec.weights.source != Source::PerSample;
-    if spec.region != Some(Region::Image) || alike {
-        spec.average = None;
-    }
-    if spec.keep == Some(1.0) {
-        spec.confidence = None;
-    }
-    spec.terms.iter_mut().for_each(|term| term.loss = settled(&term.loss));
+    spec.terms_mut().iter_mut().for_each(|term| term.loss = settled(&term.loss));
     spec
 }
 
@@ -389,20 +420,20 @@ fn is_counted(source: Source) -> bool {
     matches!(source, Source::Dataset | Source::PerBatch | Source::PerSample | Source::Ema)
 }
 
-fn denominator(deal: &mut Deal, kind: Kind) -> Option<Denominator> {
-    use Denominator::{Constant, Elements, Images, PerPixel, ValidPixels, WeightSum};
-    match is_of_regions(kind) {
-        true => deal.maybe(true, "denominator of regions", &[WeightSum, Images, PerPixel, Constant(1.5)]),
+fn reduction(deal: &mut Deal, kind: Kind) -> Option<Reduction> {
+    use Reduction::{Constant, Mean, MeanAll, MeanImages, MeanValid, Sum};
+    match kind.sums_regions() {
+        true => deal.maybe("reduction of regions", &[Mean, MeanImages, Sum, Constant(1.5)]),
         false => {
-            let all = [WeightSum, ValidPixels, Elements, Images, PerPixel, Constant(37.5)];
-            deal.maybe(true, "denominator", &all)
+            let all = [Mean, MeanValid, MeanAll, MeanImages, Sum, Constant(37.5)];
+            deal.maybe("reduction", &all)
         }
     }
 }
 
 fn threshold(deal: &mut Deal, spec: &LossSpec, classes: usize) -> Option<Threshold> {
-    if spec.kind == Kind::DocumentBinary {
-        return deal.maybe(true, "document threshold", &[0.45, 0.5, 0.6]).map(Threshold::Document);
+    if spec.kind() == Kind::DocumentBinary {
+        return deal.maybe("document threshold", &[0.45, 0.5, 0.6]).map(Threshold::Document);
     }
     match deal.of("threshold", &["none", "shift", "adjustment"]) {
         "shift" => {
@@ -437,7 +468,7 @@ pub fn weightings(kind: Kind) -> Vec<(Source, Scheme)> {
             let pairs = counted.into_iter().flat_map(|source| SCHEMES.map(|scheme| (source, scheme)));
             let plain = [Source::None, Source::Fixed, Source::Map].map(plain);
             // Without a source generalised Dice has the weights of its paper, which are half of it.
-            let own = if kind == Kind::GeneralizedDice { 16 } else { 0 };
+            let own = if kind.weighs_by_size() { 16 } else { 0 };
             plain.into_iter().chain(std::iter::repeat_n(plain[0], own)).chain(pairs).collect()
         }
     }
@@ -456,11 +487,11 @@ pub const SCHEMES: [Scheme; 8] = [
 ];
 
 fn weights(deal: &mut Deal, spec: &LossSpec, classes: usize) -> WeightSpec {
-    let (mut source, scheme) = deal.of("weights", &weightings(spec.kind));
-    if !spec.kind.info().takes("prior") {
+    let (mut source, scheme) = deal.of("weights", &weightings(spec.kind()));
+    if !spec.kind().info().takes("prior") {
         return WeightSpec { source, ..WeightSpec::default() };
     }
-    if source == Source::PerSample && is_of_regions(spec.kind) && spec.region != Some(Region::Image) {
+    if source == Source::PerSample && spec.kind().sums_regions() && spec.region() != Region::Image {
         // One region over the batch takes one row of weights.
         source = Source::PerBatch;
     }
@@ -469,7 +500,7 @@ fn weights(deal: &mut Deal, spec: &LossSpec, classes: usize) -> WeightSpec {
         Source::Fixed => (0..columns).map(|_| deal.any(1..13) as f64 / 4.0).collect(),
         _ => Vec::new(),
     };
-    let own = spec.kind == Kind::GeneralizedDice && source == Source::None;
+    let own = spec.kind().weighs_by_size() && source == Source::None;
     let mut absent =
         deal.of("absent", &[Absent::Zero, Absent::LargestPresent, Absent::Cap(1.5), Absent::Prior]);
     // A prior of each image is none of the batch, and Sudre's own weight knows of no prior at all.
@@ -502,16 +533,54 @@ fn dataset(deal: &mut Deal, spec: &LossSpec, classes: usize) -> ClassCounts {
     }
 }
 
-/// See [`Deal::rng_of_later`].
+/// The options of kinds in the order in which they are dealt. Whatever is not among them comes after them.
+const FIRST: [&str; 20] = [
+    "region",
+    "classes",
+    "squared",
+    "asymmetric",
+    "background",
+    "gamma",
+    "smooth",
+    "keep",
+    "epsilon",
+    "margin",
+    "scale",
+    "mitigation",
+    "compensation",
+    "mix",
+    "delta",
+    "alpha",
+    "label_smoothing",
+    "smoothing_weight",
+    "average",
+    "confidence",
+];
+
+/// Those of them that draw from [`Deal::rng_of_later`], as all do that are not among the first.
 const LATER: [&str; 2] = ["smoothing_weight", "average"];
+
+/// The name of a deck.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Deck {
+    /// Of the options that are a kind's own, by key.
+    Option(&'static str),
+    /// Of everything else.
+    Choice(&'static str),
+}
+
+/// The values, and none before them.
+fn or_none<T: Clone>(values: &[T]) -> Vec<Option<T>> {
+    std::iter::once(None).chain(values.iter().cloned().map(Some)).collect()
+}
 
 /// Deals the values of options.
 struct Deal {
     rng: ChaCha8Rng,
     /// For options that came later: so they change no other option's values, and hard seeds stay hard.
     rng_of_later: ChaCha8Rng,
-    /// For each option the places of the values that are left of its deck.
-    decks: BTreeMap<&'static str, Vec<usize>>,
+    /// For each choice the places of the values that are left of its deck.
+    decks: BTreeMap<Deck, Vec<usize>>,
 }
 
 impl Deal {
@@ -523,14 +592,24 @@ impl Deal {
         }
     }
 
-    /// The next value of an option.
-    fn of<T: Clone>(&mut self, option: &'static str, values: &[T]) -> T {
-        let deck = self.decks.entry(option).or_default();
+    /// The next value of a choice.
+    fn of<T: Clone>(&mut self, choice: &'static str, values: &[T]) -> T {
+        self.next(Deck::Choice(choice), values)
+    }
+
+    /// Nothing, or the next value of an option that is a kind's own.
+    fn option(&mut self, key: &'static str, values: &[Value]) -> Option<Value> {
+        self.next(Deck::Option(key), &or_none(values))
+    }
+
+    fn next<T: Clone>(&mut self, name: Deck, values: &[T]) -> T {
+        let is_later = matches!(name, Deck::Option(key) if LATER.contains(&key) || !FIRST.contains(&key));
+        let deck = self.decks.entry(name).or_default();
         // A deck may serve lists of several lengths: a term has other choices than the next.
         deck.retain(|&place| place < values.len());
         if deck.is_empty() {
             deck.extend(0..values.len());
-            let rng = if LATER.contains(&option) { &mut self.rng_of_later } else { &mut self.rng };
+            let rng = if is_later { &mut self.rng_of_later } else { &mut self.rng };
             for i in (1..deck.len()).rev() {
                 deck.swap(i, rng.random_range(0..=i));
             }
@@ -538,10 +617,9 @@ impl Deal {
         values[deck.pop().unwrap_or(0)].clone()
     }
 
-    /// Absent, or one of the values; absent where the option is not taken.
-    fn maybe<T: Clone>(&mut self, takes: bool, option: &'static str, values: &[T]) -> Option<T> {
-        let choices: Vec<Option<T>> = std::iter::once(None).chain(values.iter().cloned().map(Some)).collect();
-        if takes { self.of(option, &choices) } else { None }
+    /// Nothing, or one of the values.
+    fn maybe<T: Clone>(&mut self, choice: &'static str, values: &[T]) -> Option<T> {
+        self.of(choice, &or_none(values))
     }
 
     /// Any number of a range.
@@ -597,15 +675,15 @@ mod tests {
                     ("threshold", 3, seen(&|spec| spec.threshold.as_ref().map_or(String::new(), variant))),
                     (
                         "activation",
-                        1 + 2 * takes("activation"),
-                        seen(&|spec| format!("{:?}", spec.activation)),
+                        1 + takes("activation"),
+                        seen(&|spec| format!("{:?}", spec.options.get("activation"))),
                     ),
-                    ("region", 1 + 2 * takes("region"), seen(&|spec| format!("{:?}", spec.region))),
-                    ("classes", 1 + 2 * takes("classes"), seen(&|spec| format!("{:?}", spec.classes))),
+                    ("region", 1 + takes("region"), seen(&|spec| format!("{:?}", spec.region()))),
+                    ("classes", 1 + takes("classes"), seen(&|spec| format!("{:?}", spec.classes()))),
                     (
-                        "denominator",
-                        1 + takes("denominator") * if is_of_regions(kind) { 4 } else { 6 },
-                        seen(&|spec| format!("{:?}", spec.denominator)),
+                        "reduction",
+                        1 + takes("reduction") * if kind.sums_regions() { 4 } else { 6 },
+                        seen(&|spec| format!("{:?}", spec.reduction)),
                     ),
                 ] {
                     let wanted = if option.starts_with("weights") {

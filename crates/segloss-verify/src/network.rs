@@ -72,7 +72,10 @@ pub fn tasks(seed: u64, effort: Effort) -> Result<Vec<NetworkTask>, Error> {
         let mut rng = generator(seed, &name);
         let pixels = SHAPE.0 * SHAPE.1 * SHAPE.2;
         // A row of weights for each image wants a region for each.
-        let region = (kind == Kind::Dice).then_some(Region::Image);
+        let mut spec = LossSpec { weights: weighted.clone(), ..LossSpec::new(kind) };
+        if kind.sums_regions() {
+            crate::matrix::set(&mut spec, "region", Region::Image);
+        }
         NetworkTask {
             config: ModelConfig {
                 width: effort.of([2, 3, 3, 3]),
@@ -82,7 +85,7 @@ pub fn tasks(seed: u64, effort: Effort) -> Result<Vec<NetworkTask>, Error> {
                 ..ModelConfig::default()
             },
             seed,
-            spec: LossSpec { kind, weights: weighted.clone(), region, ..LossSpec::default() },
+            spec,
             images: (0..pixels * SHAPE.3).map(|_| rng.random::<f64>() * 3.0 - 1.5).collect(),
             labels: (0..pixels).map(|_| rng.random_range(0..classes.count() as u8)).collect(),
             shape: SHAPE,

@@ -191,7 +191,7 @@ fn sensitivity(exact: &ExactCases) -> BTreeMap<&'static str, f64> {
             if bound.holds(relative_to_max(&scaled(&found.gradient, error), &known.gradient)) {
                 break;
             }
-            let least = seen.entry(known.case.spec.kind.name()).or_insert(f64::INFINITY);
+            let least = seen.entry(known.case.spec.kind().name()).or_insert(f64::INFINITY);
             *least = f64::min(*least, error);
         }
     }

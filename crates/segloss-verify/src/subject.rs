@@ -230,7 +230,7 @@ impl Subject for Library {
         }
         let all = all.ok_or("no parts")?;
         let mut gradient = Vec::new();
-        let mut at_once = case.spec.kind.is_additive().then(Vec::new);
+        let mut at_once = case.spec.kind().is_additive().then(Vec::new);
         for (piece, part) in pieces.iter().zip(parts) {
             let plan = plan.images(part.clone());
             let mut one = vec![f64::NAN; piece.logits.len()];

@@ -103,8 +103,8 @@ impl Tally {
         if subject.only().is_some_and(|only| only != case.name) {
             return None;
         }
-        self.kinds.insert(case.spec.kind);
-        self.of = Some(case.spec.kind);
+        self.kinds.insert(case.spec.kind());
+        self.of = Some(case.spec.kind());
         // A panic is the subject's shortcoming, not the end of the run.
         let answer = catch_unwind(AssertUnwindSafe(|| subject.evaluate(case, precision)));
         let answer = answer.unwrap_or_else(|_| Err("panicked (see above)".to_owned()));
@@ -247,7 +247,7 @@ mod tests {
         let mut tally = measured(&[f64::NAN, 1.0]);
         let mut case = case();
         for (kind, differences) in [(Kind::Dice, [1.0, 0.5]), (Kind::Jaccard, [0.25, 2.0])] {
-            case.spec.kind = kind;
+            case.spec.options = kind.options();
             assert!(tally.evaluate(&Library, &case, Precision::F64).is_some());
             differences.iter().for_each(|difference| tally.measure(&ULPS, *difference, ""));
         }
@@ -357,7 +357,7 @@ mod tests {
         assert!(tally.kinds.is_empty() && tally.cases == 0);
         let own = tally.evaluate(&Only { subject, case: "own" }, &case, Precision::F64);
         assert_eq!(own.map(|found| found.gradient.len()), Some(4));
-        assert_eq!(tally.kinds, BTreeSet::from([case.spec.kind]));
+        assert_eq!(tally.kinds, BTreeSet::from([case.spec.kind()]));
         assert!(tally.evaluate(subject, &case, Precision::F32).is_some());
         assert_eq!(counts(&tally), (0, 0, 0), "an answer is no comparison yet");
     }

@@ -1,14 +1,13 @@
 //! How often each class occurs in a scope: what weights and priors are made of.
 
 use crate::census::ImageCensus;
-use serde::{Deserialize, Serialize};
 
 /// The pixels of each class in an image, a batch or a data set.
 ///
 /// In a specification it is the table `[dataset]`; `segloss weights --toml` prints it for a folder of masks,
 /// and a trainer fills it in by itself.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Clone, Debug, Default, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(deny_unknown_fields))]
 pub struct ClassCounts {
     /// Valid pixels.
     pub valid: f64,
@@ -18,7 +17,7 @@ pub struct ClassCounts {
     pub present_in: Vec<f64>,
     /// The valid pixels of the images that contain a pixel of another class; for `median_frequency` of the
     /// negatives of sigmoid channels.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[cfg_attr(feature = "serde", serde(default, skip_serializing_if = "Vec::is_empty"))]
     pub others_in: Vec<f64>,
 }
 

@@ -1,19 +1,21 @@
 //! Losses for imbalanced semantic segmentation: value and gradient, proven.
 //!
-//! A [`LossSpec`] names a loss with all its options; a [`Loss`] computes it on an [`Input`] of logits and
-//! a [`Target`], and writes the gradient into a buffer that the caller keeps. Nothing here knows a
-//! framework: the gradient fits any of them.
+//! A [`LossSpec`], read from a text or made by a [`LossBuilder`], names a loss with all its options; a [`Loss`]
+//! computes it on an [`Input`] of logits and a [`Target`], and writes the gradient into a buffer that the caller
+//! keeps. Nothing here knows a framework: the gradient fits any of them. Texts are read with the feature `serde`,
+//! which is on by default.
 //!
 //! ```
 //! use ndarray::array;
-//! use segloss::{Input, Layout, Loss, LossSpec, Target};
+//! use segloss::{Input, Layout, Loss, Target};
 //!
-//! // The document's own formula (S3) on its worked example, channels-last.
-//! let spec = LossSpec::from_toml("kind = 'document_categorical'\nlayout = 'channels_last'")?;
+//! // The document's own formula (S3) on its worked example, channels-last. As a text it is
+//! // "kind = 'document_categorical'\nlayout = 'channels_last'".
+//! let loss = Loss::document_categorical().layout(Layout::ChannelsLast).build()?;
 //! let logits = array![[[[0.5_f32, 0.3, 0.7], [0.6, 0.3, 0.2]], [[0.7, 0.9, 0.6], [0.3, 0.9, 0.3]]]];
 //! let labels = array![[[1_u8, 0], [0, 1]]];
 //! let input = Input::new(logits.view(), Target::indices(labels.view()))?;
-//! let result = Loss::new(spec)?.value(&input)?;
+//! let result = loss.value(&input)?;
 //! assert_eq!(result.value as f32, 0.33938637);
 //! println!("{}", result.warnings[0]); // its weight is 1/3 for every class and balances nothing
 //! # Ok::<(), segloss::Error>(())
@@ -39,8 +41,9 @@
 //!
 //! # What holds for every kind
 //!
-//! - The value is numerator / [`Denominator`], named and never implied. Parts of a batch, tiles or images,
-//!   combine to the whole ([`Loss::part`], [`Part::combine`], [`Loss::part_gradient`]), value and gradient.
+//! - The value is numerator / denominator; the [`Reduction`] that makes the latter is named, never implied. Parts
+//!   of a batch, tiles or images, combine to the whole ([`Loss::part`], [`Part::combine`],
+//!   [`Loss::part_gradient`]), value and gradient.
 //! - Ignored pixels contribute nothing, even where their logits are NaN or ±∞: they are left out before
 //!   anything is summed or sorted. With every pixel ignored the value is 0, the gradient is 0, and
 //!   [`Warning::AllIgnored`] says so.
@@ -53,6 +56,7 @@
 //! loss, [`class_prediction`] the document's S4.
 
 pub mod border;
+mod builder;
 mod census;
 mod class_prediction;
 mod counts;
@@ -80,6 +84,7 @@ mod tiles;
 mod warning;
 mod weights;
 
+pub use builder::LossBuilder;
 pub use census::Census;
 pub use class_prediction::class_prediction;
 pub use counts::ClassCounts;
@@ -87,15 +92,18 @@ pub use distance::signed_distances;
 pub use element::Element;
 pub use error::{Error, Problem};
 pub use input::Input;
+#[doc(hidden)]
+pub use kind::Reach;
 pub use kind::{Kind, KindInfo, OptionInfo};
+pub use kinds::Options;
 pub use layout::Layout;
 pub use loss::{Evaluation, Loss};
 pub use part::Part;
 pub use plan::Plan;
 pub use simd::InstructionSet;
 pub use spec::{
-    Absent, Activation, Average, Classes, Denominator, LossSpec, Normalise, PriorSpec, Region, Scheme,
-    SmoothingWeight, Source, Term, Threshold, WeightSpec,
+    Absent, Activation, Average, Classes, LossSpec, Normalise, PriorSpec, Reduction, Region, Scheme,
+    SmoothingWeight, Source, Term, Threshold, Value, WeightSpec,
 };
 pub use sums::{ClassSums, NonFinite, Sums};
 pub use target::{Label, Target};

@@ -8,30 +8,27 @@ use crate::counts::ClassCounts;
 use crate::element::{Element, SliceMut};
 use crate::error::{Error, Problem};
 use crate::input::{Input, TypedInput};
-use crate::kind::{Family, Kind};
-use crate::kinds::unified_focal;
+use crate::kind::{Component, Structure};
+use crate::kinds::Options;
 use crate::layout::Geometry;
 use crate::part::Part;
 use crate::plan::Plan;
 use crate::simd::InstructionSet;
-use crate::spec::{Denominator, LossSpec, Number, Source, Term};
+use crate::spec::{LossSpec, Reduction, Source, Term};
 use crate::sums::{ClassSums, Sums};
 use crate::warning::Warning;
 use ndarray::{Array2, ArrayD, IxDyn};
-use serde::Serialize;
 
 /// A loss, ready to be computed: a [`LossSpec`] whose options have been checked.
 ///
 /// ```
 /// use ndarray::array;
-/// use segloss::{Input, Loss, LossSpec, Target};
+/// use segloss::{Input, Loss, Scheme, Target, WeightSpec};
 ///
-/// let spec = LossSpec::from_toml(r#"
-///     kind = "cross_entropy"
-///     ignore_index = 255
-///     weights = { source = "per_sample", scheme = "inverse_frequency" }
-/// "#)?;
-/// let loss = Loss::new(spec)?;
+/// let loss = Loss::cross_entropy()
+///     .ignore_index(255)
+///     .weights(WeightSpec::per_sample(Scheme::InverseFrequency))
+///     .build()?;
 /// let logits = array![[[2.0_f32, -1.0, 0.0, 1.0], [0.5, 0.0, 3.0, 1.0]]]; // (N, C, pixels)
 /// let labels = array![[0_u8, 0, 1, 255]];                                 // (N, pixels)
 /// let input = Input::new(logits.view(), Target::indices(labels.view()))?;
@@ -46,61 +43,36 @@ use serde::Serialize;
 #[derive(Clone, Debug, PartialEq)]
 pub struct Loss {
     spec: LossSpec,
-    role: Role,
-    /// (factor, loss) of a combined loss.
+    /// Which part of its kind it is, of a kind that is a sum of parts.
+    component: Option<(usize, Component)>,
+    /// (factor, loss) of a sum of losses.
     terms: Vec<(f64, Self)>,
     /// For `source = "ema"`.
     running: Option<ClassCounts>,
     instructions: InstructionSet,
 }
 
-/// Whether a loss is that of its specification, or one of the two terms of unified focal.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Role {
-    Whole,
-    UnifiedFocal,
-    UnifiedTversky,
-}
-
-impl Role {
-    /// The class weights of a term that has its own.
-    pub fn weights(self, spec: &LossSpec, classes: usize) -> Result<Array2<f64>, Error> {
-        let background = spec.background.unwrap_or(0);
-        if background >= classes {
-            let problem = Problem::Option {
-                key: "background",
-                expected: format!("one of 0..={}", classes - 1),
-                found: background.to_string(),
-            };
-            return Err(Error { operation: spec.kind.name(), problem });
-        }
-        let weight = |c: usize| match self {
-            Self::UnifiedFocal => unified_focal::focal_weight(spec, c),
-            _ => 1.0,
-        };
-        Ok(Array2::from_shape_fn((1, classes), |(_, c)| weight(c)))
-    }
-}
-
 /// The result of a loss over the whole of its scope.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct Evaluation {
     /// numerator / denominator; 0 where there is nothing to divide by. NaN or ∞ only from
     /// `document_binary`, and then [`Warning::NonFinite`] says where.
     pub value: f64,
     /// The sums behind it, in total and class by class.
-    #[serde(flatten)]
+    #[cfg_attr(feature = "serde", serde(flatten))]
     pub sums: Sums,
     /// The weights in force, one row per scope: see [`Plan::effective_weights`].
-    #[serde(serialize_with = "rows")]
+    #[cfg_attr(feature = "serde", serde(serialize_with = "rows"))]
     pub effective_weights: Array2<f64>,
     /// What the caller should know.
     pub warnings: Vec<Warning>,
     /// The terms of a combined loss, before their factors.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Vec::is_empty"))]
     pub terms: Vec<Self>,
 }
 
+#[cfg(feature = "serde")]
 fn rows<S: serde::Serializer>(table: &Array2<f64>, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.collect_seq(table.rows().into_iter().map(|row| row.to_vec()))
 }
@@ -120,20 +92,20 @@ impl Loss {
     /// [`Problem::Option`] with the key, what it may be and what it is.
     pub fn new(spec: LossSpec) -> Result<Self, Error> {
         spec.validate()?;
-        Ok(Self::of(spec))
+        Ok(Self::checked(spec))
     }
 
     /// A loss whose specification has been checked, its terms included.
-    fn of(spec: LossSpec) -> Self {
-        let plain = |spec, role| Self {
+    fn checked(spec: LossSpec) -> Self {
+        let plain = |spec, component| Self {
             spec,
-            role,
+            component,
             terms: Vec::new(),
             running: None,
             instructions: InstructionSet::best(),
         };
-        let terms = match spec.kind {
-            Kind::Combined => {
+        let terms = match &spec.options {
+            Options::Combined(combined) => {
                 // No term is asked for its layout: arrays are read as the combined loss lays them out.
                 let outer = |loss: &LossSpec| {
                     let mut loss = LossSpec { ignore_index: spec.ignore_index, ..loss.clone() };
@@ -141,18 +113,15 @@ impl Loss {
                     spec.dataset.iter().for_each(|counts| loss.fill_dataset(counts));
                     loss
                 };
-                spec.terms.iter().map(|Term { factor, loss }| (*factor, Self::of(outer(loss)))).collect()
+                let term = |term: &Term| (term.factor, Self::checked(outer(&term.loss)));
+                combined.terms.iter().map(term).collect()
             }
-            Kind::UnifiedFocal => {
-                let mix = spec.number(Number::Mix);
-                vec![
-                    (mix, plain(spec.clone(), Role::UnifiedFocal)),
-                    (1.0 - mix, plain(spec.clone(), Role::UnifiedTversky)),
-                ]
+            options => {
+                let component = |(i, of): (usize, Component)| (of.factor, plain(spec.clone(), Some((i, of))));
+                options.components().into_iter().enumerate().map(component).collect()
             }
-            _ => Vec::new(),
         };
-        Self { terms, ..plain(spec, Role::Whole) }
+        Self { terms, ..plain(spec, None) }
     }
 
     /// The same loss, computed with these instructions instead of the best that the machine has: to compare them.
@@ -179,8 +148,9 @@ impl Loss {
     /// step, before its loss. Everything else leaves a loss as it is, so that values can be computed again.
     ///
     /// ```
-    /// # use segloss::{Input, Loss, LossSpec};
-    /// let mut loss = Loss::new(LossSpec::from_toml("weights = { source = 'ema' }")?)?;
+    /// # use segloss::{Input, Loss, Scheme, WeightSpec};
+    /// let weights = WeightSpec::running(Scheme::InverseFrequency, 0.99);
+    /// let mut loss = Loss::cross_entropy().weights(weights).build()?;
     /// let input = Input::from_slices(&[0.0_f32, 1.0, 0.5, 0.0], &[2, 2], &[0_u8, 1])?;
     /// loss.observe(&loss.census(&input)?.counts());
     /// # Ok::<(), segloss::Error>(())
@@ -248,9 +218,9 @@ impl Loss {
     ///
     /// # Errors
     /// As [`Loss::value`]; [`Problem::NoMap`] for a kind that is no sum over pixels
-    /// ([`Kind::is_additive`]).
+    /// ([`Kind::is_additive`](crate::Kind::is_additive)).
     pub fn map<T: Element>(&self, input: &Input<'_, T>) -> Result<(Evaluation, ArrayD<T>), Error> {
-        if self.family() != Family::Pixels {
+        if self.structure() != Structure::Pixels {
             return Err(self.error(Problem::NoMap));
         }
         let geometry = self.geometry(input)?;
@@ -285,8 +255,9 @@ impl Loss {
     /// same bits as if computed at once. For every other kind see [`Loss::part_gradient`].
     ///
     /// ```
-    /// # use segloss::{Input, Loss, LossSpec};
-    /// let loss = Loss::new(LossSpec::from_toml("weights = { source = 'per_batch' }")?)?;
+    /// # use segloss::{Input, Loss, Scheme, WeightSpec};
+    /// let weights = WeightSpec::per_batch(Scheme::InverseFrequency);
+    /// let loss = Loss::cross_entropy().weights(weights).build()?;
     /// let logits = [1.0_f64, -0.5, 0.25, 2.0, 0.0, 1.0, -3.0, 0.5]; // (N, C) = (4, 2)
     /// let labels = [0_u8, 1, 1, 0];
     /// let whole = loss.value(&Input::from_slices(&logits, &[4, 2], &labels)?)?;
@@ -322,8 +293,8 @@ impl Loss {
     /// time, because an overlap, or the place of an error in a sort, is known only at the end.
     ///
     /// ```
-    /// # use segloss::{Input, Loss, LossSpec};
-    /// let loss = Loss::new(LossSpec::from_toml("kind = 'dice'")?)?;
+    /// # use segloss::{Input, Loss};
+    /// let loss = Loss::dice().build()?;
     /// let logits = [1.0_f64, -0.5, 0.25, 2.0, 0.0, 1.0, -3.0, 0.5]; // (N, C) = (4, 2)
     /// let labels = [0_u8, 1, 1, 0];
     /// let first = Input::from_slices(&logits[..6], &[3, 2], &labels[..3])?;
@@ -346,11 +317,9 @@ impl Loss {
         all: &Part,
         gradient: &mut [T],
     ) -> Result<(), Error> {
-        match (input.typed(), T::slice_mut(gradient)) {
-            (TypedInput::F32(input), SliceMut::F32(out)) => self.part_gradient_of(&input, plan, all, out),
-            (TypedInput::F64(input), SliceMut::F64(out)) => self.part_gradient_of(&input, plan, all, out),
-            // Both are of the one type T.
-            _ => Ok(()),
+        match input.typed() {
+            TypedInput::F32(input) => self.part_gradient_of(&input, plan, all, in_f32(Some(gradient))),
+            TypedInput::F64(input) => self.part_gradient_of(&input, plan, all, in_f64(Some(gradient))),
         }
     }
 
@@ -360,11 +329,12 @@ impl Loss {
     }
 
     pub(crate) fn operation(&self) -> &'static str {
-        self.spec.kind.name()
+        self.spec.kind().name()
     }
 
-    pub(crate) fn role(&self) -> Role {
-        self.role
+    /// Which part of its kind it is; none if it is the whole.
+    pub(crate) fn component(&self) -> Option<&(usize, Component)> {
+        self.component.as_ref()
     }
 
     pub(crate) fn terms(&self) -> &[(f64, Self)] {
@@ -375,33 +345,28 @@ impl Loss {
         self.running.as_ref()
     }
 
-    pub(crate) fn family(&self) -> Family {
-        match self.role {
-            Role::Whole => self.spec.kind.family(),
-            Role::UnifiedFocal => Family::Pixels,
-            Role::UnifiedTversky => Family::Overlap,
-        }
+    /// How it is computed.
+    pub(crate) fn structure(&self) -> Structure {
+        self.component.as_ref().map_or(self.spec.kind().structure(), |(_, component)| component.structure)
     }
 
     /// Whether the gradient of every pixel is known once it has been seen.
     pub(crate) fn is_additive(&self) -> bool {
         match self.terms.is_empty() {
-            true => self.family() == Family::Pixels,
+            true => self.structure() == Structure::Pixels,
             false => self.terms.iter().all(|(_, term)| term.is_additive()),
         }
     }
 
-    /// The denominator in force.
-    pub(crate) fn denominator(&self) -> Denominator {
-        match self.role {
-            Role::Whole => self.spec.denominator(),
-            _ => Denominator::WeightSum,
-        }
+    /// The reduction in force.
+    pub(crate) fn reduction(&self) -> Reduction {
+        // Of a kind that is a sum of parts, each is a mean.
+        if self.component.is_some() { Reduction::Mean } else { self.spec.reduction() }
     }
 
     /// Whether all classes of a region make one ratio.
     pub(crate) fn is_pooled(&self) -> bool {
-        self.spec.kind == Kind::GeneralizedDice
+        self.spec.kind().is_pooled()
     }
 
     pub(crate) fn error(&self, problem: Problem) -> Error {
@@ -418,18 +383,18 @@ impl Loss {
     }
 
     fn check_one_channel(&self) -> Result<(), Error> {
-        if self.spec.kind == Kind::Combined {
+        if matches!(self.spec.options, Options::Combined(_)) {
             return self.terms.iter().try_for_each(|(_, term)| term.check_one_channel());
         }
         if self.spec.is_sigmoid() {
             return Ok(());
         }
-        Err(self.error(Problem::OneChannel { sigmoid: self.spec.kind.activation().is_none() }))
+        Err(self.error(Problem::OneChannel { sigmoid: self.spec.kind().activation().is_none() }))
     }
 
     fn rules(&self) -> Rules {
         let own = self.spec.is_sigmoid();
-        let hard = self.spec.kind.needs_hard_labels();
+        let hard = self.spec.kind().needs_hard_labels();
         let mut rules = Rules {
             operation: self.operation(),
             ignore_index: self.spec.ignore_index,
@@ -439,7 +404,7 @@ impl Loss {
             exclusive: hard && !own,
             instructions: self.instructions,
         };
-        if self.spec.kind == Kind::Combined {
+        if matches!(self.spec.options, Options::Combined(_)) {
             // A label must suit every term.
             (rules.softmax, rules.sigmoid) = (false, true);
             for (_, term) in &self.terms {
@@ -497,12 +462,12 @@ impl Loss {
         input: &Input<'_, T>,
         plan: &Plan,
         all: &Part,
-        gradient: &mut [T],
+        gradient: Option<&mut [T]>,
     ) -> Result<(), Error> {
         let geometry = self.geometry(input)?;
-        // Refuses labels that the walk would trip over.
+        // Refuses labels that the pass would trip over.
         census::take(input, &geometry, &self.rules())?;
-        self.compute_part_gradient(input, &geometry, plan, all, gradient)
+        self.compute_part_gradient(input, &geometry, plan, all, gradient.unwrap_or_default())
     }
 }
 

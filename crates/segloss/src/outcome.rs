@@ -5,16 +5,16 @@ use crate::census::Census;
 use crate::distance::signed_distances;
 use crate::element::Element;
 use crate::error::{Error, Problem};
-use crate::families::{RegionPlan, Resolved};
+use crate::families::{Family, RegionPlan, Resolved};
 use crate::input::{Input, PixelLabel};
-use crate::kind::{Family, Kind};
-use crate::kinds;
+use crate::kind::Structure;
+use crate::kinds::Options;
 use crate::layout::Geometry;
 use crate::loss::{Evaluation, Loss};
 use crate::part::Part;
 use crate::pass::{Array, Leaf, LeafSums, Pass};
 use crate::plan::Plan;
-use crate::spec::{Denominator, Number, Source};
+use crate::spec::{Reduction, Source, Value};
 use crate::sums::Sums;
 use crate::warning::Warning;
 use rayon::prelude::*;
@@ -98,7 +98,7 @@ impl Loss {
 
     /// The sums of all leaves in their places.
     fn gather(&self, plan: &Plan, census: &Census, leaves: &mut impl Iterator<Item = LeafSums>) -> Part {
-        let mut sums = Sums::zero(plan.classes(), self.denominator());
+        let mut sums = Sums::zero(plan.classes(), self.reduction());
         let mut regions = BTreeMap::new();
         if self.terms().is_empty() {
             sums.denominator = plan.share(self, census);
@@ -126,11 +126,12 @@ impl Loss {
             .collect();
         let mut resolved = BTreeMap::new();
         if terms.is_empty() {
-            let family = kinds::family::<f64>(self, plan.classes());
+            let family = self.family::<f64>(plan.classes());
             let mut kept: Option<(Vec<f64>, f64)> = None;
             for (&region, partial) in &part.regions {
                 let region_plan =
                     RegionPlan { weights: plan.counted().row(region), pixels: plan.region_pixels()[region] };
+                let Some(family) = &family else { continue };
                 let found = family.resolve(partial, &region_plan);
                 sums.add_losses(found.losses.into_iter());
                 if let Some((weights, pixels)) = found.kept {
@@ -140,11 +141,11 @@ impl Loss {
                 }
                 found.resolved.map(|found| resolved.insert(region, found));
             }
-            if self.family() == Family::TopK {
+            if self.structure() == Structure::TopK {
                 let (weights, pixels) = kept.unwrap_or_else(|| (vec![0.0; plan.classes()], 0.0));
-                match self.denominator() {
-                    Denominator::WeightSum => sums.denominator = weights.iter().sum(),
-                    Denominator::ValidPixels => sums.denominator = pixels,
+                match self.reduction() {
+                    Reduction::Mean => sums.denominator = weights.iter().sum(),
+                    Reduction::MeanValid => sums.denominator = pixels,
                     _ => {}
                 }
                 sums.per_class.iter_mut().zip(weights).for_each(|(class, weight)| class.weight = weight);
@@ -186,6 +187,11 @@ impl Loss {
         Ok(())
     }
 
+    fn family<T: Element>(&self, classes: usize) -> Option<Box<dyn Family<T>>> {
+        let component = self.component().map_or(0, |(component, _)| *component);
+        self.spec().options.family(self.spec(), component, classes)
+    }
+
     fn pass<'a, T: Element>(
         &self,
         input: &'a Input<'a, T>,
@@ -216,11 +222,12 @@ impl Loss {
         if self.spec().weights.source == Source::Map && input.weight_map.is_none() {
             return Err(self.error(Problem::NoWeightMap));
         }
+        let Some(family) = self.family(geometry.classes) else { return Ok(Vec::new()) };
         // What the labels decide is what a sum over pixels is divided by; any other loss is divided on the way back.
         let denominator = plan.denominator();
         Ok(vec![Leaf {
             operation: self.operation(),
-            family: kinds::family(self, geometry.classes),
+            family,
             plan,
             scale: if denominator > 0.0 { 1.0 / denominator } else { 0.0 },
             resolved: None,
@@ -235,18 +242,21 @@ impl Loss {
         let mut warnings = Vec::new();
         if sums.valid_pixels == 0 {
             warnings.push(Warning::AllIgnored);
-        } else if self.family() != Family::Terms && sums.per_class.iter().all(|class| class.weight == 0.0) {
+        } else if self.structure() != Structure::Terms
+            && sums.per_class.iter().all(|class| class.weight == 0.0)
+        {
             warnings.push(Warning::NoWeight);
         }
-        if self.family() == Family::Overlap && !self.is_pooled() && sums.valid_pixels > 0 {
+        if self.structure() == Structure::Overlap && !self.is_pooled() && sums.valid_pixels > 0 {
             let counted = |c: &usize| plan.counted().column(*c).iter().any(|&w| w > 0.0);
             let absent = |c: &usize| sums.per_class[*c].pixels == 0.0;
             let classes: Vec<usize> = (0..plan.classes()).filter(absent).filter(counted).collect();
-            if !classes.is_empty() && self.spec().number(Number::Smooth) < 1.0 {
+            let smooth = self.spec().options.get("smooth");
+            if !classes.is_empty() && matches!(smooth, Some(Value::Number(s)) if s < 1.0) {
                 warnings.push(Warning::AbsentCounted { classes });
             }
         }
-        if !self.spec().is_sigmoid() && self.family() != Family::Terms {
+        if !self.spec().is_sigmoid() && self.structure() != Structure::Terms {
             let mut present = (0..plan.classes()).filter(|&c| sums.per_class[c].pixels > 0.0);
             if let (Some(class), None) = (present.next(), present.next()) {
                 warnings.push(Warning::OneClass { class });
@@ -259,15 +269,15 @@ impl Loss {
             warnings.push(Warning::NonFinite(non_finite.clone()));
         }
         let classes = sums.per_class.len();
-        if self.spec().kind == Kind::DocumentCategorical && sums.valid_pixels > 0 {
+        if matches!(self.spec().options, Options::DocumentCategorical(_)) && sums.valid_pixels > 0 {
             warnings.push(Warning::ConstantWeight { weight: effective_weights[[0, 0]], classes });
         }
-        let terms = match self.spec().kind {
-            Kind::Combined => {
+        let terms = match self.spec().options {
+            Options::Combined(_) => {
                 let terms = self.terms().iter().zip(plan.terms()).zip(terms);
                 terms.map(|(((_, term), plan), (_, outcome))| term.evaluation(plan, outcome)).collect()
             }
-            // The two terms of unified focal are its own business.
+            // The components of a kind are its own business.
             _ => Vec::new(),
         };
         Evaluation { value, sums, effective_weights, warnings, terms }
@@ -293,7 +303,7 @@ impl Loss {
 
     /// The signed distances that a boundary loss reads, laid out like the logits.
     fn distances<'a, T: Element>(&self, input: &'a Input<'a, T>, geometry: &Geometry) -> Array<'a, T> {
-        if self.spec().kind != Kind::Boundary {
+        if !self.spec().kind().has_distances() {
             return Array::None;
         }
         if let Some((_, given)) = &input.distances {

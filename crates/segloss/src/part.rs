@@ -30,7 +30,8 @@ impl Part {
             }
         }
         assert_eq!(self.terms.len(), other.terms.len(), "parts of the same loss");
-        self.terms = self.terms.into_iter().zip(other.terms).map(|(mine, theirs)| mine.combine(theirs)).collect();
+        self.terms =
+            self.terms.into_iter().zip(other.terms).map(|(mine, theirs)| mine.combine(theirs)).collect();
         self
     }
 

@@ -91,11 +91,8 @@ impl<T: Element> Pass<'_, T> {
         let tiles = tiles::each(geometry, outputs, |(number, (mut gradient, mut map))| {
             self.tile(&Tile::new(geometry, number), &groups, wanted, &mut gradient, &mut map)
         });
-        let nothing = || LeafSums {
-            losses: vec![0.0; geometry.classes],
-            non_finite: None,
-            regions: BTreeMap::new(),
-        };
+        let nothing =
+            || LeafSums { losses: vec![0.0; geometry.classes], non_finite: None, regions: BTreeMap::new() };
         let mut all: Vec<LeafSums> = self.leaves.iter().map(|_| nothing()).collect();
         for (number, tile) in tiles.into_iter().enumerate() {
             let image = Tile::new(geometry, number).image;

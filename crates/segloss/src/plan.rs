@@ -3,9 +3,9 @@
 use crate::census::{Census, ImageCensus};
 use crate::counts::{ClassCounts, share};
 use crate::error::{Error, Problem};
-use crate::kind::{Family, Kind};
-use crate::loss::{Loss, Role};
-use crate::spec::{Absent, Average, Classes, Denominator, Number, Region, Source, Threshold};
+use crate::kind::Structure;
+use crate::loss::Loss;
+use crate::spec::{Absent, Average, Classes, Reduction, Region, Source, Threshold};
 use crate::weights;
 use ndarray::{Array2, ArrayView1};
 use std::ops::Range;
@@ -49,12 +49,12 @@ impl Plan {
             denominator: 1.0,
             terms: loss.terms().iter().map(|(_, term)| Self::new(term, census)).collect::<Result<_, _>>()?,
         };
-        if loss.family() == Family::Terms {
+        if loss.structure() == Structure::Terms {
             return Ok(plan);
         }
-        plan.weights = match loss.role() {
-            Role::Whole => weights::estimate(spec, census, running)?,
-            role => role.weights(spec, census.classes())?,
+        plan.weights = match loss.component() {
+            None => weights::estimate(spec, census, running)?,
+            Some((component, _)) => component_weights(loss, *component, census, running)?,
         };
         plan.shift = shift(loss, census, running)?;
         plan.parameters = parameters(loss, census, running)?;
@@ -142,30 +142,27 @@ impl Plan {
     pub(crate) fn share(&self, loss: &Loss, census: &Census) -> f64 {
         let (spec, classes) = (loss.spec(), self.classes as f64);
         let pixels = |count: fn(&ImageCensus) -> u64| census.images().iter().map(count).sum::<u64>() as f64;
-        if loss.role() == Role::UnifiedFocal {
+        let by_pixels = loss.component().is_some_and(|(_, component)| component.by_pixels);
+        if by_pixels && loss.structure() == Structure::Pixels {
             // A pixel of weight k counts like k pixels.
             return census.images().iter().map(|image| image.mapped_valid).sum();
         }
-        match loss.denominator() {
-            Denominator::WeightSum => match spec.kind {
-                _ if loss.family() == Family::Overlap || loss.family() == Family::Lovasz => {
-                    self.regions_weight(loss, census)
-                }
+        match loss.reduction() {
+            Reduction::Mean => match loss.structure() {
+                Structure::Overlap | Structure::Lovasz => self.regions_weight(loss, census),
                 // Every class has its share in the loss of every pixel.
-                Kind::Boundary => {
+                _ if spec.kind().has_distances() => {
                     let images = census.images().iter().enumerate();
                     images.map(|(n, image)| image.mapped_valid * self.row(n).sum()).sum()
                 }
                 _ => (0..self.classes).map(|class| self.class_weight(loss, census, class)).sum(),
             },
-            Denominator::ValidPixels => pixels(|image| image.valid),
-            Denominator::Elements => {
-                pixels(|image| image.pixels) * if spec.has_pairs() { classes } else { 1.0 }
-            }
-            Denominator::Images => census.len() as f64,
+            Reduction::MeanValid => pixels(|image| image.valid),
+            Reduction::MeanAll => pixels(|image| image.pixels) * if spec.has_pairs() { classes } else { 1.0 },
+            Reduction::MeanImages => census.len() as f64,
             // Not shared out: every part carries the whole constant, and `Sums::combine` keeps it.
-            Denominator::PerPixel => 1.0,
-            Denominator::Constant(x) => x,
+            Reduction::Sum => 1.0,
+            Reduction::Constant(x) => x,
         }
     }
 
@@ -182,14 +179,14 @@ impl Plan {
 
     /// Σ of the weights that meet the target in a class; for pairs in a channel, negatives included.
     pub(crate) fn class_weight(&self, loss: &Loss, census: &Census, class: usize) -> f64 {
-        if loss.family() == Family::Overlap || loss.family() == Family::Lovasz {
+        if loss.structure() == Structure::Overlap || loss.structure() == Structure::Lovasz {
             return self.counted.column(class).sum();
         }
         let weight = |(number, image): (usize, &ImageCensus)| {
             let (row, mass) = (self.row(number), image.mapped_mass[class]);
             match loss.spec().has_pairs() {
                 true => row[2 * class] * (image.mapped_valid - mass) + row[2 * class + 1] * mass,
-                false if loss.spec().kind == Kind::Boundary => row[class] * image.mapped_valid,
+                false if loss.spec().kind().has_distances() => row[class] * image.mapped_valid,
                 false => row[class] * mass,
             }
         };
@@ -220,7 +217,7 @@ fn shift(loss: &Loss, census: &Census, running: Option<&ClassCounts>) -> Result<
         Some(Threshold::LogitShift(thresholds)) if thresholds.len() != classes => {
             let found = thresholds.len();
             let problem = Problem::PerClass { key: "threshold.logit_shift", expected: classes, found };
-            Err(Error { operation: spec.kind.name(), problem })
+            Err(Error { operation: spec.kind().name(), problem })
         }
         Some(Threshold::LogitShift(thresholds)) => {
             Ok(Some(Array2::from_shape_fn((1, classes), |(_, c)| logit(thresholds[c]))))
@@ -232,49 +229,59 @@ fn shift(loss: &Loss, census: &Census, running: Option<&ClassCounts>) -> Result<
     }
 }
 
-/// What LDAM and seesaw make of the class priors.
+/// The weights of a component: its own, or those of the specification.
+fn component_weights(
+    loss: &Loss,
+    component: usize,
+    census: &Census,
+    running: Option<&ClassCounts>,
+) -> Result<Array2<f64>, Error> {
+    let (spec, classes) = (loss.spec(), census.classes());
+    match spec.options.component_weights(component, classes) {
+        Ok(None) => weights::estimate(spec, census, running),
+        Ok(Some(row)) => Ok(Array2::from_shape_fn((1, classes), |(_, c)| row[c])),
+        Err((key, expected, found)) => {
+            Err(Error { operation: spec.kind().name(), problem: Problem::Option { key, expected, found } })
+        }
+    }
+}
+
+/// What the kind makes of the class priors, a row per scope.
 fn parameters(
     loss: &Loss,
     census: &Census,
     running: Option<&ClassCounts>,
 ) -> Result<Option<Array2<f64>>, Error> {
     let spec = loss.spec();
-    match spec.kind {
-        Kind::Seesaw => Ok(Some(weights::prior(spec, census, running)?.mapv(f64::ln))),
-        Kind::Ldam => {
-            let mut margins = weights::prior(spec, census, running)?;
-            let counts = match spec.prior().source {
-                Source::Fixed => vec![],
-                source => weights::scopes(source, "prior.source", spec, census, running)?,
-            };
-            for (scope, mut row) in margins.rows_mut().into_iter().enumerate() {
-                let seen = |c: usize| counts.get(scope).is_none_or(|counts| counts.pixels[c] > 0.0);
-                let rarest =
-                    (0..row.len()).filter(|&c| seen(c)).map(|c| row[c]).fold(f64::INFINITY, f64::min);
-                for c in 0..row.len() {
-                    // What the scope has not seen is rarer than all it has.
-                    let ratio = if seen(c) { rarest / row[c] } else { 1.0 };
-                    row[c] = spec.number(Number::Margin) * ratio.sqrt().sqrt();
-                }
-            }
-            Ok(Some(margins))
-        }
-        _ => Ok(None),
+    if !spec.kind().reads_prior() {
+        return Ok(None);
     }
+    let mut rows = weights::prior(spec, census, running)?;
+    let counts = match spec.prior().source {
+        Source::Fixed => vec![],
+        source => weights::scopes(source, "prior.source", spec, census, running)?,
+    };
+    for (scope, mut row) in rows.rows_mut().into_iter().enumerate() {
+        let seen = |c: usize| counts.get(scope).is_none_or(|counts| counts.pixels[c] > 0.0);
+        let seen: Vec<bool> = (0..row.len()).map(seen).collect();
+        let parameters = spec.options.parameters(&row.to_vec(), &seen);
+        row.assign(&ndarray::aview1(&parameters));
+    }
+    Ok(Some(rows))
 }
 
 /// The weights by region of the classes that count there, and the regions' numbers of valid pixels; nothing where pixels
 /// are summed up each by itself.
 fn regions(loss: &Loss, census: &Census, weights: &Array2<f64>) -> (Array2<f64>, Vec<u64>) {
     let spec = loss.spec();
-    if loss.family() == Family::Pixels {
+    if loss.structure() == Structure::Pixels {
         return (Array2::zeros((0, 0)), Vec::new());
     }
     let scopes: Vec<&[ImageCensus]> = match spec.region() {
         Region::Batch => vec![census.images()],
         Region::Image => census.images().chunks(1).collect(),
     };
-    let present_only = spec.classes.unwrap_or(spec.kind.default_classes()) == Classes::Present;
+    let present_only = spec.classes() == Classes::Present;
     let mut counted = Array2::zeros((scopes.len(), weights.ncols()));
     let mut pixels = vec![0; scopes.len()];
     for (region, scope) in scopes.iter().enumerate() {
@@ -295,7 +302,7 @@ fn regions(loss: &Loss, census: &Census, weights: &Array2<f64>) -> (Array2<f64>,
                 None => row[c],
             };
         }
-        if spec.average == Some(Average::Images) {
+        if spec.average() == Average::Images {
             // The weights of an image sum to 1, so that it counts once, however many classes it has.
             let sum = counted.row(region).sum();
             counted.row_mut(region).mapv_inplace(|weight| share(weight, sum));

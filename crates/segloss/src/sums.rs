@@ -1,11 +1,11 @@
 //! The result of a part: sums that add up, so that tiles, micro-batches and threads change nothing.
 
-use crate::spec::Denominator;
-use serde::Serialize;
+use crate::spec::Reduction;
 
 /// The sums of a loss over some of its pixels; a commutative monoid under [`Sums::combine`], up to the
 /// rounding of `f64` addition.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct Sums {
     /// Σ of the weighted losses.
     pub numerator: f64,
@@ -16,15 +16,16 @@ pub struct Sums {
     /// The same sums class by class (S9): what each class has, and what it costs.
     pub per_class: Vec<ClassSums>,
     /// Where the document's S1 left the range in which it is defined.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Option::is_none"))]
     pub non_finite: Option<NonFinite>,
     /// Whether the denominator is a constant that parts share instead of adding up.
-    #[serde(skip)]
+    #[cfg_attr(feature = "serde", serde(skip))]
     pub(crate) shared_denominator: bool,
 }
 
 /// One class's share. `loss / weight` is the class's own mean loss.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct ClassSums {
     /// Σ y_c over the valid pixels.
     pub pixels: f64,
@@ -35,7 +36,8 @@ pub struct ClassSums {
 }
 
 /// Pixels whose loss or gradient is NaN or infinite although their logits are finite.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct NonFinite {
     /// How many loss entries.
     pub count: u64,
@@ -54,14 +56,14 @@ impl NonFinite {
 }
 
 impl Sums {
-    pub(crate) fn zero(classes: usize, denominator: Denominator) -> Self {
+    pub(crate) fn zero(classes: usize, reduction: Reduction) -> Self {
         Self {
             numerator: 0.0,
             denominator: 0.0,
             valid_pixels: 0,
             per_class: vec![ClassSums::default(); classes],
             non_finite: None,
-            shared_denominator: matches!(denominator, Denominator::PerPixel | Denominator::Constant(_)),
+            shared_denominator: matches!(reduction, Reduction::Sum | Reduction::Constant(_)),
         }
     }
 
@@ -75,7 +77,7 @@ impl Sums {
 
     /// The sums of both parts together. `non_finite.first` is that of `self` where both have one.
     ///
-    /// With [`Denominator::Images`], tiles of one image count it each: divide by the plan's denominator
+    /// With [`Reduction::MeanImages`], tiles of one image count it each: divide by the plan's denominator
     /// instead ([`Loss::finish`](crate::Loss::finish) does).
     ///
     /// # Panics

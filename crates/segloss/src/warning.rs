@@ -1,7 +1,6 @@
 //! Results that are right but rarely what somebody meant.
 
 use crate::sums::NonFinite;
-use serde::{Serialize, Serializer};
 use std::fmt;
 
 /// Something the caller should know about a value.
@@ -74,8 +73,9 @@ impl fmt::Display for Warning {
     }
 }
 
-impl Serialize for Warning {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+#[cfg(feature = "serde")]
+impl serde::Serialize for Warning {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(self)
     }
 }

@@ -24,7 +24,7 @@ pub(crate) fn scopes(
         true => Ok(vec![counts.clone()]),
         false => {
             let problem = Problem::PerClass { key: "dataset", expected: classes, found: counts.classes() };
-            Err(Error { operation: spec.kind.name(), problem })
+            Err(Error { operation: spec.kind().name(), problem })
         }
     };
     match (source, &spec.dataset, running) {
@@ -35,7 +35,7 @@ pub(crate) fn scopes(
             .collect()),
         (Source::Dataset, Some(counts), _) => fit(counts),
         (Source::Dataset, None, _) => {
-            Err(Error { operation: spec.kind.name(), problem: Problem::NoDataset { key } })
+            Err(Error { operation: spec.kind().name(), problem: Problem::NoDataset { key } })
         }
         (Source::Ema, _, Some(counts)) => fit(counts),
         // A running average that has seen nothing yet begins with this batch.
@@ -57,7 +57,7 @@ pub(crate) fn estimate(
     if spec.weights.source == Source::Fixed && spec.weights.values.len() != columns {
         let found = spec.weights.values.len();
         let problem = Problem::PerClass { key: "weights.values", expected: columns, found };
-        return Err(Error { operation: spec.kind.name(), problem });
+        return Err(Error { operation: spec.kind().name(), problem });
     }
     if let Some(row) = constant(spec, columns) {
         return Ok(row);
@@ -71,8 +71,8 @@ pub(crate) fn estimate(
     for (n, (mut row, scope)) in table.rows_mut().into_iter().zip(&scopes).enumerate() {
         // A prior of another scope than the weights has one row, or one for each image of theirs.
         let prior = prior.as_ref().map(|rows| rows.row(if rows.nrows() == 1 { 0 } else { n }).to_vec());
-        let weights = match spec.kind.owns_its_weight() {
-            true => document(spec.kind, scope, columns),
+        let weights = match spec.kind().owns_its_weight() {
+            true => document(spec.kind(), scope, columns),
             false => of_counts(&spec.weights, scope, prior.as_deref(), pairs),
         };
         row.assign(&ndarray::aview1(&weights));
@@ -83,7 +83,7 @@ pub(crate) fn estimate(
 /// Weights that no count decides.
 fn constant(spec: &LossSpec, columns: usize) -> Option<Array2<f64>> {
     let WeightSpec { source, normalise, absent, .. } = spec.weights;
-    if spec.kind.owns_its_weight() || absent == Absent::Prior {
+    if spec.kind().owns_its_weight() || absent == Absent::Prior {
         return None;
     }
     match source {
@@ -106,7 +106,7 @@ pub(crate) fn prior(
         Source::Fixed if spec.prior().values.len() != classes => {
             let found = spec.prior().values.len();
             let problem = Problem::PerClass { key: "prior.values", expected: classes, found };
-            return Err(Error { operation: spec.kind.name(), problem });
+            return Err(Error { operation: spec.kind().name(), problem });
         }
         Source::Fixed => vec![spec.prior().values.clone()],
         source => {

@@ -1,4 +1,5 @@
 //! The source document's formulas: what they give, and where they break.
+#![cfg(feature = "serde")]
 #![allow(clippy::unwrap_used)]
 
 use ndarray::array;
@@ -58,7 +59,7 @@ fn s1_without_its_threshold_is_weighted_cross_entropy() {
             "kind = 'document_binary'\nthreshold = {{ document = 0.5 }}\n[weights]\nsource = '{source}'"
         ));
         let sound = loss(&format!(
-            "kind = 'binary_cross_entropy'\ndenominator = 'elements'\n\
+            "kind = 'binary_cross_entropy'\nreduction = 'mean_all'\n\
              [weights]\nsource = '{source}'\nscheme = 'complement'"
         ));
         let (mut g1, mut g2) = ([0.0; 6], [0.0; 6]);

@@ -1,4 +1,5 @@
 //! Laws that hold for every kind in the registry, over random and extreme inputs.
+#![cfg(feature = "serde")]
 #![allow(clippy::unwrap_used)]
 
 mod samples;
@@ -7,8 +8,8 @@ use ndarray::{Array2, Array3, ArrayD, Axis, IxDyn};
 use proptest::prelude::*;
 use samples::{IGNORED, is_sigmoid};
 use segloss::{
-    Average, Denominator, Input, Kind, Layout, Loss, LossSpec, PriorSpec, Source, Target, Threshold, Warning,
-    WeightSpec,
+    Average, Input, Kind, Layout, Loss, LossSpec, Options, PriorSpec, Reduction, Source, Target, Threshold,
+    Warning, WeightSpec,
 };
 
 /// A batch of random size: logits (N, C, P) and labels (N, P), some of them ignored.
@@ -30,14 +31,14 @@ fn batches() -> impl Strategy<Value = Batch> {
     })
 }
 
-fn denominators() -> impl Strategy<Value = Denominator> {
+fn reductions() -> impl Strategy<Value = Reduction> {
     prop::sample::select(vec![
-        Denominator::WeightSum,
-        Denominator::ValidPixels,
-        Denominator::Elements,
-        Denominator::Images,
-        Denominator::PerPixel,
-        Denominator::Constant(7.5),
+        Reduction::Mean,
+        Reduction::MeanValid,
+        Reduction::MeanAll,
+        Reduction::MeanImages,
+        Reduction::Sum,
+        Reduction::Constant(7.5),
     ])
 }
 
@@ -127,10 +128,10 @@ proptest! {
             labels: batch.labels.slice(ndarray::s![.., ..pixels - 1]).to_owned(),
         };
         // A boundary keeps the places of the pixels around an ignored one.
-        for spec in specs().into_iter().filter(|spec| spec.kind != Kind::Boundary) {
-            // `Elements` counts ignored entries by its definition.
-            let elements = spec.denominator() == Denominator::Elements;
-            let spec = LossSpec { denominator: elements.then_some(Denominator::ValidPixels), ..spec };
+        for spec in specs().into_iter().filter(|spec| spec.kind() != Kind::Boundary) {
+            // `MeanAll` counts ignored entries by its definition.
+            let elements = spec.reduction() == Reduction::MeanAll;
+            let spec = LossSpec { reduction: elements.then_some(Reduction::MeanValid), ..spec };
             let ignored = batch.labels.mapv(|label| i64::from(label) != IGNORED);
             prop_assume!(ignored.iter().any(|&valid| valid));
             let mut logits = batch.logits.clone();
@@ -153,11 +154,11 @@ proptest! {
     }
 
     #[test]
-    fn parts_combine_to_the_whole(batch in batches(), cut in 0..6_usize, denominator in denominators()) {
+    fn parts_combine_to_the_whole(batch in batches(), cut in 0..6_usize, reduction in reductions()) {
         let (images, classes, pixels) = batch.logits.dim();
         for spec in specs() {
             // Not every kind divides by everything.
-            let spec = match Loss::new(LossSpec { denominator: Some(denominator), ..spec.clone() }) {
+            let spec = match Loss::new(LossSpec { reduction: Some(reduction), ..spec.clone() }) {
                 Ok(loss) => loss.spec().clone(),
                 Err(_) => spec,
             };
@@ -178,7 +179,7 @@ proptest! {
                 .map(|(n, part)| loss.part(&input(part), &plan.images(n..n + 1), None).unwrap())
                 .reduce(segloss::Part::combine).unwrap();
             let joined = loss.finish(&plan, &all);
-            prop_assert!(near(joined.denominator, whole.denominator, 0.0), "{denominator:?}");
+            prop_assert!(near(joined.denominator, whole.denominator, 0.0), "{reduction:?}");
             // A boundary's sum has both signs.
             prop_assert!(near(joined.value, whole.value, 1.0), "{spec:?}: {} {}", joined.value, whole.value);
             prop_assert_eq!(joined.valid_pixels, whole.valid_pixels);
@@ -189,7 +190,7 @@ proptest! {
                 loss.part_gradient(&input(part), &plan, &all, &mut piece).unwrap();
                 let want: Vec<f64> = gradient.index_axis(Axis(0), n).iter().copied().collect();
                 prop_assert!(piece.iter().zip(&want).all(|(g, w)| (g - w).abs() <= 1e-13 * largest), "{spec:?}");
-                if spec.kind.is_additive() {
+                if spec.kind().is_additive() {
                     let mut at_once = vec![f64::NAN; classes * pixels];
                     loss.part(&input(part), &plan, Some(&mut at_once)).unwrap();
                     prop_assert_eq!(&at_once, &want);
@@ -203,7 +204,7 @@ proptest! {
 
             // Tiles: every image cut in two. A tile knows no distances beyond its edge.
             let cut = cut % pixels;
-            if cut > 0 && spec.kind != Kind::Boundary {
+            if cut > 0 && spec.kind() != Kind::Boundary {
                 let tile = |range: std::ops::Range<usize>| Batch {
                     logits: batch.logits.slice(ndarray::s![.., .., range.clone()]).to_owned(),
                     labels: batch.labels.slice(ndarray::s![.., range]).to_owned(),
@@ -250,10 +251,12 @@ proptest! {
         turned.labels.mapv_inplace(|l| if i64::from(l) == IGNORED { l } else { turn(usize::from(l)) as u8 });
         // Recall takes the first of the largest, by name; drawn logits do not tie.
         for spec in specs() {
-            let background = (spec.kind == Kind::UnifiedFocal).then(|| turn(spec.background.unwrap_or(0)));
-            let renamed = LossSpec { background, ..spec.clone() };
+            let mut renamed = spec.clone();
+            if let Options::UnifiedFocal(options) = &mut renamed.options {
+                options.background = turn(options.background);
+            }
             // Inside a combined loss the background keeps its name.
-            if spec.kind == Kind::Combined && spec.terms.iter().any(|term| term.loss.kind == Kind::UnifiedFocal) {
+            if spec.kind() == Kind::Combined && spec.terms().iter().any(|term| term.loss.kind() == Kind::UnifiedFocal) {
                 continue;
             }
             let (value, gradient) = run(&spec, &input(&batch), batch.logits.len());
@@ -290,8 +293,8 @@ proptest! {
         let independent = |spec: &LossSpec| {
             spec.weights.source == Source::None
                 && spec.threshold.is_none()
-                && !matches!(spec.kind, Kind::TopKCrossEntropy | Kind::Boundary | Kind::Combined)
-                && !matches!(spec.kind, Kind::DocumentBinary | Kind::DocumentCategorical)
+                && !matches!(spec.kind(), Kind::TopKCrossEntropy | Kind::Boundary | Kind::Combined)
+                && !matches!(spec.kind(), Kind::DocumentBinary | Kind::DocumentCategorical)
         };
         let mut map = Array2::<f64>::ones((images, pixels));
         map.column_mut(0).fill(k as f64);
@@ -302,12 +305,12 @@ proptest! {
             labels: batch.labels.select(Axis(1), &order).as_standard_layout().to_owned(),
         };
         for mut spec in specs().into_iter().filter(independent) {
-            if matches!(spec.kind, Kind::Seesaw | Kind::Ldam) {
+            if matches!(spec.kind(), Kind::Seesaw | Kind::Ldam) {
                 let values = (1..=classes).map(|c| 1.0 / (1.0 + c as f64)).collect();
                 spec.prior = Some(PriorSpec { source: Source::Fixed, values });
             }
-            if spec.kind == Kind::DocumentSigmoid {
-                spec.denominator = Some(Denominator::WeightSum);
+            if spec.kind() == Kind::DocumentSigmoid {
+                spec.reduction = Some(Reduction::Mean);
             }
             let mapped = input(&batch).with_weight_map(map.view()).unwrap();
             let (value, gradient) = run(&spec, &mapped, batch.logits.len());
@@ -325,29 +328,29 @@ proptest! {
     }
 
     #[test]
-    fn the_scale_of_weights_follows_the_denominator(batch in batches(), scale in 0.25..4.0_f64) {
+    fn the_scale_of_weights_follows_the_reduction(batch in batches(), scale in 0.25..4.0_f64) {
         let classes = batch.logits.dim().1;
         for spec in specs() {
-            let fixed = |factor: f64, denominator| {
-                let pairs = spec.kind.is_additive() && is_sigmoid(&spec);
+            let fixed = |factor: f64, reduction| {
+                let pairs = spec.kind().is_additive() && is_sigmoid(&spec);
                 let columns = if pairs { 2 * classes } else { classes };
                 let values = (0..columns).map(|c| factor * (1.0 + c as f64)).collect();
                 let weights = WeightSpec { source: Source::Fixed, values, ..WeightSpec::default() };
-                Loss::new(LossSpec { weights, denominator, ..spec.clone() })
+                Loss::new(LossSpec { weights, reduction, ..spec.clone() })
             };
             // Each image's weights are scaled to 1 anyway.
-            if spec.average == Some(Average::Images) {
+            if spec.options.get("average") == Some(Average::Images.into()) {
                 continue;
             }
             // By its own weights a mean knows no scale; divided by anything else it is proportional.
-            for (denominator, power) in [(Some(Denominator::WeightSum), 0), (Some(Denominator::Images), 1)] {
-                let (Ok(one), Ok(other)) = (fixed(1.0, denominator), fixed(scale, denominator)) else { continue };
+            for (reduction, power) in [(Some(Reduction::Mean), 0), (Some(Reduction::MeanImages), 1)] {
+                let (Ok(one), Ok(other)) = (fixed(1.0, reduction), fixed(scale, reduction)) else { continue };
                 let (one, gradient) = run(one.spec(), &input(&batch), batch.logits.len());
                 let (other, scaled) = run(other.spec(), &input(&batch), batch.logits.len());
                 // Generalised Dice is a ratio of weighted sums: with s = 0 no scale is left in it.
-                let power = match spec.kind {
-                    Kind::GeneralizedDice if spec.smooth.is_some() => continue,
-                    Kind::GeneralizedDice => 0,
+                let power = match &spec.options {
+                    Options::GeneralizedDice(options) if options.smooth > 0.0 => continue,
+                    Options::GeneralizedDice(_) => 0,
                     _ => power,
                 };
                 let factor = scale.powi(power);
@@ -367,8 +370,8 @@ proptest! {
         let continuous = |spec: &LossSpec| {
             spec.weights.source == Source::None
                 && spec.threshold.is_none()
-                && spec.classes.is_none()
-                && !matches!(spec.kind, Kind::GeneralizedDice | Kind::Ldam | Kind::Combined)
+                && spec.options.get("classes") == spec.kind().options().get("classes")
+                && !matches!(spec.kind(), Kind::GeneralizedDice | Kind::Ldam | Kind::Combined)
         };
         let sorted = |kind: Kind| {
             matches!(kind, Kind::LovaszSoftmax | Kind::LovaszHinge | Kind::TopKCrossEntropy | Kind::Boundary)
@@ -393,7 +396,7 @@ proptest! {
             // Kinds that need one whole class a pixel refuse.
             let (gone, faded) = match (value(&gone), value(&faded)) {
                 (Ok(gone), Ok(faded)) => (gone, faded),
-                (Ok(_), Err(error)) if sorted(spec.kind) => {
+                (Ok(_), Err(error)) if sorted(spec.kind()) => {
                     let is_soft = matches!(error.problem, segloss::Problem::SoftTarget { .. });
                     prop_assert!(is_soft, "{:?}: {error}", spec);
                     continue;
@@ -448,8 +451,8 @@ fn gradients_are_derivatives() {
         ArrayD::from_shape_fn(IxDyn(&[2, 3, 5]), |at| ((at[0] * 15 + at[1] * 5 + at[2]) as f64 * 0.73).sin());
     let labels = ndarray::array![[0_u8, 1, 2, 2, 255], [1, 1, 255, 0, 1]];
     for mut spec in specs() {
-        if spec.kind == Kind::Seesaw {
-            spec.compensation = Some(0.0);
+        if let Options::Seesaw(options) = &mut spec.options {
+            options.compensation = 0.0;
         }
         let loss = Loss::new(spec.clone()).unwrap();
         let mut gradient = vec![f64::NAN; logits.len()];
@@ -479,7 +482,7 @@ fn the_map_holds_every_pixel_s_loss() {
     let last = first.view().permuted_axes([0, 2, 1]).as_standard_layout().to_owned();
     let labels = ndarray::array![[0_u8, 255, 1, 2], [1, 1, 255, 0]];
     for (layout, logits) in [(Layout::ChannelsFirst, &first), (Layout::ChannelsLast, &last)] {
-        for spec in specs().into_iter().filter(|spec| spec.kind.is_additive()) {
+        for spec in specs().into_iter().filter(|spec| spec.kind().is_additive()) {
             let loss = Loss::new(LossSpec { layout, ..spec }).unwrap();
             let input = Input::new(logits.view(), Target::indices(labels.view())).unwrap();
             let (result, map) = loss.map(&input).unwrap();
@@ -542,7 +545,7 @@ fn extreme_logits_stay_finite() {
     });
     let labels = ndarray::array![[0_u8, 1, 2, 2], [1, 1, 255, 0]];
     // S1 is not finite there, and says so.
-    for spec in specs().into_iter().filter(|spec| spec.kind != Kind::DocumentBinary) {
+    for spec in specs().into_iter().filter(|spec| spec.kind() != Kind::DocumentBinary) {
         let mut gradient = vec![f32::NAN; logits.len()];
         let input = Input::new(logits.view(), Target::indices(labels.view())).unwrap();
         let result = Loss::new(spec.clone()).unwrap().value_and_gradient(&input, &mut gradient).unwrap();
@@ -557,7 +560,7 @@ fn a_confident_mistake_has_a_gradient() {
     let logits = [-40.0_f32, 40.0, 30.0, -30.0, 20.0, -20.0, 25.0, -25.0];
     for spec in specs() {
         let by_definition = matches!(
-            spec.kind,
+            spec.kind(),
             Kind::Dice
                 | Kind::Jaccard
                 | Kind::GeneralizedDice
@@ -589,7 +592,7 @@ fn extreme_logits_are_exact() {
         Kind::DocumentSigmoid,
         Kind::Focal,
     ] {
-        let spec = LossSpec { kind, layout: Layout::ChannelsLast, ..LossSpec::default() };
+        let spec = LossSpec { layout: Layout::ChannelsLast, ..LossSpec::new(kind) };
         let logits = [1e4_f32, -1e4, -1e4, 1e4];
         let loss = Loss::new(spec).unwrap();
         let mut gradient = [f32::NAN; 4];

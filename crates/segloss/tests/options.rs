@@ -1,13 +1,16 @@
 //! Where an option's range ends: what stands on the border, and what lies just outside.
+#![cfg(feature = "serde")]
 #![allow(clippy::unwrap_used)]
 
 use segloss::{Loss, LossSpec, Problem};
 
-/// The key that is refused, if one is.
-fn refused(text: &str) -> Option<&'static str> {
-    let spec = LossSpec::from_toml(text).unwrap_or_else(|error| panic!("{text}\n{error}"));
-    match Loss::new(spec).err()?.problem {
-        Problem::Option { key, .. } | Problem::NoEffect { key, .. } => Some(key),
+/// The key that is refused, if one is: as it is read, where the kind has no such option, or as it is checked.
+fn refused(text: &str) -> Option<String> {
+    match LossSpec::from_toml(text).and_then(Loss::new).err()?.problem {
+        Problem::Option { key, .. } | Problem::NoEffect { key, .. } => Some(key.to_owned()),
+        Problem::Syntax { message } if message.contains("` is set; expected absent: ") => {
+            message.split('`').nth(1).map(str::to_owned)
+        }
         other => panic!("{text}\n{other:?}"),
     }
 }
@@ -31,7 +34,7 @@ fn numbers_end_where_their_options_say() {
         ("ldam", "scale", "0.1 5.0", "0.0 inf nan"),
         ("unified_focal", "mix", "0.0 1.0", "-0.1 1.1 nan"),
         ("unified_focal", "delta", "0.0 1.0", "-0.1 1.1 nan"),
-        ("cross_entropy", "denominator.constant", "0.1 5.0", "0.0 -1.0 inf nan"),
+        ("cross_entropy", "reduction.constant", "0.1 5.0", "0.0 -1.0 inf nan"),
         ("document_binary", "threshold.document", "0.1 0.9", "0.0 1.0 nan"),
         ("cross_entropy", "threshold.logit_adjustment", "-1.0 0.0 2.0", "inf nan"),
         ("cross_entropy", "weights.decay", "0.0 0.9", "-0.1 1.0 nan"),
@@ -43,7 +46,8 @@ fn numbers_end_where_their_options_say() {
         let source = if key.starts_with("weights") { "weights.source = 'ema'" } else { "" };
         let with = |number: &str| refused(&format!("kind = '{kind}'\n{source}\n{key} = {number}"));
         good.split(' ').for_each(|number| assert_eq!(with(number), None, "{kind} {key} {number}"));
-        bad.split(' ').for_each(|number| assert_eq!(with(number), Some(key), "{kind} {key} {number}"));
+        bad.split(' ')
+            .for_each(|number| assert_eq!(with(number).as_deref(), Some(key), "{kind} {key} {number}"));
     }
 }
 
@@ -76,7 +80,7 @@ fn lists_end_where_their_options_say() {
     ] {
         let with = |list: &str| refused(&format!("{text}\n{key} = {list}"));
         assert_eq!(with(good), None, "{text} {key} {good}");
-        bad.split("; ").for_each(|list| assert_eq!(with(list), Some(key), "{text} {key} {list}"));
+        bad.split("; ").for_each(|list| assert_eq!(with(list).as_deref(), Some(key), "{text} {key} {list}"));
     }
 }
 
@@ -89,9 +93,9 @@ fn options_that_contradict_each_other_are_refused() {
         ("kind = 'tversky'\nalpha = 0.1\nbeta = 0.0", None),
         ("kind = 'top_k_cross_entropy'\nconfidence = 0.5\nlabel_smoothing = 0.1", Some("confidence")),
         ("kind = 'top_k_cross_entropy'\nlabel_smoothing = 0.1", None),
-        ("kind = 'dice'\ndenominator = 'valid_pixels'", Some("denominator")),
-        ("kind = 'lovasz_softmax'\ndenominator = 'elements'", Some("denominator")),
-        ("kind = 'dice'\ndenominator = 'images'", None),
+        ("kind = 'dice'\nreduction = 'mean_valid'", Some("reduction")),
+        ("kind = 'lovasz_softmax'\nreduction = 'mean_all'", Some("reduction")),
+        ("kind = 'dice'\nreduction = 'mean_images'", None),
         ("threshold.document = 0.5", Some("threshold.document")),
         ("kind = 'document_binary'\nthreshold.logit_shift = [0.5]", Some("threshold.logit_shift")),
         ("kind = 'document_binary'\nthreshold.logit_adjustment = 1.0", Some("threshold.logit_adjustment")),
@@ -121,28 +125,28 @@ fn options_that_contradict_each_other_are_refused() {
         ("prior.source = 'none'", Some("prior.source")),
         ("prior.source = 'map'", Some("prior.source")),
     ] {
-        assert_eq!(refused(text), key, "{text}");
+        assert_eq!(refused(text).as_deref(), key, "{text}");
     }
 }
 
 #[test]
 fn terms_are_checked_like_losses() {
     let combined = |term: &str| refused(&format!("kind = 'combined'\nterms = [{term}]"));
-    assert_eq!(combined(""), Some("terms"));
+    assert_eq!(combined("").as_deref(), Some("terms"));
     for (factor, key) in
         [("0.0", None), ("2.0", None), ("-0.1", Some("terms.factor")), ("inf", Some("terms.factor"))]
     {
         assert_eq!(
-            combined(&format!("{{ factor = {factor}, loss = {{ kind = 'dice' }} }}")),
+            combined(&format!("{{ factor = {factor}, loss = {{ kind = 'dice' }} }}")).as_deref(),
             key,
             "{factor}"
         );
     }
     for set in ["layout = 'channels_last'", "ignore_index = 3"] {
-        assert_eq!(combined(&format!("{{ loss = {{ {set} }} }}")), Some("terms.loss"), "{set}");
+        assert_eq!(combined(&format!("{{ loss = {{ {set} }} }}")).as_deref(), Some("terms.loss"), "{set}");
     }
-    assert_eq!(combined("{ loss = { kind = 'focal', gamma = -1.0 } }"), Some("gamma"));
-    assert_eq!(refused("terms = [{ loss = { kind = 'dice' } }]"), Some("terms"));
+    assert_eq!(combined("{ loss = { kind = 'focal', gamma = -1.0 } }").as_deref(), Some("gamma"));
+    assert_eq!(refused("terms = [{ loss = { kind = 'dice' } }]").as_deref(), Some("terms"));
 }
 
 #[test]
@@ -156,12 +160,12 @@ fn keys_that_a_kind_does_not_take_are_refused() {
         ("cross_entropy", "background", "0"),
         ("cross_entropy", "gamma", "1.0"),
         ("dice", "label_smoothing", "0.1"),
-        ("combined", "denominator", "'images'"),
+        ("combined", "reduction", "'mean_images'"),
         ("combined", "threshold", "{ logit_adjustment = 1.0 }"),
         ("combined", "weights", "{ source = 'per_batch' }"),
         ("combined", "prior", "{ source = 'per_sample' }"),
     ] {
-        assert_eq!(refused(&format!("kind = '{kind}'\n{key} = {value}")), Some(key), "{kind}");
+        assert_eq!(refused(&format!("kind = '{kind}'\n{key} = {value}")).as_deref(), Some(key), "{kind}");
     }
 }
 
@@ -216,7 +220,7 @@ fn what_is_written_acts_or_is_refused() {
         ("kind = 'unified_focal'\nasymmetric = false\nbackground = 1", None),
         ("kind = 'generalized_dice'\nregion = 'image'\naverage = 'images'", Some("average")),
     ] {
-        assert_eq!(refused(text), key, "{text}");
+        assert_eq!(refused(text).as_deref(), key, "{text}");
     }
     for key in [
         "scheme = 'inverse_frequency'",
@@ -259,7 +263,7 @@ fn counts_reach_the_terms() {
         ..Default::default()
     };
     spec.fill_dataset(&others);
-    assert_eq!(spec.terms[0].loss.dataset, written);
+    assert_eq!(spec.terms()[0].loss.dataset, written);
     // A scheme that gives all classes one weight says so.
     for scheme in ["'document_scalar'", "{ power = 0.0 }", "{ effective_number = 0.0 }"] {
         let result = value(&format!("weights = {{ source = 'per_batch', scheme = {scheme} }}")).unwrap();
@@ -288,7 +292,7 @@ fn what_is_written_is_read_again() {
 
 #[test]
 fn files_are_read_as_they_come() {
-    let dice = LossSpec { kind: segloss::Kind::Dice, ..LossSpec::default() };
+    let dice = LossSpec::new(segloss::Kind::Dice);
     for text in [
         "kind = \"dice\"",
         "\u{feff}kind = \"dice\"\n",
@@ -310,5 +314,130 @@ fn files_are_read_as_they_come() {
     ] {
         let error = LossSpec::from_text(text).unwrap_err().to_string();
         assert!(error.contains(words), "{error}");
+    }
+}
+
+/// What the papers recommend, and what every framework does: said here once more, since a changed default changes what
+/// every specification without the key means.
+#[test]
+fn defaults_stay_what_they_are() {
+    let shared =
+        |reduction: &str| format!("threshold=none weights=none prior=per_batch reduction={reduction}");
+    let plain = shared("mean");
+    let overlap = format!("smooth=1e-5 region=batch average=pairs classes=all {plain}");
+    for (kind, defaults) in [
+        ("cross_entropy", format!("label_smoothing=0 smoothing_weight=label {plain}")),
+        ("binary_cross_entropy", format!("label_smoothing=0 {plain}")),
+        ("document_binary", "threshold={ document = 1/C } weights=per_batch reduction=mean_all".to_owned()),
+        ("document_sigmoid", "reduction=mean_all".to_owned()),
+        ("document_categorical", "weights=per_batch reduction=mean_all".to_owned()),
+        ("focal", format!("activation=softmax gamma=2 {plain}")),
+        ("poly1_cross_entropy", format!("epsilon=1 {plain}")),
+        ("seesaw", format!("mitigation=0.8 compensation=2 {plain}")),
+        ("ldam", format!("margin=0.5 scale=30 {plain}")),
+        ("recall_cross_entropy", format!("label_smoothing=0 region=batch {plain}")),
+        (
+            "top_k_cross_entropy",
+            format!("keep=0.1 confidence=none label_smoothing=0 region=batch {plain}"),
+        ),
+        ("dice", format!("activation=softmax squared=false {overlap}")),
+        ("jaccard", format!("activation=softmax squared=false {overlap}")),
+        ("generalized_dice", format!("activation=softmax smooth=0 region=batch {plain}")),
+        ("tversky", format!("activation=softmax alpha=0.3 beta=0.7 {overlap}")),
+        (
+            "focal_tversky",
+            format!("activation=softmax alpha=0.3 beta=0.7 gamma=1.3333333333333333 {overlap}"),
+        ),
+        (
+            "unified_focal",
+            "mix=0.5 delta=0.6 gamma=0.5 asymmetric=true background=0 smooth=1e-7 region=batch threshold=none \
+             prior=per_batch"
+                .to_owned(),
+        ),
+        ("lovasz_softmax", format!("region=batch average=pairs classes=present {plain}")),
+        ("lovasz_hinge", format!("region=batch average=pairs classes=all {plain}")),
+        ("boundary", plain.clone()),
+        ("combined", "terms=none".to_owned()),
+    ] {
+        let info = segloss::Kind::named(kind).unwrap().info();
+        let found: Vec<String> =
+            info.options.iter().map(|option| format!("{}={}", option.key, option.default)).collect();
+        assert_eq!(found.join(" "), defaults, "{kind}");
+    }
+}
+
+/// `denominator` is what `reduction` was called, and its words were others.
+#[test]
+fn older_words_for_the_reduction_mean_the_same() {
+    for (old, new) in [
+        ("'weight_sum'", "'mean'"),
+        ("'valid_pixels'", "'mean_valid'"),
+        ("'elements'", "'mean_all'"),
+        ("'images'", "'mean_images'"),
+        ("'per_pixel'", "'sum'"),
+        ("{ constant = 3.0 }", "{ constant = 3.0 }"),
+    ] {
+        let read = |key: &str, word: &str| LossSpec::from_toml(&format!("{key} = {word}")).unwrap();
+        let spec = read("reduction", new);
+        assert!(spec.reduction.is_some());
+        for (key, word) in [("denominator", old), ("denominator", new), ("reduction", old)] {
+            assert_eq!(read(key, word), spec, "{key} = {word}");
+        }
+        assert!(spec.to_toml().contains("reduction") && !spec.to_toml().contains("denominator"));
+    }
+    let both = LossSpec::from_toml("reduction = 'sum'\ndenominator = 'sum'").unwrap_err().to_string();
+    assert!(both.contains("`denominator` is the older name of `reduction`"), "{both}");
+    let unknown = LossSpec::from_toml("reduction = 'meen'").unwrap_err().to_string();
+    assert!(unknown.contains("unknown name `meen`; did you mean `mean`?"), "{unknown}");
+}
+
+/// The kind may stand anywhere among its options, and each error has its place.
+#[test]
+fn options_are_read_wherever_they_stand() {
+    let spec = LossSpec::from_toml("gamma = 3\nkind = 'focal'\nactivation = 'sigmoid'").unwrap();
+    let focal = segloss::kinds::Focal { gamma: 3.0, activation: segloss::Activation::Sigmoid };
+    assert_eq!(spec, focal.into());
+    // Every option is written, unless it is not set.
+    let top_k = LossSpec::from_toml("kind = 'top_k_cross_entropy'").unwrap().to_toml();
+    assert!(top_k.contains("keep = 0.1\n") && !top_k.contains("confidence"), "{top_k}");
+    for (text, words) in [
+        (
+            "kind = 'dice'\n\ngamma = 2.0",
+            "line 3: `gamma` is set; expected absent: dice takes activation, squared, ",
+        ),
+        ("gamma = 2.0\nkind = 'dice'", "line 1: `gamma` is set; expected absent: dice takes "),
+        ("kind = 'dice'\nsmooth = 'much'", "line 2: expected a number, found the text \"much\""),
+        ("kind = 'dice'\nsmooth = [1]", "line 2: expected a number, found a list"),
+        ("kind = 'dice'\nsmooth = { a = 1 }", "line 2: expected a number, found a table"),
+        ("kind = 'dice'\nsquared = 1", "line 2: expected a boolean, found the number 1"),
+        ("kind = 'dice'\nregion = 3", "line 2: expected `batch` or `image`, found the number 3"),
+        ("kind = 'dice'\nregion = 'imag'", "line 2: unknown name `imag`; did you mean `image`?"),
+        (
+            "kind = 'unified_focal'\nbackground = 0.5",
+            "line 2: expected a whole number ≥ 0, found the number 0.5",
+        ),
+        ("kind = 'unified_focal'\nbackground = -1", "line 2: invalid value: integer `-1`, expected usize"),
+        ("kind = 'combined'\nterms = [{ loss = { kind = 'dice', gama = 1 } }]", "line 2: unknown key `gama`"),
+        ("[[terms]]\nfactor = 2.0", "line 1: missing field `loss`"),
+        ("{\"kind\": \"dice\", \"smooth\": 1, \"smooth\": 2}", "duplicate field `smooth`"),
+        (
+            "{\"kind\": \"dice\", \"gamma\": 1}",
+            "line 1, column 27: `gamma` is set; expected absent: dice takes",
+        ),
+    ] {
+        let error = LossSpec::from_text(text).unwrap_err().to_string();
+        assert!(error.contains(words), "{text}\n{error}");
+    }
+}
+
+/// Older programs wrote these for every kind.
+#[test]
+fn what_says_nothing_passes_for_every_kind() {
+    let nothing = "label_smoothing = 0.0\nterms = []\nweights.source = 'none'";
+    for kind in segloss::Kind::ALL {
+        let text = format!("{nothing}\nkind = '{}'", kind.name());
+        assert_eq!(LossSpec::from_toml(&text).unwrap(), LossSpec::new(kind), "{text}");
+        let json = format!("{{\"kind\": \"{}\", \"label_smoothing\": 0, \"gamma\": null}}", kind.name());
+        assert_eq!(LossSpec::from_json(&json).unwrap(), LossSpec::new(kind), "{json}");
     }
 }

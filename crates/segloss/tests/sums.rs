@@ -1,10 +1,9 @@
 //! What comes beside value and gradient: sums by class, parts, warnings, counts.
+#![cfg(feature = "serde")]
 #![allow(clippy::unwrap_used)]
 
 use ndarray::{Array3, array};
-use segloss::{
-    ClassCounts, ClassSums, Denominator, Input, Kind, Loss, LossSpec, Target, Warning, WeightSpec,
-};
+use segloss::{ClassCounts, ClassSums, Input, Kind, Loss, LossSpec, Reduction, Target, Warning, WeightSpec};
 
 fn spec(text: &str) -> LossSpec {
     LossSpec::from_toml(text).unwrap()
@@ -79,16 +78,16 @@ fn of_equal_logits_the_first_wins() {
 #[test]
 fn the_sums_of_parts_add_up() {
     let [first, second] = [[0_u8, 1], [1, 255]];
-    for (denominator, one, other) in [
-        ("'weight_sum'", 5.0, 3.0),
-        ("'valid_pixels'", 2.0, 1.0),
-        ("'elements'", 2.0, 2.0),
-        ("'images'", 1.0, 1.0),
-        ("'per_pixel'", 1.0, 1.0),
+    for (reduction, one, other) in [
+        ("'mean'", 5.0, 3.0),
+        ("'mean_valid'", 2.0, 1.0),
+        ("'mean_all'", 2.0, 2.0),
+        ("'mean_images'", 1.0, 1.0),
+        ("'sum'", 1.0, 1.0),
         ("{ constant = 9.0 }", 9.0, 9.0),
     ] {
         let loss = loss(&format!(
-            "ignore_index = 255\ndenominator = {denominator}\nweights = {{ source = 'fixed', values = [2, 3] }}"
+            "ignore_index = 255\nreduction = {reduction}\nweights = {{ source = 'fixed', values = [2, 3] }}"
         ));
         let part = |labels: &[u8]| {
             let input = Input::from_slices(&EVEN[..4], &[1, 2, 2], labels).unwrap();
@@ -96,11 +95,11 @@ fn the_sums_of_parts_add_up() {
             loss.part(&input, &plan, None).unwrap()
         };
         let (first, second) = (part(&first), part(&second));
-        assert_eq!((first.sums().denominator, second.sums().denominator), (one, other), "{denominator}");
+        assert_eq!((first.sums().denominator, second.sums().denominator), (one, other), "{reduction}");
         let both = first.combine(second);
-        let shared = one == other && !["'elements'", "'images'"].contains(&denominator);
+        let shared = one == other && !["'mean_all'", "'mean_images'"].contains(&reduction);
         let sums = both.sums();
-        assert_eq!(sums.denominator, if shared { one } else { one + other }, "{denominator}");
+        assert_eq!(sums.denominator, if shared { one } else { one + other }, "{reduction}");
         assert!((sums.numerator - 8.0 * LN_2).abs() <= 1e-15 * sums.numerator && sums.valid_pixels == 3);
         let want = [(1.0, 2.0), (2.0, 6.0)].map(|(pixels, weight)| ClassSums {
             pixels,
@@ -119,8 +118,9 @@ fn broken_entries_of_parts_are_counted_together() {
     let (one, two, none) = (input(&[0.0, 2.0]), input(&[2.0, 2.0]), input(&[0.0, 0.0]));
     let plan = loss.plan(&loss.census(&one).unwrap()).unwrap();
     let [one, two, none] = [one, two, none].map(|input| loss.part(&input, &plan, None).unwrap());
-    let counted =
-        |part: &segloss::Part| part.sums().non_finite.as_ref().map(|broken| (broken.count, broken.first.clone()));
+    let counted = |part: &segloss::Part| {
+        part.sums().non_finite.as_ref().map(|broken| (broken.count, broken.first.clone()))
+    };
     assert_eq!(counted(&one.clone().combine(two.clone())), Some((3, vec![0, 1])));
     assert_eq!(counted(&two.clone().combine(one.clone())), Some((3, vec![0, 0])));
     assert_eq!(counted(&none.clone().combine(one.clone())), Some((1, vec![0, 1])));
@@ -168,11 +168,11 @@ fn what_a_specification_needs_is_known_beforehand() {
     assert!(!term("kind = 'dice'").needs_weight_map() && term(mapped).needs_weight_map());
     for kind in Kind::ALL {
         let expected = match kind {
-            Kind::DocumentBinary | Kind::DocumentSigmoid | Kind::DocumentCategorical => Denominator::Elements,
-            Kind::Combined | Kind::UnifiedFocal => Denominator::PerPixel,
-            _ => Denominator::WeightSum,
+            Kind::DocumentBinary | Kind::DocumentSigmoid | Kind::DocumentCategorical => Reduction::MeanAll,
+            Kind::Combined | Kind::UnifiedFocal => Reduction::Sum,
+            _ => Reduction::Mean,
         };
-        assert_eq!((kind.default_denominator(), kind.info().default_denominator), (expected, expected));
+        assert_eq!((kind.default_reduction(), kind.info().default_reduction), (expected, expected));
     }
 }
 

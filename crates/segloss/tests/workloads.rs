@@ -1,4 +1,5 @@
 //! What benchmarks compute: every kind, or it would be missing from the reports unnoticed.
+#![cfg(feature = "serde")]
 
 #[path = "../benches/workload/mod.rs"]
 mod workload;

@@ -2,11 +2,12 @@
 
 use super::{Check, Context, Judges};
 use crate::case::{Case, Grid, Labels};
-use crate::matrix::LAYOUTS;
+use crate::matrix::{LAYOUTS, activations};
 use crate::subject::Precision;
 use crate::tally::Tally;
 use crate::trouble::Trouble;
-use segloss::{Activation, Denominator, InstructionSet, Kind, Layout, LossSpec, Term, Threshold};
+use segloss::kinds::Combined;
+use segloss::{InstructionSet, Kind, Layout, LossSpec, Reach, Reduction, Term, Threshold};
 
 pub(super) const CHECK: Check = Check {
     name: "confidently_wrong",
@@ -20,48 +21,6 @@ pub(super) const CHECK: Check = Check {
 const SURE: [f64; 2] = [8.0, 40.0];
 /// Two pixels of each class; the first of class 1 takes itself for class 0.
 const LABELS: [usize; 6] = [1, 0, 0, 1, 2, 2];
-
-/// How far the gradient of the wrong pixel must reach, as a share of its loss's own weight, w = 1.
-#[derive(Clone, Copy, Debug, PartialEq)]
-enum Reach {
-    /// At least this much, at any confidence.
-    Always(f64),
-    /// Some, however little p·(1 − p) leaves of it.
-    WithSlope,
-    /// S1 is not defined there.
-    Undefined,
-}
-
-/// What each kind promises on its page.
-fn reach(kind: Kind) -> Reach {
-    match kind {
-        Kind::CrossEntropy
-        | Kind::BinaryCrossEntropy
-        | Kind::DocumentSigmoid
-        | Kind::Focal
-        | Kind::Poly1CrossEntropy
-        | Kind::Seesaw
-        | Kind::TopKCrossEntropy => Reach::Always(0.9),
-        Kind::Ldam => Reach::Always(0.9 * 30.0),
-        Kind::DocumentCategorical => Reach::Always(0.9 / 3.0),
-        // One of the two pixels of the class is missed.
-        Kind::RecallCrossEntropy => Reach::Always(0.9 / 2.0),
-        // λ·δ/P of the focal term.
-        Kind::UnifiedFocal => Reach::Always(0.9 * 0.5 * 0.6 / 6.0),
-        // The step in J of one mistake among the two pixels of a class, over the classes.
-        Kind::LovaszHinge => Reach::Always(0.9 / 2.0 / 3.0),
-        // Dice and cross-entropy, the latter a mean over the pixels.
-        Kind::Combined => Reach::Always(0.9 / 6.0),
-        Kind::Dice
-        | Kind::Jaccard
-        | Kind::GeneralizedDice
-        | Kind::Tversky
-        | Kind::FocalTversky
-        | Kind::LovaszSoftmax
-        | Kind::Boundary => Reach::WithSlope,
-        Kind::DocumentBinary => Reach::Undefined,
-    }
-}
 
 fn run(context: &Context<'_>) -> Result<Tally, Trouble> {
     let mut tally = Tally::default();
@@ -82,31 +41,20 @@ fn run(context: &Context<'_>) -> Result<Tally, Trouble> {
 /// The kind as it is by default, in each activation.
 fn specs(kind: Kind) -> Vec<LossSpec> {
     let layout = Layout::ChannelsLast;
-    let plain = LossSpec { kind, layout, ..LossSpec::default() };
+    let plain = LossSpec { layout, ..LossSpec::new(kind) };
     match kind {
         Kind::Combined => {
-            let terms = [Kind::Dice, Kind::CrossEntropy]
-                .map(|kind| Term { factor: 1.0, loss: LossSpec { kind, ..LossSpec::default() } });
-            vec![LossSpec { terms: terms.to_vec(), ..plain }]
+            let terms =
+                [Kind::Dice, Kind::CrossEntropy].map(|kind| Term { factor: 1.0, loss: LossSpec::new(kind) });
+            vec![LossSpec { layout, ..Combined { terms: terms.to_vec() }.into() }]
         }
         Kind::DocumentBinary => vec![LossSpec { threshold: Some(Threshold::Document(0.5)), ..plain }],
-        // Of a mean over pixels each gradient is a share; the sum shows it whole.
-        _ if kind.info().takes("denominator") && reach(kind) != Reach::WithSlope => {
-            let denominator = match kind {
-                Kind::LovaszHinge => None,
-                _ => Some(Denominator::PerPixel),
-            };
-            activations(LossSpec { denominator, ..plain })
+        // Of a mean over pixels each gradient is a share; the sum shows it whole. What classes of regions have stays a
+        // share.
+        _ if kind.info().takes("reduction") && !kind.sums_regions() && kind.reach() != Reach::WithSlope => {
+            activations(&LossSpec { reduction: Some(Reduction::Sum), ..plain })
         }
-        _ => activations(plain),
-    }
-}
-
-fn activations(plain: LossSpec) -> Vec<LossSpec> {
-    let with = |activation| LossSpec { activation, ..plain.clone() };
-    match plain.kind.info().takes("activation") {
-        true => vec![with(Some(Activation::Softmax)), with(Some(Activation::Sigmoid))],
-        false => vec![with(None)],
+        _ => activations(&plain),
     }
 }
 
@@ -118,7 +66,7 @@ fn case(spec: &LossSpec, sure: f64) -> Case {
         logits[grid.at(spec.layout, 0, if p == 0 { 0 } else { label }, p)] = sure;
     }
     let (name, target) =
-        (format!("{} at {sure}", spec.kind.name()), LABELS.iter().map(|&label| label as i64).collect());
+        (format!("{} at {sure}", spec.kind().name()), LABELS.iter().map(|&label| label as i64).collect());
     Case {
         name,
         spec: spec.clone(),
@@ -133,13 +81,13 @@ fn case(spec: &LossSpec, sure: f64) -> Case {
 fn one(context: &Context<'_>, tally: &mut Tally, case: &Case, sure: f64, precision: Precision) {
     let Some(found) = tally.evaluate(context.subject, case, precision) else { return };
     let (own, wrong) = (found.gradient[case.at(0, 1, 0)], found.gradient[case.at(0, 0, 0)]);
-    let name = format!("{}, {:?}, {}", case.name, case.spec.activation, precision.name());
-    match reach(case.spec.kind) {
+    let name = format!("{}, {:?}, {}", case.name, case.spec.activation(), precision.name());
+    match case.spec.kind().reach() {
         Reach::Always(least) => {
             tally
                 .require(-own >= least, &name, || format!("the class's own gradient is {own}, not −{least}"));
             // S2 knows no negatives.
-            let pushed = case.spec.kind == Kind::DocumentSigmoid || wrong >= 0.1 * least;
+            let pushed = case.spec.kind() == Kind::DocumentSigmoid || wrong >= 0.1 * least;
             tally.require(pushed, &name, || format!("the wrong class's gradient is {wrong}"));
         }
         Reach::WithSlope => {

@@ -38,7 +38,7 @@ fn run(context: &Context<'_>) -> Result<Tally, Trouble> {
 
 fn one(context: &Context<'_>, i: usize, side: usize, spec: LossSpec) -> Tally {
     let mut tally = Tally::default();
-    let name = format!("{}/{i} on {side}²", spec.kind.name());
+    let name = format!("{}/{i} on {side}²", spec.kind().name());
     let spec = LossSpec { layout: LAYOUTS[i % 2], ..spec };
     let forms = matrix::forms(&spec);
     let spread = spread(&spec);

@@ -52,11 +52,10 @@ fn run(context: &Context<'_>) -> Result<Tally, Trouble> {
             let case = Case {
                 name: format!("th = {th:.3}, z = {z}, y = {y}, {}", precision.name()),
                 spec: LossSpec {
-                    kind: Kind::DocumentBinary,
                     layout: Layout::ChannelsLast,
                     threshold: Some(Threshold::Document(th)),
                     weights: WeightSpec { source: Source::PerBatch, ..WeightSpec::default() },
-                    ..LossSpec::default()
+                    ..LossSpec::new(Kind::DocumentBinary)
                 },
                 grid: Grid::new(1, 1, &[2, 2]),
                 logits: vec![z, 0.25, 0.5, 0.0],

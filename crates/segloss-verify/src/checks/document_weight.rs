@@ -8,7 +8,7 @@ use crate::subject::Precision;
 use crate::tally::Tally;
 use crate::tolerance::LAW_F64;
 use crate::trouble::Trouble;
-use segloss::{Denominator, Kind, LossSpec};
+use segloss::{Kind, LossSpec, Reduction};
 
 pub(super) const CHECK: Check = Check {
     name: "document_weight",
@@ -23,7 +23,7 @@ fn run(context: &Context<'_>) -> Result<Tally, Trouble> {
     for classes in 2..=12 {
         for layout in LAYOUTS {
             for form in [TargetForm::Indices, TargetForm::OneHot] {
-                let spec = LossSpec { kind: Kind::DocumentCategorical, layout, ..LossSpec::default() };
+                let spec = LossSpec { layout, ..LossSpec::new(Kind::DocumentCategorical) };
                 let name = format!("{classes} classes, {layout:?}, {form:?}");
                 let grid = Grid::new(2, classes, &[4, 5]);
                 let case = draw(context.seed, &name, spec, grid, form, 4.0);
@@ -34,8 +34,8 @@ fn run(context: &Context<'_>) -> Result<Tally, Trouble> {
                 });
 
                 let mut plain = case.clone();
-                plain.spec.kind = Kind::CrossEntropy;
-                plain.spec.denominator = Some(Denominator::ValidPixels);
+                plain.spec.options = Kind::CrossEntropy.options();
+                plain.spec.reduction = Some(Reduction::MeanValid);
                 let Some(plain) = tally.evaluate(context.subject, &plain, Precision::F64) else { continue };
                 let scaled: Vec<f64> = plain.gradient.iter().map(|g| g / classes as f64).collect();
                 tally.measure(&LAW_F64, relative(found.value, plain.value / classes as f64), &name);

@@ -4,13 +4,14 @@
 use super::{Check, Context, Judges};
 use crate::case::{Case, Grid, Labels};
 use crate::compare::{relative_to, relative_to_max};
-use crate::matrix::has_term;
+use crate::matrix::{activations, has_term};
 use crate::subject::Precision;
 use crate::tally::Tally;
 use crate::textbook::is_sigmoid;
 use crate::tolerance::EDGE_F64;
 use crate::trouble::Trouble;
-use segloss::{Activation, InstructionSet, Kind, Layout, LossSpec, Term};
+use segloss::kinds::Combined;
+use segloss::{InstructionSet, Kind, Layout, LossSpec, Term};
 
 pub(super) const CHECK: Check = Check {
     name: "edges",
@@ -43,8 +44,8 @@ fn run(context: &Context<'_>) -> Result<Tally, Trouble> {
                 for label in 0..classes.max(2) {
                     let name = format!(
                         "{} {:?}, {classes} classes, logits {i}, label {label}",
-                        spec.kind.name(),
-                        spec.activation
+                        spec.kind().name(),
+                        spec.activation()
                     );
                     one(context, &mut tally, name, &spec, &logits[..classes], label);
                 }
@@ -56,16 +57,13 @@ fn run(context: &Context<'_>) -> Result<Tally, Trouble> {
 
 /// Every kind as it is by default, with each activation.
 fn specs(kind: Kind) -> Vec<LossSpec> {
-    let plain = LossSpec { kind, layout: Layout::ChannelsLast, ..LossSpec::default() };
+    let plain = LossSpec { layout: Layout::ChannelsLast, ..LossSpec::new(kind) };
     if kind == Kind::Combined {
-        let term = |kind| Term { factor: 0.5, loss: LossSpec { kind, ..LossSpec::default() } };
-        return vec![LossSpec { terms: vec![term(Kind::Focal), term(Kind::Tversky)], ..plain }];
+        let term = |kind| Term { factor: 0.5, loss: LossSpec::new(kind) };
+        let terms = vec![term(Kind::Focal), term(Kind::Tversky)];
+        return vec![LossSpec { layout: plain.layout, ..Combined { terms }.into() }];
     }
-    let both = [Activation::Softmax, Activation::Sigmoid];
-    match kind.info().takes("activation") {
-        true => both.map(|activation| LossSpec { activation: Some(activation), ..plain.clone() }).to_vec(),
-        false => vec![plain],
-    }
+    activations(&plain)
 }
 
 fn one(

@@ -3,13 +3,13 @@
 use super::{Check, Context, Judges};
 use crate::case::{Case, Grid, Labels, TargetForm, draw};
 use crate::compare::{relative, relative_to, relative_to_max};
-use crate::matrix::{self, LAYOUTS};
+use crate::matrix::{self, ByKey, LAYOUTS};
 use crate::subject::Precision;
 use crate::tally::Tally;
 use crate::textbook;
 use crate::tolerance::{EXTREME, VALUE_F32};
 use crate::trouble::Trouble;
-use segloss::{Activation, Denominator, InstructionSet, Kind, Layout, LossSpec, PriorSpec, Source};
+use segloss::{Activation, InstructionSet, Kind, Layout, LossSpec, PriorSpec, Reduction, Source};
 
 pub(super) const CHECK: Check = Check {
     name: "extreme_logits",
@@ -55,7 +55,7 @@ fn run(context: &Context<'_>) -> Result<Tally, Trouble> {
             }
         }
         let hinge = spec(Kind::LovaszHinge);
-        let hinge = case(LossSpec { denominator: None, ..hinge });
+        let hinge = case(LossSpec { reduction: None, ..hinge });
         // No exponential: the definition holds at any logit.
         let value = textbook::evaluate::<f64>(&hinge).value;
         hold(context, &mut tally, &hinge, value, None, layout);
@@ -123,9 +123,9 @@ fn softmax(context: &Context<'_>, tally: &mut Tally, kind: Kind, layout: Layout)
         }));
     }
     let options = match kind {
-        Kind::Ldam => LossSpec { margin: Some(0.5), scale: Some(2.0), ..spec(kind) },
-        Kind::TopKCrossEntropy => LossSpec { keep: Some(0.5), ..spec(kind) },
-        Kind::UnifiedFocal => LossSpec { mix: Some(1.0), denominator: None, ..spec(kind) },
+        Kind::Ldam => spec(kind).with("margin", 0.5).with("scale", 2.0),
+        Kind::TopKCrossEntropy => spec(kind).with("keep", 0.5),
+        Kind::UnifiedFocal => LossSpec { reduction: None, ..spec(kind) }.with("mix", 1.0),
         _ => spec(kind),
     };
     let prior = match kind {
@@ -161,7 +161,8 @@ fn sigmoid(
     let counts = |i: usize| (z[i] > 0.0) != (y[i] > 0.0) && (kind != Kind::DocumentSigmoid || y[i] > 0.0);
     let value = (0..6).filter(|&i| counts(i)).map(|i| z[i].abs()).sum();
     let gradient: Vec<f64> = (0..6).map(|i| if counts(i) { f64::signum(z[i]) } else { 0.0 }).collect();
-    let mut case = case(LossSpec { activation, ..spec(kind) });
+    let spec = spec(kind);
+    let mut case = case(activation.map_or(spec.clone(), |activation| spec.with("activation", activation)));
     case.grid = Grid::new(1, 2, &[3]);
     (case.logits, case.target) = (z.to_vec(), Labels::Distribution(y.to_vec()));
     hold(context, tally, &case, value, Some(&gradient), layout);
@@ -187,10 +188,13 @@ fn of_probabilities(
     activation: Activation,
     layout: Layout,
 ) {
-    let activation = kind.info().takes("activation").then_some(activation);
-    // Unified focal without its focal term.
-    let mix = (kind == Kind::UnifiedFocal).then_some(0.0);
-    let far = case(LossSpec { activation, mix, denominator: None, ..spec(kind) });
+    let spec = LossSpec { reduction: None, ..spec(kind) };
+    let far = case(match kind {
+        // Without its focal term.
+        Kind::UnifiedFocal => spec.with("mix", 0.0),
+        _ if kind.activation().is_none() => spec.with("activation", activation),
+        _ => spec,
+    });
     let mut near = far.clone();
     near.logits.iter_mut().for_each(|z| *z = z.clamp(-300.0, 300.0));
     let Some(there) = tally.evaluate(context.subject, &near, Precision::F64) else { return };
@@ -224,14 +228,13 @@ fn finite(context: &Context<'_>, tally: &mut Tally) {
 
 /// Summed, as far as the kind can be.
 fn spec(kind: Kind) -> LossSpec {
-    let denominator = Some(Denominator::PerPixel);
-    LossSpec { kind, layout: Layout::ChannelsLast, denominator, ..LossSpec::default() }
+    LossSpec { layout: Layout::ChannelsLast, reduction: Some(Reduction::Sum), ..LossSpec::new(kind) }
 }
 
 /// The pixels of [`PIXELS`] in channels-last order.
 fn case(spec: LossSpec) -> Case {
     Case {
-        name: format!("{} at 1e4", spec.kind.name()),
+        name: format!("{} at 1e4", spec.kind().name()),
         spec,
         grid: Grid::new(1, 3, &[PIXELS.len()]),
         logits: PIXELS.iter().flat_map(|(z, _)| *z).collect(),
@@ -253,7 +256,7 @@ fn hold(
     for precision in Precision::ALL {
         let Some(found) = tally.evaluate(context.subject, &relaid, precision) else { continue };
         let bound = if precision == Precision::F64 { &EXTREME } else { &VALUE_F32 };
-        let name = format!("{}, {:?}, {layout:?}, {}", case.name, case.spec.activation, precision.name());
+        let name = format!("{}, {:?}, {layout:?}, {}", case.name, case.spec.activation(), precision.name());
         tally.measure(bound, relative(found.value, value), &name);
         if let Some(gradient) = gradient {
             let gradient = case.grid.relaid(gradient, case.spec.layout, layout);

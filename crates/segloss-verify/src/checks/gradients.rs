@@ -11,7 +11,7 @@ use crate::tally::{Exhibit, Tally};
 use crate::textbook::Textbook;
 use crate::tolerance::GRADIENT_F64;
 use crate::trouble::Trouble;
-use segloss::{Kind, LossSpec};
+use segloss::{Kind, LossSpec, Options};
 
 pub(super) const CHECK: Check = Check {
     name: "gradients",
@@ -23,12 +23,12 @@ pub(super) const CHECK: Check = Check {
 
 /// Half-width of the largest step. S1 must stay where it is defined; LDAM looks at the logits through its scale.
 fn step(spec: &LossSpec) -> f64 {
-    let own = match spec.kind {
-        Kind::DocumentBinary => 0.2,
-        Kind::Ldam => 1.0 / spec.scale.unwrap_or(30.0),
+    let own = match &spec.options {
+        Options::DocumentBinary(_) => 0.2,
+        Options::Ldam(options) => 1.0 / options.scale,
         _ => 0.5,
     };
-    spec.terms.iter().map(|term| step(&term.loss)).fold(own, f64::min)
+    spec.terms().iter().map(|term| step(&term.loss)).fold(own, f64::min)
 }
 
 fn run(context: &Context<'_>) -> Result<Tally, Trouble> {

@@ -8,7 +8,7 @@ use crate::subject::Precision;
 use crate::tally::Tally;
 use crate::tolerance::{EXACT, LAW_F64};
 use crate::trouble::Trouble;
-use segloss::{Denominator, Kind, LossSpec};
+use segloss::{Kind, LossSpec, Reduction};
 
 pub(super) const CHECK: Check = Check {
     name: "ignored",
@@ -33,12 +33,12 @@ fn run(context: &Context<'_>) -> Result<Tally, Trouble> {
     Ok(tally)
 }
 
-/// The specification with another denominator than the number of elements, which ignored pixels are of.
+/// The specification with another reduction than the number of elements, which ignored pixels are of.
 fn by_what_counts(mut spec: LossSpec) -> LossSpec {
-    if spec.denominator() == Denominator::Elements {
-        spec.denominator = Some(Denominator::ValidPixels);
+    if spec.reduction() == Reduction::MeanAll {
+        spec.reduction = Some(Reduction::MeanValid);
     }
-    for term in &mut spec.terms {
+    for term in spec.terms_mut() {
         term.loss = by_what_counts(term.loss.clone());
     }
     spec
@@ -62,7 +62,7 @@ fn one(context: &Context<'_>, tally: &mut Tally, name: &str, spec: LossSpec) {
     if !has_term(&case.spec, |kind| kind == Kind::Boundary) {
         let Some(without) = tally.evaluate(subject, &removed, Precision::F64) else { return };
         // What is left lies elsewhere, and is added in another order: also where a gradient follows from the sums.
-        let bound = if case.spec.kind.is_additive() { &EXACT } else { &LAW_F64 };
+        let bound = if case.spec.kind().is_additive() { &EXACT } else { &LAW_F64 };
         tally.measure(&LAW_F64, relative(ignored.value, without.value), name);
         tally.require(ignored.valid_pixels == without.valid_pixels, name, || {
             format!("{} valid pixels, expected {}", ignored.valid_pixels, without.valid_pixels)

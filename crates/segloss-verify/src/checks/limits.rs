@@ -3,15 +3,16 @@
 use super::{Check, Context, Judges, scale};
 use crate::case::{Case, Grid, Labels, TargetForm, draw};
 use crate::compare::{relative, relative_to, relative_to_max};
-use crate::matrix::{self, LAYOUTS, has_term, is_of_regions, spread};
+use crate::matrix::{self, ByKey, LAYOUTS, has_term, spread};
 use crate::subject::Precision;
 use crate::tally::Tally;
 use crate::textbook::counts::Counts;
 use crate::textbook::{counts, has_pairs, is_sigmoid};
 use crate::tolerance::LAW_F64;
 use crate::trouble::Trouble;
+use segloss::kinds::Combined;
 use segloss::{
-    Absent, Activation, ClassCounts, Classes, Denominator, InstructionSet, Kind, LossSpec, PriorSpec, Region,
+    Absent, Activation, ClassCounts, Classes, InstructionSet, Kind, LossSpec, PriorSpec, Reduction, Region,
     Scheme, Source, Term, Threshold, WeightSpec,
 };
 
@@ -30,7 +31,7 @@ fn run(context: &Context<'_>) -> Result<Tally, Trouble> {
     for (i, (law, one, other)) in of_kinds().into_iter().chain(of_options()).enumerate() {
         let forms = matrix::forms(&one);
         for (layout, form) in [(LAYOUTS[i % 2], forms[0]), (LAYOUTS[(i + 1) % 2], forms[forms.len() - 1])] {
-            let name = format!("{}, {law}/{form:?}", one.kind.name());
+            let name = format!("{}, {law}/{form:?}", one.kind().name());
             let spec = LossSpec { layout, ..one.clone() };
             let case = draw(context.seed, &name, spec, Grid::new(2, CLASSES, &[4, 2]), form, spread(&one));
             let case = if i % 3 == 0 { case.with_drawn_map(context.seed) } else { case };
@@ -65,78 +66,59 @@ fn same(context: &Context<'_>, tally: &mut Tally, one: &Case, other: &Case) {
 type Pair = (&'static str, LossSpec, LossSpec);
 
 fn plain(kind: Kind) -> LossSpec {
-    LossSpec { kind, ..LossSpec::default() }
+    LossSpec::new(kind)
 }
 
 /// Kinds that contain others.
 fn of_kinds() -> Vec<Pair> {
     let per_batch = WeightSpec { source: Source::PerBatch, ..WeightSpec::default() };
-    let sigmoid = Some(Activation::Sigmoid);
     let weighted = |kind| LossSpec { weights: per_batch.clone(), ..plain(kind) };
     let cross_entropy = weighted(Kind::CrossEntropy);
     let mut pairs = vec![
-        (
-            "γ = 0 is cross-entropy",
-            LossSpec { gamma: Some(0.0), ..weighted(Kind::Focal) },
-            cross_entropy.clone(),
-        ),
+        ("γ = 0 is cross-entropy", weighted(Kind::Focal).with("gamma", 0.0), cross_entropy.clone()),
         (
             "sigmoid, γ = 0 is binary cross-entropy",
-            LossSpec { gamma: Some(0.0), activation: sigmoid, ..weighted(Kind::Focal) },
+            weighted(Kind::Focal).with("gamma", 0.0).with("activation", Activation::Sigmoid),
             weighted(Kind::BinaryCrossEntropy),
         ),
         (
             "ε = 0 is cross-entropy",
-            LossSpec { epsilon: Some(0.0), ..weighted(Kind::Poly1CrossEntropy) },
+            weighted(Kind::Poly1CrossEntropy).with("epsilon", 0.0),
             cross_entropy.clone(),
         ),
         (
             "p = q = 0 is cross-entropy",
-            LossSpec { mitigation: Some(0.0), compensation: Some(0.0), ..weighted(Kind::Seesaw) },
+            weighted(Kind::Seesaw).with("mitigation", 0.0).with("compensation", 0.0),
             cross_entropy.clone(),
         ),
         (
             "keep = 1 is cross-entropy",
-            LossSpec { keep: Some(1.0), label_smoothing: 0.2, ..weighted(Kind::TopKCrossEntropy) },
-            LossSpec { label_smoothing: 0.2, ..cross_entropy },
+            weighted(Kind::TopKCrossEntropy).with("keep", 1.0).with("label_smoothing", 0.2),
+            cross_entropy.with("label_smoothing", 0.2),
         ),
         (
             "λ = 1, γ = 0, δ = ½ is half of cross-entropy",
-            LossSpec { mix: Some(1.0), gamma: Some(0.0), delta: Some(0.5), ..plain(Kind::UnifiedFocal) },
-            LossSpec {
-                kind: Kind::Combined,
-                terms: vec![Term { factor: 0.5, loss: plain(Kind::CrossEntropy) }],
-                ..LossSpec::default()
-            },
+            plain(Kind::UnifiedFocal).with("mix", 1.0).with("gamma", 0.0).with("delta", 0.5),
+            Combined { terms: vec![Term { factor: 0.5, loss: plain(Kind::CrossEntropy) }] }.into(),
         ),
         (
             "λ = 0, γ = 0, δ = ½ is Tversky",
-            LossSpec { mix: Some(0.0), gamma: Some(0.0), delta: Some(0.5), ..plain(Kind::UnifiedFocal) },
-            LossSpec { alpha: Some(0.5), beta: Some(0.5), smooth: Some(1e-7), ..plain(Kind::Tversky) },
+            plain(Kind::UnifiedFocal).with("mix", 0.0).with("gamma", 0.0).with("delta", 0.5),
+            plain(Kind::Tversky).with("alpha", 0.5).with("beta", 0.5).with("smooth", 1e-7),
         ),
     ];
     for activation in [Activation::Softmax, Activation::Sigmoid] {
         for (region, classes) in [(Region::Batch, Classes::All), (Region::Image, Classes::Present)] {
-            let of = |kind, smooth| LossSpec {
-                activation: Some(activation),
-                region: Some(region),
-                classes: Some(classes),
-                smooth: Some(smooth),
-                ..weighted(kind)
+            let of = |kind, smooth: f64| {
+                let spec = weighted(kind).with("activation", activation).with("region", region);
+                spec.with("classes", classes).with("smooth", smooth)
             };
-            let tversky = |price, smooth| LossSpec {
-                alpha: Some(price),
-                beta: Some(price),
-                ..of(Kind::Tversky, smooth)
-            };
+            let tversky =
+                |price: f64, smooth| of(Kind::Tversky, smooth).with("alpha", price).with("beta", price);
             pairs.extend([
                 ("α = β = ½ is Dice with twice the s", tversky(0.5, 0.5), of(Kind::Dice, 1.0)),
                 ("α = β = 1 is Jaccard", tversky(1.0, 0.5), of(Kind::Jaccard, 0.5)),
-                (
-                    "γ = 1 is Tversky",
-                    LossSpec { gamma: Some(1.0), ..of(Kind::FocalTversky, 0.5) },
-                    of(Kind::Tversky, 0.5),
-                ),
+                ("γ = 1 is Tversky", of(Kind::FocalTversky, 0.5).with("gamma", 1.0), of(Kind::Tversky, 0.5)),
             ]);
         }
     }
@@ -147,9 +129,7 @@ fn of_kinds() -> Vec<Pair> {
 fn of_options() -> Vec<Pair> {
     let mut pairs = Vec::new();
     for kind in Kind::ALL.into_iter().filter(|kind| kind.info().takes("prior")) {
-        let both = [None, Some(Activation::Sigmoid)];
-        for activation in if kind.info().takes("activation") { &both[..] } else { &both[..1] } {
-            let none = LossSpec { activation: *activation, ..plain(kind) };
+        for none in matrix::activations(&plain(kind)) {
             shifts(&none, &mut pairs);
             if kind.info().takes("weights") {
                 weights(&none, &mut pairs);
@@ -180,7 +160,7 @@ fn weights(none: &LossSpec, pairs: &mut Vec<Pair>) {
         with(WeightSpec { source: Source::PerBatch, scheme, absent, ..WeightSpec::default() })
     };
     // Without weights generalised Dice has those of its paper.
-    let unweighted = if none.kind == Kind::GeneralizedDice { fixed(1.0) } else { none.clone() };
+    let unweighted = if none.kind().weighs_by_size() { fixed(1.0) } else { none.clone() };
     pairs.extend([
         ("equal weights are none", fixed(2.5), unweighted.clone()),
         ("power 0 is no weight", counted(Scheme::Power(0.0)), unweighted.clone()),
@@ -208,11 +188,9 @@ fn one_term(context: &Context<'_>, tally: &mut Tally, kind: Kind) {
         let mut sum = case.clone();
         let loss = LossSpec { layout: Default::default(), ignore_index: None, ..case.spec.clone() };
         sum.spec = LossSpec {
-            kind: Kind::Combined,
             layout: case.spec.layout,
             ignore_index: case.spec.ignore_index,
-            terms: vec![Term { factor: 1.0, loss }],
-            ..LossSpec::default()
+            ..Combined { terms: vec![Term { factor: 1.0, loss }] }.into()
         };
         same(context, tally, &sum, &case);
     }
@@ -224,7 +202,7 @@ fn map_of_ones(context: &Context<'_>, tally: &mut Tally, kind: Kind) {
             // It cannot do without; but that is all that the source asks for.
             let mut other = case.clone();
             other.spec.weights.source = Source::None;
-            if case.spec.kind != Kind::Combined && case.spec.kind != Kind::GeneralizedDice {
+            if case.spec.kind() != Kind::Combined && case.spec.kind() != Kind::GeneralizedDice {
                 same(context, tally, &case, &other);
             }
             continue;
@@ -315,7 +293,7 @@ fn without_counting(spec: &mut LossSpec) {
             *source = Source::Dataset;
         }
     };
-    if spec.kind.info().takes("prior") {
+    if spec.kind().info().takes("prior") {
         spec.prior.iter_mut().for_each(|prior| fixed(&mut prior.source));
         spec.prior.get_or_insert(PriorSpec { source: Source::Dataset, values: Vec::new() });
         if spec.weights.normalise == segloss::Normalise::ExpectedOne {
@@ -329,10 +307,10 @@ fn without_counting(spec: &mut LossSpec) {
             others_in: vec![30.0, 60.0, 60.0],
         });
     }
-    if !is_of_regions(spec.kind) && ![Kind::Combined, Kind::UnifiedFocal].contains(&spec.kind) {
-        spec.denominator = Some(Denominator::WeightSum);
+    if !spec.kind().sums_regions() && ![Kind::Combined, Kind::UnifiedFocal].contains(&spec.kind()) {
+        spec.reduction = Some(Reduction::Mean);
     }
-    spec.terms.iter_mut().for_each(|term| without_counting(&mut term.loss));
+    spec.terms_mut().iter_mut().for_each(|term| without_counting(&mut term.loss));
 }
 
 /// Without weights, smoothing a label is smoothing the target.
@@ -341,11 +319,11 @@ fn smoothed_by_hand(context: &Context<'_>, tally: &mut Tally) {
     for kind in [Kind::CrossEntropy, Kind::BinaryCrossEntropy] {
         // A power of two of classes: y' is exact.
         let grid = Grid::new(2, 2, &[5]);
-        let spec = LossSpec { label_smoothing: s, denominator: Some(Denominator::Elements), ..plain(kind) };
+        let spec = LossSpec { reduction: Some(Reduction::MeanAll), ..plain(kind).with("label_smoothing", s) };
         let name = format!("{}, smoothing is a soft target", kind.name());
         let case = draw(context.seed, &name, spec, grid, TargetForm::OneHot, 4.0);
         let mut by_hand = case.clone();
-        by_hand.spec.label_smoothing = 0.0;
+        matrix::set(&mut by_hand.spec, "label_smoothing", 0.0);
         if let Labels::Distribution(y) = &mut by_hand.target {
             y.iter_mut().for_each(|y| *y = (1.0 - s) * *y + s / 2.0);
         }
@@ -357,12 +335,12 @@ fn smoothed_by_hand(context: &Context<'_>, tally: &mut Tally) {
 fn two_classes(context: &Context<'_>, tally: &mut Tally) {
     for (softmax, sigmoid) in [
         (plain(Kind::CrossEntropy), plain(Kind::BinaryCrossEntropy)),
-        (plain(Kind::Focal), LossSpec { activation: Some(Activation::Sigmoid), ..plain(Kind::Focal) }),
+        (plain(Kind::Focal), plain(Kind::Focal).with("activation", Activation::Sigmoid)),
     ] {
         let fixed = WeightSpec { source: Source::Fixed, values: vec![0.5, 3.0], ..WeightSpec::default() };
         let softmax = LossSpec { weights: fixed.clone(), ignore_index: Some(matrix::IGNORED), ..softmax };
         let sigmoid = LossSpec { weights: fixed, ignore_index: Some(matrix::IGNORED), ..sigmoid };
-        let name = format!("{}, two classes are one channel", softmax.kind.name());
+        let name = format!("{}, two classes are one channel", softmax.kind().name());
         let two = draw(context.seed, &name, softmax, Grid::new(2, 2, &[6]), TargetForm::Indices, 4.0);
         let grid = Grid::new(2, 1, &[6]);
         let logits = (0..2).flat_map(|n| (0..6).map(move |p| (n, p)));
@@ -394,14 +372,14 @@ fn equal_sizes(context: &Context<'_>, tally: &mut Tally) {
 /// Channels pooled with equal weights are one channel with the pixels of all.
 fn pooled_channels(context: &Context<'_>, tally: &mut Tally) {
     let name = "generalized_dice, channels pooled are one channel";
-    let activation = Some(Activation::Sigmoid);
+    let of = |kind| plain(kind).with("activation", Activation::Sigmoid).with("smooth", 0.25);
     let fixed = WeightSpec { source: Source::Fixed, values: vec![1.0; 3], ..WeightSpec::default() };
-    let pooled = LossSpec { activation, smooth: Some(0.25), weights: fixed, ..plain(Kind::GeneralizedDice) };
+    let pooled = LossSpec { weights: fixed, ..of(Kind::GeneralizedDice) };
     let case = draw(context.seed, name, pooled, Grid::new(1, 3, &[8]), TargetForm::Soft, 4.0);
     // Channels first: the channels lie one after the other already.
     let mut long = case.clone();
     long.grid = Grid::new(1, 1, &[24]);
-    long.spec = LossSpec { activation, smooth: Some(0.25), ..plain(Kind::Dice) };
+    long.spec = of(Kind::Dice);
     same(context, tally, &case, &long);
 }
 

@@ -29,7 +29,7 @@ fn run(context: &Context<'_>) -> Result<Tally, Trouble> {
         .zip(differences)
         .map(|(Exact { case, answer, gradient, .. }, (_, derivatives))| {
             let mut tally = Tally::default();
-            tally.kinds.insert(case.spec.kind);
+            tally.kinds.insert(case.spec.kind());
             if are_unsure(derivatives) {
                 // The slope is next to nothing beside the value, or both are: f64 has lost it, by whichever way.
                 return tally;

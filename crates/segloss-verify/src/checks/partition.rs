@@ -47,13 +47,13 @@ fn one(context: &Context<'_>, tally: &mut Tally, case: &Case) {
         let parts = context.subject.evaluate_in_parts(case, cut);
         let Some(parts) = tally.accept(parts, &name) else { continue };
         tally.measure(&LAW_F64, relative_to(parts.value, whole.value, scale(case, whole.value)), &name);
-        match case.spec.kind.is_additive() {
+        match case.spec.kind().is_additive() {
             // What a pixel's gradient needs of the others, their labels say.
             true => tally.measure(&EXACT, bitwise(&parts.gradient, &whole.gradient), &name),
             // Sums over a region come together in another order.
             false => tally.measure(&LAW_F64, relative_to_max(&parts.gradient, &whole.gradient), &name),
         }
-        tally.require(parts.at_once.is_some() == case.spec.kind.is_additive(), &name, || {
+        tally.require(parts.at_once.is_some() == case.spec.kind().is_additive(), &name, || {
             "a gradient before all parts are known, or none where it needs no other part".to_owned()
         });
         if let Some(at_once) = &parts.at_once {

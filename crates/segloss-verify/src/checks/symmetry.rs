@@ -9,7 +9,7 @@ use crate::tally::Tally;
 use crate::textbook::{has_pairs, is_sigmoid};
 use crate::tolerance::{EXACT, LAW_F64, Tolerance};
 use crate::trouble::Trouble;
-use segloss::{Kind, LossSpec, PriorSpec, Source, Threshold};
+use segloss::{LossSpec, Options, PriorSpec, Source, Threshold};
 
 pub(super) const CHECK: Check = Check {
     name: "symmetry",
@@ -111,28 +111,29 @@ fn turn_options(spec: &mut LossSpec, class: &impl Fn(usize) -> usize) {
         turn(&mut counts.present_in, 1);
         turn(&mut counts.others_in, 1);
     }
-    if spec.kind == Kind::UnifiedFocal {
-        spec.background = Some(class(spec.background.unwrap_or(0)));
+    if let Options::UnifiedFocal(options) = &mut spec.options {
+        options.background = class(options.background);
     }
-    spec.terms.iter_mut().for_each(|term| turn_options(&mut term.loss, class));
+    spec.terms_mut().iter_mut().for_each(|term| turn_options(&mut term.loss, class));
 }
 
 fn has_sigmoid(spec: &LossSpec) -> bool {
-    is_sigmoid(spec) || spec.terms.iter().any(|term| has_sigmoid(&term.loss))
+    is_sigmoid(spec) || spec.terms().iter().any(|term| has_sigmoid(&term.loss))
 }
 
 /// The loss without what would shift the logits off their grid: thresholds, and margins and logarithms of
 /// priors that do not lie on it.
 fn coarsened(spec: &LossSpec, classes: usize) -> LossSpec {
     let mut coarse = LossSpec { threshold: None, ..spec.clone() };
-    if coarse.kind == Kind::Ldam {
-        coarse.margin = None;
-        coarse.prior = Some(PriorSpec { source: Source::Fixed, values: vec![0.5; classes] });
+    match &mut coarse.options {
+        Options::Ldam(options) => {
+            options.margin = 0.5;
+            coarse.prior = Some(PriorSpec { source: Source::Fixed, values: vec![0.5; classes] });
+        }
+        Options::Seesaw(options) => options.mitigation = 0.0,
+        _ => {}
     }
-    if coarse.kind == Kind::Seesaw {
-        coarse.mitigation = Some(0.0);
-    }
-    for term in &mut coarse.terms {
+    for term in coarse.terms_mut() {
         term.loss = coarsened(&term.loss, classes);
     }
     coarse

@@ -8,13 +8,14 @@ use super::{Check, Context, Judges};
 use crate::case::{Case, Grid, Labels, generator};
 use crate::compare::{largest, ulps_f32, ulps_f64};
 use crate::exact::Exact;
+use crate::matrix::ByKey;
 use crate::report::UlpCount;
 use crate::subject::Precision;
 use crate::tally::{Exhibit, Tally};
 use crate::tolerance::{Tolerance, ULPS, ULPS_POWER};
 use crate::trouble::Trouble;
 use rand::RngExt;
-use segloss::{Activation, Denominator, InstructionSet, Kind, Layout, LossSpec};
+use segloss::{Activation, InstructionSet, Kind, Layout, LossSpec, Reduction};
 use std::collections::BTreeMap;
 
 pub(super) const CHECK: Check = Check {
@@ -57,13 +58,11 @@ fn run(context: &Context<'_>) -> Result<Tally, Trouble> {
 
 /// Sums without weights and denominators: each entry is one pixel's.
 fn plain(kind: Kind) -> LossSpec {
-    let denominator = Some(Denominator::PerPixel);
-    LossSpec { kind, layout: Layout::ChannelsLast, denominator, ..LossSpec::default() }
+    LossSpec { layout: Layout::ChannelsLast, reduction: Some(Reduction::Sum), ..LossSpec::new(kind) }
 }
 
 fn sigmoid_kinds() -> Vec<(LossSpec, &'static Tolerance)> {
-    let focal =
-        |gamma| LossSpec { activation: Some(Activation::Sigmoid), gamma: Some(gamma), ..plain(Kind::Focal) };
+    let focal = |gamma: f64| plain(Kind::Focal).with("activation", Activation::Sigmoid).with("gamma", gamma);
     vec![
         (plain(Kind::BinaryCrossEntropy), &ULPS),
         (plain(Kind::DocumentSigmoid), &ULPS),
@@ -74,7 +73,7 @@ fn sigmoid_kinds() -> Vec<(LossSpec, &'static Tolerance)> {
 }
 
 fn softmax_kinds() -> Vec<(LossSpec, &'static Tolerance)> {
-    let focal = |gamma| LossSpec { gamma: Some(gamma), ..plain(Kind::Focal) };
+    let focal = |gamma: f64| plain(Kind::Focal).with("gamma", gamma);
     vec![
         (plain(Kind::CrossEntropy), &ULPS),
         (plain(Kind::Poly1CrossEntropy), &ULPS),
@@ -138,9 +137,9 @@ fn categorical(context: &Context<'_>, spec: LossSpec, classes: usize) -> Case {
 }
 
 fn name(spec: &LossSpec) -> String {
-    match spec.gamma {
-        Some(gamma) => format!("ulps of {} with γ = {gamma}", spec.kind.name()),
-        None => format!("ulps of {}", spec.kind.name()),
+    match spec.number("gamma") {
+        Some(gamma) => format!("ulps of {} with γ = {gamma}", spec.kind().name()),
+        None => format!("ulps of {}", spec.kind().name()),
     }
 }
 

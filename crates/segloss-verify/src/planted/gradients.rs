@@ -2,7 +2,6 @@
 
 use super::{Bug, Wrong, pixels};
 use crate::case::Case;
-use crate::matrix::is_of_regions;
 use crate::subject::{Outcome, Precision};
 use segloss::Kind;
 
@@ -64,7 +63,7 @@ pub(super) const BUGS: &[Bug] = &[
         name: "maps_of_volumes_in_forty_bits",
         stands_for: "a fixed-point format for three-dimensional maps",
         wrong: Wrong::Spoil(|case, _, out| {
-            if case.weight_map.is_some() && case.grid.spatial.len() == 3 && is_of_regions(case.spec.kind) {
+            if case.weight_map.is_some() && case.grid.spatial.len() == 3 && case.spec.kind().sums_regions() {
                 scale(out, 1.0 + 1e-12);
             }
         }),
@@ -114,7 +113,7 @@ pub(super) const BUGS: &[Bug] = &[
         stands_for: "a mixed loss in f32 whose gradient is lost once all pixels are sure",
         wrong: Wrong::Spoil(|case, precision, out| {
             let sure = case.logits.iter().all(|z| z.abs() > 30.0);
-            if case.spec.kind == Kind::Combined && precision == Precision::F32 && sure {
+            if case.spec.kind() == Kind::Combined && precision == Precision::F32 && sure {
                 scale(out, 0.0);
             }
         }),

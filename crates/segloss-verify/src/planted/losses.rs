@@ -2,10 +2,12 @@
 
 use super::{Bug, Wrong, pixels};
 use crate::case::{Case, Grid, Labels, distribution};
+use crate::matrix::{ByKey, set};
 use crate::subject::{Outcome, Precision, Subject};
 use crate::textbook::{is_sigmoid, sigmoid, softmax};
+use segloss::kinds::{CrossEntropy, GeneralizedDice, Tversky};
 use segloss::{
-    Activation, Denominator, InstructionSet, Kind, Layout, LossSpec, Source, Threshold, WeightSpec,
+    Activation, InstructionSet, Kind, Layout, LossSpec, Options, Reduction, Source, Threshold, WeightSpec,
 };
 
 pub(super) const BUGS: &[Bug] = &[
@@ -110,7 +112,7 @@ pub(super) const BUGS: &[Bug] = &[
         stands_for: "(p_j/p_y)^q by exp in f32, pixels side by side: infinite from a distance of 89 on",
         wrong: Wrong::Spoil(|case, precision, out| {
             let far = case.grid.pixels() > 1 && case.logits.iter().any(|z| z.abs() > 89.0);
-            nan_if(out, precision == Precision::F32 && case.spec.kind == Kind::Seesaw && far);
+            nan_if(out, precision == Precision::F32 && case.spec.kind() == Kind::Seesaw && far);
         }),
     },
     Bug {
@@ -197,8 +199,8 @@ pub(super) const BUGS: &[Bug] = &[
         name: "sigmoid_for_softmax",
         stands_for: "one activation taken for the other",
         wrong: Wrong::Misread(|case| {
-            if case.spec.activation == Some(Activation::Softmax) {
-                case.spec.activation = Some(Activation::Sigmoid);
+            if case.spec.options.get("activation") == Some(Activation::Softmax.into()) {
+                set(&mut case.spec, "activation", Activation::Sigmoid);
             }
         }),
     },
@@ -206,7 +208,7 @@ pub(super) const BUGS: &[Bug] = &[
         name: "common_logarithm",
         stands_for: "log10 for ln",
         wrong: Wrong::Spoil(|case, _, out| {
-            if case.spec.kind == Kind::CrossEntropy {
+            if case.spec.kind() == Kind::CrossEntropy {
                 rescale(out, std::f64::consts::LN_10.recip());
             }
         }),
@@ -225,8 +227,8 @@ pub(super) const BUGS: &[Bug] = &[
         name: "focal_exponent_one_less",
         stands_for: "γ − 1 of the derivative used for the value",
         wrong: Wrong::Misread(|case| {
-            if case.spec.kind == Kind::Focal {
-                case.spec.gamma = case.spec.gamma.map(|gamma| f64::max(gamma - 1.0, 0.0));
+            if let Options::Focal(options) = &mut case.spec.options {
+                options.gamma = f64::max(options.gamma - 1.0, 0.0);
             }
         }),
     },
@@ -244,8 +246,8 @@ pub(super) const BUGS: &[Bug] = &[
         name: "inverse_exponent",
         stands_for: "(1 − TI)^γ for (1 − TI)^(1/γ)",
         wrong: Wrong::Misread(|case| {
-            if case.spec.kind == Kind::FocalTversky {
-                case.spec.gamma = case.spec.gamma.map(f64::recip);
+            if let Options::FocalTversky(options) = &mut case.spec.options {
+                options.gamma = options.gamma.recip();
             }
         }),
     },
@@ -253,8 +255,8 @@ pub(super) const BUGS: &[Bug] = &[
         name: "batch_for_image",
         stands_for: "regions flattened over the batch",
         wrong: Wrong::Misread(|case| {
-            if case.spec.weights.source != Source::PerSample {
-                case.spec.region = case.spec.region.map(|_| segloss::Region::Batch);
+            if case.spec.weights.source != Source::PerSample && case.spec.options.get("region").is_some() {
+                set(&mut case.spec, "region", segloss::Region::Batch);
             }
         }),
     },
@@ -268,14 +270,16 @@ pub(super) const BUGS: &[Bug] = &[
         stands_for: "label smoothing shared out over C − 1 classes",
         wrong: Wrong::Misread(|case| {
             let classes = case.grid.classes.max(2) as f64;
-            case.spec.label_smoothing = f64::min(case.spec.label_smoothing * classes / (classes - 1.0), 0.99);
+            if let Some(s) = case.spec.number("label_smoothing") {
+                set(&mut case.spec, "label_smoothing", f64::min(s * classes / (classes - 1.0), 0.99));
+            }
         }),
     },
     Bug {
         name: "document_weight_one",
         stands_for: "S3's scalar taken as harmless and left out",
         wrong: Wrong::Spoil(|case, _, out| {
-            if case.spec.kind == Kind::DocumentCategorical {
+            if case.spec.kind() == Kind::DocumentCategorical {
                 rescale(out, case.grid.classes as f64);
             }
         }),
@@ -284,7 +288,7 @@ pub(super) const BUGS: &[Bug] = &[
         name: "one_hot_in_a_byte",
         stands_for: "a bit for each class, and eight bits",
         wrong: Wrong::Spoil(|case, _, out| {
-            if case.spec.kind == Kind::DocumentCategorical && case.grid.classes > 8 {
+            if case.spec.kind() == Kind::DocumentCategorical && case.grid.classes > 8 {
                 rescale(out, case.grid.classes as f64 / 8.0);
             }
         }),
@@ -416,15 +420,15 @@ fn activated(case: &mut Case) {
 
 /// α for β, and the other way round.
 pub(super) fn swap_prices(case: &mut Case) {
-    if case.spec.kind == Kind::Tversky {
-        std::mem::swap(&mut case.spec.alpha, &mut case.spec.beta);
+    if let Options::Tversky(options) = &mut case.spec.options {
+        std::mem::swap(&mut options.alpha, &mut options.beta);
     }
 }
 
 /// Lovász-softmax whose foreground is the class index itself, not its being the class's.
 fn lovasz_of_class_ids(case: &Case, _: Precision, out: &mut Outcome) {
     let Labels::Indices(labels) = &case.target else { return };
-    if case.spec.kind != Kind::LovaszSoftmax {
+    if case.spec.kind() != Kind::LovaszSoftmax {
         return;
     }
     let pixels = case.grid.pixels();
@@ -455,15 +459,12 @@ fn lovasz_of_class_ids(case: &Case, _: Precision, out: &mut Outcome) {
 
 /// Focal loss with p = exp(−(weighted cross-entropy)): a class weight changes the probability.
 fn focal_of_weighted(subject: &dyn Subject, case: &Case, out: &mut Outcome) -> Result<(), String> {
-    if case.spec.kind != Kind::Focal {
-        return Ok(());
-    }
+    let Options::Focal(segloss::kinds::Focal { gamma, .. }) = case.spec.options else { return Ok(()) };
     let mut plain = case.clone();
     let kind = if is_sigmoid(&case.spec) { Kind::BinaryCrossEntropy } else { Kind::CrossEntropy };
-    plain.spec = LossSpec { kind, gamma: None, activation: None, ..case.spec.clone() };
+    plain.spec = LossSpec { options: kind.options(), ..case.spec.clone() };
     let Some(map) = subject.evaluate(&plain, Precision::F64)?.map else { return Ok(()) };
     let per_pixel = map.len() / (case.grid.images * case.grid.pixels());
-    let gamma = case.spec.gamma.unwrap_or(2.0);
     let focused = |(i, &loss): (usize, &f64)| {
         let pixel = match case.spec.layout {
             Layout::ChannelsFirst if per_pixel > 1 => {
@@ -483,8 +484,8 @@ fn focal_of_weighted(subject: &dyn Subject, case: &Case, out: &mut Outcome) -> R
 
 /// A mean over all pixels, ignored ones too, where it should be over the valid ones.
 fn ignored_in_denominator(case: &Case, _: Precision, out: &mut Outcome) {
-    let denominator = case.spec.denominator();
-    if !matches!(denominator, Denominator::WeightSum | Denominator::ValidPixels) || out.denominator == 0.0 {
+    let denominator = case.spec.reduction();
+    if !matches!(denominator, Reduction::Mean | Reduction::MeanValid) || out.denominator == 0.0 {
         return;
     }
     let ignored = pixels(case).filter(|&(n, p)| case.is_ignored(n, p)).count() as f64;
@@ -497,36 +498,34 @@ fn ignored_in_denominator(case: &Case, _: Precision, out: &mut Outcome) {
 /// Tversky of all classes together: under softmax Σ FP = Σ FN, and α and β are one number.
 fn micro_averaged(case: &mut Case) {
     let spec = &case.spec;
-    let prices = spec.alpha.unwrap_or(0.3) + spec.beta.unwrap_or(0.7);
-    if spec.kind != Kind::Tversky || spec.activation == Some(Activation::Sigmoid) || prices != 1.0 {
+    let Options::Tversky(Tversky { activation, alpha, beta, smooth, region, .. }) = spec.options else {
+        return;
+    };
+    if activation == Activation::Sigmoid || alpha + beta != 1.0 {
         return;
     }
     let ones = vec![1.0; case.grid.classes];
     case.spec = LossSpec {
-        kind: Kind::GeneralizedDice,
-        smooth: Some(2.0 * spec.smooth.unwrap_or(1e-5)),
+        options: GeneralizedDice { activation, smooth: 2.0 * smooth, region }.into(),
         weights: WeightSpec { source: Source::Fixed, values: ones, ..WeightSpec::default() },
-        alpha: None,
-        beta: None,
-        classes: None,
         ..spec.clone()
     };
 }
 
 /// PyTorch's label smoothing: each class's share of the smoothing has that class's weight.
 pub(super) fn smoothing_per_class(case: &mut Case) {
-    let s = case.spec.label_smoothing;
+    let Options::CrossEntropy(CrossEntropy { label_smoothing: s, .. }) = case.spec.options else { return };
     // Of fixed weights the soft target that amounts to it has the same ones.
     let same_weights = case.spec.weights.source == Source::Fixed
         && !matches!(case.spec.threshold, Some(Threshold::LogitAdjustment(_)));
     let some_ignored = pixels(case).any(|(n, p)| case.is_ignored(n, p));
-    if case.spec.kind != Kind::CrossEntropy || s == 0.0 || !same_weights || some_ignored {
+    if s == 0.0 || !same_weights || some_ignored {
         return;
     }
     let classes = case.grid.classes as f64;
     let y = distribution(case).iter().map(|y| (1.0 - s) * y + s / classes).collect();
     case.target = Labels::Distribution(y);
-    case.spec.label_smoothing = 0.0;
+    set(&mut case.spec, "label_smoothing", 0.0);
 }
 
 /// Ignored pixels' logits and targets multiplied by 0: what is left has p = 1/C, or ½, of every class.

@@ -151,7 +151,7 @@ impl<S: Subject> Subject for Planted<S> {
                 self.spoil(case, Precision::F64, &mut out)?;
             }
         }
-        let at_once = case.spec.kind.is_additive().then(|| out.gradient.clone());
+        let at_once = case.spec.kind().is_additive().then(|| out.gradient.clone());
         Ok(InParts { value: out.value, gradient: out.gradient, at_once })
     }
 

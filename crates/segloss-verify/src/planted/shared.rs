@@ -4,8 +4,8 @@
 use super::weights::everywhere;
 use super::{Bug, Wrong, losses, pixels};
 use crate::case::{Case, Labels, distribution};
-use crate::matrix::is_of_regions;
-use segloss::{Denominator, Kind, LossSpec, Region, Scheme, Source, Threshold};
+use crate::matrix::ByKey;
+use segloss::{Kind, LossSpec, Options, Reduction, Region, Scheme, Source, Threshold};
 
 pub(super) const BUGS: &[Bug] = &[
     Bug {
@@ -13,8 +13,8 @@ pub(super) const BUGS: &[Bug] = &[
         stands_for: "the mean over pixels, where Keras means elements",
         wrong: Wrong::Shared(|case| {
             everywhere(&mut case.spec, &|spec| {
-                if spec.kind == Kind::DocumentSigmoid && spec.denominator() == Denominator::Elements {
-                    spec.denominator = Some(Denominator::ValidPixels);
+                if spec.kind() == Kind::DocumentSigmoid && spec.reduction() == Reduction::MeanAll {
+                    spec.reduction = Some(Reduction::MeanValid);
                 }
             });
         }),
@@ -35,7 +35,7 @@ pub(super) const BUGS: &[Bug] = &[
         stands_for: "Sudre's weights without the square, as MONAI's `simple`",
         wrong: Wrong::Shared(|case| {
             everywhere(&mut case.spec, &|spec| {
-                if spec.kind == Kind::GeneralizedDice && spec.weights.source == Source::None {
+                if spec.kind() == Kind::GeneralizedDice && spec.weights.source == Source::None {
                     spec.weights.source = source_of(spec);
                     spec.weights.scheme = Scheme::InverseFrequency;
                 }
@@ -47,9 +47,10 @@ pub(super) const BUGS: &[Bug] = &[
         stands_for: "Dice's ε for Jaccard's, which has no 2 in front of its TP",
         wrong: Wrong::Shared(|case| {
             everywhere(&mut case.spec, &|spec| {
-                if spec.kind == Kind::Jaccard {
+                match &mut spec.options {
                     // The larger ones have a law.
-                    spec.smooth = spec.smooth.map(|smooth| if smooth < 1e-3 { 2.0 * smooth } else { smooth });
+                    Options::Jaccard(options) if options.smooth < 1e-3 => options.smooth *= 2.0,
+                    _ => {}
                 }
             });
         }),
@@ -59,8 +60,8 @@ pub(super) const BUGS: &[Bug] = &[
         stands_for: "poly-1's coefficient without the 1 that it has already",
         wrong: Wrong::Shared(|case| {
             everywhere(&mut case.spec, &|spec| {
-                if spec.kind == Kind::Poly1CrossEntropy {
-                    spec.epsilon = spec.epsilon.map(|epsilon| epsilon / 2.0);
+                if let Options::Poly1CrossEntropy(options) = &mut spec.options {
+                    options.epsilon /= 2.0;
                 }
             });
         }),
@@ -80,8 +81,8 @@ pub(super) const BUGS: &[Bug] = &[
         stands_for: "seesaw's two exponents, each in the other's place",
         wrong: Wrong::Shared(|case| {
             everywhere(&mut case.spec, &|spec| {
-                if spec.kind == Kind::Seesaw {
-                    std::mem::swap(&mut spec.mitigation, &mut spec.compensation);
+                if let Options::Seesaw(options) = &mut spec.options {
+                    std::mem::swap(&mut options.mitigation, &mut options.compensation);
                 }
             });
         }),
@@ -91,8 +92,8 @@ pub(super) const BUGS: &[Bug] = &[
         stands_for: "unified focal's weight of the rare given to the background",
         wrong: Wrong::Shared(|case| {
             everywhere(&mut case.spec, &|spec| {
-                if spec.kind == Kind::UnifiedFocal {
-                    spec.delta = spec.delta.map(|delta| 1.0 - delta);
+                if let Options::UnifiedFocal(options) = &mut spec.options {
+                    options.delta = 1.0 - options.delta;
                 }
             });
         }),
@@ -106,7 +107,7 @@ pub(super) const BUGS: &[Bug] = &[
         name: "shared: m² of regions",
         stands_for: "a map of weights in the intersection and again in the sum",
         wrong: Wrong::Shared(|case| {
-            if is_of_regions(case.spec.kind) {
+            if case.spec.kind().sums_regions() {
                 case.weight_map.iter_mut().flatten().for_each(|m| *m *= *m);
             }
         }),
@@ -116,7 +117,7 @@ pub(super) const BUGS: &[Bug] = &[
         stands_for: "a map that was resampled to the grid of its voxels' corners",
         wrong: Wrong::Shared(|case| {
             let pixels = case.grid.pixels();
-            if case.grid.spatial.len() == 3 && is_of_regions(case.spec.kind) {
+            if case.grid.spatial.len() == 3 && case.spec.kind().sums_regions() {
                 let images = case.weight_map.iter_mut().flat_map(|map| map.chunks_mut(pixels));
                 images.for_each(|image| image.rotate_right(1));
             }
@@ -127,7 +128,7 @@ pub(super) const BUGS: &[Bug] = &[
         stands_for: "a derivative by hand in the code and in the dual numbers: only a step knows better",
         wrong: Wrong::SharedGradient(|case, gradient| {
             // Where no framework was asked.
-            if case.spec.label_smoothing == 0.4 && case.grid.spatial.len() == 3 {
+            if case.spec.number("label_smoothing") == Some(0.4) && case.grid.spatial.len() == 3 {
                 gradient.iter_mut().for_each(|g| *g *= 1.001);
             }
         }),
@@ -136,7 +137,7 @@ pub(super) const BUGS: &[Bug] = &[
 
 /// Estimated over what a region is.
 fn source_of(spec: &LossSpec) -> Source {
-    if spec.region == Some(Region::Image) { Source::PerSample } else { Source::PerBatch }
+    if spec.region() == Region::Image { Source::PerSample } else { Source::PerBatch }
 }
 
 /// Each class's share of the smoothing at that class's weight, divided by the weights of the labels.
@@ -149,22 +150,28 @@ fn as_pytorch_smooths(case: &mut Case) {
         pixels(case).map(weight).sum()
     };
     // No framework's golden numbers smooth so much.
-    if case.spec.label_smoothing >= 0.5 && case.spec.kind == Kind::CrossEntropy {
-        case.spec.denominator = Some(Denominator::Constant(weight_of_labels(case)));
+    let smoothing = case.spec.number("label_smoothing");
+    if case.spec.kind() == Kind::CrossEntropy && smoothing >= Some(0.5) {
+        case.spec.reduction = Some(Reduction::Constant(weight_of_labels(case)));
         losses::smoothing_per_class(case);
     }
 }
 
 fn smoothed_to_share(case: &mut Case) {
-    let (s, classes) = (case.spec.label_smoothing, case.grid.classes as f64);
+    let Options::BinaryCrossEntropy(segloss::kinds::BinaryCrossEntropy { label_smoothing: s }) =
+        case.spec.options
+    else {
+        return;
+    };
+    let classes = case.grid.classes as f64;
     let some_ignored = pixels(case).any(|(n, p)| case.is_ignored(n, p));
     let weighted = case.spec.weights.source != Source::None || case.spec.threshold.is_some();
     // Of images PyTorch's golden numbers know it, too; of lines and volumes Keras' alone.
     let is_image = case.grid.spatial.len() == 2;
-    if case.spec.kind != Kind::BinaryCrossEntropy || s == 0.0 || is_image || some_ignored || weighted {
+    if s == 0.0 || is_image || some_ignored || weighted {
         return;
     }
     let y = distribution(case).iter().map(|y| (1.0 - s) * y + s / classes).collect();
     case.target = Labels::Distribution(y);
-    case.spec.label_smoothing = 0.0;
+    crate::matrix::set(&mut case.spec, "label_smoothing", 0.0);
 }

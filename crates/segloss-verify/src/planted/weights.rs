@@ -1,7 +1,7 @@
 //! Mistakes in weights, priors and denominators.
 
 use super::{Bug, Wrong};
-use segloss::{Absent, Denominator, Kind, LossSpec, Normalise, Scheme, Source, Threshold, WeightSpec};
+use segloss::{Absent, Kind, LossSpec, Normalise, Reduction, Scheme, Source, Threshold, WeightSpec};
 
 pub(super) const BUGS: &[Bug] = &[
     Bug {
@@ -61,7 +61,7 @@ pub(super) const BUGS: &[Bug] = &[
         name: "absent_takes_all",
         stands_for: "1/(size² + ε), with nothing there",
         wrong: Wrong::Misread(|case| {
-            if case.spec.kind == Kind::GeneralizedDice && case.spec.weights.source == Source::None {
+            if case.spec.kind() == Kind::GeneralizedDice && case.spec.weights.source == Source::None {
                 case.spec.weights.absent = Absent::Cap(1e10);
             }
         }),
@@ -70,8 +70,8 @@ pub(super) const BUGS: &[Bug] = &[
         name: "mean_over_pixels",
         stands_for: "the mean over elements for the mean over weights",
         wrong: Wrong::Misread(|case| {
-            if case.spec.kind.is_additive() && case.spec.denominator() == Denominator::WeightSum {
-                case.spec.denominator = Some(Denominator::ValidPixels);
+            if case.spec.kind().is_additive() && case.spec.reduction() == Reduction::Mean {
+                case.spec.reduction = Some(Reduction::MeanValid);
             }
         }),
     },
@@ -79,7 +79,7 @@ pub(super) const BUGS: &[Bug] = &[
         name: "map_dropped",
         stands_for: "sample_weight of the wrong rank, silently not used",
         wrong: Wrong::Misread(|case| {
-            if case.spec.weights.source != Source::Map && case.spec.kind != Kind::Combined {
+            if case.spec.weights.source != Source::Map && case.spec.kind() != Kind::Combined {
                 case.weight_map = None;
             }
         }),
@@ -116,5 +116,5 @@ pub(super) const BUGS: &[Bug] = &[
 /// Changes a specification and all its terms.
 pub(super) fn everywhere(spec: &mut LossSpec, change: &impl Fn(&mut LossSpec)) {
     change(spec);
-    spec.terms.iter_mut().for_each(|term| everywhere(&mut term.loss, change));
+    spec.terms_mut().iter_mut().for_each(|term| everywhere(&mut term.loss, change));
 }

@@ -1,8 +1,21 @@
 //! Sigmoid cross-entropy: w⁺·y·(−ln σ(z)) + w⁻·(1 − y)·(−ln(1 − σ(z))).
 
 use super::reduce::entry as of;
-use super::{Pixel, sigmoid};
+use super::{Definition, Pixel, reduce, sigmoid};
+use crate::case::Case;
 use crate::number::Number;
+use segloss::kinds::BinaryCrossEntropy;
+
+/// The definition, of a batch.
+pub(super) fn define<T: Number + 'static>(
+    case: &Case,
+    options: &BinaryCrossEntropy,
+    _: &[Pixel<T>],
+) -> Definition<T> {
+    let case = case.clone();
+    let smoothing = options.label_smoothing;
+    Box::new(move |all| reduce::entries(&case, all, |x, c| entry(x, c, smoothing)))
+}
 
 /// The loss of one channel of one pixel. With smoothing s both sides get s/2, and the entry keeps its
 /// weight ω = w⁺·y + w⁻·(1 − y): (1 − s)·L + s/2·ω·(−ln σ(z) − ln(1 − σ(z))).

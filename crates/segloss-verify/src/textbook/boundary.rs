@@ -2,10 +2,17 @@
 //! class c.
 
 use super::reduce::{self, Sums};
-use super::{Pixel, softmax};
+use super::{Definition, Pixel, softmax};
 use crate::case::Case;
 use crate::number::{Number, power, sum};
-use segloss::Denominator;
+use segloss::Reduction;
+use segloss::kinds::Boundary;
+
+/// The definition, of a batch.
+pub(super) fn define<T: Number + 'static>(case: &Case, _: &Boundary, _: &[Pixel<T>]) -> Definition<T> {
+    let (case, distances) = (case.clone(), distances(case));
+    Box::new(move |all| sums(&case, all, &distances))
+}
 
 /// φ, as `distances[n][p][c]`: outside of a class the distance to its nearest pixel, inside −(the distance to
 /// the nearest valid pixel of another class − 1); 0 where the class has no boundary in the image.
@@ -53,12 +60,12 @@ fn squares(spatial: &[usize], is_one: impl Fn(usize) -> bool) -> Vec<Option<usiz
 }
 
 /// The sums of a batch. Every class has its part in every pixel: hence the sum of weights.
-pub(super) fn sums<T: Number>(case: &Case, all: &[Pixel<T>], distances: &[Vec<Vec<T>>]) -> Sums<T> {
+fn sums<T: Number>(case: &Case, all: &[Pixel<T>], distances: &[Vec<Vec<T>>]) -> Sums<T> {
     let mut sums = reduce::pixels(case, all, |_, x| {
         let (p, phi) = (softmax(&x.z), &distances[x.n][x.p]);
         sum((0..p.len()).map(|c| x.w[c].clone() * phi[c].clone() * p[c].clone()))
     });
-    if let None | Some(Denominator::WeightSum) = case.spec.denominator {
+    if let None | Some(Reduction::Mean) = case.spec.reduction {
         sums.denominator = sum(all.iter().map(|x| x.m.clone() * sum(x.w.iter().cloned())));
     }
     sums

@@ -1,7 +1,22 @@
 //! Softmax cross-entropy: Σ_c w_c·y_c·(−ln p_c), p_c = e^(z_c)/Σ_j e^(z_j).
 
-use super::{Pixel, softmax};
+use super::{Definition, Pixel, reduce, softmax};
+use crate::case::Case;
 use crate::number::{Number, sum};
+use segloss::SmoothingWeight;
+use segloss::kinds::CrossEntropy;
+
+/// The definition, of a batch.
+pub(super) fn define<T: Number + 'static>(
+    case: &Case,
+    options: &CrossEntropy,
+    _: &[Pixel<T>],
+) -> Definition<T> {
+    let case = case.clone();
+    let smoothing = options.label_smoothing;
+    let of = if options.smoothing_weight == Some(SmoothingWeight::Class) { by_class } else { pixel };
+    Box::new(move |all| reduce::pixels(&case, all, |_, x| of(x, smoothing)))
+}
 
 /// The loss of one pixel. With smoothing s, which gives s of every label to all classes alike and leaves the
 /// pixel the weight of its label: (1 − s)·Σ_c w_c·y_c·(−ln p_c) + s/C·(Σ_c w_c·y_c)·Σ_c −ln p_c.

@@ -2,10 +2,17 @@
 //! (1 − w)·y·−ln(max(0, σ(z) + 0.5 − th)) + (1 − y)·w·−ln(1 − max(0, σ(z) + 0.5 − th)).
 
 use super::reduce::entry as of;
-use super::{Pixel, sigmoid};
+use super::{Definition, Pixel, reduce, sigmoid};
 use crate::case::Case;
 use crate::number::{Number, larger};
 use segloss::Threshold;
+use segloss::kinds::DocumentBinary;
+
+/// The definition, of a batch.
+pub(super) fn define<T: Number + 'static>(case: &Case, _: &DocumentBinary, _: &[Pixel<T>]) -> Definition<T> {
+    let (case, threshold) = (case.clone(), threshold(case));
+    Box::new(move |all| reduce::entries(&case, all, |x, c| entry(x, c, threshold)))
+}
 
 /// The loss of one channel of one pixel; NaN and ∞ where the formula gives them.
 pub fn entry<T: Number>(x: &Pixel<T>, c: usize, threshold: f64) -> T {

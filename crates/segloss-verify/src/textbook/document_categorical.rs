@@ -1,7 +1,19 @@
 //! The document's S3: w · softmax cross-entropy, with one scalar w = Σy/size(y).
 
-use super::{Pixel, cross_entropy};
+use super::{Definition, Pixel, cross_entropy, reduce};
+use crate::case::Case;
 use crate::number::Number;
+use segloss::kinds::DocumentCategorical;
+
+/// The definition, of a batch.
+pub(super) fn define<T: Number + 'static>(
+    case: &Case,
+    _: &DocumentCategorical,
+    _: &[Pixel<T>],
+) -> Definition<T> {
+    let case = case.clone();
+    Box::new(move |all| reduce::pixels(&case, all, |_, x| pixel(x)))
+}
 
 /// The loss of one pixel; every column of `w` holds the scalar.
 pub fn pixel<T: Number>(x: &Pixel<T>) -> T {

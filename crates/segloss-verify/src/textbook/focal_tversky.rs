@@ -1,11 +1,24 @@
 //! Focal Tversky (Abraham & Khan 2019, eq. 4): the Tversky loss of a class to the power 1/γ.
 
-use super::{Pixel, tversky};
+use super::{Definition, Pixel, overlap, reduce, tversky};
+use crate::case::Case;
 use crate::number::{Number, power};
-use segloss::LossSpec;
+use segloss::kinds::FocalTversky;
+
+/// The definition, of a batch.
+pub(super) fn define<T: Number + 'static>(
+    case: &Case,
+    options: &FocalTversky,
+    _: &[Pixel<T>],
+) -> Definition<T> {
+    let (case, options) = (case.clone(), options.clone());
+    Box::new(move |all| reduce::classes(&case, all, |_, x, c| class(x, c, &options)))
+}
 
 /// The loss of a class in a region.
-pub fn class<T: Number>(region: &[&Pixel<T>], c: usize, spec: &LossSpec) -> T {
-    let gamma = spec.gamma.map_or(T::from_f64(4.0) / T::from_f64(3.0), T::from_f64);
-    power(tversky::class(region, c, spec), T::one() / gamma)
+pub fn class<T: Number>(region: &[&Pixel<T>], c: usize, options: &FocalTversky) -> T {
+    let FocalTversky { activation, alpha, beta, smooth, gamma, .. } = *options;
+    let sums = overlap::of(region, c, activation);
+    let loss = tversky::of(sums, T::from_f64(alpha), T::from_f64(beta), T::from_f64(smooth));
+    power(loss, T::one() / T::from_f64(gamma))
 }

@@ -2,13 +2,24 @@
 //! Σ_c w_c·(FP_c + FN_c) / (Σ_c w_c·(2·TP_c + FP_c + FN_c) + s), w_c = 1/(Σ m·y_c)².
 
 use super::reduce::{self, Sums};
-use super::{Pixel, overlap};
+use super::{Definition, Pixel, overlap};
 use crate::case::Case;
 use crate::number::{Number, larger, ratio, smaller, sum};
+use segloss::kinds::GeneralizedDice;
 use segloss::{Absent, Source};
 
+/// The definition, of a batch.
+pub(super) fn define<T: Number + 'static>(
+    case: &Case,
+    options: &GeneralizedDice,
+    _: &[Pixel<T>],
+) -> Definition<T> {
+    let (case, options) = (case.clone(), options.clone());
+    Box::new(move |all| sums(&case, &options, all))
+}
+
 /// The sums of a batch: a ratio for each region in which a class has weight.
-pub(super) fn sums<T: Number>(case: &Case, all: &[Pixel<T>]) -> Sums<T> {
+fn sums<T: Number>(case: &Case, options: &GeneralizedDice, all: &[Pixel<T>]) -> Sums<T> {
     let (mut numerator, mut number) = (T::zero(), T::zero());
     for region in reduce::regions(case, all) {
         let w = match case.spec.weights.source {
@@ -16,17 +27,17 @@ pub(super) fn sums<T: Number>(case: &Case, all: &[Pixel<T>]) -> Sums<T> {
             _ => region[0].w.clone(),
         };
         if w.iter().any(|w| *w > T::zero()) {
-            numerator = numerator + loss(case, &region, w);
+            numerator = numerator + loss(options, &region, w);
             number = number + T::one();
         }
     }
     reduce::of_regions(case, numerator, number)
 }
 
-fn loss<T: Number>(case: &Case, region: &[&Pixel<T>], w: Vec<T>) -> T {
-    let (mut error, mut all) = (T::zero(), overlap::smooth(&case.spec, 0.0));
+fn loss<T: Number>(options: &GeneralizedDice, region: &[&Pixel<T>], w: Vec<T>) -> T {
+    let (mut error, mut all) = (T::zero(), T::from_f64(options.smooth));
     for (c, w) in w.into_iter().enumerate() {
-        let sums = overlap::of(region, c, &case.spec);
+        let sums = overlap::of(region, c, options.activation);
         let wrong = sums.false_alarms + sums.misses;
         error = error + w.clone() * wrong.clone();
         all = all + w * (sums.hits.clone() + sums.hits + wrong);

@@ -1,14 +1,20 @@
 //! LDAM (Cao et al. 2019, eqs. 12 and 13): cross-entropy of s·(z_c − y_c·Δ_c), the rarer class with the wider
 //! margin, Δ_c = Δ·(n_min/n_c)^(1/4).
 
-use super::{Pixel, counts, cross_entropy};
+use super::{Definition, Pixel, counts, cross_entropy, reduce};
 use crate::case::Case;
 use crate::number::{Number, power, smaller};
-use segloss::LossSpec;
+use segloss::kinds::Ldam;
+
+/// The definition, of a batch.
+pub(super) fn define<T: Number + 'static>(case: &Case, options: &Ldam, _: &[Pixel<T>]) -> Definition<T> {
+    let (case, margins, scale) = (case.clone(), margins(case, options.margin), options.scale);
+    Box::new(move |all| reduce::pixels(&case, all, |_, x| pixel(x, &margins[x.n], scale)))
+}
 
 /// Δ_c, a row for each image. A class without a pixel has the whole margin.
-pub fn margins<T: Number>(case: &Case) -> Vec<Vec<T>> {
-    let margin = T::from_f64(case.spec.margin.unwrap_or(0.5));
+pub fn margins<T: Number>(case: &Case, widest: f64) -> Vec<Vec<T>> {
+    let margin = T::from_f64(widest);
     let seen = counts::seen(case);
     let of_row = |(prior, seen): (Vec<T>, Vec<bool>)| -> Vec<T> {
         let present = prior.iter().zip(&seen).filter(|(_, seen)| **seen).map(|(n, _)| n.clone());
@@ -22,8 +28,8 @@ pub fn margins<T: Number>(case: &Case) -> Vec<Vec<T>> {
 
 /// The loss of one pixel. The margin is taken off what the pixel is; of a pixel that is of several classes,
 /// off each class's share.
-pub fn pixel<T: Number>(x: &Pixel<T>, margins: &[T], spec: &LossSpec) -> T {
-    let scale = T::from_f64(spec.scale.unwrap_or(30.0));
+pub fn pixel<T: Number>(x: &Pixel<T>, margins: &[T], scale: f64) -> T {
+    let scale = T::from_f64(scale);
     let behind = |c: usize| scale.clone() * (x.z[c].clone() - x.y[c].clone() * margins[c].clone());
     cross_entropy::of(&(0..x.z.len()).map(behind).collect::<Vec<_>>(), &x.y, &x.w, 0.0)
 }

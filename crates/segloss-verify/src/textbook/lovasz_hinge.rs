@@ -1,9 +1,17 @@
 //! Lovász hinge (Berman et al. 2018, eqs. 6 and 7; Yu & Blaschko 2015): errors max(0, 1 − z) of positives,
 //! max(0, 1 + z) of negatives.
 
-use super::{Pixel, reduce};
+use super::{Definition, Pixel, lovasz, reduce};
 use crate::case::Case;
 use crate::number::{Number, sum};
+use segloss::kinds::LovaszHinge;
+
+/// The definition, of a batch.
+pub(super) fn define<T: Number + 'static>(case: &Case, _: &LovaszHinge, here: &[Pixel<T>]) -> Definition<T> {
+    let (slopes, active) = (lovasz::slopes(case, here, error), active(case, here));
+    let case = case.clone();
+    Box::new(move |all| reduce::classes(&case, all, |r, x, c| class(x, c, &slopes[r][c], &active[r][c])))
+}
 
 /// How far a pixel is from being right by a margin of 1; below 0 it is.
 pub fn error<T: Number>(x: &Pixel<T>, c: usize) -> T {

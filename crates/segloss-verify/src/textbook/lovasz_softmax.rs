@@ -1,7 +1,19 @@
 //! Lovász-softmax (Berman et al. 2018, eqs. 8 and 9): errors 1 − p where the class is, p elsewhere.
 
-use super::{Pixel, others, softmax};
+use super::{Definition, Pixel, lovasz, others, reduce, softmax};
+use crate::case::Case;
 use crate::number::{Number, sum};
+use segloss::kinds::LovaszSoftmax;
+
+/// The definition, of a batch.
+pub(super) fn define<T: Number + 'static>(
+    case: &Case,
+    _: &LovaszSoftmax,
+    here: &[Pixel<T>],
+) -> Definition<T> {
+    let (case, slopes) = (case.clone(), lovasz::slopes(case, here, error));
+    Box::new(move |all| reduce::classes(&case, all, |r, x, c| class(x, c, &slopes[r][c])))
+}
 
 /// How wrong a pixel is about a class.
 pub fn error<T: Number>(x: &Pixel<T>, c: usize) -> T {

@@ -1,7 +1,7 @@
 //! One definition per loss, slow and obvious: what the fast code is judged by.
 //!
 //! Written from the papers and the source document alone: no code is shared with `segloss`, only the
-//! specification's types. Each file that has the name of a kind of `segloss` says what that kind is, of a
+//! specification and what the registry says of a kind. Each file that has the name of a kind of `segloss` says what that kind is, of a
 //! pixel, an entry or a region; `reduce` adds up, [`weights`] and `shift` are what the labels say
 //! beforehand.
 //!
@@ -18,40 +18,19 @@
 //! difference. At a tie what is held is what the definition says of ties, so that a difference across the
 //! tie sees it, too.
 
-pub mod binary_cross_entropy;
-pub mod boundary;
 pub mod class_prediction;
-pub mod combined;
 pub mod counts;
-pub mod cross_entropy;
-pub mod dice;
-pub mod document_binary;
-pub mod document_categorical;
-pub mod document_sigmoid;
-pub mod focal;
-pub mod focal_tversky;
-pub mod generalized_dice;
-pub mod jaccard;
-pub mod ldam;
 pub mod lovasz;
-pub mod lovasz_hinge;
-pub mod lovasz_softmax;
 pub mod overlap;
-pub mod poly1_cross_entropy;
-pub mod recall_cross_entropy;
 mod reduce;
-pub mod seesaw;
 mod shift;
-pub mod top_k_cross_entropy;
-pub mod tversky;
 pub mod unet;
-pub mod unified_focal;
 pub mod weights;
 
 use crate::case::Case;
 use crate::number::dual::Dual;
 use crate::number::{Number, sum};
-use segloss::{Activation, Kind, LossSpec, SmoothingWeight};
+use segloss::{Activation, Kind, LossSpec, Options};
 
 /// A loss by its definition.
 #[derive(Clone, Debug, PartialEq)]
@@ -150,7 +129,7 @@ impl<T: Number + 'static> Textbook<T> {
             numerator: sums.numerator,
             denominator: sums.denominator,
             map: sums.map,
-            weights: match self.case.spec.kind {
+            weights: match self.case.spec.kind() {
                 Kind::Combined | Kind::UnifiedFocal => Vec::new(),
                 _ => self.weights.clone(),
             },
@@ -174,115 +153,54 @@ fn pixels<T: Number>(case: &Case, weights: &[Vec<T>], shifts: &[Vec<T>], logits:
         .collect()
 }
 
-/// What the kind is, with what it holds of the pixels as they are `here`.
-fn define<T: Number + 'static>(case: &Case, here: &[Pixel<T>]) -> Definition<T> {
-    let spec = case.spec.clone();
-    let owned = case.clone();
-    match spec.kind {
-        Kind::CrossEntropy => Box::new(move |all| {
-            let by_class = spec.smoothing_weight == Some(SmoothingWeight::Class);
-            let pixel = if by_class { cross_entropy::by_class } else { cross_entropy::pixel };
-            reduce::pixels(&owned, all, |_, x| pixel(x, spec.label_smoothing))
-        }),
-        Kind::BinaryCrossEntropy => Box::new(move |all| {
-            reduce::entries(&owned, all, |x, c| binary_cross_entropy::entry(x, c, spec.label_smoothing))
-        }),
-        Kind::DocumentBinary => {
-            let threshold = document_binary::threshold(case);
-            Box::new(move |all| reduce::entries(&owned, all, |x, c| document_binary::entry(x, c, threshold)))
+/// Makes the list of definitions: a module for each kind, whose `define` is told the case, the options of the kind and
+/// the pixels as they are at the case's logits, for what it holds.
+macro_rules! textbooks {
+    ($($module:ident::$Kind:ident,)+) => {
+        $(pub mod $module;)+
+
+        fn define<T: Number + 'static>(case: &Case, here: &[Pixel<T>]) -> Definition<T> {
+            match &case.spec.options {
+                $(Options::$Kind(options) => $module::define(case, options, here),)+
+            }
         }
-        Kind::DocumentSigmoid => Box::new(move |all| reduce::entries(&owned, all, document_sigmoid::entry)),
-        Kind::DocumentCategorical => {
-            Box::new(move |all| reduce::pixels(&owned, all, |_, x| document_categorical::pixel(x)))
-        }
-        Kind::Focal if is_sigmoid(&spec) => {
-            Box::new(move |all| reduce::entries(&owned, all, |x, c| focal::entry(x, c, &spec)))
-        }
-        Kind::Focal => Box::new(move |all| reduce::pixels(&owned, all, |_, x| focal::pixel(x, &spec))),
-        Kind::Poly1CrossEntropy => {
-            Box::new(move |all| reduce::pixels(&owned, all, |_, x| poly1_cross_entropy::pixel(x, &spec)))
-        }
-        Kind::Seesaw => {
-            let held = seesaw::factors(case, here);
-            Box::new(move |all| reduce::pixels(&owned, all, |i, x| seesaw::pixel(x, &held[i])))
-        }
-        Kind::Ldam => {
-            let margins = ldam::margins(case);
-            Box::new(move |all| reduce::pixels(&owned, all, |_, x| ldam::pixel(x, &margins[x.n], &spec)))
-        }
-        Kind::Boundary => {
-            let distances = boundary::distances(case);
-            Box::new(move |all| boundary::sums(&owned, all, &distances))
-        }
-        Kind::RecallCrossEntropy => {
-            let misses = recall_cross_entropy::misses(case, here);
-            Box::new(move |all| {
-                reduce::without_map(reduce::pixels(&owned, all, |i, x| {
-                    recall_cross_entropy::pixel(x, &misses[i], spec.label_smoothing)
-                }))
-            })
-        }
-        Kind::TopKCrossEntropy => {
-            let shares = top_k_cross_entropy::shares(case, here);
-            Box::new(move |all| top_k_cross_entropy::sums(&owned, all, &shares))
-        }
-        Kind::Dice => Box::new(move |all| reduce::classes(&owned, all, |_, x, c| dice::class(x, c, &spec))),
-        Kind::Jaccard => {
-            Box::new(move |all| reduce::classes(&owned, all, |_, x, c| jaccard::class(x, c, &spec)))
-        }
-        Kind::Tversky => {
-            Box::new(move |all| reduce::classes(&owned, all, |_, x, c| tversky::class(x, c, &spec)))
-        }
-        Kind::FocalTversky => {
-            Box::new(move |all| reduce::classes(&owned, all, |_, x, c| focal_tversky::class(x, c, &spec)))
-        }
-        Kind::GeneralizedDice => Box::new(move |all| generalized_dice::sums(&owned, all)),
-        Kind::LovaszSoftmax => {
-            let slopes = lovasz::slopes(case, here, lovasz_softmax::error);
-            Box::new(move |all| {
-                reduce::classes(&owned, all, |r, x, c| lovasz_softmax::class(x, c, &slopes[r][c]))
-            })
-        }
-        Kind::LovaszHinge => {
-            let slopes = lovasz::slopes(case, here, lovasz_hinge::error);
-            let active = lovasz_hinge::active(case, here);
-            Box::new(move |all| {
-                reduce::classes(&owned, all, |r, x, c| {
-                    lovasz_hinge::class(x, c, &slopes[r][c], &active[r][c])
-                })
-            })
-        }
-        Kind::UnifiedFocal => Box::new(move |all| unified_focal::sums(&owned, all)),
-        Kind::Combined => {
-            // The terms shift and weigh for themselves: they go back to the logits as they came.
-            let terms = combined::terms(case);
-            Box::new(move |all| combined::sums(&owned, all, &terms))
-        }
-    }
+    };
+}
+
+// A kind's definition is a file beside this one and a line here.
+textbooks! {
+    cross_entropy::CrossEntropy,
+    binary_cross_entropy::BinaryCrossEntropy,
+    document_binary::DocumentBinary,
+    document_sigmoid::DocumentSigmoid,
+    document_categorical::DocumentCategorical,
+    focal::Focal,
+    poly1_cross_entropy::Poly1CrossEntropy,
+    seesaw::Seesaw,
+    ldam::Ldam,
+    recall_cross_entropy::RecallCrossEntropy,
+    top_k_cross_entropy::TopKCrossEntropy,
+    dice::Dice,
+    jaccard::Jaccard,
+    generalized_dice::GeneralizedDice,
+    tversky::Tversky,
+    focal_tversky::FocalTversky,
+    unified_focal::UnifiedFocal,
+    lovasz_softmax::LovaszSoftmax,
+    lovasz_hinge::LovaszHinge,
+    boundary::Boundary,
+    combined::Combined,
 }
 
 /// Whether every channel is a problem of its own.
 pub fn is_sigmoid(spec: &LossSpec) -> bool {
-    match spec.kind {
-        Kind::BinaryCrossEntropy | Kind::DocumentBinary | Kind::DocumentSigmoid | Kind::LovaszHinge => true,
-        Kind::Focal
-        | Kind::Dice
-        | Kind::Jaccard
-        | Kind::GeneralizedDice
-        | Kind::Tversky
-        | Kind::FocalTversky => spec.activation == Some(Activation::Sigmoid),
-        _ => false,
-    }
+    spec.activation() == Activation::Sigmoid
 }
 
 /// Whether weights come in (negative, positive) pairs and the map has an entry for each channel: where
 /// channels are problems of their own, and their losses a sum over pixels.
 pub fn has_pairs(spec: &LossSpec) -> bool {
-    let sums = matches!(
-        spec.kind,
-        Kind::BinaryCrossEntropy | Kind::DocumentBinary | Kind::DocumentSigmoid | Kind::Focal
-    );
-    sums && is_sigmoid(spec)
+    is_sigmoid(spec) && spec.kind().is_additive()
 }
 
 /// p_c = e^(z_c)/Σ_j e^(z_j).
@@ -346,7 +264,7 @@ mod tests {
             // All look like class 0: class 1 is missed altogether.
             ("kind = 'recall_cross_entropy'", &[0, 1], ln2 / 2.0),
             // Two of four places, shared by four.
-            ("kind = 'top_k_cross_entropy'\nkeep = 0.5\ndenominator = 'per_pixel'", &[0, 1, 0, 1], 2.0 * ln2),
+            ("kind = 'top_k_cross_entropy'\nkeep = 0.5\nreduction = 'sum'", &[0, 1, 0, 1], 2.0 * ln2),
             // TP = FP = FN = ½.
             ("kind = 'dice'\nsmooth = 0.0", &[0, 1], 0.5),
             ("kind = 'dice'\nsmooth = 0.0\nsquared = true", &[0, 1], 0.5 / 1.5),

@@ -1,8 +1,8 @@
 //! What the overlap losses are ratios of: TP = Σ m·p·y, FP = Σ m·p·(1 − y), FN = Σ m·(1 − p)·y.
 
-use super::{Pixel, is_sigmoid, sigmoid, softmax};
+use super::{Pixel, sigmoid, softmax};
 use crate::number::{Number, sum};
-use segloss::LossSpec;
+use segloss::Activation;
 
 /// The sums of a class over a region.
 pub struct Overlap<T> {
@@ -19,13 +19,16 @@ pub struct Overlap<T> {
 }
 
 /// p of a class.
-fn probability<T: Number>(x: &Pixel<T>, c: usize, spec: &LossSpec) -> T {
-    if is_sigmoid(spec) { sigmoid(x.z[c].clone()) } else { softmax(&x.z)[c].clone() }
+fn probability<T: Number>(x: &Pixel<T>, c: usize, activation: Activation) -> T {
+    match activation {
+        Activation::Softmax => softmax(&x.z)[c].clone(),
+        Activation::Sigmoid => sigmoid(x.z[c].clone()),
+    }
 }
 
 /// The overlap of a class with what is predicted of it.
-pub fn of<T: Number>(region: &[&Pixel<T>], c: usize, spec: &LossSpec) -> Overlap<T> {
-    let p: Vec<T> = region.iter().map(|x| probability(x, c, spec)).collect();
+pub fn of<T: Number>(region: &[&Pixel<T>], c: usize, activation: Activation) -> Overlap<T> {
+    let p: Vec<T> = region.iter().map(|x| probability(x, c, activation)).collect();
     let total = |term: fn(T, T) -> T| {
         sum(region.iter().zip(&p).map(|(x, p)| x.m.clone() * term(p.clone(), x.y[c].clone())))
     };
@@ -36,9 +39,4 @@ pub fn of<T: Number>(region: &[&Pixel<T>], c: usize, spec: &LossSpec) -> Overlap
         squared_error: total(|p, y| (p.clone() - y.clone()) * (p - y)),
         squares: total(|p, y| p.clone() * p + y.clone() * y),
     }
-}
-
-/// s, which keeps a ratio of nothing and nothing from being one.
-pub fn smooth<T: Number>(spec: &LossSpec, by_default: f64) -> T {
-    T::from_f64(spec.smooth.unwrap_or(by_default))
 }

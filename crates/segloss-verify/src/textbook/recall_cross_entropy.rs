@@ -1,9 +1,22 @@
 //! Recall loss (Tian et al. 2022, eq. 4): cross-entropy in which each class weighs what it misses, 1 − recall.
 
-use super::{Pixel, cross_entropy, reduce};
+use super::{Definition, Pixel, cross_entropy, reduce};
 use crate::case::Case;
 use crate::number::{Number, ratio, sum};
 use segloss::Region;
+use segloss::kinds::RecallCrossEntropy;
+
+/// The definition, of a batch.
+pub(super) fn define<T: Number + 'static>(
+    case: &Case,
+    options: &RecallCrossEntropy,
+    here: &[Pixel<T>],
+) -> Definition<T> {
+    let (case, misses, smoothing) = (case.clone(), misses(case, here), options.label_smoothing);
+    Box::new(move |all| {
+        reduce::without_map(reduce::pixels(&case, all, |i, x| pixel(x, &misses[i], smoothing)))
+    })
+}
 
 /// 1 − R_c over the region of each pixel, held: the share of the class whose largest logit (the first one)
 /// is another's.
@@ -17,7 +30,7 @@ pub fn misses<T: Number>(case: &Case, here: &[Pixel<T>]) -> Vec<Vec<T>> {
         };
         let missed: Vec<T> = (0..case.grid.classes).map(missed).collect();
         for (x, mine) in here.iter().zip(&mut by_pixel) {
-            let is_of_region = case.spec.region != Some(Region::Image) || region[0].n == x.n;
+            let is_of_region = case.spec.region() != Region::Image || region[0].n == x.n;
             if is_of_region {
                 mine.clone_from(&missed);
             }

@@ -3,7 +3,7 @@
 use super::{Pixel, has_pairs};
 use crate::case::Case;
 use crate::number::{Number, absolute, sum};
-use segloss::{Average, Classes, Denominator, Kind, Region};
+use segloss::{Average, Classes, Reduction, Region};
 
 /// A loss before it is divided.
 pub(super) struct Sums<T> {
@@ -66,9 +66,9 @@ pub(super) fn classes<T: Number>(
         // One row of weights for a region: that of the batch, or of its image.
         let all_of = sum(counted.iter().map(|&c| region[0].w[c].clone()));
         for c in counted {
-            let w = match case.spec.average {
+            let w = match case.spec.average() {
                 // Each image is the weighted mean of its classes, and weighs 1.
-                Some(Average::Images) if all_of > T::zero() => region[0].w[c].clone() / all_of.clone(),
+                Average::Images if all_of > T::zero() => region[0].w[c].clone() / all_of.clone(),
                 _ => region[0].w[c].clone(),
             };
             numerator = numerator + w.clone() * loss(r, region, c);
@@ -100,23 +100,21 @@ pub(super) fn mapped<T: Number>(map: Vec<T>, denominator: T) -> Sums<T> {
 pub(super) fn denominator<T: Number>(case: &Case, weight_sum: T, valid_pixels: T) -> T {
     let grid = &case.grid;
     let entries = if has_pairs(&case.spec) { grid.len() } else { grid.images * grid.pixels() };
-    match case.spec.denominator.unwrap_or(case.spec.kind.default_denominator()) {
-        Denominator::WeightSum => weight_sum,
-        Denominator::ValidPixels => valid_pixels,
-        Denominator::Elements => T::from_f64(entries as f64),
-        Denominator::Images => T::from_f64(grid.images as f64),
-        Denominator::PerPixel => T::one(),
-        Denominator::Constant(x) => T::from_f64(x),
+    match case.spec.reduction() {
+        Reduction::Mean => weight_sum,
+        Reduction::MeanValid => valid_pixels,
+        Reduction::MeanAll => T::from_f64(entries as f64),
+        Reduction::MeanImages => T::from_f64(grid.images as f64),
+        Reduction::Sum => T::one(),
+        Reduction::Constant(x) => T::from_f64(x),
     }
 }
 
 /// The pixels by region. What has no pixel, or none that counts for anything, is no region.
 pub(super) fn regions<'a, T: Number>(case: &Case, all: &'a [Pixel<T>]) -> Vec<Vec<&'a Pixel<T>>> {
-    let regions: Vec<Vec<&Pixel<T>>> = match case.spec.region {
-        None | Some(Region::Batch) => vec![all.iter().collect()],
-        Some(Region::Image) => {
-            (0..case.grid.images).map(|n| all.iter().filter(|x| x.n == n).collect()).collect()
-        }
+    let regions: Vec<Vec<&Pixel<T>>> = match case.spec.region() {
+        Region::Batch => vec![all.iter().collect()],
+        Region::Image => (0..case.grid.images).map(|n| all.iter().filter(|x| x.n == n).collect()).collect(),
     };
     let counts = |region: &Vec<&Pixel<T>>| sum(region.iter().map(|x| x.m.clone())) > T::zero();
     regions.into_iter().filter(counts).collect()
@@ -124,8 +122,7 @@ pub(super) fn regions<'a, T: Number>(case: &Case, all: &'a [Pixel<T>]) -> Vec<Ve
 
 /// Whether a class of a region has a loss there.
 fn counts<T: Number>(case: &Case, region: &[&Pixel<T>], c: usize) -> bool {
-    let by_default = if case.spec.kind == Kind::LovaszSoftmax { Classes::Present } else { Classes::All };
-    match case.spec.classes.unwrap_or(by_default) {
+    match case.spec.classes() {
         Classes::All => true,
         Classes::Present => sum(region.iter().map(|x| x.m.clone() * x.y[c].clone())) > T::zero(),
     }

@@ -1,13 +1,20 @@
 //! Seesaw loss (Wang et al. 2021, eqs. 3 to 6): Σ_i w_i·y_i·(−ln σ̂_i), σ̂_i = e^(z_i)/Σ_j S_ij·e^(z_j).
 
-use super::{Pixel, counts, softmax};
+use super::{Definition, Pixel, counts, reduce, softmax};
 use crate::case::Case;
 use crate::number::{Number, larger, power, smaller, sum};
+use segloss::kinds::Seesaw;
+
+/// The definition, of a batch.
+pub(super) fn define<T: Number + 'static>(case: &Case, options: &Seesaw, here: &[Pixel<T>]) -> Definition<T> {
+    let (case, held) = (case.clone(), factors(case, options, here));
+    Box::new(move |all| reduce::pixels(&case, all, |i, x| pixel(x, &held[i])))
+}
 
 /// S of each pixel, held: S_ij = min(1, (π_j/π_i)^p)·max(1, (p_j/p_i)^q), S_ii = 1.
-pub fn factors<T: Number>(case: &Case, here: &[Pixel<T>]) -> Vec<Vec<Vec<T>>> {
-    let mitigation = T::from_f64(case.spec.mitigation.unwrap_or(0.8));
-    let compensation = T::from_f64(case.spec.compensation.unwrap_or(2.0));
+pub fn factors<T: Number>(case: &Case, options: &Seesaw, here: &[Pixel<T>]) -> Vec<Vec<Vec<T>>> {
+    let mitigation = T::from_f64(options.mitigation);
+    let compensation = T::from_f64(options.compensation);
     let priors = counts::priors::<T>(case);
     let of_pixel = |x: &Pixel<T>| -> Vec<Vec<T>> {
         let (p, prior) = (softmax(&x.z), &priors[x.n]);

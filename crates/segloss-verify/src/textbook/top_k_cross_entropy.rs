@@ -1,27 +1,38 @@
 //! Top-k cross-entropy (Wu et al. 2016, section 2.3; Shrivastava et al. 2016): only the hardest pixels count.
 
 use super::reduce::{self, Sums};
-use super::{Pixel, cross_entropy, softmax};
+use super::{Definition, Pixel, cross_entropy, softmax};
 use crate::case::Case;
 use crate::number::{Number, sum};
+use segloss::kinds::TopKCrossEntropy;
 use std::cmp::Ordering;
 use std::collections::HashMap;
 
+/// The definition, of a batch.
+pub(super) fn define<T: Number + 'static>(
+    case: &Case,
+    options: &TopKCrossEntropy,
+    here: &[Pixel<T>],
+) -> Definition<T> {
+    let (case, shares, smoothing) = (case.clone(), shares(case, options, here), options.label_smoothing);
+    Box::new(move |all| sums(&case, smoothing, all, &shares))
+}
+
 /// How much of each pixel is kept, held: all of the ⌈keep·P⌉ hardest of a region by their unweighted loss, none of
 /// the others; pixels that tie for the last places share them. With a confidence q also all with p_y < q.
-pub fn shares<T: Number>(case: &Case, here: &[Pixel<T>]) -> Vec<T> {
+pub fn shares<T: Number>(case: &Case, options: &TopKCrossEntropy, here: &[Pixel<T>]) -> Vec<T> {
     let mut shares = vec![T::zero(); here.len()];
     let places: HashMap<_, _> = here.iter().enumerate().map(|(i, x)| ((x.n, x.p), i)).collect();
     for region in reduce::regions(case, here) {
-        let hardness: Vec<T> = region.iter().map(|x| hardness(x, case.spec.label_smoothing)).collect();
+        let hardness: Vec<T> = region.iter().map(|x| hardness(x, options.label_smoothing)).collect();
         let mut hardest_first: Vec<&T> = hardness.iter().collect();
         hardest_first.sort_by(|a, b| b.partial_cmp(a).unwrap_or(Ordering::Equal));
-        let keep = (case.spec.keep.unwrap_or(0.1) * region.len() as f64).ceil();
+        let keep = (options.keep * region.len() as f64).ceil();
         for (x, u) in region.iter().zip(&hardness) {
             let harder = hardest_first.partition_point(|other| *other > u) as f64;
             let tied = hardest_first.partition_point(|other| *other >= u) as f64 - harder;
             shares[places[&(x.n, x.p)]] = match keep {
-                _ if is_unsure(x, case.spec.confidence) => T::one(),
+                _ if is_unsure(x, options.confidence) => T::one(),
                 keep if keep <= harder => T::zero(),
                 keep if keep >= harder + tied => T::one(),
                 keep => T::from_f64(keep - harder) / T::from_f64(tied),
@@ -44,13 +55,13 @@ fn is_unsure<T: Number>(x: &Pixel<T>, confidence: Option<f64>) -> bool {
 }
 
 /// The sums of a batch: of the kept pixels, and divided by what is kept.
-pub(super) fn sums<T: Number>(case: &Case, all: &[Pixel<T>], shares: &[T]) -> Sums<T> {
+fn sums<T: Number>(case: &Case, smoothing: f64, all: &[Pixel<T>], shares: &[T]) -> Sums<T> {
     let kept: Vec<Pixel<T>> = all
         .iter()
         .zip(shares)
         .map(|(x, share)| Pixel { m: x.m.clone() * share.clone(), ..x.clone() })
         .collect();
-    let sums = reduce::pixels(case, &kept, |_, x| cross_entropy::pixel(x, case.spec.label_smoothing));
+    let sums = reduce::pixels(case, &kept, |_, x| cross_entropy::pixel(x, smoothing));
     let weight = |x: &Pixel<T>| sum((0..x.y.len()).map(|c| x.w[c].clone() * x.y[c].clone()));
     let weight_sum = sum(kept.iter().map(|x| x.m.clone() * weight(x)));
     let denominator = reduce::denominator(case, weight_sum, sum(shares.iter().cloned()));

@@ -1,18 +1,25 @@
 //! Tversky (Salehi et al. 2017, eq. 2): 1 − (TP + s)/(TP + α·FP + β·FN + s).
 
-use super::{Pixel, overlap};
+use super::overlap::{self, Overlap};
+use super::{Definition, Pixel, reduce};
+use crate::case::Case;
 use crate::number::{Number, ratio};
-use segloss::LossSpec;
+use segloss::kinds::Tversky;
 
-/// The loss of a class in a region.
-pub fn class<T: Number>(region: &[&Pixel<T>], c: usize, spec: &LossSpec) -> T {
-    let (alpha, beta) = (spec.alpha.unwrap_or(0.3), spec.beta.unwrap_or(0.7));
-    of(region, c, spec, T::from_f64(alpha), T::from_f64(beta), overlap::smooth(spec, 1e-5))
+/// The definition, of a batch.
+pub(super) fn define<T: Number + 'static>(case: &Case, options: &Tversky, _: &[Pixel<T>]) -> Definition<T> {
+    let (case, options) = (case.clone(), options.clone());
+    Box::new(move |all| reduce::classes(&case, all, |_, x, c| class(x, c, &options)))
 }
 
-/// The same at any prices and smoothing.
-pub fn of<T: Number>(region: &[&Pixel<T>], c: usize, spec: &LossSpec, alpha: T, beta: T, s: T) -> T {
-    let sums = overlap::of(region, c, spec);
+/// The loss of a class in a region.
+pub fn class<T: Number>(region: &[&Pixel<T>], c: usize, options: &Tversky) -> T {
+    let Tversky { activation, alpha, beta, smooth, .. } = *options;
+    of(overlap::of(region, c, activation), T::from_f64(alpha), T::from_f64(beta), T::from_f64(smooth))
+}
+
+/// The same of any sums, at any prices and smoothing.
+pub fn of<T: Number>(sums: Overlap<T>, alpha: T, beta: T, s: T) -> T {
     let error = alpha * sums.false_alarms + beta * sums.misses;
     ratio(error.clone(), sums.hits + error + s)
 }

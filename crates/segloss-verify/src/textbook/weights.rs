@@ -27,7 +27,7 @@ fn row<T: Number>(case: &Case, scope: &Counts<T>, prior: Option<Vec<T>>) -> Vec<
         let size = scope.valid.clone() * T::from_f64(classes as f64);
         ratio(sum(scope.pixels.iter().cloned()), size)
     };
-    match case.spec.kind {
+    match case.spec.kind() {
         Kind::DocumentBinary => {
             let w = of_document();
             (0..classes).flat_map(|_| [w.clone(), T::one() - w.clone()]).collect()

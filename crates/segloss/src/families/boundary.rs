@@ -3,7 +3,7 @@
 use super::{Family, Needs, Partial, Scope, TilePass};
 use crate::element::Element;
 use crate::kernels::block::{Block, reserve};
-use crate::kernels::plane::{SumsByClass, PIXELS, Plane};
+use crate::kernels::plane::{PIXELS, Plane, SumsByClass};
 use crate::kernels::pointwise::Wanted;
 use crate::simd::ACCUMULATORS;
 
@@ -14,10 +14,6 @@ pub(crate) struct Linear;
 impl<T: Element> Family<T> for Linear {
     fn needs(&self) -> Needs {
         Needs::Probabilities
-    }
-
-    fn is_additive(&self) -> bool {
-        true
     }
 
     fn tile<'a>(&'a self, scope: Scope<'a>) -> Box<dyn TilePass<T> + 'a> {

@@ -4,7 +4,7 @@ use super::{Family, Needs, Partial, Scope, TilePass};
 use crate::element::Element;
 use crate::kernels::block::Block;
 use crate::kernels::channels::{ChannelCost, PairWeights};
-use crate::kernels::plane::{SumsByClass, Plane};
+use crate::kernels::plane::{Plane, SumsByClass};
 use crate::kernels::pointwise::Wanted;
 
 /// A cost of each pixel and channel.
@@ -27,10 +27,6 @@ impl<C> Channels<C> {
 impl<T: Element, C: ChannelCost> Family<T> for Channels<C> {
     fn needs(&self) -> Needs {
         Needs::Logits
-    }
-
-    fn is_additive(&self) -> bool {
-        true
     }
 
     fn may_break(&self) -> bool {

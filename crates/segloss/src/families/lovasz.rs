@@ -277,9 +277,11 @@ impl<T: Element> TilePass<T> for Pass<T> {
             for (errors, signed) in self.errors.iter_mut().zip(&self.signed) {
                 let counted = signed.iter().zip(block.m.iter()).take(block.pixels);
                 let counted = counted.filter(|(error, _)| !error.is_nan());
-                errors.extend(counted.map(|(error, m)| {
-                    Mistake::new(error.wide().abs(), error.is_sign_negative(), m.wide())
-                }));
+                errors.extend(
+                    counted.map(|(error, m)| {
+                        Mistake::new(error.wide().abs(), error.is_sign_negative(), m.wide())
+                    }),
+                );
             }
         }
         if wanted.gradient {

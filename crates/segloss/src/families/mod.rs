@@ -53,11 +53,6 @@ pub(crate) trait Family<T: Element>: Send + Sync {
     /// What it needs of a block.
     fn needs(&self) -> Needs;
 
-    /// Whether the loss is a sum over pixels, whose gradient needs nothing but the pixel.
-    fn is_additive(&self) -> bool {
-        false
-    }
-
     /// Whether a pixel whose loss is not finite is counted, and is no error.
     fn may_break(&self) -> bool {
         false

@@ -49,7 +49,8 @@ pub(crate) struct Overlaps {
 
 impl Overlaps {
     pub fn add(&mut self, other: Self) {
-        let add = |sums: &mut [f64], terms: Vec<f64>| sums.iter_mut().zip(terms).for_each(|(sum, x)| *sum += x);
+        let add =
+            |sums: &mut [f64], terms: Vec<f64>| sums.iter_mut().zip(terms).for_each(|(sum, x)| *sum += x);
         add(&mut self.tp, other.tp);
         add(&mut self.fp, other.fp);
         add(&mut self.fn_, other.fn_);
@@ -89,6 +90,20 @@ pub(crate) struct Ratio {
     pub exponents: Vec<f64>,
     /// Whether all classes make one ratio.
     pub pooled: bool,
+}
+
+impl Ratio {
+    /// Jaccard's, without s.
+    pub fn new(classes: usize) -> Self {
+        Self {
+            intersection: 1.0,
+            alpha: 1.0,
+            beta: 1.0,
+            smooth: 0.0,
+            exponents: vec![1.0; classes],
+            pooled: false,
+        }
+    }
 }
 
 impl Score for Ratio {

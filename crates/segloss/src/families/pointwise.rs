@@ -4,7 +4,7 @@ use super::{Family, Needs, Partial, Scope, TilePass};
 use crate::element::Element;
 use crate::kernels::adjust::Adjustment;
 use crate::kernels::block::{Block, no_class};
-use crate::kernels::plane::{SumsByClass, Plane};
+use crate::kernels::plane::{Plane, SumsByClass};
 use crate::kernels::pointwise::{Cost, Smoothing, Wanted, Weights};
 use crate::kernels::softmax::Ahead;
 
@@ -37,9 +37,7 @@ impl<C> Pointwise<C> {
         let row = || scope.parameters.iter().flatten().map(|&x| T::of(x)).collect();
         match self.adjusted {
             Adjusted::No => None,
-            Adjusted::Margin { scale } => {
-                Some(Adjustment::Margin { scale: T::of(scale), margins: row() })
-            }
+            Adjusted::Margin { scale } => Some(Adjustment::Margin { scale: T::of(scale), margins: row() }),
             Adjusted::Seesaw { mitigation, compensation } => {
                 let (mitigation, compensation) = (T::of(mitigation), T::of(compensation));
                 Some(Adjustment::Seesaw { mitigation, compensation, ln_prior: row() })
@@ -51,10 +49,6 @@ impl<C> Pointwise<C> {
 impl<T: Element, C: Cost> Family<T> for Pointwise<C> {
     fn needs(&self) -> Needs {
         if self.adjusted == Adjusted::No { Needs::Softmax } else { Needs::Logits }
-    }
-
-    fn is_additive(&self) -> bool {
-        true
     }
 
     fn tile<'a>(&'a self, scope: Scope<'a>) -> Box<dyn TilePass<T> + 'a> {
@@ -84,17 +78,15 @@ impl<T: Element, C: Cost> TilePass<T> for Pass<T, C> {
         let Self { cost, smoothing, weights, adjustment, sums, .. } = self;
         match adjustment {
             None => block.pointwise(*cost, *smoothing, weights, wanted, sums),
-            Some(adjustment @ Adjustment::Seesaw { .. }) if block.is_soft => {
-                each_class(block, |block| {
-                    block.adjust(adjustment);
-                    block.softmax(Ahead::nothing());
-                    let is_finite = block.pointwise(*cost, *smoothing, weights, wanted, sums);
-                    if wanted.gradient {
-                        block.back_to_logits(false);
-                    }
-                    is_finite
-                })
-            }
+            Some(adjustment @ Adjustment::Seesaw { .. }) if block.is_soft => each_class(block, |block| {
+                block.adjust(adjustment);
+                block.softmax(Ahead::nothing());
+                let is_finite = block.pointwise(*cost, *smoothing, weights, wanted, sums);
+                if wanted.gradient {
+                    block.back_to_logits(false);
+                }
+                is_finite
+            }),
             Some(adjustment) => {
                 block.adjust(adjustment);
                 block.softmax(Ahead::nothing());

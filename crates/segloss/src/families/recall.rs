@@ -7,7 +7,7 @@ use super::{Family, Needs, Partial, Region, RegionPlan, Resolved, Scope, TilePas
 use crate::counts::share;
 use crate::element::Element;
 use crate::kernels::block::{Block, no_class};
-use crate::kernels::plane::{SumsByClass, Plane, PIXELS};
+use crate::kernels::plane::{PIXELS, Plane, SumsByClass};
 use crate::kernels::pointwise::{Plain, Smoothing, Wanted, Weights};
 use crate::simd::ACCUMULATORS;
 

@@ -8,7 +8,7 @@
 use super::{Family, Needs, Partial, Region, RegionPlan, Resolved, Scope, TilePass};
 use crate::element::Element;
 use crate::kernels::block::{Block, no_class};
-use crate::kernels::plane::{SumsByClass, Plane};
+use crate::kernels::plane::{Plane, SumsByClass};
 use crate::kernels::pointwise::{Plain, Smoothing, Wanted, Weights};
 
 /// Top-k cross-entropy.

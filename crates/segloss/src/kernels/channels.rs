@@ -1,7 +1,7 @@
 //! Sums over pixels of sigmoids: every channel is a binary problem of its own.
 
 use super::block::{Block, is_finite, reserve};
-use super::plane::{SumsByClass, Plane, steps};
+use super::plane::{Plane, SumsByClass, steps};
 use super::pointwise::{Wanted, target};
 use crate::simd::{InstructionSets, Kernel, Simd, Vector, ln_1p_nonnegative, map};
 
@@ -151,7 +151,8 @@ fn logistic<V: Vector, const N: usize>(z: [V; N]) -> [Logistic<V>; N] {
     let (zero, one, far) = (simd.constant(0.0), simd.constant(1.0), simd.constant(-1e4));
     let e = V::exp_nonpositive(map(z, |_, z| V::select(z.less(zero), z, zero - z).max(far)));
     let tail = ln_1p_nonnegative(e);
-    let mut all = [Logistic { softplus: zero, softplus_negated: zero, sigmoid: zero, sigmoid_negated: zero }; N];
+    let mut all =
+        [Logistic { softplus: zero, softplus_negated: zero, sigmoid: zero, sigmoid_negated: zero }; N];
     for i in 0..N {
         let is_negative = z[i].less(zero);
         let near = one / (one + e[i]);

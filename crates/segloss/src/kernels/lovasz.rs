@@ -44,7 +44,8 @@ impl<T: InstructionSets> Kernel<T> for Errors<'_, T> {
     fn run<S: Simd<Real = T>>(self, simd: S) {
         let Self { form, first, none, label, y, z, p, q, out } = self;
         let (zero, one) = (simd.constant(0.0), simd.constant(1.0));
-        let (minus, nothing, none) = (simd.constant(-1.0), simd.splat(T::nan()), simd.splat(T::of_class(none)));
+        let (minus, nothing, none) =
+            (simd.constant(-1.0), simd.splat(T::nan()), simd.splat(T::of_class(none)));
         for c in 0..z.len() {
             let class = simd.splat(T::of_class(first + c));
             for at in steps::<S, 1>() {

@@ -10,7 +10,7 @@
 //! The textbook's p_k·Σ_c − … is the same with the class k in the sum: where p_k → 1 its two terms cancel, these do not.
 
 use super::block::{Block, Gradient, is_finite, reserve};
-use super::plane::{SumsByClass, Plane, steps};
+use super::plane::{Plane, SumsByClass, steps};
 use crate::simd::{InstructionSets, Kernel, Real, Simd, Vector, ln_1p_nonnegative};
 
 /// A class of a pixel.
@@ -81,6 +81,13 @@ pub(crate) enum Smoothing {
     Label(f64),
     /// By this share; each class's share has that class's weight.
     Class(f64),
+}
+
+impl Smoothing {
+    /// By a share that may be 0.
+    pub fn by_label(share: f64) -> Self {
+        if share > 0.0 { Self::Label(share) } else { Self::None }
+    }
 }
 
 /// What a pass over a block is for.

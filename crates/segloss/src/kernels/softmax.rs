@@ -134,15 +134,8 @@ impl<T: InstructionSets> Kernel<T> for Exponentials<'_, T> {
         let (zero, one) = (simd.constant(0.0), simd.constant(1.0));
         for at in steps::<S, 1>() {
             let (max, label) = (simd.load(&self.max[at..]), simd.load(&self.label[at..]));
-            let mut so_far = Running {
-                c: zero,
-                d_own: zero,
-                e_own: zero,
-                tops: zero,
-                group: zero,
-                sum: zero,
-                lost: zero,
-            };
+            let mut so_far =
+                Running { c: zero, d_own: zero, e_own: zero, tops: zero, group: zero, sum: zero, lost: zero };
             // As many classes at once as there are registers for; the rest by halves.
             let unroll = S::Vector::UNROLL;
             let mut first = 0;

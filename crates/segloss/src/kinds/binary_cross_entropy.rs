@@ -20,7 +20,7 @@
 //!   each channel's own y in [0, 1].
 //! - Weights: a pair (w⁻, w⁺) per channel, from that channel's own share of positives. `complement` per
 //!   sample is the document's S1 rule, w⁺ = 1 − f and w⁻ = f, without its threshold.
-//! - Denominator: [`WeightSum`](crate::Denominator::WeightSum) = Σ of the weights of all entries, so that
+//! - Reduction: [`WeightSum`](crate::Reduction::Mean), divided by Σ of the weights of all entries, so that
 //!   without weights it is the plain mean over valid pixels and channels.
 //! - Confidently wrong: the loss grows like |z|, the gradient tends to ±w; never zero.
 //! - Absent positives: under `complement` w⁻ = f = 0, so that an image without positives teaches nothing;
@@ -28,18 +28,50 @@
 //!
 //! Reference: Bishop 2006, *Pattern Recognition and Machine Learning*, eq. 4.90 and 4.91.
 
+use crate::element::Element;
+use crate::families::Family;
 use crate::families::channels::Channels;
 use crate::kernels::channels::{ChannelCost, Logistic};
 use crate::simd::Vector;
-use crate::spec::LossSpec;
+use crate::error::Error;
+use crate::kind::{Info, LossKind};
+use crate::spec::options::options;
+use crate::spec::{Activation, LossSpec, smoothing};
 
-pub(crate) fn family(spec: &LossSpec) -> Channels<BinaryCrossEntropy> {
-    Channels { smoothing: spec.label_smoothing, ..Channels::new(BinaryCrossEntropy) }
+options! {
+    /// The options of [`binary_cross_entropy`](self).
+    #[derive(Copy)]
+    pub struct BinaryCrossEntropy {
+        /// share of each label that goes to all classes alike.
+        pub label_smoothing: f64 = 0.0, samples [0.0, 0.1, 0.4],
+    }
 }
 
-/// softplus(z) of a negative, softplus(−z) of a positive.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct BinaryCrossEntropy;
+impl LossKind for BinaryCrossEntropy {
+    const INFO: Info = Info {
+        summary: "Sigmoid cross-entropy, one problem per channel: one class, or classes that may overlap.",
+        formula: "Σ_c w⁺_c·y_c·softplus(−z_c) + w⁻_c·(1 − y_c)·softplus(z_c)",
+        reference: "Bishop 2006, Pattern Recognition and Machine Learning, eq. 4.90",
+        activation: Some(Activation::Sigmoid),
+        ..Info::PLAIN
+    };
+
+    const SAMPLES: &'static [&'static str] = &[
+        "",
+        "label_smoothing = 0.1",
+        "threshold = { logit_adjustment = 0.5 }",
+        "[weights]\nsource = 'per_batch'\nscheme = 'inverse_sqrt'\nabsent = 'prior'",
+        "label_smoothing = 0.2\n[weights]\nsource = 'per_sample'\nscheme = { effective_number = 0.9 }",
+    ];
+
+    fn validate(&self, _: &LossSpec) -> Result<(), Error> {
+        smoothing(self.label_smoothing)
+    }
+
+    fn family<T: Element>(&self, _: &LossSpec, _: usize, _: usize) -> Option<Box<dyn Family<T>>> {
+        Some(Box::new(Channels { smoothing: self.label_smoothing, ..Channels::new(*self) }))
+    }
+}
 
 impl ChannelCost for BinaryCrossEntropy {
     #[inline(always)]

@@ -16,7 +16,7 @@
 //! - A class that is absent from an image, or alone in it, has no boundary there: φ = 0.
 //! - The distances are of whole images. For a tile hand in its share
 //!   ([`Input::with_distances`](crate::Input::with_distances)).
-//! - Denominator: [`WeightSum`](crate::Denominator::WeightSum) = Σ over the valid pixels of Σ_c w_c, as every class
+//! - Reduction: [`WeightSum`](crate::Reduction::Mean), divided by Σ over the valid pixels of Σ_c w_c, as every class
 //!   has its part in every pixel: with weights 0 and 1 the mean over the chosen classes' maps.
 //! - The value may be negative: it is smallest, not 0, where all is right.
 //! - Confidently wrong: L is linear in p, so that its gradient vanishes with p_k at saturated logits, by the
@@ -25,9 +25,33 @@
 //! Reference: Kervadec, Bouchtiba, Desrosiers, Granger, Dolz & Ben Ayed 2019, "Boundary loss for highly unbalanced
 //! segmentation", eq. 5; the inside's − 1 is that of the authors' code.
 
+use crate::spec::LossSpec;
+use crate::element::Element;
+use crate::families::Family;
 use crate::families::boundary::Linear;
+use crate::kind::{Info, LossKind, Reach};
+use crate::spec::options::options;
 
-/// w·φ·p, summed up.
-pub(crate) fn family() -> Linear {
-    Linear
+options! {
+    /// The options of [`boundary`](self).
+    pub struct Boundary {
+    }
+}
+
+impl LossKind for Boundary {
+    const INFO: Info = Info {
+        summary: "Boundary loss: what is predicted far outside of a class's true region costs its distance.",
+        formula: "Σ_c w_c·φ_c·p_c,  φ_c the signed Euclidean distance to the boundary of class c, negative inside",
+        reference: "Kervadec et al. 2019, Boundary loss for highly unbalanced segmentation, eq. 5",
+        hard_labels: true,
+        reach: Reach::WithSlope,
+        has_distances: true,
+        ..Info::PLAIN
+    };
+
+    const SAMPLES: &'static [&'static str] = &["", "[weights]\nsource = 'per_sample'"];
+
+    fn family<T: Element>(&self, _: &LossSpec, _: usize, _: usize) -> Option<Box<dyn Family<T>>> {
+        Some(Box::new(Linear))
+    }
 }

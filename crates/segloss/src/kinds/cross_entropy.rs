@@ -27,7 +27,7 @@
 //! Without weights all three are the same.
 //!
 //! - Shapes: logits (N, C, spatial…) or (N, spatial…, C); targets are indices or distributions.
-//! - Denominator: [`WeightSum`](crate::Denominator::WeightSum) = Σ w_c·y_c over the valid pixels.
+//! - Reduction: [`WeightSum`](crate::Reduction::Mean), divided by Σ w_c·y_c over the valid pixels.
 //! - Confidently wrong pixels: L grows like z_max − z_y, the gradient tends to ±w; never zero.
 //! - Saturated logits: exact for |z| up to 1e4 and beyond; no exponential overflows.
 //! - One channel is refused: p = 1 whatever its logit is. Two classes in one channel are
@@ -36,20 +36,61 @@
 //!
 //! Reference: Bishop 2006, *Pattern Recognition and Machine Learning*, eq. 4.108 and 4.109.
 
+use crate::element::Element;
+use crate::families::Family;
 use crate::families::pointwise::Pointwise;
 use crate::kernels::pointwise::{Plain, Smoothing};
-use crate::spec::{LossSpec, SmoothingWeight};
+use crate::error::Error;
+use crate::kind::{Info, LossKind};
+use crate::spec::options::options;
+use crate::spec::{LossSpec, SmoothingWeight, smoothing, smoothing_acts};
 
-/// −ln p itself.
-pub(crate) fn family(spec: &LossSpec) -> Pointwise<Plain> {
-    Pointwise { smoothing: smoothing(spec), ..Pointwise::new(Plain) }
+options! {
+    /// The options of [`cross_entropy`](self).
+    pub struct CrossEntropy {
+        /// share of each label that goes to all classes alike.
+        pub label_smoothing: f64 = 0.0, samples [0.0, 0.1, 0.4],
+        /// label: a pixel keeps its label's weight; class: PyTorch's, each class's share has that class's weight.
+        pub smoothing_weight: Option<SmoothingWeight> = None,
+        samples [SmoothingWeight::Label, SmoothingWeight::Class],
+    }
 }
 
-/// How labels are smoothed.
-pub(crate) fn smoothing(spec: &LossSpec) -> Smoothing {
-    match (spec.label_smoothing, spec.smoothing_weight.unwrap_or_default()) {
-        (0.0, _) => Smoothing::None,
-        (share, SmoothingWeight::Label) => Smoothing::Label(share),
-        (share, SmoothingWeight::Class) => Smoothing::Class(share),
+impl LossKind for CrossEntropy {
+    const INFO: Info = Info {
+        summary: "Softmax cross-entropy with class weights: the default for exclusive classes.",
+        formula: "Σ_c w_c·y_c·(ln Σ_j exp z_j − z_c)",
+        reference: "Bishop 2006, Pattern Recognition and Machine Learning, eq. 4.108; per-sample weights: the source document, S5",
+        ..Info::PLAIN
+    };
+
+    const SAMPLES: &'static [&'static str] = &[
+        "",
+        "label_smoothing = 0.1",
+        "label_smoothing = 0.1\nsmoothing_weight = 'class'\n[weights]\nsource = 'per_sample'",
+        "threshold = { logit_adjustment = 1.0 }",
+        "[weights]\nsource = 'per_batch'",
+        "[weights]\nsource = 'per_sample'\nscheme = 'complement'",
+        "[weights]\nsource = 'ema'\nscheme = 'enet'\nabsent = 'prior'",
+        "label_smoothing = 0.2\n[weights]\nsource = 'per_sample'\nscheme = 'median_frequency'\nnormalise = 'expected_one'",
+    ];
+
+    fn validate(&self, spec: &LossSpec) -> Result<(), Error> {
+        smoothing(self.label_smoothing)?;
+        smoothing_acts(self.smoothing_weight, self.label_smoothing, spec)
+    }
+
+    fn family<T: Element>(&self, _: &LossSpec, _: usize, _: usize) -> Option<Box<dyn Family<T>>> {
+        Some(Box::new(Pointwise { smoothing: self.smoothing(), ..Pointwise::new(Plain) }))
+    }
+}
+
+impl CrossEntropy {
+    fn smoothing(&self) -> Smoothing {
+        match (self.label_smoothing, self.smoothing_weight.unwrap_or_default()) {
+            (0.0, _) => Smoothing::None,
+            (share, SmoothingWeight::Label) => Smoothing::Label(share),
+            (share, SmoothingWeight::Class) => Smoothing::Class(share),
+        }
     }
 }

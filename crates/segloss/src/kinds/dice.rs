@@ -13,7 +13,7 @@
 //!   softmax (default), or sigmoid for classes that may overlap.
 //! - `region`: sums over the batch (default), or over each image, whose losses are averaged: over all (image, class)
 //!   pairs, or with `average = "images"` over the images, of the weighted mean over each one's classes.
-//! - Denominator: [`WeightSum`](crate::Denominator::WeightSum) = Σ of the weights of the classes and regions that
+//! - Reduction: [`WeightSum`](crate::Reduction::Mean), divided by Σ of the weights of the classes and regions that
 //!   count, so that the value is a mean over them.
 //! - Absent classes: with `classes = "all"` (default) L_c = FP/(FP + s), which is 1 or nearly so wherever s is
 //!   small against what is predicted, with hardly a slope; `"present"` leaves the class out of the mean.
@@ -26,21 +26,65 @@
 //! Reference: Milletari, Navab & Ahmadi 2016, "V-Net", section 3 (squared); Drozdzal, Vorontsov, Chartrand, Kadoury
 //! & Pal 2016, "The importance of skip connections in biomedical image segmentation", eq. 1.
 
+use crate::element::Element;
+use crate::families::Family;
 use crate::families::overlap::{Overlap, Ratio};
 use crate::kernels::overlap::Form;
-use crate::spec::{LossSpec, Number};
+use crate::error::Error;
+use crate::kind::{Info, LossKind, Reach, Structure};
+use crate::spec::options::options;
+use crate::spec::{Activation, Average, Classes, LossSpec, Region, average_acts, smooth};
 
-pub(crate) fn family(spec: &LossSpec, classes: usize) -> Overlap<Ratio> {
-    Overlap {
-        score: Ratio {
-            intersection: 2.0,
-            alpha: 1.0,
-            beta: 1.0,
-            smooth: spec.number(Number::Smooth),
-            exponents: vec![1.0; classes],
-            pooled: false,
-        },
-        form: if spec.squared.unwrap_or(false) { Form::Squared } else { Form::Product },
-        sigmoid: spec.is_sigmoid(),
+options! {
+    /// The options of [`dice`](self).
+    pub struct Dice {
+        /// softmax, or sigmoid for classes that may overlap.
+        pub activation: Activation = Activation::Softmax,
+        /// sums of p² and y² in the denominator, as in V-Net.
+        pub squared: bool = false, samples [false, true],
+        /// s ≥ 0.
+        pub smooth: f64 = 1e-5, samples [0.0, 0.1, 1.0],
+        /// batch or image: over which pixels the loss sums or sorts.
+        pub region: Region = Region::Batch, samples [Region::Batch, Region::Image],
+        /// beside region = image: over all (image, class) pairs, or over images, of the means over their classes.
+        pub average: Option<Average> = None, samples [Average::Pairs, Average::Images],
+        /// all, or present: which classes of a region count.
+        pub classes: Classes = Classes::All, samples [Classes::All, Classes::Present],
     }
+}
+
+impl LossKind for Dice {
+    const INFO: Info = Info {
+        summary: "Soft Dice: one minus the overlap of each class, averaged over the classes.",
+        formula: "mean_c w_c·(1 − (2·Σpy + s)/(Σp + Σy + s))",
+        reference: "Milletari et al. 2016, V-Net, section 3 (squared); Drozdzal et al. 2016",
+        structure: Structure::Overlap,
+        activation: None,
+        reach: Reach::WithSlope,
+        ..Info::PLAIN
+    };
+
+    const SAMPLES: &'static [&'static str] = &[
+        "",
+        "squared = true\nsmooth = 1.0",
+        "activation = 'sigmoid'\nregion = 'image'",
+        "classes = 'present'\nregion = 'image'\n[weights]\nsource = 'per_sample'",
+        "classes = 'present'\nregion = 'image'\naverage = 'images'",
+        "threshold = { logit_adjustment = 1.0 }",
+    ];
+
+    fn validate(&self, spec: &LossSpec) -> Result<(), Error> {
+        smooth(self.smooth)?;
+        average_acts(self.average, self.region, self.classes, spec)
+    }
+
+    fn family<T: Element>(&self, spec: &LossSpec, _: usize, classes: usize) -> Option<Box<dyn Family<T>>> {
+        let score = Ratio { intersection: 2.0, smooth: self.smooth, ..Ratio::new(classes) };
+        Some(Box::new(Overlap { score, form: form(self.squared), sigmoid: spec.is_sigmoid() }))
+    }
+}
+
+/// Of squares or not.
+pub(crate) fn form(squared: bool) -> Form {
+    if squared { Form::Squared } else { Form::Product }
 }

@@ -20,31 +20,59 @@
 //!
 //! - Shapes, targets: as for [`binary_cross_entropy`](super::binary_cross_entropy).
 //! - nClasses is the number of channels, but 2 for a single one.
-//! - Denominator: [`Elements`](crate::Denominator::Elements), the mean that Keras takes.
+//! - Reduction: [`MeanAll`](crate::Reduction::MeanAll), the mean that Keras takes.
 //!
 //! Reference: the source document, S1.
 
+use crate::spec::LossSpec;
+use crate::element::Element;
+use crate::families::Family;
 use crate::families::channels::Channels;
 use crate::kernels::channels::{ChannelCost, Logistic};
 use crate::simd::{Simd, Vector};
-use crate::spec::{LossSpec, Threshold};
+use crate::kind::{Info, LossKind, OwnWeights, Reach, Shared};
+use crate::spec::options::options;
+use crate::spec::{Activation, Reduction, Threshold};
 
-pub(crate) fn family(spec: &LossSpec, classes: usize) -> Channels<DocumentBinary> {
-    let threshold = match spec.threshold {
-        Some(Threshold::Document(th)) => th,
-        // The document: "default 1/nClasses"; a single channel tells two classes apart.
-        _ => 1.0 / classes.max(2) as f64,
-    };
-    Channels { may_break: true, ..Channels::new(DocumentBinary { threshold }) }
+options! {
+    /// The options of [`document_binary`](self).
+    pub struct DocumentBinary {
+    }
 }
 
+impl LossKind for DocumentBinary {
+    const INFO: Info = Info {
+        summary: "The document's S1 to the letter, to reproduce and to see fail: NaN once a pixel saturates.",
+        formula: "(1 − w)·y·(−ln u) + (1 − y)·w·(−ln(1 − u)),  u = max(0, σ(z) + 0.5 − th),  w = Σy/size(y)",
+        reference: "the source document, S1",
+        activation: Some(Activation::Sigmoid),
+        shared: &[Shared::DocumentThreshold, Shared::DocumentWeights, Shared::Reduction],
+        reduction: Reduction::MeanAll,
+        own_weights: OwnWeights::Document { scoped: true },
+        reach: Reach::Undefined,
+        ..Info::PLAIN
+    };
+
+    const SAMPLES: &'static [&'static str] = &["", "[weights]\nsource = 'per_sample'"];
+
+    fn family<T: Element>(&self, spec: &LossSpec, _: usize, classes: usize) -> Option<Box<dyn Family<T>>> {
+        let threshold = match spec.threshold {
+            Some(Threshold::Document(th)) => th,
+            // The document: "default 1/nClasses"; a single channel tells two classes apart.
+            _ => 1.0 / classes.max(2) as f64,
+        };
+        Some(Box::new(Channels { may_break: true, ..Channels::new(Shifted { threshold }) }))
+    }
+}
+
+/// −ln u and −ln(1 − u).
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct DocumentBinary {
+pub(crate) struct Shifted {
     /// The activation threshold th.
     threshold: f64,
 }
 
-impl ChannelCost for DocumentBinary {
+impl ChannelCost for Shifted {
     #[inline(always)]
     fn costs_and_slopes<V: Vector>(self, at: Logistic<V>) -> [(V, V); 2] {
         let simd = at.sigmoid.simd();

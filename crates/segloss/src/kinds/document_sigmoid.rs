@@ -13,21 +13,45 @@
 //! [`cross_entropy`](super::cross_entropy) or [`binary_cross_entropy`](super::binary_cross_entropy).
 //!
 //! - Shapes, targets: as for [`binary_cross_entropy`](super::binary_cross_entropy); no weights.
-//! - Denominator: [`Elements`](crate::Denominator::Elements), every entry of the logits.
+//! - Reduction: [`MeanAll`](crate::Reduction::MeanAll), every entry of the logits.
 //!
 //! Reference: the source document, S2.
 
+use crate::spec::LossSpec;
+use crate::element::Element;
+use crate::families::Family;
 use crate::families::channels::Channels;
 use crate::kernels::channels::{ChannelCost, Logistic};
 use crate::simd::Vector;
+use crate::kind::{Info, LossKind, OwnWeights, Shared};
+use crate::spec::options::options;
+use crate::spec::{Activation, Reduction};
 
-pub(crate) fn family() -> Channels<DocumentSigmoid> {
-    Channels::new(DocumentSigmoid)
+options! {
+    /// The options of [`document_sigmoid`](self).
+    #[derive(Copy)]
+    pub struct DocumentSigmoid {
+    }
 }
 
-/// Negatives cost nothing.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct DocumentSigmoid;
+impl LossKind for DocumentSigmoid {
+    const INFO: Info = Info {
+        summary: "The document's S2, without its overflow. Channels without a target are never pushed down.",
+        formula: "Σ_c y_c·softplus(−z_c)",
+        reference: "the source document, S2",
+        activation: Some(Activation::Sigmoid),
+        shared: &[Shared::Reduction],
+        reduction: Reduction::MeanAll,
+        own_weights: OwnWeights::Document { scoped: false },
+        ..Info::PLAIN
+    };
+
+    const SAMPLES: &'static [&'static str] = &[""];
+
+    fn family<T: Element>(&self, _: &LossSpec, _: usize, _: usize) -> Option<Box<dyn Family<T>>> {
+        Some(Box::new(Channels::new(*self)))
+    }
+}
 
 impl ChannelCost for DocumentSigmoid {
     #[inline(always)]

@@ -15,8 +15,8 @@
 //! - `activation = "softmax"` (default) or `"sigmoid"`; shapes and targets as for
 //!   [`cross_entropy`](super::cross_entropy) and [`binary_cross_entropy`](super::binary_cross_entropy). The
 //!   paper's α is a pair of weights: `weights = { source = "fixed", values = [1 − α, α] }`.
-//! - Denominator: [`WeightSum`](crate::Denominator::WeightSum), without the focusing factor. The paper divides
-//!   by the number of positive anchors: a [`Constant`](crate::Denominator::Constant) can.
+//! - Reduction: [`Mean`](crate::Reduction::Mean), without the focusing factor. The paper divides
+//!   by the number of positive anchors: a [`Constant`](crate::Reduction::Constant) can.
 //! - γ = 0 is cross-entropy. For 0 < γ < 1 the slope by p is infinite at p = 1, but not the one by z, which is
 //!   0 there: −ln p/q tends to 1, and is taken as 1 where q is 0.
 //! - Confidently wrong: q → 1, so that value and gradient are those of cross-entropy; never zero. Confidently
@@ -25,29 +25,66 @@
 //!
 //! Reference: Lin, Goyal, Girshick, He & Dollár 2017, "Focal loss for dense object detection", eq. 5.
 
+use crate::element::Element;
+use crate::families::Family;
 use crate::families::channels::Channels;
 use crate::families::pointwise::Pointwise;
 use crate::kernels::channels::{ChannelCost, Logistic};
 use crate::kernels::pointwise::{Cost, Point};
 use crate::kernels::power::Power;
 use crate::simd::{Simd, Vector};
-use crate::spec::{LossSpec, Number};
+use crate::error::Error;
+use crate::kind::{Info, LossKind};
+use crate::spec::options::options;
+use crate::spec::{Activation, LossSpec, number};
 
-pub(crate) fn family(spec: &LossSpec) -> Pointwise<Focal> {
-    Pointwise::new(Focal { power: Power::new(spec.number(Number::Gamma)) })
+options! {
+    /// The options of [`focal`](self).
+    pub struct Focal {
+        /// softmax, or sigmoid for classes that may overlap.
+        pub activation: Activation = Activation::Softmax,
+        /// focusing exponent γ ≥ 0; 0 is cross-entropy.
+        pub gamma: f64 = 2.0, samples [0.0, 0.5, 1.0, 3.5],
+    }
 }
 
-pub(crate) fn channels(spec: &LossSpec) -> Channels<Focal> {
-    Channels::new(Focal { power: Power::new(spec.number(Number::Gamma)) })
+impl LossKind for Focal {
+    const INFO: Info = Info {
+        summary: "Focal loss, softmax or sigmoid: cross-entropy that fades where the prediction is right already.",
+        formula: "Σ_c w_c·y_c·(1 − p_c)^γ·(−ln p_c);  sigmoid: w⁺·y·σ(−z)^γ·softplus(−z) + w⁻·(1 − y)·σ(z)^γ·softplus(z)",
+        reference: "Lin et al. 2017, Focal loss for dense object detection, eq. 5",
+        activation: None,
+        ..Info::PLAIN
+    };
+
+    const SAMPLES: &'static [&'static str] = &[
+        "",
+        "gamma = 0.5",
+        "gamma = 0.0\n[weights]\nsource = 'per_sample'",
+        "activation = 'sigmoid'",
+        "activation = 'sigmoid'\ngamma = 0.5\n[weights]\nsource = 'per_batch'",
+    ];
+
+    fn validate(&self, _: &LossSpec) -> Result<(), Error> {
+        number("gamma", self.gamma, self.gamma >= 0.0, "a finite number ≥ 0")
+    }
+
+    fn family<T: Element>(&self, spec: &LossSpec, _: usize, _: usize) -> Option<Box<dyn Family<T>>> {
+        let cost = Modulated { power: Power::new(self.gamma) };
+        Some(match spec.is_sigmoid() {
+            true => Box::new(Channels::new(cost)),
+            false => Box::new(Pointwise::new(cost)),
+        })
+    }
 }
 
 /// Cross-entropy times the modulating factor q^γ.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Focal {
+pub(crate) struct Modulated {
     pub power: Power,
 }
 
-impl Cost for Focal {
+impl Cost for Modulated {
     #[inline(always)]
     fn cost_and_pull<V: Vector>(self, at: Point<V>) -> (V, V) {
         let simd = at.q.simd();
@@ -59,7 +96,7 @@ impl Cost for Focal {
     }
 }
 
-impl ChannelCost for Focal {
+impl ChannelCost for Modulated {
     #[inline(always)]
     fn costs_and_slopes<V: Vector>(self, at: Logistic<V>) -> [(V, V); 2] {
         let (cost, slope) = self.negative(at);
@@ -69,7 +106,7 @@ impl ChannelCost for Focal {
     }
 }
 
-impl Focal {
+impl Modulated {
     /// The cost of a negative, and its slope b.
     #[inline(always)]
     fn negative<V: Vector>(self, at: Logistic<V>) -> (V, V) {

@@ -12,7 +12,7 @@
 //!   Targets: indices, or rows of zeros and ones.
 //! - `classes = "all"` (default): a channel without positives pays for its largest error. `"present"` leaves it
 //!   out.
-//! - Ties, regions, denominator, maps: as for [`lovasz_softmax`](super::lovasz_softmax). At e = 0 the slope is 0.
+//! - Ties, regions, reduction, maps: as for [`lovasz_softmax`](super::lovasz_softmax). At e = 0 the slope is 0.
 //! - Confidently wrong: the errors grow like |z|, and the slope is their step in J, whatever z is. The J of many
 //!   mistakes is spread among them: it is small for each, but never zero for a positive.
 //! - All ignored: 0.
@@ -20,9 +20,48 @@
 //! Reference: Berman, Rannen Triki & Blaschko 2018, "The Lovász-softmax loss", eqs. 6 and 7; Yu & Blaschko 2015,
 //! "Learning submodular losses with the Lovász hinge".
 
+use crate::element::Element;
+use crate::families::Family;
 use crate::families::lovasz::Lovasz;
 use crate::kernels::lovasz::ErrorForm;
+use crate::error::Error;
+use crate::kind::{Info, LossKind, Reach, Structure};
+use crate::spec::options::options;
+use crate::spec::{Activation, Average, Classes, LossSpec, Region, average_acts};
 
-pub(crate) fn family() -> Lovasz {
-    Lovasz { form: ErrorForm::Hinge }
+options! {
+    /// The options of [`lovasz_hinge`](self).
+    pub struct LovaszHinge {
+        /// batch or image: over which pixels the loss sums or sorts.
+        pub region: Region = Region::Batch, samples [Region::Batch, Region::Image],
+        /// beside region = image: over all (image, class) pairs, or over images, of the means over their classes.
+        pub average: Option<Average> = None, samples [Average::Pairs, Average::Images],
+        /// all, or present: which classes of a region count.
+        pub classes: Classes = Classes::All, samples [Classes::All, Classes::Present],
+    }
+}
+
+impl LossKind for LovaszHinge {
+    const INFO: Info = Info {
+        summary: "Lovász hinge: the convex surrogate of IoU for one class, or classes that may overlap.",
+        formula: "mean_c w_c·Σ_i max(0, e_(i))·(J_i − J_(i−1)),  e = 1 − z where y = 1, 1 + z where y = 0",
+        reference: "Berman et al. 2018, The Lovász-Softmax loss, eqs. 6 and 7; Yu & Blaschko 2015",
+        structure: Structure::Lovasz,
+        hard_labels: true,
+        activation: Some(Activation::Sigmoid),
+        // The step in J of one mistake among the two pixels of a class, over the classes.
+        reach: Reach::Always(0.9 / 2.0 / 3.0),
+        ..Info::PLAIN
+    };
+
+    const SAMPLES: &'static [&'static str] =
+        &["", "classes = 'present'\nregion = 'image'", "[weights]\nsource = 'per_batch'"];
+
+    fn validate(&self, spec: &LossSpec) -> Result<(), Error> {
+        average_acts(self.average, self.region, self.classes, spec)
+    }
+
+    fn family<T: Element>(&self, _: &LossSpec, _: usize, _: usize) -> Option<Box<dyn Family<T>>> {
+        Some(Box::new(Lovasz { form: ErrorForm::Hinge }))
+    }
 }

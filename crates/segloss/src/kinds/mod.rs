@@ -8,58 +8,194 @@
 //! denominator are the same for all. The others state here what they are in their family, which computes
 //! them: overlap (Dice and its kin), Lovász, the hardest pixels, recall, sums of losses.
 
-pub mod binary_cross_entropy;
-pub mod boundary;
-pub mod combined;
-pub mod cross_entropy;
-pub mod dice;
-pub mod document_binary;
-pub mod document_categorical;
-pub mod document_sigmoid;
-pub mod focal;
-pub mod focal_tversky;
-pub mod generalized_dice;
-pub mod jaccard;
-pub mod ldam;
-pub mod lovasz_hinge;
-pub mod lovasz_softmax;
-pub mod poly1_cross_entropy;
-pub mod recall_cross_entropy;
-pub mod seesaw;
-pub mod top_k_cross_entropy;
-pub mod tversky;
-pub mod unified_focal;
-
+use crate::builder::LossBuilder;
 use crate::element::Element;
+use crate::error::Error;
 use crate::families::Family;
-use crate::kind::Kind;
-use crate::loss::{Loss, Role};
+use crate::kind::{Component, Info, LossKind};
+use crate::loss::Loss;
+use crate::spec::LossSpec;
+use crate::spec::options::OptionTable;
 
-/// The family of a loss that is no sum of losses.
-pub(crate) fn family<T: Element>(loss: &Loss, classes: usize) -> Box<dyn Family<T>> {
-    let spec = loss.spec();
-    match (loss.role(), spec.kind) {
-        (Role::UnifiedFocal, _) => Box::new(unified_focal::focal(spec)),
-        (Role::UnifiedTversky, _) => Box::new(unified_focal::tversky(spec, classes)),
-        (_, Kind::BinaryCrossEntropy) => Box::new(binary_cross_entropy::family(spec)),
-        (_, Kind::DocumentBinary) => Box::new(document_binary::family(spec, classes)),
-        (_, Kind::DocumentSigmoid) => Box::new(document_sigmoid::family()),
-        (_, Kind::Focal) if spec.is_sigmoid() => Box::new(focal::channels(spec)),
-        (_, Kind::Focal) => Box::new(focal::family(spec)),
-        (_, Kind::Poly1CrossEntropy) => Box::new(poly1_cross_entropy::family(spec)),
-        (_, Kind::Seesaw) => Box::new(seesaw::family(spec)),
-        (_, Kind::Ldam) => Box::new(ldam::family(spec)),
-        (_, Kind::Boundary) => Box::new(boundary::family()),
-        (_, Kind::RecallCrossEntropy) => Box::new(recall_cross_entropy::family(spec)),
-        (_, Kind::TopKCrossEntropy) => Box::new(top_k_cross_entropy::family(spec)),
-        (_, Kind::Dice) => Box::new(dice::family(spec, classes)),
-        (_, Kind::Jaccard) => Box::new(jaccard::family(spec, classes)),
-        (_, Kind::GeneralizedDice) => Box::new(generalized_dice::family(spec, classes)),
-        (_, Kind::Tversky) => Box::new(tversky::family(spec, classes)),
-        (_, Kind::FocalTversky) => Box::new(focal_tversky::family(spec, classes)),
-        (_, Kind::LovaszSoftmax) => Box::new(lovasz_softmax::family()),
-        (_, Kind::LovaszHinge) => Box::new(lovasz_hinge::family()),
-        // S3 is cross-entropy with the document's weight.
-        _ => Box::new(cross_entropy::family(spec)),
+/// Makes the list of kinds: a module and the struct of options in it, for each. The module's name is the name in
+/// specifications, that of the struct the variant.
+macro_rules! kinds {
+    ($($module:ident::$Kind:ident,)+) => {
+        $(pub mod $module;)+
+        $(pub use $module::$Kind;)+
+
+        /// A kind of loss. Each has a file of its own under [`kinds`](crate::kinds), with value, gradient and source.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "snake_case"))]
+        pub enum Kind {
+            $(
+                #[doc = concat!("[`", stringify!($module), "`](crate::kinds::", stringify!($module), ").")]
+                $Kind,
+            )+
+        }
+
+        impl Kind {
+            /// Every kind, in the order of the documentation.
+            pub const ALL: [Self; [$(Self::$Kind),+].len()] = [$(Self::$Kind),+];
+
+            /// The name in specifications.
+            pub fn name(self) -> &'static str {
+                match self {
+                    $(Self::$Kind => stringify!($module),)+
+                }
+            }
+
+            /// The options that it has by default.
+            pub fn options(self) -> Options {
+                match self {
+                    $(Self::$Kind => Options::$Kind($Kind::default()),)+
+                }
+            }
+
+            /// See [`LossKind::SAMPLES`].
+            #[doc(hidden)]
+            pub fn samples(self) -> &'static [&'static str] {
+                match self {
+                    $(Self::$Kind => $Kind::SAMPLES,)+
+                }
+            }
+
+            pub(crate) fn entry(self) -> &'static Info {
+                match self {
+                    $(Self::$Kind => &$Kind::INFO,)+
+                }
+            }
+        }
+
+        /// A kind with the options of its own.
+        #[derive(Clone, Debug, PartialEq)]
+        pub enum Options {
+            $(
+                #[doc = concat!("Those of [`", stringify!($module), "`](crate::kinds::", stringify!($module), ").")]
+                $Kind($Kind),
+            )+
+        }
+
+        $(
+            impl From<$Kind> for Options {
+                fn from(options: $Kind) -> Self {
+                    Self::$Kind(options)
+                }
+            }
+
+            impl From<$Kind> for LossSpec {
+                fn from(options: $Kind) -> Self {
+                    Options::from(options).into()
+                }
+            }
+        )+
+
+        /// A loss of each kind, begun with the options that it has by default.
+        impl Loss {
+            $(
+                #[doc = concat!("Begins a [`", stringify!($module), "`](crate::kinds::", stringify!($module), ") loss.")]
+                pub fn $module() -> LossBuilder {
+                    Self::of($Kind::default())
+                }
+            )+
+        }
+
+        impl Options {
+            /// The kind whose options these are.
+            pub fn kind(&self) -> Kind {
+                match self {
+                    $(Self::$Kind(_) => Kind::$Kind,)+
+                }
+            }
+
+            pub(crate) fn table(&self) -> &dyn OptionTable {
+                match self {
+                    $(Self::$Kind(options) => options,)+
+                }
+            }
+
+            pub(crate) fn table_mut(&mut self) -> &mut dyn OptionTable {
+                match self {
+                    $(Self::$Kind(options) => options,)+
+                }
+            }
+
+            pub(crate) fn validate(&self, spec: &LossSpec) -> Result<(), Error> {
+                match self {
+                    $(Self::$Kind(options) => options.validate(spec),)+
+                }
+            }
+
+            pub(crate) fn components(&self) -> Vec<Component> {
+                match self {
+                    $(Self::$Kind(options) => options.components(),)+
+                }
+            }
+
+            pub(crate) fn component_weights(
+                &self,
+                component: usize,
+                classes: usize,
+            ) -> Result<Option<Vec<f64>>, (&'static str, String, String)> {
+                match self {
+                    $(Self::$Kind(options) => options.component_weights(component, classes),)+
+                }
+            }
+
+            pub(crate) fn parameters(&self, prior: &[f64], seen: &[bool]) -> Vec<f64> {
+                match self {
+                    $(Self::$Kind(options) => options.parameters(prior, seen),)+
+                }
+            }
+
+            pub(crate) fn family<T: Element>(
+                &self,
+                spec: &LossSpec,
+                component: usize,
+                classes: usize,
+            ) -> Option<Box<dyn Family<T>>> {
+                match self {
+                    $(Self::$Kind(options) => options.family(spec, component, classes),)+
+                }
+            }
+        }
+    };
+}
+
+// A kind is a file beside this one and a line here.
+kinds! {
+    cross_entropy::CrossEntropy,
+    binary_cross_entropy::BinaryCrossEntropy,
+    document_binary::DocumentBinary,
+    document_sigmoid::DocumentSigmoid,
+    document_categorical::DocumentCategorical,
+    focal::Focal,
+    poly1_cross_entropy::Poly1CrossEntropy,
+    seesaw::Seesaw,
+    ldam::Ldam,
+    recall_cross_entropy::RecallCrossEntropy,
+    top_k_cross_entropy::TopKCrossEntropy,
+    dice::Dice,
+    jaccard::Jaccard,
+    generalized_dice::GeneralizedDice,
+    tversky::Tversky,
+    focal_tversky::FocalTversky,
+    unified_focal::UnifiedFocal,
+    lovasz_softmax::LovaszSoftmax,
+    lovasz_hinge::LovaszHinge,
+    boundary::Boundary,
+    combined::Combined,
+}
+
+#[allow(clippy::derivable_impls, reason = "the enum is made of a list")]
+impl Default for Kind {
+    fn default() -> Self {
+        Self::CrossEntropy
+    }
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Kind::default().options()
     }
 }

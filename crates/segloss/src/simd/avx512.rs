@@ -1,7 +1,9 @@
 //! Registers with AVX-512. What makes them safe is said beside [the macro](super::register).
 
 use super::functions::{Sixteenths, exp_by_polynomial, exp_by_table};
-use super::real::{F32_MANTISSA, F32_ONE, F32_SQRT_HALF, F64_MANTISSA, F64_ONE, F64_SQRT_HALF, Real, SIXTEENTHS};
+use super::real::{
+    F32_MANTISSA, F32_ONE, F32_SQRT_HALF, F64_MANTISSA, F64_ONE, F64_SQRT_HALF, Real, SIXTEENTHS,
+};
 use super::transpose::*;
 use super::{ACCUMULATORS, COLUMNS, LaneSums, Simd, Vector};
 use std::arch::x86_64::*;

@@ -165,7 +165,10 @@ mod tests {
             for (c, column) in columns.iter().enumerate() {
                 for (row, &x) in column.iter().enumerate() {
                     let at = row * width + c;
-                    assert!(x == rows[at] && x == back[at], "{set:?}, width {width}: column {c} of row {row}");
+                    assert!(
+                        x == rows[at] && x == back[at],
+                        "{set:?}, width {width}: column {c} of row {row}"
+                    );
                 }
             }
             let written =

@@ -22,8 +22,8 @@ mod avx512;
 mod transpose;
 
 pub(crate) use functions::{exp_nonpositive, ln_1p_nonnegative, map};
-pub use instructions::{InstructionSet, InstructionSets};
 pub(crate) use instructions::Kernel;
+pub use instructions::{InstructionSet, InstructionSets};
 pub use real::Real;
 
 use std::ops::{Add, Div, Mul, Sub};

@@ -1,25 +1,25 @@
 //! Which options fit together, and in which range they lie.
 
+use super::options::OptionValue;
 use super::weights::SOURCES;
 use super::{
-    Absent, Classes, Denominator, LossSpec, Number, OPERATION, PriorSpec, Region, Scheme, Source, Threshold,
-    WeightSpec,
+    Absent, Average, Classes, LossSpec, OPERATION, PriorSpec, Reduction, Region, Scheme, SmoothingWeight,
+    Source, Threshold, WeightSpec,
 };
 use crate::error::{Error, Problem};
-use crate::kind::{Family, Kind};
+use crate::kind::{Kind, Shared};
 
 impl LossSpec {
     /// Checks every option against the kind.
     pub(crate) fn validate(&self) -> Result<(), Error> {
-        self.validate_keys()?;
-        self.validate_numbers()?;
-        self.validate_denominator()?;
+        self.validate_shared()?;
+        self.validate_reduction()?;
         self.validate_threshold()?;
         self.validate_weights()?;
         self.validate_prior()?;
         self.validate_dataset()?;
         self.validate_idle()?;
-        self.validate_terms()
+        self.options.validate(self)
     }
 
     /// An option that nothing reads would be ignored in silence.
@@ -32,13 +32,11 @@ impl LossSpec {
             Source::Map => "beside `source` = \"map\": every class weighs 1".to_owned(),
             _ => format!("without `weights.source`: {SOURCES}"),
         };
-        // Sudre's own weights know an absent class, too.
-        let own = self.kind == Kind::GeneralizedDice && *source == Source::None;
+        // Weights by size know an absent class, too.
+        let own = self.kind().weighs_by_size() && *source == Source::None;
         let normalised = counted || *source == Source::Fixed;
         let ema = *source == Source::Ema || self.reads_prior() && self.prior().source == Source::Ema;
-        let image = self.region() == Region::Image;
-        let all = self.classes.unwrap_or(self.kind.default_classes()) == Classes::All;
-        let idle: [(&'static str, bool, &str); 11] = [
+        let idle: [(&'static str, bool, &str); 6] = [
             ("weights.scheme", !counted && *scheme != default.scheme, &beside),
             ("weights.absent", !counted && !own && *absent != default.absent, &beside),
             ("weights.normalise", !normalised && *normalise != default.normalise, &beside),
@@ -58,123 +56,37 @@ impl LossSpec {
                 self.dataset.is_some() && !self.needs_dataset(),
                 "here: nothing asks for the counts of a data set, as `weights.source` = \"dataset\" does",
             ),
-            (
-                "smoothing_weight",
-                self.smoothing_weight.is_some() && self.label_smoothing == 0.0,
-                "without `label_smoothing`",
-            ),
-            (
-                "smoothing_weight",
-                self.smoothing_weight.is_some() && matches!(source, Source::None | Source::Map),
-                "without `weights.source`: every class weighs 1",
-            ),
-            (
-                "average",
-                self.average.is_some() && !image,
-                "without `region` = \"image\": the batch is one region",
-            ),
-            (
-                "average",
-                self.average.is_some() && all && *source != Source::PerSample,
-                "where every image counts all classes with the same weights; `classes` = \"present\" or per-sample \
-                 weights make them differ",
-            ),
-            (
-                "confidence",
-                self.confidence.is_some() && self.number(Number::Keep) >= 1.0,
-                "beside `keep` = 1, which keeps every pixel",
-            ),
         ];
-        match idle.into_iter().find(|(_, idle, _)| *idle) {
-            None => Ok(()),
-            Some((key, _, because)) => {
-                let problem = Problem::NoEffect { key, because: because.to_owned() };
-                Err(Error { operation: OPERATION, problem })
-            }
-        }
+        idle.into_iter().try_for_each(|(key, idle, because)| acts(key, !idle, because))
     }
 
     /// A key that the kind does not take would be ignored in silence.
-    fn validate_keys(&self) -> Result<(), Error> {
-        let info = self.kind.info();
-        let numbers = Number::ALL.iter().map(|number| (number.key(), number.of(self).is_some()));
-        let others = [
-            ("activation", self.activation.is_some()),
-            ("region", self.region.is_some()),
-            ("classes", self.classes.is_some()),
-            ("squared", self.squared.is_some()),
-            ("asymmetric", self.asymmetric.is_some()),
-            ("background", self.background.is_some()),
-            ("label_smoothing", self.label_smoothing != 0.0),
-            ("denominator", self.denominator.is_some()),
-            ("threshold", self.threshold.is_some()),
-            ("smoothing_weight", self.smoothing_weight.is_some()),
-            ("average", self.average.is_some()),
-            ("weights", self.weights != WeightSpec::default()),
-            ("prior", self.prior.is_some()),
-            ("terms", !self.terms.is_empty()),
+    fn validate_shared(&self) -> Result<(), Error> {
+        let takes = |keys: &[Shared]| keys.iter().any(|&key| self.kind().takes(key));
+        let stray = [
+            ("reduction", self.reduction.is_some() && !takes(&[Shared::Reduction])),
+            (
+                "threshold",
+                self.threshold.is_some() && !takes(&[Shared::Threshold, Shared::DocumentThreshold]),
+            ),
+            (
+                "weights",
+                self.weights != WeightSpec::default() && !takes(&[Shared::Weights, Shared::DocumentWeights]),
+            ),
+            ("prior", self.prior.is_some() && !takes(&[Shared::Prior])),
         ];
-        for (key, set) in numbers.chain(others) {
-            if set && !info.takes(key) {
-                let taken: Vec<&str> = info.options.iter().map(|option| option.key).collect();
-                let expected = match taken.as_slice() {
-                    [] => format!("absent: {} has no options", info.name),
-                    taken => format!("absent: {} takes {}", info.name, taken.join(", ")),
-                };
-                return Err(option(key, &expected, "set"));
-            }
+        match stray.into_iter().find(|(_, stray)| *stray) {
+            None => Ok(()),
+            Some((key, _)) => Err(self.kind().does_not_take(key)),
         }
-        Ok(())
     }
 
-    fn validate_numbers(&self) -> Result<(), Error> {
-        let s = self.label_smoothing;
-        if !(0.0..1.0).contains(&s) {
-            return Err(option("label_smoothing", "at least 0 and below 1", s));
-        }
-        for number in Number::ALL {
-            let Some(x) = number.of(self) else { continue };
-            let (fits, expected) = match number {
-                Number::Gamma => match self.kind {
-                    Kind::Focal => (x >= 0.0, "a finite number ≥ 0"),
-                    Kind::UnifiedFocal => ((0.0..1.0).contains(&x), "at least 0 and below 1"),
-                    _ => (x > 0.0, "a finite number > 0"),
-                },
-                Number::Alpha | Number::Beta | Number::Smooth | Number::Mitigation | Number::Compensation => {
-                    (x >= 0.0, "a finite number ≥ 0")
-                }
-                Number::Keep => (x > 0.0 && x <= 1.0, "above 0 and at most 1"),
-                Number::Confidence => (x > 0.0 && x < 1.0, "between 0 and 1"),
-                // Below −1 a pixel that is almost right costs more than one that is right.
-                Number::Epsilon => (x >= -1.0, "a finite number ≥ −1"),
-                Number::Margin | Number::Scale => (x > 0.0, "a finite number > 0"),
-                Number::Mix | Number::Delta => ((0.0..=1.0).contains(&x), "0 to 1"),
-            };
-            if !(fits && x.is_finite()) {
-                return Err(option(number.key(), expected, x));
-            }
-        }
-        if self.kind == Kind::Tversky || self.kind == Kind::FocalTversky {
-            let (alpha, beta) = (self.number(Number::Alpha), self.number(Number::Beta));
-            if alpha + beta == 0.0 {
-                return Err(option("alpha", "above 0 beside beta = 0: nothing would be an error", alpha));
-            }
-        }
-        if self.confidence.is_some() && s > 0.0 {
-            return Err(option("confidence", "absent beside `label_smoothing`", "set"));
-        }
-        Ok(())
-    }
-
-    fn validate_denominator(&self) -> Result<(), Error> {
-        match (self.denominator, self.kind.family()) {
-            (Some(Denominator::Constant(x)), _) if !(x.is_finite() && x > 0.0) => {
-                Err(option("denominator.constant", "a finite number > 0", x))
-            }
-            (Some(Denominator::ValidPixels | Denominator::Elements), Family::Overlap | Family::Lovasz) => {
-                let expected = "weight_sum, images, per_pixel or a constant: this kind is a ratio for each class, not \
-                                a sum over pixels";
-                Err(option("denominator", expected, "a number of pixels"))
+    fn validate_reduction(&self) -> Result<(), Error> {
+        match self.reduction {
+            Some(Reduction::Constant(x)) => number("reduction.constant", x, x > 0.0, "a finite number > 0"),
+            Some(pixels @ (Reduction::MeanValid | Reduction::MeanAll)) if self.kind().sums_regions() => {
+                let expected = "mean, mean_images, sum or a constant: this kind is a ratio for each class, not a sum over pixels";
+                Err(option("reduction", expected, pixels))
             }
             _ => Ok(()),
         }
@@ -184,7 +96,7 @@ impl LossSpec {
         match &self.threshold {
             None => Ok(()),
             Some(Threshold::Document(th)) => {
-                if self.kind != Kind::DocumentBinary {
+                if !self.kind().takes(Shared::DocumentThreshold) {
                     let expected = "absent: only `document_binary` has it; `logit_shift` is the sound form for the others";
                     return Err(option("threshold.document", expected, th));
                 }
@@ -193,13 +105,15 @@ impl LossSpec {
                 }
                 Ok(())
             }
-            Some(other) if self.kind.owns_its_weight() => {
+            Some(other) if self.kind().owns_its_weight() => {
                 let expected = "absent: the document's kinds are kept to the letter";
-                let key = match other {
-                    Threshold::LogitAdjustment(_) => "threshold.logit_adjustment",
-                    _ => "threshold.logit_shift",
-                };
-                Err(option(key, expected, word(other)))
+                Err(match other {
+                    Threshold::LogitAdjustment(t) => option("threshold.logit_adjustment", expected, t),
+                    Threshold::LogitShift(shifts) => {
+                        option("threshold.logit_shift", expected, format!("{shifts:?}"))
+                    }
+                    Threshold::Document(th) => option("threshold.document", expected, th),
+                })
             }
             Some(Threshold::LogitShift(shifts)) => {
                 let sigmoid = self.is_sigmoid();
@@ -222,9 +136,9 @@ impl LossSpec {
 
     fn validate_weights(&self) -> Result<(), Error> {
         let WeightSpec { source, scheme, values, decay, absent, .. } = &self.weights;
-        if self.kind.owns_its_weight() {
+        if self.kind().owns_its_weight() {
             let letter = WeightSpec { source: *source, ..WeightSpec::default() };
-            let scoped = self.kind.weight_is_scoped();
+            let scoped = self.kind().weight_is_scoped();
             let known =
                 *source == Source::None || scoped && matches!(source, Source::PerBatch | Source::PerSample);
             if self.weights != letter || !known {
@@ -238,7 +152,7 @@ impl LossSpec {
             }
             return Ok(());
         }
-        if *source == Source::PerSample && self.kind.sums_regions() && self.region() == Region::Batch {
+        if *source == Source::PerSample && self.kind().sums_regions() && self.region() == Region::Batch {
             let expected = "another than per_sample, or `region` = \"image\": one region over the whole batch needs one \
                             row of weights";
             return Err(option("weights.source", expected, "per_sample"));
@@ -276,7 +190,7 @@ impl LossSpec {
                     "per_sample as well, or another prior: one row of weights cannot follow each image's own";
                 Err(option("weights.source", expected, word(source)))
             }
-            Absent::Prior if self.kind == Kind::GeneralizedDice && *source == Source::None => Err(option(
+            Absent::Prior if self.kind().weighs_by_size() && *source == Source::None => Err(option(
                 "weights.absent",
                 "another than prior: the paper's own weight knows none",
                 "prior",
@@ -317,37 +231,82 @@ impl LossSpec {
             None => Ok(()),
         }
     }
+}
 
-    fn validate_terms(&self) -> Result<(), Error> {
-        if self.kind != Kind::Combined {
-            return Ok(());
-        }
-        if self.terms.is_empty() {
-            return Err(option("terms", "at least one [[terms]] with `factor` and [terms.loss]", "empty"));
-        }
-        for term in &self.terms {
-            if !(term.factor.is_finite() && term.factor >= 0.0) {
-                return Err(option("terms.factor", "a finite number ≥ 0", term.factor));
-            }
-            let inherited = Self { layout: Default::default(), ignore_index: None, ..term.loss.clone() };
-            if inherited != term.loss {
-                let expected =
-                    "without `layout` and `ignore_index`: those of the combined loss hold for all its terms";
-                return Err(option("terms.loss", expected, "set"));
-            }
-            term.loss.validate()?;
-        }
-        Ok(())
+impl Kind {
+    /// That an option is none of this kind.
+    pub(crate) fn does_not_take(self, key: &'static str) -> Error {
+        let info = self.info();
+        let taken: Vec<&str> = info.options.iter().map(|option| option.key).collect();
+        let expected = match taken.as_slice() {
+            [] => format!("absent: {} has no options", info.name),
+            taken => format!("absent: {} takes {}", info.name, taken.join(", ")),
+        };
+        option(key, &expected, "set")
     }
 }
 
 /// As a specification writes it.
-fn word<T: serde::Serialize>(value: &T) -> String {
-    // Plain data, which cannot fail.
-    serde_json::to_string(value).unwrap_or_default().trim_matches('"').to_owned()
+fn word(source: &Source) -> String {
+    source.value().to_string()
 }
 
-fn option(key: &'static str, expected: &str, found: impl std::fmt::Display) -> Error {
+/// Refuses an option's value.
+pub(crate) fn option(key: &'static str, expected: &str, found: impl std::fmt::Display) -> Error {
     let problem = Problem::Option { key, expected: expected.to_owned(), found: found.to_string() };
     Error { operation: OPERATION, problem }
+}
+
+/// Demands a finite number that fits.
+pub(crate) fn number(key: &'static str, x: f64, fits: bool, expected: &str) -> Result<(), Error> {
+    if fits && x.is_finite() { Ok(()) } else { Err(option(key, expected, x)) }
+}
+
+/// Demands that an option acts.
+pub(crate) fn acts(key: &'static str, acts: bool, because: &str) -> Result<(), Error> {
+    match acts {
+        true => Ok(()),
+        false => {
+            let problem = Problem::NoEffect { key, because: because.to_owned() };
+            Err(Error { operation: OPERATION, problem })
+        }
+    }
+}
+
+/// Checks `smooth`.
+pub(crate) fn smooth(s: f64) -> Result<(), Error> {
+    number("smooth", s, s >= 0.0, "a finite number ≥ 0")
+}
+
+/// Checks `label_smoothing`.
+pub(crate) fn smoothing(s: f64) -> Result<(), Error> {
+    number("label_smoothing", s, (0.0..1.0).contains(&s), "at least 0 and below 1")
+}
+
+/// Demands that `smoothing_weight` acts, where it is set.
+pub(crate) fn smoothing_acts(
+    weight: Option<SmoothingWeight>,
+    smoothing: f64,
+    spec: &LossSpec,
+) -> Result<(), Error> {
+    let unset = weight.is_none();
+    acts("smoothing_weight", unset || smoothing != 0.0, "without `label_smoothing`")?;
+    let weighted = !matches!(spec.weights.source, Source::None | Source::Map);
+    acts("smoothing_weight", unset || weighted, "without `weights.source`: every class weighs 1")
+}
+
+/// Demands that `average` acts, where it is set.
+pub(crate) fn average_acts(
+    average: Option<Average>,
+    region: Region,
+    classes: Classes,
+    spec: &LossSpec,
+) -> Result<(), Error> {
+    let unset = average.is_none();
+    let images = region == Region::Image;
+    acts("average", unset || images, "without `region` = \"image\": the batch is one region")?;
+    let differ = classes == Classes::Present || spec.weights.source == Source::PerSample;
+    let because = "where every image counts all classes with the same weights; `classes` = \"present\" or per-sample weights \
+         make them differ";
+    acts("average", unset || differ, because)
 }

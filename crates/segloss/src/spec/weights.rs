@@ -1,14 +1,18 @@
 //! Class weights and priors, as they are described.
 
-use serde::{Deserialize, Serialize};
+use super::options::words;
 
 /// Class weights: source × scheme × absent-class policy × normalisation. Weights are constants for the
 /// gradient.
 ///
 /// A scheme or a normalisation says nothing without a source, so that a text which names one and no source is
 /// refused. What does not act is not written either.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(try_from = "Written", into = "Written")]
+#[derive(Clone, Debug, PartialEq)]
+#[cfg_attr(
+    feature = "serde",
+    derive(serde::Serialize, serde::Deserialize),
+    serde(try_from = "super::written::Written", into = "super::written::Written")
+)]
 pub struct WeightSpec {
     /// Where the class frequencies come from.
     pub source: Source,
@@ -37,67 +41,13 @@ impl Default for WeightSpec {
     }
 }
 
-/// The keys that somebody wrote.
-#[derive(Default, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields, expecting = "a table such as { source = \"per_sample\" }")]
-struct Written {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    source: Option<Source>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    scheme: Option<Scheme>,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    values: Vec<f64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    decay: Option<f64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    absent: Option<Absent>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    normalise: Option<Normalise>,
-}
-
-impl TryFrom<Written> for WeightSpec {
-    type Error = String;
-
-    fn try_from(written: Written) -> Result<Self, String> {
-        let idle = [("scheme", written.scheme.is_some()), ("normalise", written.normalise.is_some())];
-        if let (None, Some((key, _))) = (written.source, idle.iter().find(|(_, written)| *written)) {
-            return Err(format!("`weights.{key}` has no effect without `weights.source`: {SOURCES}"));
-        }
-        let default = Self::default();
-        Ok(Self {
-            source: written.source.unwrap_or(default.source),
-            scheme: written.scheme.unwrap_or(default.scheme),
-            values: written.values,
-            decay: written.decay.unwrap_or(default.decay),
-            absent: written.absent.unwrap_or(default.absent),
-            normalise: written.normalise.unwrap_or(default.normalise),
-        })
-    }
-}
-
-impl From<WeightSpec> for Written {
-    fn from(spec: WeightSpec) -> Self {
-        let WeightSpec { source, scheme, values, decay, absent, normalise } = spec;
-        let default = WeightSpec::default();
-        let counted = source.is_counted();
-        Self {
-            source: Some(source),
-            scheme: (counted || scheme != default.scheme).then_some(scheme),
-            values,
-            decay: (source == Source::Ema || decay != default.decay).then_some(decay),
-            absent: (counted || absent != default.absent).then_some(absent),
-            normalise: (counted || normalise != default.normalise).then_some(normalise),
-        }
-    }
-}
-
 /// What to write where a source is missed.
 pub(super) const SOURCES: &str = "source = \"per_sample\" takes the weights from each image's own labels, \"per_batch\" \
                                   from the batch, \"dataset\" from [dataset] counts, \"ema\" from a running average";
 
 /// The scope over which class frequencies are counted.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "snake_case"))]
 pub enum Source {
     /// Every weight is 1.
     #[default]
@@ -118,6 +68,18 @@ pub enum Source {
     Map,
 }
 
+words! {
+    Source {
+        None = "none",
+        Fixed = "fixed",
+        Dataset = "dataset",
+        PerBatch = "per_batch",
+        PerSample = "per_sample",
+        Ema = "ema",
+        Map = "map",
+    }
+}
+
 impl Source {
     /// Whether weights are made of class counts, so that scheme and absent-class policy act.
     pub(crate) fn is_counted(self) -> bool {
@@ -126,8 +88,8 @@ impl Source {
 }
 
 /// From the frequency f of a class among C classes, or its number of pixels n, to its weight.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "snake_case"))]
 pub enum Scheme {
     /// 1/(C·f): every class contributes alike.
     #[default]
@@ -159,8 +121,8 @@ impl Scheme {
 
 /// The weight of a class without a valid pixel in its scope. It meets no pixel of that scope unless the
 /// target is soft, or the scope of the loss is another.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "snake_case"))]
 pub enum Absent {
     /// 0.
     #[default]
@@ -174,8 +136,8 @@ pub enum Absent {
 }
 
 /// The scale of a scope's weights.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "snake_case"))]
 pub enum Normalise {
     /// As the scheme makes them.
     #[default]
@@ -191,13 +153,17 @@ pub enum Normalise {
 
 /// Class priors π_c = max(n_c, 1)/n, with n_c of the n valid pixels of a scope in class c: a class that the
 /// scope has not seen counts as one pixel.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
+#[derive(Clone, Debug, PartialEq)]
+#[cfg_attr(
+    feature = "serde",
+    derive(serde::Serialize, serde::Deserialize),
+    serde(default, deny_unknown_fields)
+)]
 pub struct PriorSpec {
     /// The scope; any but `none` and `map`.
     pub source: Source,
     /// π itself, for [`Source::Fixed`]. Only ratios matter to seesaw and LDAM: counts will do there.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Vec::is_empty"))]
     pub values: Vec<f64>,
 }
 
