@@ -1,8 +1,9 @@
-"""Weighted cross-entropy and a U-Net step of PyTorch, computed on request, for `cargo xtask bench-report --peers`.
+"""Losses and a U-Net step of PyTorch, computed on request, for `cargo xtask bench-report --peers`.
 
     $ python torch_worker.py [--compile]
     time cross_entropy+fixed/channels_last/f32/4x12x360x480 5     → five durations in nanoseconds
     value cross_entropy+fixed/channels_last/f32/1x4x64x64         → the loss
+    time lovasz_softmax/channels_first/f32/1x12x360x480 5         so, too: combined (with Dice), focal, tversky
     time unet/forward_backward/channels_last 5                    batch 4, 3x128x128, base 16, depth 4
     version                                                       → what computes
 
@@ -57,12 +58,71 @@ def drawn_labels(images, classes, height, width):
     return torch.where((x + y) % 8 == 1, IGNORED, zeros).contiguous()
 
 
-def loss_of(logits, labels, weights):
+def weighted_cross_entropy(logits, labels, weights):
     return F.cross_entropy(logits, labels, weight=weights, ignore_index=IGNORED)
 
 
-class CrossEntropy:
-    def __init__(self, layout, real, shape, compiled):
+def overlap(logits, labels):
+    """TP, FP and FN of each class, of the pixels that count."""
+    valid = labels != IGNORED
+    classes = logits.shape[1]
+    hot = F.one_hot(labels.masked_fill(~valid, 0), classes).movedim(-1, 1).to(logits.dtype)
+    hot = hot * valid.unsqueeze(1)
+    p = logits.softmax(1) * valid.unsqueeze(1)
+    over = (0, 2, 3)
+    hits = (p * hot).sum(over)
+    return hits, p.sum(over) - hits, hot.sum(over) - hits
+
+
+def cross_entropy_and_dice(logits, labels, weights, smooth=1e-5):
+    hits, false, missed = overlap(logits, labels)
+    dice = (2 * hits + smooth) / (2 * hits + false + missed + smooth)
+    return F.cross_entropy(logits, labels, ignore_index=IGNORED) + (1 - dice).mean()
+
+
+def focal(logits, labels, weights, gamma=2.0):
+    surprise = F.cross_entropy(logits, labels, ignore_index=IGNORED, reduction="none")
+    loss = (1 - torch.exp(-surprise)) ** gamma * surprise
+    return loss.sum() / (labels != IGNORED).sum()
+
+
+def tversky(logits, labels, weights, alpha=0.3, beta=0.7, smooth=1e-5):
+    hits, false, missed = overlap(logits, labels)
+    return (1 - (hits + smooth) / (hits + alpha * false + beta * missed + smooth)).mean()
+
+
+def lovasz_softmax(logits, labels, weights):
+    """As Berman et al. published it (bermanmaxim/LovaszSoftmax, pytorch/): the same operations, told again."""
+    classes = logits.shape[1]
+    valid = labels.reshape(-1) != IGNORED
+    p = logits.softmax(1).permute(0, 2, 3, 1).reshape(-1, classes)[valid]
+    label = labels.reshape(-1)[valid]
+    losses = []
+    for class_ in range(classes):
+        foreground = (label == class_).float()
+        if foreground.sum() == 0:
+            continue
+        errors, order = torch.sort((foreground - p[:, class_]).abs(), 0, descending=True)
+        hit = foreground[order]
+        total = hit.sum()
+        jaccard = 1.0 - (total - hit.cumsum(0)) / (total + (1 - hit).cumsum(0))
+        jaccard[1:] = jaccard[1:] - jaccard[:-1]
+        losses.append(torch.dot(errors, jaccard))
+    return torch.stack(losses).mean()
+
+
+# By the names of segloss' workloads, with the options that its kinds have by default.
+LOSSES = {
+    "cross_entropy+fixed": weighted_cross_entropy,
+    "combined": cross_entropy_and_dice,
+    "focal": focal,
+    "tversky": tversky,
+    "lovasz_softmax": lovasz_softmax,
+}
+
+
+class Loss:
+    def __init__(self, what, layout, real, shape, compiled):
         if real != "f32":
             raise ValueError(f"{real}: only f32 is compared")
         images, classes, height, width = shape
@@ -78,7 +138,8 @@ class CrossEntropy:
         self.labels = drawn_labels(images, classes, height, width)
         self.weights = torch.tensor([class_ % 3 + 0.5 for class_ in range(classes)])
         # Compiled for this shape, as a training step of fixed size is.
-        self.loss = torch.compile(loss_of, dynamic=False) if compiled else loss_of
+        loss = LOSSES[what]
+        self.loss = torch.compile(loss, dynamic=False) if compiled else loss
 
     def call(self):
         # What the last call left is freed before the clock starts.
@@ -166,13 +227,14 @@ class Worker:
         if name in self.kept:
             return self.kept[name]
         parts = name.split("/")
-        if parts[0] == "cross_entropy+fixed" and len(parts) == 4:
+        if parts[0] in LOSSES and len(parts) == 4:
             shape = [int(size) for size in parts[3].split("x")]
-            made = CrossEntropy(parts[1], parts[2], shape, self.compiled)
+            made = Loss(parts[0], parts[1], parts[2], shape, self.compiled)
         elif parts[0] == "unet" and len(parts) == 3:
             made = UNetStep(parts[1], parts[2], self.compiled)
         else:
-            raise ValueError(f"{name}: neither cross_entropy+fixed/LAYOUT/f32/NxCxHxW nor unet/STEP/LAYOUT")
+            losses = ", ".join(LOSSES)
+            raise ValueError(f"{name}: neither LOSS/LAYOUT/f32/NxCxHxW of {losses} nor unet/STEP/LAYOUT")
         while len(self.kept) >= KEPT:
             del self.kept[next(iter(self.kept))]
         self.kept[name] = made

@@ -233,7 +233,8 @@ fn torch(python: &Path) -> Result<(), String> {
 /// Asks every peer for the value of a small input. Who computes another loss takes no part.
 fn agree(workers: &mut Workers) -> Result<Vec<Value>, Trouble> {
     let mut values = Vec::new();
-    for (peer, what) in [(TORCH, WEIGHTED), (COMPILED, WEIGHTED), (BURN, WEIGHTED_FULL), (CANDLE, WEIGHTED)] {
+    let weighted = [(TORCH, WEIGHTED), (COMPILED, WEIGHTED), (BURN, WEIGHTED_FULL), (CANDLE, WEIGHTED)];
+    for (peer, what) in weighted.into_iter().chain(plan::TORCH_KINDS.map(|kind| (TORCH, kind))) {
         let workload = name(what, "channels_last", "f32", AGREED);
         let ask = |worker: &mut Worker| {
             let answer = worker.ask(&format!("value {workload}"))?;

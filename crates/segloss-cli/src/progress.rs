@@ -4,7 +4,7 @@ use std::io::{self, IsTerminal, Write};
 use std::ops::ControlFlow;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use segloss_unet::run::LogRow;
+use segloss_unet::curves::LogRow;
 use segloss_unet::table::percent;
 use segloss_unet::train::{EpochReport, Progress, Start, StepReport, Warning};
 

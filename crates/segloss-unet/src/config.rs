@@ -11,8 +11,6 @@ use crate::decode::one_line;
 use crate::error::{ConfigProblem, Error, Result};
 use crate::explain::{explain, unknown};
 use crate::files;
-use crate::optimizer::OptimizerKind;
-use crate::schedule::ScheduleKind;
 
 /// The largest net, in weights: 1 GiB of f32, and the optimizer's state is twice that.
 const MAX_NUMBERS: u128 = 1 << 28;
@@ -197,6 +195,29 @@ impl Default for OptimizerConfig {
     }
 }
 
+/// Which rule turns gradients into steps.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum OptimizerKind {
+    /// Weight decay is part of the gradient.
+    Adam,
+    /// Weight decay is apart from the gradient.
+    AdamW,
+    /// Stochastic gradient descent, with momentum if there is one.
+    Sgd,
+}
+
+impl OptimizerKind {
+    /// As in configurations.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Adam => "adam",
+            Self::AdamW => "adamw",
+            Self::Sgd => "sgd",
+        }
+    }
+}
+
 /// `[schedule]`; see [`ScheduleKind`] for who uses which key.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -224,6 +245,34 @@ impl Default for ScheduleConfig {
             final_factor: 4e-6,
             every: 10,
             factor: 0.1,
+        }
+    }
+}
+
+/// How the learning rate changes over a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ScheduleKind {
+    /// Always the peak η.
+    Constant,
+    /// η · factor^⌊epoch / every⌋, with epochs counted from 0.
+    Step,
+    /// Linear warm-up from 0 to η over the first `warmup` of the run, then half a cosine down to
+    /// η · `final_factor`.
+    Cosine,
+    /// Half a cosine up from η / `start_divisor` to η over the first `warmup` of the run, then half a
+    /// cosine down to η · `final_factor` (Smith & Topin 2018, in PyTorch's form).
+    OneCycle,
+}
+
+impl ScheduleKind {
+    /// As in configurations.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Constant => "constant",
+            Self::Step => "step",
+            Self::Cosine => "cosine",
+            Self::OneCycle => "one_cycle",
         }
     }
 }

@@ -1,12 +1,43 @@
-//! `curves.svg`: loss and scores over the epochs.
+//! The log of a run, a row for each epoch, and `curves.svg`: its loss and scores over the epochs.
 
 use plotters::coord::ranged1d::ValueFormatter;
 use plotters::prelude::*;
+use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
-use crate::run::LogRow;
 
 const SIZE: (u32, u32) = (960, 420);
+
+/// One row of `log.csv`. Scores are of the validation images, parts of 1; empty where there is none.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct LogRow {
+    /// Counted from 1.
+    pub epoch: usize,
+    /// Optimizer steps so far.
+    pub step: u64,
+    /// Of the epoch's last step.
+    pub learning_rate: f64,
+    /// Mean over the epoch's images, each in its batch, while the net was learning.
+    pub train_loss: f64,
+    /// Mean over the epoch's steps of the norm of the gradient, before clipping.
+    pub gradient_norm: f64,
+    /// Mean over the validation images.
+    pub val_loss: f64,
+    /// Mean IoU.
+    pub mean_iou: Option<f64>,
+    /// Mean Dice.
+    pub mean_dice: Option<f64>,
+    /// Mean recall.
+    pub class_average: Option<f64>,
+    /// Global accuracy.
+    pub accuracy: Option<f64>,
+    /// Expected calibration error.
+    pub calibration_error: Option<f64>,
+    /// Wall time of the training steps.
+    pub train_seconds: f64,
+    /// Wall time of the validation.
+    pub val_seconds: f64,
+}
 
 /// One line of a chart.
 struct Curve {

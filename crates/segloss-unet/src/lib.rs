@@ -33,7 +33,7 @@ pub mod catalogue;
 pub mod checkpoint;
 pub mod classes;
 pub mod config;
-mod curves;
+pub mod curves;
 pub mod dataset;
 pub mod decode;
 mod degenerate;

@@ -22,34 +22,9 @@
 //! the parameters' own number type. Every element is computed by itself, and ‖g‖² is summed in f64 over fixed
 //! chunks, so a step does not depend on the number of threads.
 
-use rayon::prelude::*;
-use serde::{Deserialize, Serialize};
-
-use crate::config::OptimizerConfig;
+use crate::config::{OptimizerConfig, OptimizerKind};
 use crate::real::Real;
-
-/// Which rule turns gradients into steps.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum OptimizerKind {
-    /// Weight decay is part of the gradient.
-    Adam,
-    /// Weight decay is apart from the gradient.
-    AdamW,
-    /// Stochastic gradient descent, with momentum if there is one.
-    Sgd,
-}
-
-impl OptimizerKind {
-    /// As in configurations.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Adam => "adam",
-            Self::AdamW => "adamw",
-            Self::Sgd => "sgd",
-        }
-    }
-}
+use rayon::prelude::*;
 
 /// Elements that one task works through; also the chunk of the norm's partial sums, hence fixed.
 const CHUNK: usize = 16 * 1024;

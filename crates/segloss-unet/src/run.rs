@@ -14,50 +14,18 @@
 use std::path::{Path, PathBuf};
 use std::{fs, io};
 
-use serde::{Deserialize, Serialize};
-
 use crate::checkpoint::Checkpoint;
 use crate::config::{Config, Sources};
+use crate::curves::{self, LogRow};
 use crate::error::{Error, Result};
 use crate::files;
 use crate::metrics::Scores;
-use crate::{curves, table};
+use crate::table;
 
 /// The folder of one run.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RunFolder {
     path: PathBuf,
-}
-
-/// One row of `log.csv`. Scores are of the validation images, parts of 1; empty where there is none.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-pub struct LogRow {
-    /// Counted from 1.
-    pub epoch: usize,
-    /// Optimizer steps so far.
-    pub step: u64,
-    /// Of the epoch's last step.
-    pub learning_rate: f64,
-    /// Mean over the epoch's images, each in its batch, while the net was learning.
-    pub train_loss: f64,
-    /// Mean over the epoch's steps of the norm of the gradient, before clipping.
-    pub gradient_norm: f64,
-    /// Mean over the validation images.
-    pub val_loss: f64,
-    /// Mean IoU.
-    pub mean_iou: Option<f64>,
-    /// Mean Dice.
-    pub mean_dice: Option<f64>,
-    /// Mean recall.
-    pub class_average: Option<f64>,
-    /// Global accuracy.
-    pub accuracy: Option<f64>,
-    /// Expected calibration error.
-    pub calibration_error: Option<f64>,
-    /// Wall time of the training steps.
-    pub train_seconds: f64,
-    /// Wall time of the validation.
-    pub val_seconds: f64,
 }
 
 /// Which of a run's checkpoints.

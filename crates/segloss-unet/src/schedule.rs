@@ -4,37 +4,7 @@
 //! with another number of epochs follows the schedule of the new length from its next step on, as if it had had
 //! that length from the beginning; the rates of the steps that were taken are not made up for.
 
-use serde::{Deserialize, Serialize};
-
-use crate::config::ScheduleConfig;
-
-/// How the learning rate changes over a run.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum ScheduleKind {
-    /// Always the peak η.
-    Constant,
-    /// η · factor^⌊epoch / every⌋, with epochs counted from 0.
-    Step,
-    /// Linear warm-up from 0 to η over the first `warmup` of the run, then half a cosine down to
-    /// η · `final_factor`.
-    Cosine,
-    /// Half a cosine up from η / `start_divisor` to η over the first `warmup` of the run, then half a
-    /// cosine down to η · `final_factor` (Smith & Topin 2018, in PyTorch's form).
-    OneCycle,
-}
-
-impl ScheduleKind {
-    /// As in configurations.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Constant => "constant",
-            Self::Step => "step",
-            Self::Cosine => "cosine",
-            Self::OneCycle => "one_cycle",
-        }
-    }
-}
+use crate::config::{ScheduleConfig, ScheduleKind};
 
 /// The learning rate as a function of the step.
 #[derive(Debug, Clone)]

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 use common::small;
 use safetensors::SafeTensors;
-use segloss_unet::optimizer::OptimizerKind;
+use segloss_unet::config::OptimizerKind;
 use segloss_unet::run::Which;
 use segloss_unet::{Checkpoint, Dataset, RunFolder, Trainer, train};
 

@@ -10,13 +10,13 @@ use std::path::Path;
 
 use common::{small, write_pair, write_set};
 use segloss::{Kind, LossSpec};
-use segloss_unet::config::{Flips, Norm, ScheduleConfig, Up};
+use segloss_unet::config::{Flips, Norm, OptimizerKind, ScheduleConfig, ScheduleKind, Up};
+use segloss_unet::curves::LogRow;
 use segloss_unet::dataset::load_split;
 use segloss_unet::evaluate::evaluate;
 use segloss_unet::objective::Objective;
-use segloss_unet::optimizer::OptimizerKind;
-use segloss_unet::run::{LogRow, Standing, Which};
-use segloss_unet::schedule::{Schedule, ScheduleKind};
+use segloss_unet::run::{Standing, Which};
+use segloss_unet::schedule::Schedule;
 use segloss_unet::train::{EpochReport, StepReport, Warning};
 use segloss_unet::{
     Checkpoint, Config, Dataset, Predictor, Progress, Reading, RunFolder, Source, Split, Trainer, resume,

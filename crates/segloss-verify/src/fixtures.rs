@@ -17,8 +17,8 @@ pub fn default_root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures")
 }
 
-/// Where fixtures come from, by folder: frameworks, and the code that papers' authors published.
-pub const FRAMEWORKS: [&str; 6] = ["tensorflow", "torch", "monai", "optax", "keras", "papers"];
+/// Where fixtures come from, by folder: frameworks, and from the sixth on the code that papers' authors published.
+pub const FRAMEWORKS: [&str; 7] = ["tensorflow", "torch", "monai", "optax", "keras", "papers", "nnunet"];
 
 /// The fixtures of a checkout.
 #[derive(Clone, Debug)]

@@ -33,11 +33,22 @@ fn every_kind_is_computed_in_every_layout_and_precision() {
 fn variants_are_what_they_are_called() {
     let of = |variant: &str| value(&format!("cross_entropy{variant}/channels_last/f32/2x5x208x40"));
     let plain = of("");
-    for variant in ["+fixed", "+per_sample", "+per_batch", "+full"] {
+    for variant in ["+fixed", "+per_sample", "+per_batch", "+full", "+smoothing", "+soft"] {
         assert!(of(variant) != plain, "{variant} changes nothing");
     }
     assert_eq!(of("+fresh"), plain);
     assert_eq!(of("+fixed+fresh"), of("+fixed"));
+}
+
+#[test]
+fn soft_targets_are_drawn_by_pixel_and_class() {
+    use workload::draw::share;
+    for pixel in [0, 1, 4000] {
+        let shares: Vec<f64> = (0..5).map(|class| share(pixel, class, 5, 3)).collect();
+        assert!((shares.iter().sum::<f64>() - 1.0).abs() < 1e-12, "{shares:?}");
+        assert!(shares.iter().all(|&share| share > 0.0) && shares[3] > 0.75, "{shares:?}");
+    }
+    assert!(share(0, 0, 5, 3) != share(1, 0, 5, 3) && share(0, 0, 5, 3) != share(0, 1, 5, 3));
 }
 
 #[test]

@@ -1,9 +1,13 @@
 //! What speed is promised, as ratios of times of one run, and whether it is kept.
 
-use super::plan::{BURN, CANDLE, COMPILED, OURS, TORCH, of_shape, with_threads};
+use super::plan::{
+    AMONG, BURN, CANDLE, COMPILED, KINDS, OURS, TORCH, of_kind, of_kinds, of_shape, with_threads,
+};
 use super::results::Results;
 use super::worker::median;
-use super::workload::{COPY, LARGE, LAYOUTS, SMALL, Shape, WEIGHTED, WEIGHTED_FULL, bytes, name, sizes};
+use super::workload::{
+    COPY, LARGE, LAYOUTS, SMALL, SOFTENED, Shape, WEIGHTED, WEIGHTED_FULL, bytes, name, sizes,
+};
 
 /// On which side of its bound a ratio must lie.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -94,6 +98,29 @@ impl Bar {
     }
 }
 
+/// Kinds that PyTorch computes, too: the bar's name, what it claims, the kind, how many times as long PyTorch takes.
+const AGAINST_TORCH: [(&str, &str, &str, f64); 4] = [
+    ("torch_combined", "PyTorch / ours, cross-entropy + Dice", "combined", 4.0),
+    ("torch_focal", "PyTorch / ours, focal", "focal", 4.0),
+    ("torch_tversky", "PyTorch / ours, Tversky", "tversky", 4.0),
+    ("torch_lovasz", "PyTorch / ours, Lovász-softmax", "lovasz_softmax", 3.0),
+];
+
+/// Kinds by a simpler one: the bar's name, what it claims, the kind, the simpler one, how many times as long it takes.
+const AMONG_OURS: [(&str, &str, &str, &str, f64); 11] = [
+    ("combined", "cross-entropy + Dice / Dice", "combined", "dice", 1.25),
+    ("focal", "focal / cross-entropy", "focal", "cross_entropy", 2.0),
+    ("poly1", "poly-1 / cross-entropy", "poly1_cross_entropy", "cross_entropy", 2.0),
+    ("ldam", "LDAM / cross-entropy", "ldam", "cross_entropy", 2.0),
+    ("seesaw", "seesaw / cross-entropy", "seesaw", "cross_entropy", 2.0),
+    ("smoothing", "smoothed labels / labels", SOFTENED[0], "cross_entropy", 2.0),
+    ("soft", "soft targets / labels", SOFTENED[1], "cross_entropy", 2.0),
+    ("recall", "recall / cross-entropy", "recall_cross_entropy", "cross_entropy", 4.0),
+    ("top_k", "top-k / cross-entropy", "top_k_cross_entropy", "cross_entropy", 4.0),
+    ("tversky", "Tversky / cross-entropy", "tversky", "cross_entropy", 3.0),
+    ("unified_focal", "unified focal / cross-entropy", "unified_focal", "cross_entropy", 6.0),
+];
+
 /// All promises.
 pub fn all(results: &Results) -> Vec<Bar> {
     let large = |name, claim, sense, bound: [f64; 2], ratio: &dyn Fn(Shape, &'static str) -> Option<f64>| {
@@ -114,18 +141,22 @@ pub fn all(results: &Results) -> Vec<Bar> {
         ratio: small_against_prediction(results, layout),
         bound: CLIFF,
     });
-    vec![
-        large("eager", "PyTorch, same layout / ours", at_least, [8.0; 2], &|shape, layout| {
+    let both = |name, claim, sense, shape: Shape, bound, ratio: &dyn Fn(&'static str) -> Option<f64>| {
+        let mark = |layout| Mark { shape: sizes(shape), layout, ratio: ratio(layout), bound };
+        Bar { name, claim, sense, marks: LAYOUTS.map(mark).to_vec() }
+    };
+    let mut bars = vec![
+        large("eager", "PyTorch, same layout / ours", at_least, [6.0; 2], &|shape, layout| {
             against(results, TORCH, WEIGHTED, shape, layout)
         }),
         large(
             "compiled",
             "PyTorch compiled, its faster layout / ours",
             at_least,
-            [4.0; 2],
+            [3.0; 2],
             &|shape, layout| against_faster(results, shape, layout),
         ),
-        large("burn", "burn / ours", at_least, [50.0; 2], &|shape, layout| {
+        large("burn", "burn / ours", at_least, [30.0; 2], &|shape, layout| {
             against(results, BURN, WEIGHTED_FULL, shape, layout)
         }),
         large("candle", "candle / ours", at_least, [50.0; 2], &|shape, layout| {
@@ -157,7 +188,20 @@ pub fn all(results: &Results) -> Vec<Bar> {
             sense: at_most,
             marks: small.to_vec(),
         },
-    ]
+    ];
+    bars.extend(AGAINST_TORCH.map(|(bar, claim, what, bound)| {
+        both(bar, claim, at_least, KINDS, bound, &|layout| {
+            let of = name(what, layout, "f32", KINDS);
+            results.ratio(&of_kind(what), (TORCH, &of), (OURS, &of))
+        })
+    }));
+    bars.extend(AMONG_OURS.map(|(bar, claim, what, by, bound)| {
+        both(bar, claim, at_most, AMONG, bound, &|layout| {
+            let of = |what| name(what, layout, "f32", AMONG);
+            results.ratio(&of_kinds(layout), (OURS, &of(what)), (OURS, &of(by)))
+        })
+    }));
+    bars
 }
 
 /// How far from what the copy ratio predicts is still no cliff.
@@ -218,6 +262,7 @@ fn small_against_prediction(results: &Results, layout: &str) -> Option<f64> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::plan::{Effort, contests};
     use super::super::results::tests::results;
     use super::*;
 
@@ -284,6 +329,64 @@ mod tests {
         assert_eq!(marks(&results, "one_thread"), [Some(1.25); 6]);
         assert_eq!(marks(&results, "eager"), [None; 6]);
         assert_eq!(marks(&results, "small"), [None; 2]);
+    }
+
+    #[test]
+    fn kinds_are_compared_in_their_own_contests() {
+        let mut timings = Vec::new();
+        for layout in LAYOUTS {
+            let of = |what, shape| name(what, layout, "f32", shape);
+            timings.extend([
+                (of_kind("focal"), OURS, of("focal", KINDS), 2.0),
+                (of_kind("focal"), TORCH, of("focal", KINDS), 9.0),
+                (of_kinds(layout), OURS, of("dice", AMONG), 4.0),
+                (of_kinds(layout), OURS, of("combined", AMONG), 5.0),
+                (of_kinds(layout), OURS, of("cross_entropy", AMONG), 1.0),
+                (of_kinds(layout), OURS, of(SOFTENED[1], AMONG), 3.0),
+            ]);
+        }
+        let borrowed: Vec<(&str, &str, &str, f64)> = timings
+            .iter()
+            .map(|(contest, who, what, seconds)| (contest.as_str(), *who, what.as_str(), *seconds))
+            .collect();
+        let results = results(&borrowed);
+        assert_eq!(marks(&results, "torch_focal"), [Some(4.5); 2]);
+        assert_eq!(marks(&results, "torch_lovasz"), [None; 2]);
+        assert_eq!(marks(&results, "combined"), [Some(1.25); 2]);
+        assert_eq!(marks(&results, "soft"), [Some(3.0); 2]);
+        assert_eq!(marks(&results, "focal"), [None; 2]);
+        let verdict = |name: &str| all(&results).iter().find(|bar| bar.name == name).unwrap().verdict();
+        assert_eq!(verdict("torch_focal"), Verdict::Met);
+        assert_eq!(verdict("combined"), Verdict::Met);
+        assert_eq!(verdict("soft"), Verdict::Missed);
+        assert_eq!(verdict("tversky"), Verdict::NotMeasured);
+    }
+
+    /// A bar that names a workload which no contest times could never be judged.
+    #[test]
+    fn every_bar_of_a_kind_is_measured() {
+        let contests = contests(2, Effort::QUICK);
+        let entries: Vec<(&str, &str, &str)> = contests
+            .iter()
+            .flat_map(|contest| {
+                contest
+                    .entries
+                    .iter()
+                    .map(|entry| (contest.name.as_str(), entry.contestant.as_str(), entry.workload.as_str()))
+            })
+            .collect();
+        let timings: Vec<_> = entries.iter().map(|&(contest, who, what)| (contest, who, what, 1.0)).collect();
+        let results = results(&timings);
+        for bar in all(&results) {
+            assert!(bar.marks.iter().all(|mark| mark.ratio.is_some()), "{}", bar.name);
+        }
+    }
+
+    #[test]
+    fn names_of_bars_are_their_own() {
+        let bars = all(&run(2.0));
+        let names: std::collections::BTreeSet<&str> = bars.iter().map(|bar| bar.name).collect();
+        assert_eq!(names.len(), bars.len());
     }
 
     #[test]

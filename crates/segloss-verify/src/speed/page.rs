@@ -154,7 +154,7 @@ impl<'a> Page<'a> {
         writeln!(
             page,
             "Weighted cross-entropy with its gradient, f32, gradient buffer reused, all cores; channels first / \
-             channels last.\n"
+             channels last. Below it kinds against PyTorch's usual code for them, and against a simpler kind.\n"
         )?;
         let shapes: Vec<String> = LARGE.into_iter().map(pretty).collect();
         writeln!(page, "| | bar | {} | |\n|---|---|---|---|---|---|", shapes.join(" | "))?;
@@ -179,10 +179,10 @@ impl<'a> Page<'a> {
                     pair.iter().map(ratio).collect::<Vec<_>>().join(" / ")
                 })
                 .collect();
-            // The small image is no column: what it makes stands in the first, named.
-            let cells = match cells.as_slice() {
-                [small] => format!("{}: {small} | |", pretty(SMALL)),
-                cells => cells.join(" | "),
+            // A shape of its own is no column: what it makes stands in the first, named.
+            let cells = match (cells.as_slice(), bar.marks.first()) {
+                ([alone], Some(mark)) => format!("{}: {alone} | |", mark.shape.replace('x', "×")),
+                (cells, _) => cells.join(" | "),
             };
             let (claim, bounds, verdict) = (bar.claim, bounds.join(" / "), bar.verdict().name());
             writeln!(page, "| {claim} | {sign} {bounds} | {cells} | {verdict} |")?;
@@ -486,6 +486,9 @@ impl<'a> Page<'a> {
              - PyTorch: `F.cross_entropy(weight=…, ignore_index=255)` and `backward()` to the logits; contiguous, and \
              `torch.channels_last`; compiled with `torch.compile(dynamic=False)`. The old gradient is freed outside the \
              time.\n\
+             - PyTorch's other losses, one operation after the other: `F.cross_entropy` + Dice of `softmax` and \
+             `one_hot`; focal from `F.cross_entropy(reduction=\"none\")`; Tversky as Dice; Lovász-softmax as its authors \
+             published it, a sort for each class that is there.\n\
              - burn, backend flex: its `CrossEntropyLoss` with weights, on (pixels, classes) rows. It cannot ignore a \
              label outside the classes, so its input has none.\n\
              - candle: `log_softmax`, `gather`, a product with a weight per pixel made beforehand, `sum_all`; its own \

@@ -1,7 +1,7 @@
 //! Which contests are run: who computes what beside whom.
 
 use super::contest::{Contest, Entry, Limits};
-use super::workload::{COPY, LARGE, LAYOUTS, SMALL, Shape, WEIGHTED, WEIGHTED_FULL, name, sizes};
+use super::workload::{COPY, LARGE, LAYOUTS, SMALL, SOFTENED, Shape, WEIGHTED, WEIGHTED_FULL, name, sizes};
 use segloss::{InstructionSet, Kind};
 use std::time::Duration;
 
@@ -52,6 +52,11 @@ pub fn of_growth(along: &str, what: &str) -> String {
     format!("{along} {what}")
 }
 
+/// The contest of our kinds among themselves, in a layout.
+pub fn of_kinds(layout: &str) -> String {
+    format!("kinds {layout}")
+}
+
 /// The contest of numbers of threads.
 pub fn of_threads(what: &str) -> String {
     format!("threads {what}")
@@ -62,6 +67,34 @@ pub const UNET: &str = "unet";
 
 /// Every kind is timed at this shape: one image of the first, since a sort takes its time.
 pub const KINDS: Shape = [1, 12, 360, 480];
+
+/// What is timed at that shape: every kind, and cross-entropy of soft labels.
+pub fn kinds() -> impl Iterator<Item = &'static str> {
+    Kind::ALL.into_iter().map(Kind::name).chain(SOFTENED)
+}
+
+/// Kinds that PyTorch computes, too, by the code that is usual for them.
+pub const TORCH_KINDS: [&str; 4] = ["combined", "focal", "tversky", "lovasz_softmax"];
+
+/// The shape at which our kinds are compared with one another.
+pub const AMONG: Shape = LARGE[0];
+
+/// Losses that are compared with one another: as many as a worker keeps, in one layout.
+pub const COMPARED: [&str; 13] = [
+    "cross_entropy",
+    SOFTENED[0],
+    SOFTENED[1],
+    "focal",
+    "poly1_cross_entropy",
+    "ldam",
+    "seesaw",
+    "recall_cross_entropy",
+    "top_k_cross_entropy",
+    "dice",
+    "combined",
+    "tversky",
+    "unified_focal",
+];
 
 /// Losses whose growth is shown: a pass, a pass with a second one, a sort; and the copy.
 pub const GROWING: [&str; 4] = [COPY, WEIGHTED, "dice", "lovasz_softmax"];
@@ -105,15 +138,26 @@ pub fn contests(cores: usize, effort: Effort) -> Vec<Contest> {
     let mut contests: Vec<Contest> =
         LARGE.into_iter().chain([SMALL]).map(|shape| shape_contest(shape, effort.rounds)).collect();
     contests.push(unet(effort.rounds));
+    contests.extend(LAYOUTS.map(|layout| {
+        let of = |what| Entry::new(OURS, name(what, layout, "f32", AMONG));
+        let entries = [COPY].into_iter().chain(COMPARED).map(of).collect();
+        Contest { name: of_kinds(layout), entries, rounds: effort.rounds }
+    }));
+    contests.extend(kinds().map(|kind| {
+        let judged = TORCH_KINDS.contains(&kind);
+        // By contestant, so that each has its turn in one go.
+        let mut entries = both(|layout| {
+            let of = |what: &str| Entry::new(OURS, name(what, layout, "f32", KINDS));
+            vec![of(COPY), of(kind)]
+        });
+        if judged {
+            entries.extend(LAYOUTS.map(|layout| Entry::new(TORCH, name(kind, layout, "f32", KINDS))));
+        }
+        let rounds = if judged { effort.rounds } else { effort.other_rounds };
+        Contest { name: of_kind(kind), entries, rounds }
+    }));
     let mut add =
         |name: String, entries| contests.push(Contest { name, entries, rounds: effort.other_rounds });
-    for kind in Kind::ALL {
-        let entries = both(|layout| {
-            let of = |what: &str| Entry::new(OURS, name(what, layout, "f32", KINDS));
-            vec![of(COPY), of(kind.name())]
-        });
-        add(of_kind(kind.name()), entries);
-    }
     for along in ["pixels", "classes"] {
         for what in GROWING {
             let of = |layout| growth(along).into_iter().map(move |shape| name(what, layout, "f32", shape));
@@ -211,9 +255,26 @@ mod tests {
     #[test]
     fn no_kind_is_missing() {
         let contests = contests(2, Effort::QUICK);
-        for kind in Kind::ALL {
-            let contest = contests.iter().find(|contest| contest.name == of_kind(kind.name()));
-            assert_eq!(contest.map_or(0, |contest| contest.entries.len()), 4, "{}", kind.name());
+        let entries = |name: &str| {
+            let contest = contests.iter().find(|contest| contest.name == name);
+            contest.map_or(0, |contest| contest.entries.len())
+        };
+        for kind in kinds() {
+            let expected = if TORCH_KINDS.contains(&kind) { 6 } else { 4 };
+            assert_eq!(entries(&of_kind(kind)), expected, "{kind}");
         }
+        assert!(Kind::ALL.into_iter().all(|kind| entries(&of_kind(kind.name())) > 0));
+    }
+
+    #[test]
+    fn a_contest_among_our_kinds_has_what_a_worker_keeps() {
+        let known: BTreeSet<&str> = kinds().collect();
+        for layout in LAYOUTS {
+            let contests = contests(2, Effort::QUICK);
+            let contest = contests.iter().find(|contest| contest.name == of_kinds(layout)).unwrap();
+            // As examples/worker.rs has it: a workload that is drawn anew for each turn takes longer than the turn.
+            assert!(contest.entries.len() <= 16);
+        }
+        assert!(COMPARED.into_iter().chain(TORCH_KINDS).all(|what| known.contains(what)));
     }
 }

@@ -3,7 +3,9 @@
 use super::contest::Timing;
 use super::growth::{points, speed_up};
 use super::history::Change;
-use super::plan::{BURN, CANDLE, COMPILED, GROWING, KINDS, OURS, TORCH, of_kind, of_shape, thread_counts};
+use super::plan::{
+    BURN, CANDLE, COMPILED, GROWING, KINDS, OURS, TORCH, kinds, of_kind, of_shape, thread_counts,
+};
 use super::results::Results;
 use super::worker::median;
 use super::workload::{COPY, LARGE, LAYOUTS, WEIGHTED, WEIGHTED_FULL, bytes, name, pretty, spoken};
@@ -11,7 +13,6 @@ use crate::Trouble;
 use crate::drawing::{Area, Drawn, colour, draw, draw_sized, legend};
 use plotters::coord::ranged1d::Ranged;
 use plotters::prelude::*;
-use segloss::Kind;
 
 /// Who is shown beside whom, and what they compute.
 const SHOWN: [(&str, &str); 5] =
@@ -103,22 +104,19 @@ fn rate(timing: &Timing) -> f64 {
 /// The rate at which the logits are copied: the median of the contests of all kinds.
 pub(super) fn copy_rate(results: &Results, layout: &str) -> Option<f64> {
     let copy = name(COPY, layout, "f32", KINDS);
-    let of = |kind: Kind| results.find(&of_kind(kind.name()), OURS, &copy).map(rate);
-    let rates: Vec<f64> = Kind::ALL.into_iter().filter_map(of).collect();
+    let rates: Vec<f64> =
+        kinds().filter_map(|kind| results.find(&of_kind(kind), OURS, &copy).map(rate)).collect();
     (!rates.is_empty()).then(|| median(&rates))
 }
 
 /// The rate at which each kind moves its bytes, the fastest last: kind, then one of each layout.
 pub(super) fn rates(results: &Results) -> Vec<(&'static str, [Option<f64>; 2])> {
-    let of = |kind: Kind| {
-        let rate = |layout| {
-            let workload = name(kind.name(), layout, "f32", KINDS);
-            results.find(&of_kind(kind.name()), OURS, &workload).map(rate)
-        };
-        (kind.name(), LAYOUTS.map(rate))
+    let of = |kind: &'static str| {
+        let rate = |layout| results.find(&of_kind(kind), OURS, &name(kind, layout, "f32", KINDS)).map(rate);
+        (kind, LAYOUTS.map(rate))
     };
     let best = |rates: &[Option<f64>; 2]| rates.iter().flatten().copied().fold(0.0, f64::max);
-    let mut rates: Vec<_> = Kind::ALL.into_iter().map(of).collect();
+    let mut rates: Vec<_> = kinds().map(of).collect();
     rates.sort_by(|a, b| best(&a.1).total_cmp(&best(&b.1)));
     rates
 }

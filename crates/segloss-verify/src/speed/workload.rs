@@ -24,6 +24,9 @@ pub const WEIGHTED: &str = "cross_entropy+fixed";
 /// The same with no pixel ignored, for a framework that cannot ignore any.
 pub const WEIGHTED_FULL: &str = "cross_entropy+fixed+full";
 
+/// Cross-entropy of smoothed labels, and of a distribution as target.
+pub const SOFTENED: [&str; 2] = ["cross_entropy+smoothing", "cross_entropy+soft"];
+
 /// `KIND[+VARIANT]/LAYOUT/TYPE/NxCxHxW`.
 pub fn name(what: &str, layout: &str, real: &str, shape: Shape) -> String {
     format!("{what}/{layout}/{real}/{}", sizes(shape))

@@ -6,14 +6,15 @@
 //! copy/LAYOUT/TYPE/NxCxHxW                 a parallel copy of the logits: the bytes that must move
 //! ```
 //!
-//! Variants: `fixed`, `per_sample` and `per_batch` weights; `fresh`, a new gradient buffer for each call; `full`, no
-//! pixel is ignored.
+//! Variants: `fixed`, `per_sample` and `per_batch` weights; `smoothing`, labels smoothed by 0.1; `soft`, a distribution as
+//! target, which ignores no pixel; `fresh`, a new gradient buffer for each call; `full`, no pixel is ignored.
 
 pub mod draw;
 
 use draw::IGNORED;
+use ndarray::ArrayView;
 use rayon::prelude::*;
-use segloss::{Element, Input, InstructionSet, Kind, Layout, Loss, LossSpec};
+use segloss::{Element, Input, InstructionSet, Kind, Layout, Loss, LossSpec, Target};
 use std::str::FromStr;
 
 /// The name of a workload, taken apart.
@@ -87,7 +88,8 @@ impl Name {
                 "per_sample" | "per_batch" => {
                     text += &format!("weights = {{ source = '{variant}', scheme = 'inverse_frequency' }}\n");
                 }
-                "fresh" | "full" => {}
+                "smoothing" => text += "label_smoothing = 0.1\n",
+                "fresh" | "full" | "soft" => {}
                 _ => return Err(format!("{variant}: no such variant")),
             }
         }
@@ -122,6 +124,8 @@ struct Drawn<T> {
     shape: Vec<usize>,
     logits: Vec<T>,
     labels: Vec<u8>,
+    /// Nothing: the labels are the target.
+    distribution: Option<Vec<T>>,
     gradient: Vec<T>,
     fresh: bool,
 }
@@ -140,17 +144,31 @@ impl<T: Element> Drawn<T> {
         let spread = if name.kind == "document_binary" { 0.2 } else { 2.0 };
         // Lovász hinge and its like tell two classes apart.
         let named = if name.kind == "lovasz_hinge" { 2 } else { classes.max(2) };
-        let ignoring = !name.has("full");
+        let ignoring = !name.has("full") && !name.has("soft");
         let shape = match name.layout {
             Layout::ChannelsFirst => vec![images, classes, height, width],
             Layout::ChannelsLast => vec![images, height, width, classes],
         };
         let pixels = images * height * width;
+        let labels: Vec<u8> = (0..pixels).map(|i| draw::label(i, named, [height, width], ignoring)).collect();
+        let share = |at: usize| {
+            let (pixel, class) = match name.layout {
+                Layout::ChannelsLast => (at / classes, at % classes),
+                Layout::ChannelsFirst => {
+                    let (plane, place) = (at / (height * width), at % (height * width));
+                    (plane / classes * height * width + place, plane % classes)
+                }
+            };
+            T::of(draw::share(pixel, class, classes, labels[pixel]))
+        };
+        let distribution =
+            name.has("soft").then(|| (0..pixels * classes).into_par_iter().map(share).collect());
         Ok(Self {
             loss,
             shape,
             logits: (0..pixels * classes).into_par_iter().map(|i| T::of(draw::logit(i) * spread)).collect(),
-            labels: (0..pixels).map(|i| draw::label(i, named, [height, width], ignoring)).collect(),
+            labels,
+            distribution,
             gradient: vec![T::zero(); pixels * classes],
             fresh: name.has("fresh"),
         })
@@ -167,7 +185,17 @@ impl<T: Element> Workload for Drawn<T> {
             work.for_each(|(to, from)| to.copy_from_slice(from));
             return 0.0;
         };
-        let input = Input::from_slices(&self.logits, &self.shape, &self.labels);
+        let input = match &self.distribution {
+            None => Input::from_slices(&self.logits, &self.shape, &self.labels),
+            Some(distribution) => {
+                // The constructors above made both as long as the shape says.
+                let view = |values| ArrayView::from_shape(self.shape.as_slice(), values);
+                match (view(self.logits.as_slice()), view(distribution.as_slice())) {
+                    (Ok(logits), Ok(distribution)) => Input::new(logits, Target::distribution(distribution)),
+                    _ => unreachable!("a drawn input has its shape"),
+                }
+            }
+        };
         let result = input.and_then(|input| loss.value_and_gradient(&input, &mut self.gradient));
         match result {
             Ok(result) => result.value,
