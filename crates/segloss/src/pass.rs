@@ -290,7 +290,7 @@ impl<T: Element> Pass<'_, T> {
         block.label[pixels..].fill(none);
         match self.input.target.values {
             Values::Indices(labels) => {
-                labels.read(flat, self.ignore_index, none, &mut block.label[..pixels]);
+                labels.read(self.set, flat, self.ignore_index, none, &mut block.label[..pixels]);
             }
             Values::Distribution(rows) => {
                 for at in 0..pixels {
@@ -298,6 +298,7 @@ impl<T: Element> Pass<'_, T> {
                     let class = match rows[geometry.offset(image, first + at)] {
                         y if geometry.classes == 1 && y == zero => Some(0),
                         y if geometry.classes == 1 => (y == one).then_some(1),
+                        _ if block.is_soft => None,
                         _ => geometry.one_hot(rows, image, first + at),
                     };
                     block.is_soft |= class.is_none() && !self.input.is_masked(flat + at);
@@ -317,20 +318,8 @@ impl<T: Element> Pass<'_, T> {
             block.load_planes(rows, place, &mut y);
             block.y = y;
         }
-        match &self.input.weight_map {
-            // In a map, what does not count may be anything.
-            Some((_, map)) => {
-                for ((m, &weight), &label) in block.m.iter_mut().zip(&map[flat..]).zip(block.label.iter()) {
-                    *m = if label == none { zero } else { weight };
-                }
-                block.m[pixels..].fill(zero);
-            }
-            None => {
-                for (m, &label) in block.m.iter_mut().zip(block.label.iter()) {
-                    *m = if label == none { zero } else { one };
-                }
-            }
-        }
+        let map = self.input.weight_map.as_ref().map(|(_, map)| &map[flat..][..pixels]);
+        block.weigh(map);
     }
 
     /// The first logit of the block that is NaN or infinite, in the order of the pixels.

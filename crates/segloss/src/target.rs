@@ -1,6 +1,7 @@
 //! What the logits are compared with: class indices or a distribution over the classes.
 
 use crate::element::Element;
+use crate::simd::{InstructionSet, Kernel, Simd};
 use ndarray::{ArrayView, Dimension};
 
 /// An integer type of class indices: `u8`, `u16`, `i32` or `i64`.
@@ -8,6 +9,10 @@ pub trait Label: Copy + Sync + sealed::Sealed + 'static {
     /// Wraps a slice without widening it.
     #[doc(hidden)]
     fn wrap(labels: &[Self]) -> Labels<'_>;
+
+    /// As many bits as the number of a class has.
+    #[doc(hidden)]
+    fn low_bits(self) -> i32;
 }
 
 mod sealed {
@@ -36,20 +41,18 @@ macro_rules! labels {
 
         impl Labels<'_> {
             /// Writes the labels from number `start` on as floats, `none` for the ignored one.
-            #[inline(always)]
-            pub(crate) fn read<T: Element>(&self, start: usize, ignored: Option<i64>, none: T, out: &mut [T]) {
+            pub(crate) fn read<T: Element>(
+                &self,
+                set: InstructionSet,
+                start: usize,
+                ignored: Option<i64>,
+                none: T,
+                out: &mut [T],
+            ) {
                 match self { $(Self::$variant(labels) => {
                     // An index that the type cannot hold ignores nothing.
                     let ignored = ignored.and_then(|index| <$type>::try_from(index).ok());
-                    let (ignores, ignored) = (ignored.is_some(), ignored.unwrap_or_default());
-                    let class = |label: $type| match ignores & (label == ignored) {
-                        true => none,
-                        false => T::of(label as f64),
-                    };
-                    let labels = &labels[start..];
-                    for (out, &label) in out.iter_mut().zip(labels) {
-                        *out = class(label);
-                    }
+                    set.run(ReadLabels { labels: &labels[start..][..out.len()], ignored, none, out });
                 })* }
             }
         }
@@ -58,11 +61,34 @@ macro_rules! labels {
             impl sealed::Sealed for $type {}
             impl Label for $type {
                 fn wrap(labels: &[Self]) -> Labels<'_> { Labels::$variant(labels) }
+
+                #[inline(always)]
+                fn low_bits(self) -> i32 { self as i32 }
             }
         )*
     };
 }
 labels!(U8 u8, U16 u16, I32 i32, I64 i64);
+
+/// See [`Labels::read`].
+struct ReadLabels<'a, L, T> {
+    labels: &'a [L],
+    ignored: Option<L>,
+    none: T,
+    out: &'a mut [T],
+}
+
+impl<L: Label + PartialEq + Default, T: Element> Kernel<T> for ReadLabels<'_, L, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd<Real = T>>(self, _: S) {
+        let (ignores, ignored) = (self.ignored.is_some(), self.ignored.unwrap_or_default());
+        for (out, &label) in self.out.iter_mut().zip(self.labels) {
+            *out = if ignores & (label == ignored) { self.none } else { T::of_i32(label.low_bits()) };
+        }
+    }
+}
 
 /// The target of a loss.
 ///

@@ -15,7 +15,7 @@ pub(crate) struct Block<T> {
     pub set: InstructionSet,
     /// How many pixels are inside the tile.
     pub pixels: usize,
-    /// The class of each pixel, where the target is one.
+    /// The class of each pixel; where it is of several, whichever.
     pub label: Plane<T>,
     /// The weight of each pixel in the map.
     pub m: Plane<T>,
@@ -29,10 +29,9 @@ pub(crate) struct Block<T> {
     pub max: Plane<T>,
     /// exp(z − max) of each class.
     pub e: Vec<Plane<T>>,
-    /// Σ exp(z − max) over the classes but the first with the largest logit: a confident pixel has all its information in
-    /// these, and 1 + others would round them away.
+    /// Σ exp(z − max) over the classes but that of the label.
     pub others: Plane<T>,
-    /// z − max and its exponential for the class of the pixel's label.
+    /// z − max and its exponential for the class of the label.
     pub d_own: Plane<T>,
     pub e_own: Plane<T>,
     /// The probability of each class, and 1 − that.

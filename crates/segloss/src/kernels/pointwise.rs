@@ -130,11 +130,11 @@ impl<T: InstructionSets> Block<T> {
         reserve(&mut self.scratch, classes);
         reserve(&mut self.gradient.by_z, classes);
         let y = self.is_soft.then_some(self.y.as_slice());
-        let Self { set, label, m, z, max, e, others, loss, gradient, scratch, .. } = self;
+        let Self { set, label, m, z, max, e, others, d_own, e_own, loss, gradient, scratch, .. } = self;
         let adds = gradient.has_by_z;
         gradient.has_by_z |= wanted.gradient;
         let (loss, by_z) = (&mut loss[0], &mut gradient.by_z);
-        let block = SoftBlock { label, m, y, z, max, e, others };
+        let block = SoftBlock { label, m, y, z, max, e, others, d_own, e_own };
         set.run(Soft { cost, smoothing, wanted, block, weights, loss, pulls: scratch, by_z, adds, sums })
     }
 }
@@ -161,14 +161,16 @@ impl<T: InstructionSets, C: Cost> Kernel<T> for Hard<'_, T, C> {
     fn run<S: Simd<Real = T>>(self, simd: S) -> bool {
         const N: usize = 4;
         let Self { cost, wanted, label, m, others, d_own, e_own, weights, loss, gradient, sums } = self;
-        let (zero, one) = (simd.constant(0.0), simd.constant(1.0));
+        let zero = simd.constant(0.0);
         let mut doubt = zero;
         for start in steps::<S, N>() {
             let mut log_sum = [zero; N];
             if wanted.losses || C::PULL_NEEDS_NLL {
                 // A long chain of operations, of four registers side by side.
                 for (i, x) in log_sum.iter_mut().enumerate() {
-                    *x = simd.load(&others[start + i * S::LANES..]);
+                    let at = start + i * S::LANES;
+                    let (d, e) = (simd.load(&d_own[at..]), simd.load(&e_own[at..]));
+                    *x = beyond_one(simd.load(&others[at..]), d, e);
                 }
                 log_sum = ln_1p_nonnegative(log_sum);
             }
@@ -177,9 +179,8 @@ impl<T: InstructionSets, C: Cost> Kernel<T> for Hard<'_, T, C> {
                 let (others, d, e) =
                     (simd.load(&others[at..]), simd.load(&d_own[at..]), simd.load(&e_own[at..]));
                 let (class, m) = (simd.load(&label[at..]), simd.load(&m[at..]));
-                let sum = one + others;
-                let rest = Vector::select(d.equal(zero), others, (others - e) + one);
-                let point = Point { nll: log_sum - d, p: e / sum, q: rest / sum, class };
+                let sum = others + e;
+                let point = Point { nll: log_sum - d, p: e / sum, q: others / sum, class };
                 let (cost, pull) = cost.cost_and_pull(point);
                 if wanted.losses {
                     let weighted = class.lookup(&weights.loss) * m * cost;
@@ -188,7 +189,7 @@ impl<T: InstructionSets, C: Cost> Kernel<T> for Hard<'_, T, C> {
                 }
                 if wanted.gradient {
                     let mut scale = class.lookup(&weights.gradient) * m * pull / sum;
-                    let mut own = zero - scale * rest;
+                    let mut own = zero - scale * others;
                     if gradient.has_scale {
                         scale = simd.load(&gradient.scale[at..]) + scale;
                         own = simd.load(&gradient.own[at..]) + own;
@@ -217,6 +218,8 @@ struct SoftBlock<'a, T> {
     max: &'a Plane<T>,
     e: &'a [Plane<T>],
     others: &'a Plane<T>,
+    d_own: &'a Plane<T>,
+    e_own: &'a Plane<T>,
 }
 
 /// Pixels of several classes.
@@ -241,7 +244,7 @@ impl<T: InstructionSets, C: Cost> Kernel<T> for Soft<'_, T, C> {
     #[inline(always)]
     fn run<S: Simd<Real = T>>(self, simd: S) -> bool {
         let Self { cost, smoothing, wanted, block, weights, loss, pulls, by_z, adds, sums } = self;
-        let SoftBlock { label, m, y, z, max, e, others } = block;
+        let SoftBlock { label, m, y, z, max, e, others, d_own, e_own } = block;
         let (zero, one) = (simd.constant(0.0), simd.constant(1.0));
         let classes = z.len();
         let (share, by_class) = match smoothing {
@@ -252,9 +255,11 @@ impl<T: InstructionSets, C: Cost> Kernel<T> for Soft<'_, T, C> {
         let (kept, each) = (simd.constant(1.0 - share), simd.constant(share / classes as f64));
         let mut doubt = zero;
         for at in steps::<S, 1>() {
-            let (m, max, others) = (simd.load(&m[at..]), simd.load(&max[at..]), simd.load(&others[at..]));
-            let sum = one + others;
-            let [log_sum] = ln_1p_nonnegative([others]);
+            let (m, max) = (simd.load(&m[at..]), simd.load(&max[at..]));
+            let (d_own, e_own) = (simd.load(&d_own[at..]), simd.load(&e_own[at..]));
+            let x = beyond_one(simd.load(&others[at..]), d_own, e_own);
+            let sum = one + x;
+            let [log_sum] = ln_1p_nonnegative([x]);
             // What all classes share: Σ −ln p_c, and the weight of the pixel's own labels.
             let (mut all_nll, mut own_weight) = (zero, zero);
             if share > 0.0 && !by_class {
@@ -268,7 +273,7 @@ impl<T: InstructionSets, C: Cost> Kernel<T> for Soft<'_, T, C> {
             for c in 0..classes {
                 let d = simd.load(&z[c][at..]) - max;
                 let e = simd.load(&e[c][at..]);
-                let rest = Vector::select(d.equal(zero), others, (others - e) + one);
+                let rest = Vector::select(d.equal(zero), x, (x - e) + one);
                 let class = simd.splat(T::of_class(c));
                 let point = Point { nll: log_sum - d, p: e / sum, q: rest / sum, class };
                 let (cost, pull) = cost.cost_and_pull(point);
@@ -298,7 +303,7 @@ impl<T: InstructionSets, C: Cost> Kernel<T> for Soft<'_, T, C> {
             }
             for c in 0..classes {
                 let (d, e) = (simd.load(&z[c][at..]) - max, simd.load(&e[c][at..]));
-                let rest = Vector::select(d.equal(zero), others, (others - e) + one);
+                let rest = Vector::select(d.equal(zero), x, (x - e) + one);
                 let pull = simd.load(&pulls[c][at..]);
                 let mut g = e * (total - pull) - pull * rest;
                 if adds {
@@ -327,4 +332,10 @@ pub(super) fn target<S: Simd>(
     }
     let is_own = simd.load(&label[at..]).equal(simd.splat(S::Real::of_class(class)));
     Vector::select(is_own, simd.constant(1.0), simd.constant(0.0))
+}
+
+/// Σ exp(z_j − max) less the largest, which is 1: of the others, and of the label's class.
+#[inline(always)]
+fn beyond_one<V: Vector>(others: V, d_own: V, e_own: V) -> V {
+    V::select(d_own.equal(others.zero()), others, (others - others.one()) + e_own)
 }

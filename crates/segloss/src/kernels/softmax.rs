@@ -1,23 +1,24 @@
 //! The one softmax: exponentials, probabilities, and the way back from probabilities to logits. Sigmoids beside it.
 //!
-//! With the largest logit subtracted no exponential overflows, and the largest is exactly 1. It is left out of the sum
-//! of the others, which is all that a confident pixel has left of its information:
+//! With the largest logit subtracted no exponential overflows, and the largest is exactly 1. One class is left out of the
+//! sum of the others: that of the pixel's label, or where a pixel is of several classes, one with the largest logit. A
+//! confident pixel has all its information in the others, and 1 + others would round them away.
 //!
 //! ```text
-//! d_c = z_c − max,  e_c = exp d_c,  others = Σ_c e_c − 1
-//! −ln p_c = ln(1 + others) − d_c          p_c = e_c/(1 + others)
-//! 1 − p_c = others/(1 + others) for a class with the largest logit, (others − e_c + 1)/(1 + others) for any other
+//! d_c = z_c − max,  e_c = exp d_c,  others = Σ e_c over all classes but r,  sum = others + e_r
+//! −ln p_c = ln sum − d_c        ln sum = ln(1 + x),  x = others if d_r = 0, (others − 1) + e_r if not
+//! p_c = e_c/sum                 1 − p_r = others/sum
 //! ```
 
-use super::block::{Block, reserve};
-use super::plane::{Plane, steps};
+use super::block::{Block, is_finite, no_class, reserve};
+use super::plane::{PIXELS, Plane, steps};
 use crate::simd::{InstructionSets, Kernel, Simd, Vector, exp_nonpositive};
 
 /// Exponentials that are added up before what their sum rounds away is kept.
 const GROUP: usize = 8;
 
 /// Below it every exponential is 0.
-const FAR: f64 = -1e4;
+pub(super) const FAR: f64 = -1e4;
 
 /// The memory that is read and written after the next block, to be fetched meanwhile.
 #[derive(Clone, Copy)]
@@ -41,17 +42,50 @@ impl<T: InstructionSets> Block<T> {
     /// Computes the exponentials and their sums.
     pub fn softmax(&mut self, ahead: Ahead<'_, T>) {
         reserve(&mut self.e, self.z.len());
+        if self.is_soft {
+            self.refer_to_largest();
+        }
         let Self { set, z, max, e, others, d_own, e_own, label, .. } = self;
-        set.run(Exponentials { z, max, e, others, d_own, e_own, label, ahead });
+        if !set.run(Exponentials { z, max, e, others, d_own, e_own, label, ahead }) {
+            self.softmax_of_far_logits();
+        }
     }
 
-    /// Computes the probabilities of the softmax, which must have been computed.
+    /// Takes the first class with the largest logit for each pixel's own.
+    fn refer_to_largest(&mut self) {
+        let none = T::of_class(no_class(self.z.len()));
+        for at in 0..PIXELS {
+            if self.label[at] != none {
+                let top = self.z.iter().position(|z| z[at] == self.max[at]);
+                self.label[at] = T::of_class(top.unwrap_or(0));
+            }
+        }
+    }
+
+    /// The same number by number, where logits lie further apart than the vectorised exponential can tell.
+    fn softmax_of_far_logits(&mut self) {
+        for at in 0..PIXELS {
+            let (mut others, own) = (T::zero(), self.label[at].class());
+            for (c, (z, e)) in self.z.iter().zip(&mut self.e).enumerate() {
+                e[at] = (z[at] - self.max[at]).exp();
+                if c == own {
+                    (self.d_own[at], self.e_own[at]) = (z[at] - self.max[at], e[at]);
+                } else {
+                    others = others + e[at];
+                }
+            }
+            self.others[at] = others;
+        }
+    }
+
+    /// Computes the probabilities of the softmax, which must have been computed. 1 − p keeps its digits where it is asked
+    /// for: of the class that was left out of the sum.
     pub fn probabilities(&mut self) {
         let classes = self.z.len();
         reserve(&mut self.p, classes);
         reserve(&mut self.q, classes);
-        let Self { set, z, max, e, others, p, q, .. } = self;
-        set.run(Probabilities { z, max, e, others, p, q });
+        let Self { set, label, e, others, e_own, p, q, .. } = self;
+        set.run(Probabilities { label, e, others, e_own, p, q });
     }
 
     /// Computes the probabilities of sigmoids instead.
@@ -105,11 +139,9 @@ struct Running<V> {
     c: V,
     d_own: V,
     e_own: V,
-    /// How many classes have the largest logit.
-    tops: V,
-    /// Σ of the other exponentials: of the last group, and of those before it.
+    /// Σ of the exponentials of other classes: of the last group, and of those before it.
     group: V,
-    sum: V,
+    others: V,
     /// What the latter's additions have rounded away.
     lost: V,
 }
@@ -118,24 +150,25 @@ impl<V: Vector> Running<V> {
     /// Adds the last group to those before it, and keeps what the addition rounds away (Knuth's two-sum).
     #[inline(always)]
     fn end_group(&mut self) {
-        let both = self.sum + self.group;
-        let taken = both - self.sum;
-        self.lost = self.lost + ((self.sum - (both - taken)) + (self.group - taken));
-        (self.sum, self.group) = (both, self.group.zero());
+        let both = self.others + self.group;
+        let taken = both - self.others;
+        self.lost = self.lost + ((self.others - (both - taken)) + (self.group - taken));
+        (self.others, self.group) = (both, self.group.zero());
     }
 }
 
 impl<T: InstructionSets> Kernel<T> for Exponentials<'_, T> {
-    type Output = ();
+    type Output = bool;
 
     #[inline(always)]
-    fn run<S: Simd<Real = T>>(mut self, simd: S) {
+    fn run<S: Simd<Real = T>>(mut self, simd: S) -> bool {
         let classes = self.z.len();
-        let (zero, one) = (simd.constant(0.0), simd.constant(1.0));
+        let zero = simd.constant(0.0);
+        let mut doubt = zero;
         for at in steps::<S, 1>() {
             let (max, label) = (simd.load(&self.max[at..]), simd.load(&self.label[at..]));
-            let mut so_far =
-                Running { c: zero, d_own: zero, e_own: zero, tops: zero, group: zero, sum: zero, lost: zero };
+            let (c, d_own, e_own, group, others, lost) = (zero, zero, zero, zero, zero, zero);
+            let mut so_far = Running { c, d_own, e_own, group, others, lost };
             // As many classes at once as there are registers for; the rest by halves.
             let unroll = S::Vector::UNROLL;
             let mut first = 0;
@@ -161,13 +194,15 @@ impl<T: InstructionSets> Kernel<T> for Exponentials<'_, T> {
             if classes > GROUP {
                 so_far.end_group();
             } else {
-                so_far.sum = so_far.group;
+                so_far.others = so_far.group;
             }
-            let others = (so_far.sum + so_far.lost) + (so_far.tops - one);
+            let others = so_far.others + so_far.lost;
             others.store(&mut self.others[at..]);
             so_far.d_own.store(&mut self.d_own[at..]);
             so_far.e_own.store(&mut self.e_own[at..]);
+            doubt = others.mul_add(zero, doubt);
         }
+        is_finite(simd, doubt)
     }
 }
 
@@ -183,7 +218,7 @@ impl<T: InstructionSets> Exponentials<'_, T> {
         label: S::Vector,
         so_far: &mut Running<S::Vector>,
     ) {
-        let (zero, one, far) = (simd.constant(0.0), simd.constant(1.0), simd.constant(FAR));
+        let (zero, one) = (simd.constant(0.0), simd.constant(1.0));
         if first > 0 && first.is_multiple_of(GROUP) {
             so_far.end_group();
         }
@@ -195,23 +230,17 @@ impl<T: InstructionSets> Exponentials<'_, T> {
             simd.prefetch(self.ahead.from, line);
             simd.prefetch(self.ahead.to, line);
         }
-        let mut x = d;
-        for i in 0..N {
-            x[i] = d[i].max(far);
-        }
-        let exponentials = S::Vector::exp_nonpositive(x);
+        let exponentials = S::Vector::exp_nonpositive(d);
         let mut pair = zero;
         for i in 0..N {
             exponentials[i].store(&mut e[i][at..]);
             let is_own = label.equal(so_far.c);
             so_far.d_own = Vector::select(is_own, d[i], so_far.d_own);
             so_far.e_own = Vector::select(is_own, exponentials[i], so_far.e_own);
+            let other = Vector::select(is_own, zero, exponentials[i]);
             so_far.c = so_far.c + one;
-            let is_below = d[i].less(zero);
-            so_far.tops = so_far.tops + Vector::select(is_below, zero, one);
-            let below = Vector::select(is_below, exponentials[i], zero);
             // Two by two: half as many additions wait for each other.
-            pair = if i % 2 == 0 { below } else { pair + below };
+            pair = if i % 2 == 0 { other } else { pair + other };
             if i % 2 == 1 || i == N - 1 {
                 so_far.group = so_far.group + pair;
             }
@@ -221,10 +250,10 @@ impl<T: InstructionSets> Exponentials<'_, T> {
 
 /// See [`Block::probabilities`].
 struct Probabilities<'a, T> {
-    z: &'a [Plane<T>],
-    max: &'a Plane<T>,
+    label: &'a Plane<T>,
     e: &'a [Plane<T>],
     others: &'a Plane<T>,
+    e_own: &'a Plane<T>,
     p: &'a mut [Plane<T>],
     q: &'a mut [Plane<T>],
 }
@@ -234,17 +263,18 @@ impl<T: InstructionSets> Kernel<T> for Probabilities<'_, T> {
 
     #[inline(always)]
     fn run<S: Simd<Real = T>>(self, simd: S) {
-        let Self { z, max, e, others, p, q } = self;
+        let Self { label, e, others, e_own, p, q } = self;
         let one = simd.constant(1.0);
         for at in steps::<S, 1>() {
-            let (max, others) = (simd.load(&max[at..]), simd.load(&others[at..]));
-            let sum = one + others;
-            let (inverse, complement) = (one / sum, others / sum);
-            for (((z, e), p), q) in z.iter().zip(e).zip(p.iter_mut()).zip(q.iter_mut()) {
+            let (label, others) = (simd.load(&label[at..]), simd.load(&others[at..]));
+            let inverse = one / (others + simd.load(&e_own[at..]));
+            let complement = others * inverse;
+            let mut c = simd.constant(0.0);
+            for ((e, p), q) in e.iter().zip(p.iter_mut()).zip(q.iter_mut()) {
                 let here = simd.load(&e[at..]) * inverse;
                 here.store(&mut p[at..]);
-                let is_top = simd.load(&z[at..]).equal(max);
-                Vector::select(is_top, complement, one - here).store(&mut q[at..]);
+                Vector::select(label.equal(c), complement, one - here).store(&mut q[at..]);
+                c = c + one;
             }
         }
     }

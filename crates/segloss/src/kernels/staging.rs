@@ -7,7 +7,7 @@ use super::block::{Block, Gradient, is_finite, no_class};
 use super::plane::{PIXELS, Plane, steps};
 use super::softmax::Ahead;
 use crate::layout::{Geometry, Layout};
-use crate::simd::{COLUMNS, InstructionSets, Kernel, Real, Simd, Vector, column_groups};
+use crate::simd::{COLUMNS, InstructionSets, Kernel, Simd, Vector, column_groups};
 use crate::tiles::TileMut;
 
 /// Where a block lies.
@@ -51,6 +51,16 @@ impl<T: InstructionSets> Block<T> {
         is_finite
     }
 
+    /// Takes the weight of each pixel from a map: 1 without, 0 where a pixel does not count.
+    pub fn weigh(&mut self, map: Option<&[T]>) {
+        let none = T::of_class(no_class(self.z.len()));
+        self.m = Plane::of(T::one());
+        if let Some(map) = map {
+            self.m[..map.len()].copy_from_slice(map);
+        }
+        self.set.run(Weigh { label: &self.label, none, m: &mut self.m });
+    }
+
     /// Reads planes of another array of the logits' layout, 0 at pixels that do not count.
     pub fn load_planes(&self, from: &[T], place: Place<'_>, planes: &mut [Plane<T>]) {
         self.set.run(Load { from, place, planes, label: &self.label, max: None, shift: &[] });
@@ -60,6 +70,27 @@ impl<T: InstructionSets> Block<T> {
     pub fn store(&mut self, out: &mut TileMut<'_, T>, start: usize) {
         let Self { set, e, label, gradient, pixels, .. } = self;
         set.run(Store { e, label, gradient, out, start, pixels: *pixels, classes: self.z.len() });
+    }
+}
+
+/// See [`Block::weigh`].
+struct Weigh<'a, T> {
+    label: &'a Plane<T>,
+    none: T,
+    m: &'a mut Plane<T>,
+}
+
+impl<T: InstructionSets> Kernel<T> for Weigh<'_, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd<Real = T>>(self, simd: S) {
+        for at in steps::<S, 1>() {
+            // In a map, what does not count may be anything.
+            let counts = simd.load(&self.label[at..]).differs(simd.splat(self.none));
+            let m = Vector::select(counts, simd.load(&self.m[at..]), simd.constant(0.0));
+            m.store(&mut self.m[at..]);
+        }
     }
 }
 
@@ -84,19 +115,30 @@ impl<T: InstructionSets> Kernel<T> for Load<'_, T> {
         let from = &from[offset..];
         let none = simd.splat(T::of_class(no_class(classes)));
         let is_whole = pixels == PIXELS;
+        let mut largest = Plane::of(T::min_value());
         // A block as memory has it, where it is short, or where a transpose would reach beyond the end.
         let mut spare: Vec<T> = Vec::new();
         match geometry.layout {
             Layout::ChannelsFirst => {
-                for (c, plane) in planes.iter_mut().enumerate() {
-                    let from = &from[c * geometry.pixels..];
-                    if let (true, Some(from)) = (is_whole, from.first_chunk::<PIXELS>()) {
-                        copy(simd, from, plane, label, none);
-                    } else {
-                        let mut whole = [T::zero(); PIXELS];
-                        whole[..pixels].copy_from_slice(&from[..pixels]);
-                        copy(simd, &whole, plane, label, none);
+                let (from, stride) = match is_whole {
+                    true => (from, geometry.pixels),
+                    false => {
+                        spare.resize(PIXELS * classes, T::zero());
+                        for (c, to) in spare.chunks_exact_mut(PIXELS).enumerate() {
+                            to[..pixels].copy_from_slice(&from[c * geometry.pixels..][..pixels]);
+                        }
+                        (spare.as_slice(), PIXELS)
                     }
+                };
+                let (fours, rest) = planes.as_chunks_mut::<TOGETHER>();
+                let alone = fours.len() * TOGETHER;
+                for (i, planes) in fours.iter_mut().enumerate() {
+                    let from = &from[i * TOGETHER * stride..];
+                    copy(simd, from, stride, planes, &mut largest, label, none);
+                }
+                for (c, plane) in rest.iter_mut().enumerate() {
+                    let (from, plane) = (&from[(alone + c) * stride..], std::array::from_mut(plane));
+                    copy(simd, from, stride, plane, &mut largest, label, none);
                 }
             }
             Layout::ChannelsLast => {
@@ -110,61 +152,98 @@ impl<T: InstructionSets> Kernel<T> for Load<'_, T> {
                 };
                 for at in steps::<S, 1>() {
                     let counts = simd.load(&label[at..]).differs(none);
+                    let rows = &rows[at * classes..];
+                    let mut max = simd.splat(T::min_value());
                     for c in column_groups(classes) {
-                        let columns = simd.columns(&rows[at * classes + c..], classes);
-                        for (x, plane) in columns.into_iter().zip(&mut planes[c..]) {
-                            Vector::select(counts, x, simd.constant(0.0)).store(&mut plane[at..]);
+                        let columns = simd.columns(&rows[c..], classes);
+                        // Inlined where it is known how many planes there are, it is no loop.
+                        match planes[c..].first_chunk_mut::<COLUMNS>() {
+                            Some(planes) => put(columns, planes, at, counts, &mut max),
+                            None => put(columns, &mut planes[c..], at, counts, &mut max),
                         }
                     }
+                    max.store(&mut largest[at..]);
                 }
             }
         }
-        match max {
-            Some(max) => largest(simd, planes, shift, max),
-            None => true,
+        let Some(max) = max else { return true };
+        *max = largest;
+        if !shift.is_empty() {
+            subtract(simd, planes, shift, max);
         }
+        are_finite(simd, planes)
     }
 }
 
-/// Copies a plane, 0 where a pixel does not count.
+/// Planes that are read side by side: as many lines at the same place of a page as the first cache surely holds.
+const TOGETHER: usize = 4;
+
+/// Copies planes, 0 where a pixel does not count, and finds the largest of what was known and of theirs.
 #[inline(always)]
-fn copy<S: Simd>(
+fn copy<S: Simd, const N: usize>(
     simd: S,
-    from: &[S::Real; PIXELS],
-    plane: &mut Plane<S::Real>,
+    from: &[S::Real],
+    stride: usize,
+    planes: &mut [Plane<S::Real>; N],
+    largest: &mut Plane<S::Real>,
     label: &Plane<S::Real>,
     none: S::Vector,
 ) {
+    let zero = simd.constant(0.0);
     for at in steps::<S, 1>() {
         let counts = simd.load(&label[at..]).differs(none);
-        Vector::select(counts, simd.load(&from[at..]), simd.constant(0.0)).store(&mut plane[at..]);
+        let mut max = simd.load(&largest[at..]);
+        for (c, plane) in planes.iter_mut().enumerate() {
+            let x = Vector::select(counts, simd.load(&from[c * stride + at..]), zero);
+            x.store(&mut plane[at..]);
+            max = max.max(x);
+        }
+        max.store(&mut largest[at..]);
     }
 }
 
-/// Subtracts a shift of each class and finds the largest; whether all are finite.
+/// Puts columns where their planes have them, 0 where a pixel does not count, and finds the largest.
 #[inline(always)]
-fn largest<S: Simd>(
-    simd: S,
-    planes: &mut [Plane<S::Real>],
-    shift: &[S::Real],
-    max: &mut Plane<S::Real>,
-) -> bool {
-    let zero = simd.constant(0.0);
-    let mut doubt = zero;
+fn put<V: Vector>(
+    columns: [V; COLUMNS],
+    planes: &mut [Plane<V::Real>],
+    at: usize,
+    counts: V::Mask,
+    max: &mut V,
+) {
+    for (x, plane) in columns.into_iter().zip(planes) {
+        let x = V::select(counts, x, x.zero());
+        x.store(&mut plane[at..]);
+        *max = max.max(x);
+    }
+}
+
+/// Subtracts a shift of each class.
+#[inline(always)]
+fn subtract<S: Simd>(simd: S, planes: &mut [Plane<S::Real>], shift: &[S::Real], max: &mut Plane<S::Real>) {
     for at in steps::<S, 1>() {
         let mut largest = simd.splat(num_traits::Float::min_value());
-        for (c, plane) in planes.iter_mut().enumerate() {
-            let mut x = simd.load(&plane[at..]);
-            if let Some(&shift) = shift.get(c) {
-                x = x - simd.splat(shift);
-                x.store(&mut plane[at..]);
-            }
+        for (plane, &shift) in planes.iter_mut().zip(shift) {
+            let x = simd.load(&plane[at..]) - simd.splat(shift);
+            x.store(&mut plane[at..]);
             largest = largest.max(x);
-            doubt = x.mul_add(zero, doubt);
         }
         largest.store(&mut max[at..]);
     }
-    is_finite(simd, doubt)
+}
+
+/// Whether no number is NaN or infinite.
+#[inline(always)]
+fn are_finite<S: Simd>(simd: S, planes: &[Plane<S::Real>]) -> bool {
+    let zero = simd.constant(0.0);
+    let mut doubt = [zero; 2];
+    for plane in planes {
+        for at in steps::<S, 2>() {
+            doubt[0] = simd.load(&plane[at..]).mul_add(zero, doubt[0]);
+            doubt[1] = simd.load(&plane[at + S::LANES..]).mul_add(zero, doubt[1]);
+        }
+    }
+    is_finite(simd, doubt[0] + doubt[1])
 }
 
 /// See [`Block::store`].
@@ -185,27 +264,31 @@ impl<T: InstructionSets> Kernel<T> for Store<'_, '_, T> {
     fn run<S: Simd<Real = T>>(self, simd: S) {
         let Self { e, label, gradient, out, start, pixels, classes } = self;
         let from = match (gradient.has_scale, gradient.has_by_z) {
-            (true, false) => e,
-            (false, true) => gradient.by_z.as_slice(),
+            (true, false) => &e[..classes],
+            (false, true) => &gradient.by_z[..classes],
             // No term has a gradient here.
             _ => &[],
         };
-        let scaled = gradient.has_scale;
+        let form = Form { scaled: gradient.has_scale, label, scale: &gradient.scale, own: &gradient.own };
         match out {
+            TileMut::Planes(planes) if pixels == PIXELS && !from.is_empty() => {
+                let (pairs, rest) = planes.as_chunks_mut::<2>();
+                let alone = 2 * pairs.len();
+                for (i, [a, b]) in pairs.iter_mut().enumerate() {
+                    let to = [whole(a, start), whole(b, start)];
+                    form.planes(simd, [&from[2 * i], &from[2 * i + 1]], 2 * i, to);
+                }
+                for (i, plane) in rest.iter_mut().enumerate() {
+                    form.planes(simd, [&from[alone + i]], alone + i, [whole(plane, start)]);
+                }
+            }
             TileMut::Planes(planes) => {
-                for (c, to) in planes.iter_mut().enumerate().take(classes) {
-                    let to = &mut to[start..][..pixels];
-                    let Some(from) = from.get(c) else {
-                        to.fill(T::zero());
-                        continue;
-                    };
-                    if let Some(to) = to.as_mut_array::<PIXELS>() {
-                        plane(simd, from, c, label, scaled.then_some(gradient), to);
-                    } else {
-                        let mut whole = [T::zero(); PIXELS];
-                        plane(simd, from, c, label, scaled.then_some(gradient), &mut whole);
-                        to.copy_from_slice(&whole[..pixels]);
+                for (c, to) in planes.iter_mut().enumerate() {
+                    let mut whole = [T::zero(); PIXELS];
+                    if let Some(from) = from.get(c) {
+                        form.planes(simd, [from], c, [&mut whole]);
                     }
+                    to[start..][..pixels].copy_from_slice(&whole[..pixels]);
                 }
             }
             TileMut::Rows { values, .. } => {
@@ -225,15 +308,14 @@ impl<T: InstructionSets> Kernel<T> for Store<'_, '_, T> {
                     }
                 };
                 for at in steps::<S, 1>() {
+                    let rows = &mut to[at * classes..];
                     for c in column_groups(classes) {
-                        let mut columns = [simd.constant(0.0); COLUMNS];
-                        for (i, (x, from)) in columns.iter_mut().zip(&from[c..]).enumerate() {
-                            *x = simd.load(&from[at..]);
-                            if scaled {
-                                *x = unscaled(simd, *x, c + i, label, gradient, at);
-                            }
-                        }
-                        S::Vector::put_columns(columns, &mut to[at * classes + c..], classes);
+                        // Inlined where it is known how many planes there are, it is no loop.
+                        let columns = match from[c..].first_chunk::<COLUMNS>() {
+                            Some(from) => form.columns(simd, from, c, at),
+                            None => form.columns(simd, &from[c..], c, at),
+                        };
+                        S::Vector::put_columns(columns, &mut rows[c..], classes);
                     }
                 }
                 if !is_inside {
@@ -245,38 +327,70 @@ impl<T: InstructionSets> Kernel<T> for Store<'_, '_, T> {
     }
 }
 
-/// Writes a class of a block.
+/// A whole block of a plane.
 #[inline(always)]
-fn plane<S: Simd>(
-    simd: S,
-    from: &Plane<S::Real>,
-    c: usize,
-    label: &Plane<S::Real>,
-    scaled: Option<&Gradient<S::Real>>,
-    to: &mut [S::Real; PIXELS],
-) {
-    match scaled {
-        Some(gradient) => {
-            for at in steps::<S, 1>() {
-                let e = simd.load(&from[at..]);
-                unscaled(simd, e, c, label, gradient, at).store(&mut to[at..]);
-            }
-        }
-        None => to.copy_from_slice(&**from),
-    }
+fn whole<T>(plane: &mut [T], start: usize) -> &mut [T; PIXELS] {
+    plane[start..].first_chunk_mut().expect("a whole block is written")
 }
 
-/// The gradient of a class from its exponentials.
-#[inline(always)]
-fn unscaled<S: Simd>(
-    simd: S,
-    e: S::Vector,
-    c: usize,
-    label: &Plane<S::Real>,
-    gradient: &Gradient<S::Real>,
-    at: usize,
-) -> S::Vector {
-    let is_own = simd.load(&label[at..]).equal(simd.splat(S::Real::of_class(c)));
-    let (scale, own) = (simd.load(&gradient.scale[at..]), simd.load(&gradient.own[at..]));
-    Vector::select(is_own, own, e * scale)
+/// In which form the gradient stands in its planes.
+struct Form<'a, T> {
+    /// As exponentials, to be multiplied by `scale`; `own` for the class of the label.
+    scaled: bool,
+    label: &'a Plane<T>,
+    scale: &'a Plane<T>,
+    own: &'a Plane<T>,
+}
+
+impl<T: InstructionSets> Form<'_, T> {
+    /// Writes N classes from number `c` on side by side: what their pixels share is read once for all.
+    #[inline(always)]
+    fn planes<S: Simd<Real = T>, const N: usize>(
+        &self,
+        simd: S,
+        from: [&Plane<T>; N],
+        c: usize,
+        to: [&mut [T; PIXELS]; N],
+    ) {
+        let mut class = [simd.splat(T::of_class(c)); N];
+        for (i, class) in class.iter_mut().enumerate() {
+            *class = *class + simd.splat(T::of_class(i));
+        }
+        for at in steps::<S, 1>() {
+            let (label, scale, own) = self.shared(simd, at);
+            for i in 0..N {
+                let x = simd.load(&from[i][at..]);
+                self.number(x, class[i], label, scale, own).store(&mut to[i][at..]);
+            }
+        }
+    }
+
+    /// Some classes of a register of pixels.
+    #[inline(always)]
+    fn columns<S: Simd<Real = T>>(
+        &self,
+        simd: S,
+        from: &[Plane<T>],
+        c: usize,
+        at: usize,
+    ) -> [S::Vector; COLUMNS] {
+        let (label, scale, own) = self.shared(simd, at);
+        let mut columns = [simd.constant(0.0); COLUMNS];
+        let first = simd.splat(T::of_class(c));
+        for (i, (x, from)) in columns.iter_mut().zip(from).enumerate() {
+            let class = first + simd.splat(T::of_class(i));
+            *x = self.number(simd.load(&from[at..]), class, label, scale, own);
+        }
+        columns
+    }
+
+    #[inline(always)]
+    fn shared<S: Simd<Real = T>>(&self, simd: S, at: usize) -> (S::Vector, S::Vector, S::Vector) {
+        (simd.load(&self.label[at..]), simd.load(&self.scale[at..]), simd.load(&self.own[at..]))
+    }
+
+    #[inline(always)]
+    fn number<V: Vector<Real = T>>(&self, x: V, class: V, label: V, scale: V, own: V) -> V {
+        if self.scaled { V::select(label.equal(class), own, x * scale) } else { x }
+    }
 }

@@ -34,6 +34,9 @@ pub trait Real: Float + Debug + Display + Send + Sync + 'static {
     /// The largest number of the type that is not above x.
     fn at_most(x: f64) -> Self;
 
+    /// A small whole number.
+    fn of_i32(x: i32) -> Self;
+
     /// A class as a number; exact up to 2²³ classes.
     fn of_class(class: usize) -> Self {
         Self::of(class as f64)
@@ -81,6 +84,11 @@ impl Real for f32 {
     #[inline(always)]
     fn wide(self) -> f64 {
         f64::from(self)
+    }
+
+    #[inline(always)]
+    fn of_i32(x: i32) -> f32 {
+        x as f32
     }
 
     #[inline(always)]
@@ -182,6 +190,11 @@ impl Real for f64 {
     #[inline(always)]
     fn wide(self) -> f64 {
         self
+    }
+
+    #[inline(always)]
+    fn of_i32(x: i32) -> f64 {
+        f64::from(x)
     }
 
     #[inline(always)]
