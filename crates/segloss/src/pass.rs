@@ -260,18 +260,19 @@ impl<T: Element> Pass<'_, T> {
             let place = Place { geometry, offset: geometry.offset(tile.image, first), pixels };
             self.read_target(tile.image, first, place, &mut block);
             for (number, (group, shift)) in groups.iter().zip(&shifts).enumerate() {
-                if !block.load(self.input.logits, place, shift) {
+                block.load(self.input.logits, place, shift);
+                let ahead = place.ahead(self.input.logits, gradient, start);
+                let is_finite = match group.needs {
+                    Needs::Softmax | Needs::Probabilities => block.softmax(ahead),
+                    Needs::Sigmoids | Needs::Logits => block.has_finite_logits(),
+                };
+                if !is_finite {
                     return Err(self.not_finite(tile.image, first, group, &block));
                 }
-                let ahead = place.ahead(self.input.logits, gradient, start);
                 match group.needs {
-                    Needs::Softmax => block.softmax(ahead),
-                    Needs::Probabilities => {
-                        block.softmax(ahead);
-                        block.probabilities();
-                    }
+                    Needs::Probabilities => block.probabilities(),
                     Needs::Sigmoids => block.sigmoids(),
-                    Needs::Logits => {}
+                    Needs::Softmax | Needs::Logits => {}
                 }
                 visit(number, gradient, &mut block, start)?;
             }

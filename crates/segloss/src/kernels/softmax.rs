@@ -27,28 +27,35 @@ pub(crate) struct Ahead<'a, T> {
     pub from: &'a [T],
     /// The gradient.
     pub to: &'a [T],
-    /// From plane to plane.
-    pub stride: usize,
+    /// From plane to plane; none where the classes of a pixel lie side by side.
+    pub stride: Option<usize>,
 }
 
 impl<T> Ahead<'_, T> {
     /// Nothing.
     pub fn nothing() -> Self {
-        Self { from: &[], to: &[], stride: 0 }
+        Self { from: &[], to: &[], stride: None }
     }
 }
 
 impl<T: InstructionSets> Block<T> {
-    /// Computes the exponentials and their sums.
-    pub fn softmax(&mut self, ahead: Ahead<'_, T>) {
+    /// Computes the exponentials and their sums; whether all logits are finite.
+    pub fn softmax(&mut self, ahead: Ahead<'_, T>) -> bool {
         reserve(&mut self.e, self.z.len());
         if self.is_soft {
             self.refer_to_largest();
         }
         let Self { set, z, max, e, others, d_own, e_own, label, .. } = self;
-        if !set.run(Exponentials { z, max, e, others, d_own, e_own, label, ahead }) {
-            self.softmax_of_far_logits();
+        if set.run(Exponentials { z, max, e, others, d_own, e_own, label, ahead }) {
+            return true;
         }
+        self.softmax_of_far_logits();
+        self.has_finite_logits()
+    }
+
+    /// Whether no logit is NaN or infinite.
+    pub fn has_finite_logits(&self) -> bool {
+        self.z.iter().all(|z| z.iter().all(|z| z.is_finite()))
     }
 
     /// Takes the first class with the largest logit for each pixel's own.
@@ -200,7 +207,8 @@ impl<T: InstructionSets> Kernel<T> for Exponentials<'_, T> {
             others.store(&mut self.others[at..]);
             so_far.d_own.store(&mut self.d_own[at..]);
             so_far.e_own.store(&mut self.e_own[at..]);
-            doubt = others.mul_add(zero, doubt);
+            // NaN beside a logit that is NaN or infinite: −∞ has no exponential here, and beside +∞ nothing has.
+            doubt = (others + so_far.e_own).mul_add(zero, doubt);
         }
         is_finite(simd, doubt)
     }
@@ -219,14 +227,21 @@ impl<T: InstructionSets> Exponentials<'_, T> {
         so_far: &mut Running<S::Vector>,
     ) {
         let (zero, one) = (simd.constant(0.0), simd.constant(1.0));
-        if first > 0 && first.is_multiple_of(GROUP) {
+        if first == GROUP {
+            // Nothing is rounded where there is nothing to add to.
+            (so_far.others, so_far.group) = (so_far.group, zero);
+        } else if first > 0 && first.is_multiple_of(GROUP) {
             so_far.end_group();
         }
         let (z, e) = (&self.z[first..][..N], &mut self.e[first..][..N]);
         let mut d = [zero; N];
         for i in 0..N {
             d[i] = simd.load(&z[i][at..]) - max;
-            let line = (first + i) * self.ahead.stride + at;
+            // Each register of each class stands for as many numbers, in whatever order they lie.
+            let line = match self.ahead.stride {
+                Some(stride) => (first + i) * stride + at,
+                None => at * self.z.len() + (first + i) * S::LANES,
+            };
             simd.prefetch(self.ahead.from, line);
             simd.prefetch(self.ahead.to, line);
         }
@@ -234,13 +249,15 @@ impl<T: InstructionSets> Exponentials<'_, T> {
         let mut pair = zero;
         for i in 0..N {
             exponentials[i].store(&mut e[i][at..]);
-            let is_own = label.equal(so_far.c);
-            so_far.d_own = Vector::select(is_own, d[i], so_far.d_own);
-            so_far.e_own = Vector::select(is_own, exponentials[i], so_far.e_own);
-            let other = Vector::select(is_own, zero, exponentials[i]);
+            let is_other = label.differs(so_far.c);
+            so_far.d_own = Vector::select(is_other, so_far.d_own, d[i]);
+            so_far.e_own = Vector::select(is_other, so_far.e_own, exponentials[i]);
             so_far.c = so_far.c + one;
             // Two by two: half as many additions wait for each other.
-            pair = if i % 2 == 0 { other } else { pair + other };
+            pair = match i % 2 {
+                0 => Vector::select(is_other, exponentials[i], zero),
+                _ => pair.add_where(is_other, exponentials[i]),
+            };
             if i % 2 == 1 || i == N - 1 {
                 so_far.group = so_far.group + pair;
             }

@@ -3,7 +3,7 @@
 //! Whatever the layout, a block is copied in, computed and copied out: planes of large images lie whole powers of two
 //! apart, where a cache would hold few of them at once.
 
-use super::block::{Block, Gradient, is_finite, no_class};
+use super::block::{Block, Gradient, no_class};
 use super::plane::{PIXELS, Plane, steps};
 use super::softmax::Ahead;
 use crate::layout::{Geometry, Layout};
@@ -34,21 +34,19 @@ impl<'a> Place<'a> {
             TileMut::Nothing => &[],
         };
         let stride = match self.geometry.layout {
-            Layout::ChannelsFirst => stride,
-            Layout::ChannelsLast => PIXELS,
+            Layout::ChannelsFirst => Some(stride),
+            Layout::ChannelsLast => None,
         };
         Ahead { from: behind(logits, self.offset + next), to, stride }
     }
 }
 
 impl<T: InstructionSets> Block<T> {
-    /// Reads the logits, less the shift of each class, and finds the largest of each pixel. Returns whether those of pixels
-    /// that count are finite.
-    pub fn load(&mut self, logits: &[T], place: Place<'_>, shift: &[T]) -> bool {
+    /// Reads the logits, less the shift of each class, and finds the largest of each pixel.
+    pub fn load(&mut self, logits: &[T], place: Place<'_>, shift: &[T]) {
         let Self { set, z, max, label, .. } = self;
-        let is_finite = set.run(Load { from: logits, place, planes: z, label, max: Some(max), shift });
+        set.run(Load { from: logits, place, planes: z, label, max: Some(max), shift });
         self.pixels = place.pixels;
-        is_finite
     }
 
     /// Takes the weight of each pixel from a map: 1 without, 0 where a pixel does not count.
@@ -100,16 +98,16 @@ struct Load<'a, T> {
     place: Place<'a>,
     planes: &'a mut [Plane<T>],
     label: &'a Plane<T>,
-    /// For the largest of each pixel; none if nobody asks, nor whether all are finite.
+    /// For the largest of each pixel; none if nobody asks.
     max: Option<&'a mut Plane<T>>,
     shift: &'a [T],
 }
 
 impl<T: InstructionSets> Kernel<T> for Load<'_, T> {
-    type Output = bool;
+    type Output = ();
 
     #[inline(always)]
-    fn run<S: Simd<Real = T>>(self, simd: S) -> bool {
+    fn run<S: Simd<Real = T>>(self, simd: S) {
         let Self { from, place: Place { geometry, offset, pixels }, planes, label, max, shift } = self;
         let classes = geometry.classes;
         let from = &from[offset..];
@@ -166,12 +164,12 @@ impl<T: InstructionSets> Kernel<T> for Load<'_, T> {
                 }
             }
         }
-        let Some(max) = max else { return true };
-        *max = largest;
-        if !shift.is_empty() {
-            subtract(simd, planes, shift, max);
+        if let Some(max) = max {
+            *max = largest;
+            if !shift.is_empty() {
+                subtract(simd, planes, shift, max);
+            }
         }
-        are_finite(simd, planes)
     }
 }
 
@@ -230,20 +228,6 @@ fn subtract<S: Simd>(simd: S, planes: &mut [Plane<S::Real>], shift: &[S::Real], 
         }
         largest.store(&mut max[at..]);
     }
-}
-
-/// Whether no number is NaN or infinite.
-#[inline(always)]
-fn are_finite<S: Simd>(simd: S, planes: &[Plane<S::Real>]) -> bool {
-    let zero = simd.constant(0.0);
-    let mut doubt = [zero; 2];
-    for plane in planes {
-        for at in steps::<S, 2>() {
-            doubt[0] = simd.load(&plane[at..]).mul_add(zero, doubt[0]);
-            doubt[1] = simd.load(&plane[at + S::LANES..]).mul_add(zero, doubt[1]);
-        }
-    }
-    is_finite(simd, doubt[0] + doubt[1])
 }
 
 /// See [`Block::store`].

@@ -39,7 +39,7 @@ pub trait Real: Float + Debug + Display + Send + Sync + 'static {
 
     /// A class as a number; exact up to 2²³ classes.
     fn of_class(class: usize) -> Self {
-        Self::of(class as f64)
+        Self::of_i32(class as i32)
     }
 
     /// The class of a number. Added to 2²³ (f64: 2⁵²), a whole number is the last bits of the sum: a conversion that need
