@@ -29,15 +29,9 @@
 //!
 //! # Which loss
 //!
-//! [`kinds`] has a page for each; `segloss losses` prints the registry behind it, [`Kind::ALL`].
-//!
-//! | | |
-//! |---|---|
-//! | sums over pixels | [cross-entropy](kinds::cross_entropy), [sigmoid](kinds::binary_cross_entropy), [focal](kinds::focal), [Poly-1](kinds::poly1_cross_entropy), [seesaw](kinds::seesaw), [LDAM](kinds::ldam), [boundary](kinds::boundary), the document's [S1](kinds::document_binary), [S2](kinds::document_sigmoid), [S3](kinds::document_categorical) |
-//! | weights from predictions | [recall](kinds::recall_cross_entropy), [top-k](kinds::top_k_cross_entropy) |
-//! | overlaps | [Dice](kinds::dice), [Jaccard](kinds::jaccard), [generalised Dice](kinds::generalized_dice), [Tversky](kinds::tversky), [focal Tversky](kinds::focal_tversky) |
-//! | sorted errors | [Lovász-softmax](kinds::lovasz_softmax), [Lovász hinge](kinds::lovasz_hinge) |
-//! | sums of losses | [unified focal](kinds::unified_focal), [combined](kinds::combined) |
+//! [`Kind`] lists them all, [`kinds`] has a page for each with formula and source, and `segloss losses` prints what they
+//! are for. They are sums over pixels (cross-entropy and its kin), ratios of overlaps (Dice and its kin), sorted errors
+//! (Lovász), and sums of these.
 //!
 //! # What holds for every kind
 //!

@@ -169,7 +169,7 @@ fn what_a_specification_needs_is_known_beforehand() {
     for kind in Kind::ALL {
         let expected = match kind {
             Kind::DocumentBinary | Kind::DocumentSigmoid | Kind::DocumentCategorical => Reduction::MeanAll,
-            Kind::Combined | Kind::UnifiedFocal => Reduction::Sum,
+            kind if kind.is_sum() => Reduction::Sum,
             _ => Reduction::Mean,
         };
         assert_eq!((kind.default_reduction(), kind.info().default_reduction), (expected, expected));

@@ -307,7 +307,7 @@ fn without_counting(spec: &mut LossSpec) {
             others_in: vec![30.0, 60.0, 60.0],
         });
     }
-    if !spec.kind().sums_regions() && ![Kind::Combined, Kind::UnifiedFocal].contains(&spec.kind()) {
+    if !spec.kind().sums_regions() && !spec.kind().is_sum() {
         spec.reduction = Some(Reduction::Mean);
     }
     spec.terms_mut().iter_mut().for_each(|term| without_counting(&mut term.loss));

@@ -129,9 +129,9 @@ impl<T: Number + 'static> Textbook<T> {
             numerator: sums.numerator,
             denominator: sums.denominator,
             map: sums.map,
-            weights: match self.case.spec.kind() {
-                Kind::Combined | Kind::UnifiedFocal => Vec::new(),
-                _ => self.weights.clone(),
+            weights: match self.case.spec.kind().is_sum() {
+                true => Vec::new(),
+                false => self.weights.clone(),
             },
         }
     }
@@ -186,6 +186,10 @@ textbooks! {
     tversky::Tversky,
     focal_tversky::FocalTversky,
     unified_focal::UnifiedFocal,
+    jaccard_metric::JaccardMetric,
+    dice_semimetric::DiceSemimetric,
+    mcc::Mcc,
+    exponential_logarithmic::ExponentialLogarithmic,
     lovasz_softmax::LovaszSoftmax,
     lovasz_hinge::LovaszHinge,
     boundary::Boundary,

@@ -1,7 +1,7 @@
 //! What the overlap losses are ratios of: TP = Σ m·p·y, FP = Σ m·p·(1 − y), FN = Σ m·(1 − p)·y.
 
 use super::{Pixel, sigmoid, softmax};
-use crate::number::{Number, sum};
+use crate::number::{Number, absolute, smaller, sum};
 use segloss::Activation;
 
 /// The sums of a class over a region.
@@ -16,6 +16,12 @@ pub struct Overlap<T> {
     pub squared_error: T,
     /// Σ m·p² + Σ m·y².
     pub squares: T,
+    /// TN = Σ m·(1 − p)·(1 − y).
+    pub rejections: T,
+    /// Σ m·min(p, y).
+    pub common: T,
+    /// Σ m·|p − y|.
+    pub distance: T,
 }
 
 /// p of a class.
@@ -38,5 +44,8 @@ pub fn of<T: Number>(region: &[&Pixel<T>], c: usize, activation: Activation) -> 
         misses: total(|p, y| (T::one() - p) * y),
         squared_error: total(|p, y| (p.clone() - y.clone()) * (p - y)),
         squares: total(|p, y| p.clone() * p + y.clone() * y),
+        rejections: total(|p, y| (T::one() - p) * (T::one() - y)),
+        common: total(smaller),
+        distance: total(|p, y| absolute(p - y)),
     }
 }

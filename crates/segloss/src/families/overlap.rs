@@ -43,8 +43,8 @@ pub(crate) struct Overlaps {
     pub tp: Vec<f64>,
     pub fp: Vec<f64>,
     pub fn_: Vec<f64>,
-    /// Σ m, the same for every class.
-    pub mass: f64,
+    /// Where the form has it.
+    pub tn: Vec<f64>,
 }
 
 impl Overlaps {
@@ -54,7 +54,7 @@ impl Overlaps {
         add(&mut self.tp, other.tp);
         add(&mut self.fp, other.fp);
         add(&mut self.fn_, other.fn_);
-        self.mass += other.mass;
+        add(&mut self.tn, other.tn);
     }
 }
 
@@ -66,13 +66,14 @@ pub(crate) struct Slopes {
     pub tp: Vec<f64>,
     pub fp: Vec<f64>,
     pub fn_: Vec<f64>,
+    pub tn: Vec<f64>,
 }
 
 impl Slopes {
     /// Of a loss that is 0 everywhere.
     pub fn zeros(classes: usize) -> Self {
         let zeros = || vec![0.0; classes];
-        Self { loss: zeros(), tp: zeros(), fp: zeros(), fn_: zeros() }
+        Self { loss: zeros(), tp: zeros(), fp: zeros(), fn_: zeros(), tn: zeros() }
     }
 }
 
@@ -160,10 +161,14 @@ impl<T: Element, S: Score> Family<T> for Overlap<S> {
     }
 
     fn tile<'a>(&'a self, scope: Scope<'a>) -> Box<dyn TilePass<T> + 'a> {
-        let of = |slopes: &[f64]| slopes.iter().map(|&x| in_range(x * scope.scale)).collect();
         let slopes = match scope.resolved {
             Some(Resolved::Overlap(slopes)) => {
-                Some(OverlapSlopes { tp: of(&slopes.tp), fp: of(&slopes.fp), fn_: of(&slopes.fn_) })
+                let scale = scope.scale;
+                let less =
+                    |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(a, b)| in_range((a - b) * scale)).collect();
+                let tp = slopes.tp.iter().map(|tp| in_range(tp * scale)).collect();
+                let (own, other) = (less(&slopes.tp, &slopes.fn_), less(&slopes.fp, &slopes.tn));
+                Some(OverlapSlopes { own, other, tp })
             }
             _ => None,
         };
@@ -196,8 +201,8 @@ impl<T: Element> TilePass<T> for Pass<T> {
     }
 
     fn finish(self: Box<Self>) -> (Vec<f64>, Partial) {
-        let [tp, fp, fn_] = self.sums.totals();
-        (Vec::new(), Partial::Overlap(Overlaps { tp, fp, fn_, mass: self.sums.mass() }))
+        let [tp, fp, fn_, tn] = self.sums.totals();
+        (Vec::new(), Partial::Overlap(Overlaps { tp, fp, fn_, tn }))
     }
 }
 
@@ -215,7 +220,7 @@ mod tests {
     use ndarray::array;
 
     fn sums(tp: [f64; 2], fp: [f64; 2]) -> Overlaps {
-        Overlaps { tp: tp.to_vec(), fp: fp.to_vec(), fn_: vec![0.0; 2], mass: 10.0 }
+        Overlaps { tp: tp.to_vec(), fp: fp.to_vec(), fn_: vec![0.0; 2], tn: vec![0.0; 2] }
     }
 
     #[test]

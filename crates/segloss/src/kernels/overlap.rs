@@ -14,6 +14,8 @@ pub(crate) enum Form {
     Squared,
     /// TP = Σ m·min(p, y), FP = Σ m·max(0, p − y), FN = Σ m·max(0, y − p).
     Metric,
+    /// As products, with TN = Σ m·(1 − p)·(1 − y).
+    Confusion,
 }
 
 /// The sums of some pixels by class.
@@ -22,41 +24,39 @@ pub(crate) struct OverlapSums {
     tp: SumsByClass,
     fp: SumsByClass,
     fn_: SumsByClass,
-    /// Σ m.
-    mass: SumsByClass,
+    /// Of [`Form::Confusion`] alone.
+    tn: SumsByClass,
 }
 
 impl OverlapSums {
     /// Of no pixel yet.
     pub fn zeros(classes: usize) -> Self {
         let by_label = SumsByClass::zeros(no_class(classes) + 1);
-        let (fp, mass) = (SumsByClass::zeros(classes), SumsByClass::zeros(1));
-        Self { tp: by_label.clone(), fp, fn_: by_label, mass }
+        let by_class = SumsByClass::zeros(classes);
+        Self { tp: by_label.clone(), fp: by_class.clone(), fn_: by_label, tn: by_class }
     }
 
-    /// TP, FP and FN of each class.
-    pub fn totals(&self) -> [Vec<f64>; 3] {
+    /// TP, FP, FN and TN of each class.
+    pub fn totals(&self) -> [Vec<f64>; 4] {
         let classes = self.fp.totals().count();
         // Pixels of one class each were added by their label, which for a single channel is 1.
         let of = |sums: &SumsByClass| {
             let totals: Vec<f64> = sums.totals().collect();
             if classes == 1 { vec![totals[0] + totals[1]] } else { totals[..classes].to_vec() }
         };
-        [of(&self.tp), self.fp.totals().collect(), of(&self.fn_)]
-    }
-
-    /// Σ m over the pixels.
-    pub fn mass(&self) -> f64 {
-        self.mass.totals().sum()
+        [of(&self.tp), self.fp.totals().collect(), of(&self.fn_), self.tn.totals().collect()]
     }
 }
 
-/// ∂L/∂TP, ∂L/∂FP and ∂L/∂FN of each class.
+/// What the slopes of the sums come to for a pixel, by class.
 #[derive(Clone, Debug)]
 pub(crate) struct OverlapSlopes<T> {
+    /// ∂L/∂TP − ∂L/∂FN: for the share of the pixel that is of the class.
+    pub own: Vec<T>,
+    /// ∂L/∂FP − ∂L/∂TN: for the rest of it.
+    pub other: Vec<T>,
+    /// ∂L/∂TP.
     pub tp: Vec<T>,
-    pub fp: Vec<T>,
-    pub fn_: Vec<T>,
 }
 
 impl<T: InstructionSets> Block<T> {
@@ -105,12 +105,11 @@ impl<T: InstructionSets> Kernel<T> for Sums<'_, T> {
     fn run<S: Simd<Real = T>>(self, simd: S) {
         let Self { form, first, label, m, y, p, q, hit, miss, sums } = self;
         let zero = simd.constant(0.0);
-        sums.mass.add_plane(simd, 0, m);
         if y.is_none() {
             hit.fill(T::zero());
             miss.fill(T::zero());
         }
-        let mut alarm = Plane::of(T::zero());
+        let (mut alarm, mut quiet) = (Plane::of(T::zero()), Plane::of(T::zero()));
         for c in 0..p.len() {
             let class = simd.splat(T::of_class(first + c));
             for at in steps::<S, 1>() {
@@ -124,16 +123,26 @@ impl<T: InstructionSets> Kernel<T> for Sums<'_, T> {
                         _ => (Vector::select(is_own, zero, mp), mq),
                     };
                     wrong.store(&mut alarm[at..]);
+                    if form == Form::Confusion {
+                        Vector::select(is_own, zero, mq).store(&mut quiet[at..]);
+                    }
                     simd.load(&hit[at..]).add_where(is_own, mp).store(&mut hit[at..]);
                     simd.load(&miss[at..]).add_where(is_own, missed).store(&mut miss[at..]);
                     continue;
                 };
-                let [tp, fp, fn_] = shared(form, p, q, simd.load(&y[c][at..]));
+                let y = simd.load(&y[c][at..]);
+                let [tp, fp, fn_] = shared(form, p, q, y);
+                if form == Form::Confusion {
+                    (m * q * (simd.constant(1.0) - y)).store(&mut quiet[at..]);
+                }
                 (m * tp).store(&mut hit[at..]);
                 (m * fn_).store(&mut miss[at..]);
                 (m * fp).store(&mut alarm[at..]);
             }
             sums.fp.add_plane(simd, c, &alarm);
+            if form == Form::Confusion {
+                sums.tn.add_plane(simd, c, &quiet);
+            }
             if y.is_some() {
                 sums.tp.add_plane(simd, c, hit);
                 sums.fn_.add_plane(simd, c, miss);
@@ -153,7 +162,7 @@ fn shared<V: Vector>(form: Form, p: V, q: V, y: V) -> [V; 3] {
     // At y = 1 it is q, which 1 − p would round away.
     let missing = V::select(y.equal(one), q, y - p);
     match form {
-        Form::Product => [p * y, p * (one - y), q * y],
+        Form::Product | Form::Confusion => [p * y, p * (one - y), q * y],
         Form::Squared => [p * y, missing * missing, zero],
         Form::Metric => [V::select(p.less(y), p, y), (p - y).max(zero), missing.max(zero)],
     }
@@ -181,21 +190,22 @@ impl<T: InstructionSets> Kernel<T> for Slopes<'_, T> {
         let Self { form, first, label, m, y, p, q, slopes, by_p, adds } = self;
         let (zero, one, two) = (simd.constant(0.0), simd.constant(1.0), simd.constant(2.0));
         for c in 0..slopes.tp.len() {
-            let (tp, fp) = (simd.splat(slopes.tp[c]), simd.splat(slopes.fp[c]));
-            let fn_ = simd.splat(slopes.fn_[c]);
+            let (own, other) = (simd.splat(slopes.own[c]), simd.splat(slopes.other[c]));
+            let tp = simd.splat(slopes.tp[c]);
             for at in steps::<S, 1>() {
                 let (p, q, m) = (simd.load(&p[c][at..]), simd.load(&q[c][at..]), simd.load(&m[at..]));
                 let y = target(simd, y, label, first + c, c, at);
                 let slope = match form {
-                    Form::Product => y * (tp - fn_) + (one - y) * fp,
+                    Form::Product | Form::Confusion => y * own + (one - y) * other,
                     Form::Squared => {
                         let difference = Vector::select(y.equal(one), zero - q, p - y);
-                        y * tp + fp * (two * difference)
+                        y * tp + other * (two * difference)
                     }
-                    // Where p = y no side is taken.
+                    // Where p = y no side is taken, unless the class is all there is.
                     Form::Metric => {
-                        let below = Vector::select(p.less(y), tp - fn_, zero);
-                        Vector::select(y.less(p), fp, below)
+                        let below = Vector::select(p.less(y), own, zero);
+                        let inside = Vector::select(y.less(p), other, below);
+                        Vector::select(y.equal(one), own, inside)
                     }
                 };
                 let mut g = m * slope;

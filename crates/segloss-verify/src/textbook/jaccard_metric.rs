@@ -1,0 +1,19 @@
+//! Jaccard metric loss (Wang, Ning & Blaschko 2023, eq. 6): Σ|p − y|/(Σ min(p, y) + Σ|p − y| + s).
+
+use super::{Definition, Pixel, overlap, reduce};
+use crate::case::Case;
+use crate::number::{Number, ratio};
+use segloss::kinds::JaccardMetric;
+
+/// The definition, of a batch.
+pub(super) fn define<T: Number + 'static>(case: &Case, options: &JaccardMetric, _: &[Pixel<T>]) -> Definition<T> {
+    let (case, options) = (case.clone(), options.clone());
+    Box::new(move |all| reduce::classes(&case, all, |_, x, c| class(x, c, &options)))
+}
+
+/// The loss of a class in a region.
+fn class<T: Number>(region: &[&Pixel<T>], c: usize, options: &JaccardMetric) -> T {
+    let (sums, s) = (overlap::of(region, c, options.activation), T::from_f64(options.smooth));
+    let error = sums.distance;
+    ratio(error.clone(), sums.common + error + s)
+}
