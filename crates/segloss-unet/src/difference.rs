@@ -40,9 +40,15 @@ pub(crate) fn check(was: &Config, asked: &Config) -> Result<()> {
     let value = |leaves: &BTreeMap<String, String>, key: &String| {
         leaves.get(key).cloned().unwrap_or_else(|| "absent".to_owned())
     };
+    // Another kind has other options: that goes without saying.
+    let is_other_kind = was.get("loss.kind") != asked.get("loss.kind");
+    let goes_along = |key: &String| {
+        let is_in_both = was.contains_key(key) && asked.contains_key(key);
+        is_other_kind && key.starts_with("loss.") && !is_in_both
+    };
     let changes: Vec<Change> = keys
         .into_iter()
-        .filter(|key| was.get(*key) != asked.get(*key))
+        .filter(|key| was.get(*key) != asked.get(*key) && !goes_along(key))
         .filter(|key| !MAY_CHANGE.iter().any(|may| *key == may || may.ends_with('.') && key.starts_with(may)))
         .map(|key| Change { key: key.clone(), was: value(&was, key), asked: value(&asked, key) })
         .collect();

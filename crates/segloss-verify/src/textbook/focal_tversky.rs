@@ -20,5 +20,8 @@ pub fn class<T: Number>(region: &[&Pixel<T>], c: usize, options: &FocalTversky) 
     let FocalTversky { activation, alpha, beta, smooth, gamma, .. } = *options;
     let sums = overlap::of(region, c, activation);
     let loss = tversky::of(sums, T::from_f64(alpha), T::from_f64(beta), T::from_f64(smooth));
-    power(loss, T::one() / T::from_f64(gamma))
+    // The paper's 4/3, which is no number of 64 bits, is meant by the nearest one.
+    let thirds = T::from_f64(4.0) / T::from_f64(3.0);
+    let gamma = if gamma == 4.0 / 3.0 { thirds } else { T::from_f64(gamma) };
+    power(loss, T::one() / gamma)
 }
