@@ -18,7 +18,8 @@ pub fn default_root() -> PathBuf {
 }
 
 /// Where fixtures come from, by folder: frameworks, and from the sixth on the code that papers' authors published.
-pub const FRAMEWORKS: [&str; 7] = ["tensorflow", "torch", "monai", "optax", "keras", "papers", "nnunet"];
+pub const FRAMEWORKS: [&str; 8] =
+    ["tensorflow", "torch", "monai", "optax", "keras", "papers", "nnunet", "confusion"];
 
 /// The fixtures of a checkout.
 #[derive(Clone, Debug)]

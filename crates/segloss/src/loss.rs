@@ -91,6 +91,7 @@ impl Loss {
     /// # Errors
     /// [`Problem::Option`] with the key, what it may be and what it is.
     pub fn new(spec: LossSpec) -> Result<Self, Error> {
+        let spec = spec.expanded();
         spec.validate()?;
         Ok(Self::checked(spec))
     }

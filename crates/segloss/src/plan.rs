@@ -281,7 +281,7 @@ fn regions(loss: &Loss, census: &Census, weights: &Array2<f64>) -> (Array2<f64>,
         Region::Batch => vec![census.images()],
         Region::Image => census.images().chunks(1).collect(),
     };
-    let present_only = spec.classes() == Classes::Present;
+    let classes = spec.classes();
     let mut counted = Array2::zeros((scopes.len(), weights.ncols()));
     let mut pixels = vec![0; scopes.len()];
     for (region, scope) in scopes.iter().enumerate() {
@@ -298,7 +298,8 @@ fn regions(loss: &Loss, census: &Census, weights: &Array2<f64>) -> (Array2<f64>,
         for (c, &mass) in masses.iter().enumerate() {
             counted[[region, c]] = match &own {
                 Some(weights) => weights[c],
-                None if present_only && mass <= 0.0 => 0.0,
+                None if classes == Classes::Present && mass <= 0.0 => 0.0,
+                None if classes == Classes::Foreground && c == 0 => 0.0,
                 None => row[c],
             };
         }

@@ -5,7 +5,7 @@ use super::{Definition, Pixel, overlap, softmax};
 use crate::case::Case;
 use crate::number::{Number, power, ratio, sum};
 use segloss::kinds::ExponentialLogarithmic;
-use segloss::{Activation, Classes};
+use segloss::Activation;
 
 /// The definition, of a batch.
 pub(super) fn define<T: Number + 'static>(
@@ -29,11 +29,7 @@ fn dice<T: Number>(case: &Case, options: &ExponentialLogarithmic, all: &[Pixel<T
     let (gamma, s) = (T::from_f64(options.gamma_dice), T::from_f64(options.smooth));
     let mut each = Vec::new();
     for region in reduce::regions(case, all) {
-        for c in 0..case.grid.classes {
-            let there = sum(region.iter().map(|x| x.m.clone() * x.y[c].clone()));
-            if options.classes == Classes::Present && !(there > T::zero()) {
-                continue;
-            }
+        for c in (0..case.grid.classes).filter(|&c| reduce::counts(case, &region, c)) {
             let sums = overlap::of(&region, c, Activation::Softmax);
             let error = sums.false_alarms + sums.misses;
             // At D = 1 the power vanishes, and its slope is held to do so, too.

@@ -30,7 +30,7 @@ pub mod weights;
 use crate::case::Case;
 use crate::number::dual::Dual;
 use crate::number::{Number, sum};
-use segloss::{Activation, Kind, LossSpec, Options};
+use segloss::{Activation, LossSpec, Options};
 
 /// A loss by its definition.
 #[derive(Clone, Debug, PartialEq)]

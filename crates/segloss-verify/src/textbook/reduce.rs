@@ -121,9 +121,10 @@ pub(super) fn regions<'a, T: Number>(case: &Case, all: &'a [Pixel<T>]) -> Vec<Ve
 }
 
 /// Whether a class of a region has a loss there.
-fn counts<T: Number>(case: &Case, region: &[&Pixel<T>], c: usize) -> bool {
+pub(super) fn counts<T: Number>(case: &Case, region: &[&Pixel<T>], c: usize) -> bool {
     match case.spec.classes() {
         Classes::All => true,
+        Classes::Foreground => c > 0,
         Classes::Present => sum(region.iter().map(|x| x.m.clone() * x.y[c].clone())) > T::zero(),
     }
 }

@@ -97,10 +97,12 @@ impl SumsByClass {
     #[inline(always)]
     pub fn add_plane<S: Simd>(&mut self, simd: S, class: usize, x: &Plane<S::Real>) {
         let sums = self.of(class);
-        for at in (0..MOST_LANES).step_by(S::LANES) {
-            let near = simd.load(&x[at..]) + simd.load(&x[at + MOST_LANES..]);
-            let far = simd.load(&x[at + 2 * MOST_LANES..]) + simd.load(&x[at + 3 * MOST_LANES..]);
-            (near + far).add_to(sums, at);
+        for x in x.as_chunks::<{ 4 * MOST_LANES }>().0 {
+            for at in (0..MOST_LANES).step_by(S::LANES) {
+                let near = simd.load(&x[at..]) + simd.load(&x[at + MOST_LANES..]);
+                let far = simd.load(&x[at + 2 * MOST_LANES..]) + simd.load(&x[at + 3 * MOST_LANES..]);
+                (near + far).add_to(sums, at);
+            }
         }
     }
 }

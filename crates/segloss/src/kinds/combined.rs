@@ -14,6 +14,14 @@
 //! loss = { kind = "dice", region = "image" }
 //! ```
 //!
+//! Sums that are known by name are one line, `preset = "nnunet_ce_dice"`:
+//!
+//! | | |
+//! |---|---|
+//! | `nnunet_ce_dice` | cross-entropy + Dice over the batch, of the foreground classes: nnU-Net's default. Its Dice term is −D, not 1 − D: its value is lower by 1, its gradient the same |
+//! | `nnunet_top_k_dice` | the hardest tenth of the pixels' cross-entropy + the same Dice |
+//! | `dice_focal` | Dice of each image + sigmoid focal loss (γ = 2), the mean over pixels and channels: MONAI's `DiceFocalLoss(softmax=True)` |
+//!
 //! - Each term has options, weights and a reduction of its own; `layout` and `ignore_index` are those of the
 //!   combined loss. Terms may be combined losses.
 //! - The result has the terms' results in `terms`; numerator and value are the same.
@@ -24,12 +32,15 @@ use crate::element::Element;
 use crate::families::Family;
 use crate::error::Error;
 use crate::kind::{Info, LossKind, Reach, Structure};
-use crate::spec::options::options;
-use crate::spec::{LossSpec, Reduction, Term, number, option};
+use super::{CrossEntropy, Dice, Focal, TopKCrossEntropy};
+use crate::spec::options::{Value, options, words};
+use crate::spec::{Activation, Classes, LossSpec, Reduction, Region, Term, number, option};
 
 options! {
     /// The options of [`combined`](self).
     pub struct Combined {
+        /// nnunet_ce_dice, nnunet_top_k_dice or dice_focal: a sum that is known by name, instead of `terms`.
+        pub preset: Option<Preset> = None,
         /// `[[terms]]` with `factor` (1) and `[terms.loss]`, a specification of its own.
         pub terms: Vec<Term> = Vec::new(),
     }
@@ -57,8 +68,12 @@ impl LossKind for Combined {
     ];
 
     fn validate(&self, _: &LossSpec) -> Result<(), Error> {
+        if self.preset.is_some() {
+            return Err(option("preset", "absent beside `terms`: a preset is all of them", "set"));
+        }
         if self.terms.is_empty() {
-            return Err(option("terms", "at least one [[terms]] with `factor` and [terms.loss]", "empty"));
+            let expected = "at least one [[terms]] with `factor` and [terms.loss], or a `preset`";
+            return Err(option("terms", expected, "empty"));
         }
         for term in &self.terms {
             number("terms.factor", term.factor, term.factor >= 0.0, "a finite number ≥ 0")?;
@@ -75,5 +90,45 @@ impl LossKind for Combined {
 
     fn family<T: Element>(&self, _: &LossSpec, _: usize, _: usize) -> Option<Box<dyn Family<T>>> {
         None
+    }
+}
+
+impl Combined {
+    /// Puts the terms of the preset, if there is one, in its place.
+    pub(crate) fn expand(&mut self) {
+        if self.terms.is_empty() {
+            self.terms = self.preset.take().map(Preset::terms).unwrap_or_default();
+        }
+    }
+}
+
+/// A sum of losses that is known by name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Preset {
+    /// nnU-Net's default: cross-entropy + batch Dice of the foreground.
+    NnunetCeDice,
+    /// nnU-Net's hardest tenth of the pixels + the same Dice.
+    NnunetTopKDice,
+    /// MONAI's `DiceFocalLoss(softmax=True)`.
+    DiceFocal,
+}
+
+words! { Preset { NnunetCeDice = "nnunet_ce_dice", NnunetTopKDice = "nnunet_top_k_dice", DiceFocal = "dice_focal" }, unset Value::None }
+
+impl Preset {
+    /// Its terms.
+    pub fn terms(self) -> Vec<Term> {
+        let term = |loss: LossSpec| Term { factor: 1.0, loss };
+        let dice = Dice { classes: Classes::Foreground, ..Dice::default() };
+        match self {
+            Self::NnunetCeDice => vec![term(CrossEntropy::default().into()), term(dice.into())],
+            Self::NnunetTopKDice => vec![term(TopKCrossEntropy::default().into()), term(dice.into())],
+            Self::DiceFocal => {
+                let dice = Dice { region: Region::Image, ..Dice::default() };
+                let focal = Focal { activation: Activation::Sigmoid, ..Focal::default() };
+                let focal = LossSpec { reduction: Some(Reduction::MeanAll), ..focal.into() };
+                vec![term(dice.into()), term(focal)]
+            }
+        }
     }
 }

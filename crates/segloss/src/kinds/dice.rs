@@ -18,6 +18,7 @@
 //! - Absent classes: with `classes = "all"` (default) L_c = FP/(FP + s), which is 1 or nearly so wherever s is
 //!   small against what is predicted, with hardly a slope; `"present"` leaves the class out of the mean.
 //!   Something between: a larger s (`smooth`, 1e-5).
+//! - `classes = "foreground"` leaves class 0 out of the mean, as `include_background=False` elsewhere.
 //! - Nothing there, nothing predicted, s = 0: 0/0 is no error, 0.
 //! - Ignored pixels are in no sum; an image of ignored pixels is no region.
 //! - Confidently wrong: L depends on p alone, whose slope by z is p·(1 − p): at saturated logits the
@@ -48,7 +49,7 @@ options! {
         pub region: Region = Region::Batch, samples [Region::Batch, Region::Image],
         /// beside region = image: over all (image, class) pairs, or over images, of the means over their classes.
         pub average: Option<Average> = None, samples [Average::Pairs, Average::Images],
-        /// all, or present: which classes of a region count.
+        /// all, present, or foreground: which classes of a region count.
         pub classes: Classes = Classes::All, samples [Classes::All, Classes::Present],
     }
 }

@@ -33,8 +33,8 @@ options! {
         pub region: Region = Region::Batch, samples [Region::Batch, Region::Image],
         /// beside region = image: over all (image, class) pairs, or over images, of the means over their classes.
         pub average: Option<Average> = None, samples [Average::Pairs, Average::Images],
-        /// all, or present: which classes of a region count.
-        pub classes: Classes = Classes::All, samples [Classes::All, Classes::Present],
+        /// all, present, or foreground: which classes of a region count.
+        pub classes: Classes = Classes::All, samples [Classes::All, Classes::Present, Classes::Foreground],
     }
 }
 
@@ -53,6 +53,7 @@ impl LossKind for DiceSemimetric {
         "",
         "activation = 'sigmoid'\nregion = 'image'",
         "classes = 'present'\nregion = 'image'\naverage = 'images'",
+        "classes = 'foreground'",
         "smooth = 1.0\n[weights]\nsource = 'per_batch'",
     ];
 

@@ -49,8 +49,8 @@ options! {
         pub smooth: f64 = 1.0, samples [0.1, 2.0],
         /// batch or image: over which pixels the loss sums or sorts.
         pub region: Region = Region::Batch, samples [Region::Batch, Region::Image],
-        /// all, or present: which classes of a region count.
-        pub classes: Classes = Classes::All, samples [Classes::All, Classes::Present],
+        /// all, present, or foreground: which classes of a region count.
+        pub classes: Classes = Classes::All, samples [Classes::All, Classes::Present, Classes::Foreground],
     }
 }
 

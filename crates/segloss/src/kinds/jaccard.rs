@@ -33,7 +33,7 @@ options! {
         pub region: Region = Region::Batch, samples [Region::Batch, Region::Image],
         /// beside region = image: over all (image, class) pairs, or over images, of the means over their classes.
         pub average: Option<Average> = None, samples [Average::Pairs, Average::Images],
-        /// all, or present: which classes of a region count.
+        /// all, present, or foreground: which classes of a region count.
         pub classes: Classes = Classes::All, samples [Classes::All, Classes::Present],
     }
 }

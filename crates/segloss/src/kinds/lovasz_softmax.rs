@@ -39,7 +39,7 @@ options! {
         pub region: Region = Region::Batch, samples [Region::Batch, Region::Image],
         /// beside region = image: over all (image, class) pairs, or over images, of the means over their classes.
         pub average: Option<Average> = None, samples [Average::Pairs, Average::Images],
-        /// present, or all: which classes of a region count.
+        /// present, all, or foreground: which classes of a region count.
         pub classes: Classes = Classes::Present, samples [Classes::All, Classes::Present],
     }
 }

@@ -111,6 +111,8 @@ pub enum Classes {
     All,
     /// Those with a target in the region.
     Present,
+    /// All but class 0, where that is the background.
+    Foreground,
 }
 
 /// Which class weight the smoothed part of a label has.
@@ -137,7 +139,7 @@ pub enum Average {
 
 options::words! { Activation { Softmax = "softmax", Sigmoid = "sigmoid" } }
 options::words! { Region { Batch = "batch", Image = "image" } }
-options::words! { Classes { All = "all", Present = "present" } }
+options::words! { Classes { All = "all", Present = "present", Foreground = "foreground" } }
 options::words! { SmoothingWeight { Label = "label", Class = "class" } }
 options::words! { Average { Pairs = "pairs", Images = "images" } }
 
@@ -205,6 +207,17 @@ impl From<Options> for LossSpec {
 }
 
 impl LossSpec {
+    /// The same with the terms of presets written out.
+    pub(crate) fn expanded(mut self) -> Self {
+        if let Options::Combined(combined) = &mut self.options {
+            combined.expand();
+            for term in &mut combined.terms {
+                term.loss = std::mem::take(&mut term.loss).expanded();
+            }
+        }
+        self
+    }
+
     /// A kind with all options as they are by default.
     pub fn new(kind: Kind) -> Self {
         kind.options().into()

@@ -169,6 +169,9 @@ impl<T: OptionValue> OptionValue for Option<T> {
 /// Makes an option of an enum: each variant with its word in specifications.
 macro_rules! words {
     ($Name:ident { $($Variant:ident = $word:literal),+ $(,)? }) => {
+        $crate::spec::options::words! { $Name { $($Variant = $word),+ }, unset Self::default().value() }
+    };
+    ($Name:ident { $($Variant:ident = $word:literal),+ }, unset $unset:expr) => {
         impl $crate::spec::options::OptionValue for $Name {
             const EXPECTED: $crate::spec::options::Expected =
                 $crate::spec::options::Expected::Words(&[$($word),+]);
@@ -185,7 +188,7 @@ macro_rules! words {
             }
 
             fn unset() -> $crate::spec::options::Value {
-                Self::default().value()
+                $unset
             }
         }
 
@@ -196,7 +199,7 @@ macro_rules! words {
         }
     };
 }
-pub(super) use words;
+pub(crate) use words;
 
 /// One option of a kind.
 #[derive(Clone, Debug, PartialEq)]

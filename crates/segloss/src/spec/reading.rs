@@ -105,7 +105,7 @@ impl<'de> Visitor<'de> for OfSpec {
             check(key, kind, &value)?;
             spec.options.table_mut().set(key, &value);
         }
-        Ok(spec)
+        Ok(spec.expanded())
     }
 }
 
