@@ -2,7 +2,7 @@
 #![cfg(feature = "serde")]
 #![allow(clippy::unwrap_used)]
 
-use segloss::{Loss, LossSpec, Problem};
+use segloss::{Input, Loss, LossSpec, Problem};
 
 /// The key that is refused, if one is: as it is read, where the kind has no such option, or as it is checked.
 fn refused(text: &str) -> Option<String> {
@@ -440,4 +440,46 @@ fn what_says_nothing_passes_for_every_kind() {
         let json = format!("{{\"kind\": \"{}\", \"label_smoothing\": 0, \"gamma\": null}}", kind.name());
         assert_eq!(LossSpec::from_json(&json).unwrap(), LossSpec::new(kind), "{json}");
     }
+}
+
+#[test]
+fn presets_are_sums_by_name() {
+    let spec = |text: &str| LossSpec::from_toml(text).unwrap();
+    let value = |text: &str| {
+        let loss = Loss::new(spec(text)).unwrap();
+        let logits: Vec<f64> = (0..36).map(|i| f64::from(i * 7 % 13) / 4.0).collect();
+        let labels: Vec<u8> = (0..12).map(|i| i * i % 3).collect();
+        let mut gradient = vec![0.0; logits.len()];
+        let input = Input::from_slices(&logits, &[2, 3, 6], &labels).unwrap();
+        let value = loss.value_and_gradient(&input, &mut gradient).unwrap().value;
+        (value, gradient)
+    };
+    let foreground = "weights = { source = 'fixed', values = [0.0, 1.0, 1.0] }";
+    for (preset, terms) in [
+        (
+            "nnunet_ce_dice",
+            format!(
+                "{{ loss = {{ kind = 'cross_entropy' }} }}, {{ loss = {{ kind = 'dice', {foreground} }} }}"
+            ),
+        ),
+        (
+            "nnunet_top_k_dice",
+            format!(
+                "{{ loss = {{ kind = 'top_k_cross_entropy', keep = 0.1 }} }}, {{ loss = {{ kind = 'dice', {foreground} }} }}"
+            ),
+        ),
+        (
+            "dice_focal",
+            "{ loss = { kind = 'dice', region = 'image' } }, \
+             { loss = { kind = 'focal', activation = 'sigmoid', reduction = 'mean_all' } }"
+                .to_owned(),
+        ),
+    ] {
+        let by_name = value(&format!("kind = 'combined'\npreset = '{preset}'"));
+        assert_eq!(by_name, value(&format!("kind = 'combined'\nterms = [{terms}]")), "{preset}");
+    }
+    let both = "kind = 'combined'\npreset = 'dice_focal'\nterms = [{ loss = { kind = 'dice' } }]";
+    assert!(LossSpec::from_toml(both).and_then(Loss::new).unwrap_err().to_string().contains("`preset`"));
+    // What is written out are the terms.
+    assert!(spec("kind = 'combined'\npreset = 'dice_focal'").to_toml().contains("kind = \"focal\""));
 }

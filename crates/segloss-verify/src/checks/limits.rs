@@ -99,7 +99,7 @@ fn of_kinds() -> Vec<Pair> {
         (
             "λ = 1, γ = 0, δ = ½ is half of cross-entropy",
             plain(Kind::UnifiedFocal).with("mix", 1.0).with("gamma", 0.0).with("delta", 0.5),
-            Combined { terms: vec![Term { factor: 0.5, loss: plain(Kind::CrossEntropy) }] }.into(),
+            Combined::new(vec![Term { factor: 0.5, loss: plain(Kind::CrossEntropy) }]).into(),
         ),
         (
             "λ = 0, γ = 0, δ = ½ is Tversky",
@@ -162,12 +162,19 @@ fn weights(none: &LossSpec, pairs: &mut Vec<Pair>) {
     // Without weights generalised Dice has those of its paper.
     let unweighted = if none.kind().weighs_by_size() { fixed(1.0) } else { none.clone() };
     pairs.extend([
-        ("equal weights are none", fixed(2.5), unweighted.clone()),
-        ("power 0 is no weight", counted(Scheme::Power(0.0)), unweighted.clone()),
-        ("no effective number but 1 is no weight", counted(Scheme::EffectiveNumber(0.0)), unweighted.clone()),
-        ("the document's scalar is no weight", counted(Scheme::DocumentScalar), unweighted),
         ("power ½ is the inverse root", counted(Scheme::Power(0.5)), counted(Scheme::InverseSqrt)),
         ("power 1 is the inverse frequency", counted(Scheme::Power(1.0)), counted(Scheme::InverseFrequency)),
+        ("weights of 1 are none", fixed(1.0), unweighted.clone()),
+        ("power 0 is no weight", counted(Scheme::Power(0.0)), unweighted.clone()),
+    ]);
+    // Of a sum of means over the pixels, whatever they weigh, equal weights scale a term.
+    if none.kind().is_sum() {
+        return;
+    }
+    pairs.extend([
+        ("equal weights are none", fixed(2.5), unweighted.clone()),
+        ("no effective number but 1 is no weight", counted(Scheme::EffectiveNumber(0.0)), unweighted.clone()),
+        ("the document's scalar is no weight", counted(Scheme::DocumentScalar), unweighted),
     ]);
 }
 
@@ -190,7 +197,7 @@ fn one_term(context: &Context<'_>, tally: &mut Tally, kind: Kind) {
         sum.spec = LossSpec {
             layout: case.spec.layout,
             ignore_index: case.spec.ignore_index,
-            ..Combined { terms: vec![Term { factor: 1.0, loss }] }.into()
+            ..Combined::new(vec![Term { factor: 1.0, loss }]).into()
         };
         same(context, tally, &sum, &case);
     }

@@ -1,5 +1,5 @@
 //! One minus Matthews' correlation (Abhishek & Hamarneh 2021, eqs. 3 to 5):
-//! 1 − (TP·TN − FP·FN)/√((TP + FP)·(TP + FN)·(TN + FP)·(TN + FN)).
+//! 1 − (TP·TN − FP·FN)/√((TP + FP)·(TP + FN)·(TN + FP)·(TN + FN) + s).
 
 use super::{Definition, Pixel, overlap, reduce};
 use crate::case::Case;
@@ -21,8 +21,12 @@ fn class<T: Number>(region: &[&Pixel<T>], c: usize, options: &Mcc) -> T {
         * (hits.clone() + misses.clone())
         * (rejections.clone() + false_alarms.clone())
         * (rejections.clone() + misses.clone());
-    if !(sides > T::zero()) {
-        return if false_alarms + misses > T::zero() { T::one() } else { T::zero() };
+    let square = sides + T::from_f64(options.smooth);
+    if !(false_alarms.clone() + misses.clone() > T::zero()) {
+        return T::zero();
     }
-    T::one() - (hits * rejections - false_alarms * misses) / power(sides, T::from_f64(0.5))
+    if !(square > T::zero()) {
+        return T::one();
+    }
+    T::one() - (hits * rejections - false_alarms * misses) / power(square, T::from_f64(0.5))
 }

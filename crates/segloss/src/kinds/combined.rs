@@ -94,6 +94,11 @@ impl LossKind for Combined {
 }
 
 impl Combined {
+    /// Of these terms.
+    pub fn new(terms: Vec<Term>) -> Self {
+        Self { terms, preset: None }
+    }
+
     /// Puts the terms of the preset, if there is one, in its place.
     pub(crate) fn expand(&mut self) {
         if self.terms.is_empty() {
