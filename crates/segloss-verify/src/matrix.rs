@@ -400,7 +400,7 @@ pub fn settled(spec: &LossSpec) -> LossSpec {
     let source = spec.weights.source;
     let holds = |key: &str, x: f64| spec.options.get(key) == Some(x.into());
     let unsmoothed = holds("label_smoothing", 0.0) || matches!(source, Source::None | Source::Map);
-    let alike = spec.classes() == Classes::All && source != Source::PerSample;
+    let alike = spec.classes() != Classes::Present && source != Source::PerSample;
     let idle = [
         ("smoothing_weight", unsmoothed),
         ("average", alike || spec.region() != Region::Image),

@@ -246,7 +246,7 @@ fn what_is_written_acts_or_is_refused() {
 fn counts_reach_the_terms() {
     let counts = "[dataset]\nvalid = 4.0\npixels = [3.0, 1.0]\npresent_in = [4.0, 4.0]";
     let terms = "kind = 'combined'\nterms = [{ loss = { weights = { source = 'dataset' } } }, { loss = { kind = 'dice' } }]";
-    let input = segloss::Input::from_slices(&[0.0_f64, 1.0, 0.5, -1.0], &[2, 2], &[0_u8, 1]).unwrap();
+    let input = Input::from_slices(&[0.0_f64, 1.0, 0.5, -1.0], &[2, 2], &[0_u8, 1]).unwrap();
     let value = |text: &str| Loss::new(LossSpec::from_toml(text).unwrap()).unwrap().value(&input);
     assert!(matches!(value(terms).unwrap_err().problem, Problem::NoDataset { .. }));
     let sum = value(&format!("{terms}\n{counts}")).unwrap();

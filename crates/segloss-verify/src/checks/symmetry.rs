@@ -9,7 +9,7 @@ use crate::tally::Tally;
 use crate::textbook::{has_pairs, is_sigmoid};
 use crate::tolerance::{EXACT, LAW_F64, Tolerance};
 use crate::trouble::Trouble;
-use segloss::{LossSpec, Options, PriorSpec, Source, Threshold};
+use segloss::{Classes, LossSpec, Options, PriorSpec, Source, Threshold};
 
 pub(super) const CHECK: Check = Check {
     name: "symmetry",
@@ -39,7 +39,9 @@ fn run(context: &Context<'_>) -> Result<Tally, Trouble> {
 
         let classes = case.grid.classes;
         if classes > 1 {
-            let turn = |c: usize| (c + 1) % classes;
+            // The background keeps its name.
+            let first = usize::from(has_foreground(&case.spec));
+            let turn = |c: usize| if c < first { c } else { first + (c - first + 1) % (classes - first) };
             let turned = reordered(&case, |p| p, turn);
             hold(context, &mut tally, &case, &plain, &turned, |p| p, turn, &LAW_F64, "classes turned");
         }
@@ -115,6 +117,10 @@ fn turn_options(spec: &mut LossSpec, class: &impl Fn(usize) -> usize) {
         options.background = class(options.background);
     }
     spec.terms_mut().iter_mut().for_each(|term| turn_options(&mut term.loss, class));
+}
+
+fn has_foreground(spec: &LossSpec) -> bool {
+    spec.classes() == Classes::Foreground || spec.terms().iter().any(|term| has_foreground(&term.loss))
 }
 
 fn has_sigmoid(spec: &LossSpec) -> bool {

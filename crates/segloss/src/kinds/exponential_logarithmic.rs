@@ -144,8 +144,10 @@ impl Score for LogRatio {
             }
             // −ln D = ln(1 + E/(k·TP + s)): small errors keep their digits.
             let u = (errors / hits).ln_1p();
-            let steep = gamma * u.max(f64::MIN_POSITIVE).powf(gamma - 1.0);
-            slopes.loss[c] = w[c] * u.powf(gamma);
+            // u^γ/u, as γ − 1 would be rounded.
+            let power = u.powf(gamma);
+            let steep = gamma * power / u.max(f64::MIN_POSITIVE);
+            slopes.loss[c] = w[c] * power;
             let by_errors = w[c] * steep / (hits + errors);
             slopes.tp[c] = -k * by_errors * (errors / hits);
             (slopes.fp[c], slopes.fn_[c]) = (by_errors, by_errors);
