@@ -6,7 +6,11 @@ use crate::number::{Number, ratio};
 use segloss::kinds::DiceSemimetric;
 
 /// The definition, of a batch.
-pub(super) fn define<T: Number + 'static>(case: &Case, options: &DiceSemimetric, _: &[Pixel<T>]) -> Definition<T> {
+pub(super) fn define<T: Number + 'static>(
+    case: &Case,
+    options: &DiceSemimetric,
+    _: &[Pixel<T>],
+) -> Definition<T> {
     let (case, options) = (case.clone(), options.clone());
     Box::new(move |all| reduce::classes(&case, all, |_, x, c| class(x, c, &options)))
 }

@@ -4,8 +4,8 @@ use super::reduce::{self, Sums};
 use super::{Definition, Pixel, overlap, softmax};
 use crate::case::Case;
 use crate::number::{Number, power, ratio, sum};
-use segloss::kinds::ExponentialLogarithmic;
 use segloss::Activation;
+use segloss::kinds::ExponentialLogarithmic;
 
 /// The definition, of a batch.
 pub(super) fn define<T: Number + 'static>(

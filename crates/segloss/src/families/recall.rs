@@ -108,13 +108,13 @@ impl<T: Element> Pass<T> {
                 *winner = if block.z[c][at] == block.max[at] { c } else { *winner };
             }
         }
-        for at in 0..block.pixels {
+        for (at, &winner) in winner.iter().enumerate().take(block.pixels) {
             if block.label[at] == none {
                 continue;
             }
             let mut count = |class: usize, mass: T| {
                 self.mass.of(class)[at % ACCUMULATORS] += mass.wide();
-                if class != winner[at] {
+                if class != winner {
                     self.missed.of(class)[at % ACCUMULATORS] += mass.wide();
                 }
             };

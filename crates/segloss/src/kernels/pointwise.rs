@@ -263,8 +263,8 @@ impl<T: InstructionSets, C: Cost> Kernel<T> for Soft<'_, T, C> {
             // What all classes share: Σ −ln p_c, and the weight of the pixel's own labels.
             let (mut all_nll, mut own_weight) = (zero, zero);
             if share > 0.0 && !by_class {
-                for c in 0..classes {
-                    all_nll = all_nll + (log_sum - (simd.load(&z[c][at..]) - max));
+                for (c, z) in z.iter().enumerate() {
+                    all_nll = all_nll + (log_sum - (simd.load(&z[at..]) - max));
                     let y = target(simd, y, label, c, c, at);
                     own_weight = simd.splat(weights.gradient[c]).mul_add(y, own_weight);
                 }

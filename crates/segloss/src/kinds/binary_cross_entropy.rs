@@ -29,12 +29,12 @@
 //! Reference: Bishop 2006, *Pattern Recognition and Machine Learning*, eq. 4.90 and 4.91.
 
 use crate::element::Element;
+use crate::error::Error;
 use crate::families::Family;
 use crate::families::channels::Channels;
 use crate::kernels::channels::{ChannelCost, Logistic};
-use crate::simd::Vector;
-use crate::error::Error;
 use crate::kind::{Info, LossKind};
+use crate::simd::Vector;
 use crate::spec::options::options;
 use crate::spec::{Activation, LossSpec, smoothing};
 

@@ -25,11 +25,11 @@
 //! Reference: Kervadec, Bouchtiba, Desrosiers, Granger, Dolz & Ben Ayed 2019, "Boundary loss for highly unbalanced
 //! segmentation", eq. 5; the inside's − 1 is that of the authors' code.
 
-use crate::spec::LossSpec;
 use crate::element::Element;
 use crate::families::Family;
 use crate::families::boundary::Linear;
 use crate::kind::{Info, LossKind, Reach};
+use crate::spec::LossSpec;
 use crate::spec::options::options;
 
 options! {

@@ -28,11 +28,11 @@
 //!
 //! Reference: for its terms, see their pages. Dice with cross-entropy: Isensee et al. 2021, "nnU-Net".
 
-use crate::element::Element;
-use crate::families::Family;
-use crate::error::Error;
-use crate::kind::{Info, LossKind, Reach, Structure};
 use super::{CrossEntropy, Dice, Focal, TopKCrossEntropy};
+use crate::element::Element;
+use crate::error::Error;
+use crate::families::Family;
+use crate::kind::{Info, LossKind, Reach, Structure};
 use crate::spec::options::{Value, options, words};
 use crate::spec::{Activation, Classes, LossSpec, Reduction, Region, Term, number, option};
 

@@ -37,10 +37,10 @@
 //! Reference: Bishop 2006, *Pattern Recognition and Machine Learning*, eq. 4.108 and 4.109.
 
 use crate::element::Element;
+use crate::error::Error;
 use crate::families::Family;
 use crate::families::pointwise::Pointwise;
 use crate::kernels::pointwise::{Plain, Smoothing};
-use crate::error::Error;
 use crate::kind::{Info, LossKind};
 use crate::spec::options::options;
 use crate::spec::{LossSpec, SmoothingWeight, smoothing, smoothing_acts};

@@ -28,10 +28,10 @@
 //! & Pal 2016, "The importance of skip connections in biomedical image segmentation", eq. 1.
 
 use crate::element::Element;
+use crate::error::Error;
 use crate::families::Family;
 use crate::families::overlap::{Overlap, Ratio};
 use crate::kernels::overlap::Form;
-use crate::error::Error;
 use crate::kind::{Info, LossKind, Reach, Structure};
 use crate::spec::options::options;
 use crate::spec::{Activation, Average, Classes, LossSpec, Region, average_acts, smooth};

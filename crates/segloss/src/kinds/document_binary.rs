@@ -24,13 +24,13 @@
 //!
 //! Reference: the source document, S1.
 
-use crate::spec::LossSpec;
 use crate::element::Element;
 use crate::families::Family;
 use crate::families::channels::Channels;
 use crate::kernels::channels::{ChannelCost, Logistic};
-use crate::simd::{Simd, Vector};
 use crate::kind::{Info, LossKind, OwnWeights, Reach, Shared};
+use crate::simd::{Simd, Vector};
+use crate::spec::LossSpec;
 use crate::spec::options::options;
 use crate::spec::{Activation, Reduction, Threshold};
 

@@ -17,12 +17,12 @@
 //!
 //! Reference: the source document, S3.
 
-use crate::spec::LossSpec;
 use crate::element::Element;
 use crate::families::Family;
 use crate::families::pointwise::Pointwise;
 use crate::kernels::pointwise::Plain;
 use crate::kind::{Info, LossKind, OwnWeights, Reach, Shared};
+use crate::spec::LossSpec;
 use crate::spec::Reduction;
 use crate::spec::options::options;
 

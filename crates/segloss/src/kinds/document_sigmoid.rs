@@ -17,13 +17,13 @@
 //!
 //! Reference: the source document, S2.
 
-use crate::spec::LossSpec;
 use crate::element::Element;
 use crate::families::Family;
 use crate::families::channels::Channels;
 use crate::kernels::channels::{ChannelCost, Logistic};
-use crate::simd::Vector;
 use crate::kind::{Info, LossKind, OwnWeights, Shared};
+use crate::simd::Vector;
+use crate::spec::LossSpec;
 use crate::spec::options::options;
 use crate::spec::{Activation, Reduction};
 

@@ -98,7 +98,12 @@ impl LossKind for ExponentialLogarithmic {
         Ok((component == 0).then(|| vec![1.0; classes]))
     }
 
-    fn family<T: Element>(&self, _: &LossSpec, component: usize, classes: usize) -> Option<Box<dyn Family<T>>> {
+    fn family<T: Element>(
+        &self,
+        _: &LossSpec,
+        component: usize,
+        classes: usize,
+    ) -> Option<Box<dyn Family<T>>> {
         if component == 0 {
             let ratio = Ratio { intersection: 2.0, smooth: self.smooth, ..Ratio::new(classes) };
             let score = LogRatio { ratio, gamma: self.gamma_dice };

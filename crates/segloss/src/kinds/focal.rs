@@ -26,15 +26,15 @@
 //! Reference: Lin, Goyal, Girshick, He & Dollár 2017, "Focal loss for dense object detection", eq. 5.
 
 use crate::element::Element;
+use crate::error::Error;
 use crate::families::Family;
 use crate::families::channels::Channels;
 use crate::families::pointwise::Pointwise;
 use crate::kernels::channels::{ChannelCost, Logistic};
 use crate::kernels::pointwise::{Cost, Point};
 use crate::kernels::power::Power;
-use crate::simd::{Simd, Vector};
-use crate::error::Error;
 use crate::kind::{Info, LossKind};
+use crate::simd::{Simd, Vector};
 use crate::spec::options::options;
 use crate::spec::{Activation, LossSpec, number};
 

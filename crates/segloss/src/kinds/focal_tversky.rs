@@ -14,12 +14,12 @@
 //! Reference: Abraham & Khan 2019, "A novel focal Tversky loss function with improved attention U-Net for lesion
 //! segmentation", eq. 4.
 
+use super::tversky;
 use crate::element::Element;
+use crate::error::Error;
 use crate::families::Family;
 use crate::families::overlap::{Overlap, Ratio};
 use crate::kernels::overlap::Form;
-use super::tversky;
-use crate::error::Error;
 use crate::kind::{Info, LossKind, Reach, Structure};
 use crate::spec::options::options;
 use crate::spec::{Activation, Average, Classes, LossSpec, Region, average_acts, number, smooth};

@@ -19,10 +19,10 @@
 //! function for highly unbalanced segmentations", section 2.1.
 
 use crate::element::Element;
+use crate::error::Error;
 use crate::families::Family;
 use crate::families::overlap::{Overlap, Ratio};
 use crate::kernels::overlap::Form;
-use crate::error::Error;
 use crate::kind::{Info, LossKind, OwnWeights, Reach, Structure};
 use crate::spec::options::options;
 use crate::spec::{Activation, LossSpec, Region, smooth};
@@ -64,8 +64,7 @@ impl LossKind for GeneralizedDice {
     }
 
     fn family<T: Element>(&self, spec: &LossSpec, _: usize, classes: usize) -> Option<Box<dyn Family<T>>> {
-        let score =
-            Ratio { intersection: 2.0, smooth: self.smooth, pooled: true, ..Ratio::new(classes) };
+        let score = Ratio { intersection: 2.0, smooth: self.smooth, pooled: true, ..Ratio::new(classes) };
         Some(Box::new(Overlap { score, form: Form::Product, sigmoid: spec.is_sigmoid() }))
     }
 }

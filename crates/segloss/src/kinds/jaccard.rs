@@ -11,11 +11,11 @@
 //! Reference: Rahman & Wang 2016, "Optimizing intersection-over-union in deep neural networks for image
 //! segmentation", eq. 3.
 
-use crate::element::Element;
-use crate::families::Family;
 use super::dice::form;
-use crate::families::overlap::{Overlap, Ratio};
+use crate::element::Element;
 use crate::error::Error;
+use crate::families::Family;
+use crate::families::overlap::{Overlap, Ratio};
 use crate::kind::{Info, LossKind, Reach, Structure};
 use crate::spec::options::options;
 use crate::spec::{Activation, Average, Classes, LossSpec, Region, average_acts, smooth};

@@ -19,10 +19,10 @@
 //! margin loss", eqs. 12 and 13.
 
 use crate::element::Element;
+use crate::error::Error;
 use crate::families::Family;
 use crate::families::pointwise::{Adjusted, Pointwise};
 use crate::kernels::pointwise::Plain;
-use crate::error::Error;
 use crate::kind::{Info, LossKind, Reach};
 use crate::spec::options::options;
 use crate::spec::{LossSpec, number};

@@ -21,10 +21,10 @@
 //! "Learning submodular losses with the Lovász hinge".
 
 use crate::element::Element;
+use crate::error::Error;
 use crate::families::Family;
 use crate::families::lovasz::Lovasz;
 use crate::kernels::lovasz::ErrorForm;
-use crate::error::Error;
 use crate::kind::{Info, LossKind, Reach, Structure};
 use crate::spec::options::options;
 use crate::spec::{Activation, Average, Classes, LossSpec, Region, average_acts};

@@ -24,10 +24,10 @@
 //! optimization of the intersection-over-union measure in neural networks", eqs. 8 and 9, algorithm 1.
 
 use crate::element::Element;
+use crate::error::Error;
 use crate::families::Family;
 use crate::families::lovasz::Lovasz;
 use crate::kernels::lovasz::ErrorForm;
-use crate::error::Error;
 use crate::kind::{Info, LossKind, Reach, Structure};
 use crate::spec::options::options;
 use crate::spec::{Average, Classes, LossSpec, Region, average_acts};

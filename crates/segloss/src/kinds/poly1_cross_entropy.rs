@@ -17,12 +17,12 @@
 //! classification loss functions", eq. 5 (Poly-1).
 
 use crate::element::Element;
+use crate::error::Error;
 use crate::families::Family;
 use crate::families::pointwise::Pointwise;
 use crate::kernels::pointwise::{Cost, Point};
-use crate::simd::{Simd, Vector};
-use crate::error::Error;
 use crate::kind::{Info, LossKind};
+use crate::simd::{Simd, Vector};
 use crate::spec::options::options;
 use crate::spec::{LossSpec, number};
 

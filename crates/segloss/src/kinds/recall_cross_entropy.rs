@@ -22,10 +22,10 @@
 //! segmentation", eq. 4.
 
 use crate::element::Element;
+use crate::error::Error;
 use crate::families::Family;
 use crate::families::recall::Recall;
 use crate::kernels::pointwise::Smoothing;
-use crate::error::Error;
 use crate::kind::{Info, LossKind, Reach, Structure};
 use crate::spec::options::options;
 use crate::spec::{LossSpec, Region, smoothing};

@@ -23,10 +23,10 @@
 //! segmentation", eqs. 3 to 6.
 
 use crate::element::Element;
+use crate::error::Error;
 use crate::families::Family;
 use crate::families::pointwise::{Adjusted, Pointwise};
 use crate::kernels::pointwise::Plain;
-use crate::error::Error;
 use crate::kind::{Info, LossKind};
 use crate::spec::options::options;
 use crate::spec::{LossSpec, number};

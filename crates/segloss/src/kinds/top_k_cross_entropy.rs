@@ -28,10 +28,10 @@
 //! online hard example mining".
 
 use crate::element::Element;
+use crate::error::Error;
 use crate::families::Family;
 use crate::families::top_k::TopK;
 use crate::kernels::pointwise::Smoothing;
-use crate::error::Error;
 use crate::kind::{Info, LossKind, Structure};
 use crate::spec::options::options;
 use crate::spec::{LossSpec, Region, acts, number, option, smoothing};

@@ -21,17 +21,17 @@
 //! Reference: Yeung, Sala, Schönlieb & Rundo 2022, "Unified focal loss: generalising Dice and cross entropy-based
 //! losses to handle class imbalanced medical image segmentation", eqs. 15 to 20.
 
-use crate::element::Element;
-use crate::families::Family;
 use super::focal::Modulated;
+use crate::element::Element;
+use crate::error::Error;
+use crate::families::Family;
+use crate::families::overlap::{Overlap, Ratio};
 use crate::families::pointwise::Pointwise;
+use crate::kernels::overlap::Form;
 use crate::kernels::pointwise::{Cost, Point};
 use crate::kernels::power::Power;
-use crate::simd::{Real, Simd, Vector};
-use crate::families::overlap::{Overlap, Ratio};
-use crate::kernels::overlap::Form;
-use crate::error::Error;
 use crate::kind::{Component, Info, LossKind, Reach, Shared, Structure};
+use crate::simd::{Real, Simd, Vector};
 use crate::spec::options::options;
 use crate::spec::{LossSpec, Reduction, Region, number, smooth};
 
@@ -102,12 +102,21 @@ impl LossKind for UnifiedFocal {
         Ok(Some((0..classes).map(weight).collect()))
     }
 
-    fn family<T: Element>(&self, _: &LossSpec, component: usize, classes: usize) -> Option<Box<dyn Family<T>>> {
+    fn family<T: Element>(
+        &self,
+        _: &LossSpec,
+        component: usize,
+        classes: usize,
+    ) -> Option<Box<dyn Family<T>>> {
         let Self { delta, gamma, asymmetric, background, smooth, .. } = *self;
         if component == 0 {
             let of = |gamma| Modulated { power: Power::new(gamma) };
             let of_others = of(if asymmetric { 0.0 } else { gamma });
-            return Some(Box::new(Pointwise::new(TwoFocals { background, of_background: of(gamma), of_others })));
+            return Some(Box::new(Pointwise::new(TwoFocals {
+                background,
+                of_background: of(gamma),
+                of_others,
+            })));
         }
         let exponent = |class| if asymmetric && class == background { 1.0 } else { 1.0 - gamma };
         let exponents = (0..classes).map(exponent).collect();
