@@ -6,14 +6,14 @@
 //!           w_c = 1/(Σ m·y_c)²      over the region, unless `weights.source` says otherwise
 //! ```
 //!
-//! - Shapes, targets, activation, regions: as for [`dice`]. A region is one ratio, and the value is
+//! - Shapes, targets, activation, regions: as for [`dice`](super::dice). A region is one ratio, and the value is
 //!   the mean over the regions.
 //! - **Absent classes.** 1/0² is no weight. `weights.absent` says what stands for it: 0 (default) leaves the
 //!   class out; `"largest_present"` gives it the largest finite weight, `{ cap = x }` this one. Implementations
 //!   that let 1/(0 + ε)² stand give an absent class all of the sum: the loss is then 1 whatever is predicted.
 //! - `smooth` is 0: w is as small as 1/(pixels of a class)², so that the usual 1e-5 would outweigh the sums.
 //! - Reduction: [`Mean`](crate::Reduction::Mean) is the number of regions in which a class has weight.
-//! - Confidently wrong: as for [`dice`], the gradient vanishes with p·(1 − p) by the definition.
+//! - Confidently wrong: as for [`dice`](super::dice), the gradient vanishes with p·(1 − p) by the definition.
 //!
 //! Reference: Sudre, Li, Vercauteren, Ourselin & Cardoso 2017, "Generalised Dice overlap as a deep learning loss
 //! function for highly unbalanced segmentations", section 2.1.

@@ -6,7 +6,7 @@
 //!           L = Σ_regions Σ_c w_c·L_c / Σ_regions Σ_c w_c
 //! ```
 //!
-//! All else as for [`dice`], of which it is a function: J = 2·D/(1 + D).
+//! All else as for [`dice`](super::dice), of which it is a function: J = 2·D/(1 + D).
 //!
 //! Reference: Rahman & Wang 2016, "Optimizing intersection-over-union in deep neural networks for image
 //! segmentation", eq. 3.
