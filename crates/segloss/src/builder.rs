@@ -26,9 +26,8 @@ use crate::spec::{
 ///
 /// // A sum of losses: layout and ignored index are said once, for all of them.
 /// let dice = Dice { region: Region::Image, ..Dice::default() };
-/// let sum = Loss::of(Combined {
-///     terms: vec![Term::new(1.0, Loss::cross_entropy()), Term::new(0.5, Loss::of(dice))],
-/// });
+/// let terms = vec![Term::new(1.0, Loss::cross_entropy()), Term::new(0.5, Loss::of(dice))];
+/// let sum = Loss::of(Combined::new(terms));
 /// let sum = sum.ignore_index(255).build()?;
 ///
 /// // The same as a text of it.
