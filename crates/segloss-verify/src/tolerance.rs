@@ -178,7 +178,7 @@ pub const EXTREME: Tolerance = Tolerance {
 /// Values of large images and slopes along directions.
 pub const LARGE_F64: Tolerance = Tolerance {
     name: "large_f64",
-    bound: 6e-14,
+    bound: 3e-14,
     reason: "relative to Σ|terms|, of the value's and of Σ gᵢ·dᵢ, near to cancelling as the latter is. The reference \
              is f64, and adds 65 536 pixels in pairs, and pairs of pairs",
 };

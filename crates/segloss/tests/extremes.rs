@@ -33,3 +33,16 @@ fn classes_without_a_share_cost_nothing() {
         assert_eq!(run(kind, [3e38_f32, -3e38], 0), (0.0, [0.0; 2]), "{kind}");
     }
 }
+
+/// A prior that follows each image is 1 for an image of ignored pixels, and its odds are infinite.
+#[test]
+fn an_image_of_ignored_pixels_has_no_shift() {
+    let text = "kind = 'binary_cross_entropy'\nlayout = 'channels_last'\nignore_index = 255\n\
+                threshold = { logit_adjustment = 1.0 }\nprior = { source = 'per_sample' }";
+    let loss = Loss::new(LossSpec::from_toml(text).unwrap()).unwrap();
+    let (logits, mut gradient) = ([0.5_f64, -1.0, 2.0, f64::NAN], [f64::NAN; 4]);
+    let input = Input::from_slices(&logits, &[2, 2, 1], &[0_u8, 1, 255, 255]).unwrap();
+    let value = loss.value_and_gradient(&input, &mut gradient).unwrap().value;
+    assert!(value.is_finite() && gradient[0] > 0.0 && gradient[1] < 0.0, "{value} {gradient:?}");
+    assert_eq!(gradient[2..], [0.0; 2]);
+}

@@ -167,7 +167,7 @@ impl<T: InstructionSets> Kernel<T> for Load<'_, T> {
         if let Some(max) = max {
             *max = largest;
             if !shift.is_empty() {
-                subtract(simd, planes, shift, max);
+                subtract(simd, planes, shift, max, label, none);
             }
         }
     }
@@ -216,13 +216,22 @@ fn put<V: Vector>(
     }
 }
 
-/// Subtracts a shift of each class.
+/// Subtracts a shift of each class where a pixel counts: an image of ignored pixels may have an infinite one.
 #[inline(always)]
-fn subtract<S: Simd>(simd: S, planes: &mut [Plane<S::Real>], shift: &[S::Real], max: &mut Plane<S::Real>) {
+fn subtract<S: Simd>(
+    simd: S,
+    planes: &mut [Plane<S::Real>],
+    shift: &[S::Real],
+    max: &mut Plane<S::Real>,
+    label: &Plane<S::Real>,
+    none: S::Vector,
+) {
     for at in steps::<S, 1>() {
+        let counts = simd.load(&label[at..]).differs(none);
         let mut largest = simd.splat(num_traits::Float::min_value());
         for (plane, &shift) in planes.iter_mut().zip(shift) {
-            let x = simd.load(&plane[at..]) - simd.splat(shift);
+            let x = simd.load(&plane[at..]);
+            let x = Vector::select(counts, x - simd.splat(shift), x);
             x.store(&mut plane[at..]);
             largest = largest.max(x);
         }
