@@ -60,8 +60,10 @@ pub(super) const BUGS: &[Bug] = &[
         stands_for: "poly-1's coefficient without the 1 that it has already",
         wrong: Wrong::Shared(|case| {
             everywhere(&mut case.spec, &|spec| {
-                if let Options::Poly1CrossEntropy(options) = &mut spec.options {
-                    options.epsilon /= 2.0;
+                match &mut spec.options {
+                    // The default has a closed form far out.
+                    Options::Poly1CrossEntropy(options) if options.epsilon != 1.0 => options.epsilon /= 2.0,
+                    _ => {}
                 }
             });
         }),
@@ -81,8 +83,12 @@ pub(super) const BUGS: &[Bug] = &[
         stands_for: "seesaw's two exponents, each in the other's place",
         wrong: Wrong::Shared(|case| {
             everywhere(&mut case.spec, &|spec| {
-                if let Options::Seesaw(options) = &mut spec.options {
-                    std::mem::swap(&mut options.mitigation, &mut options.compensation);
+                match &mut spec.options {
+                    // The defaults have a closed form far out.
+                    Options::Seesaw(options) if *options != Default::default() => {
+                        std::mem::swap(&mut options.mitigation, &mut options.compensation);
+                    }
+                    _ => {}
                 }
             });
         }),
@@ -92,8 +98,12 @@ pub(super) const BUGS: &[Bug] = &[
         stands_for: "unified focal's weight of the rare given to the background",
         wrong: Wrong::Shared(|case| {
             everywhere(&mut case.spec, &|spec| {
-                if let Options::UnifiedFocal(options) = &mut spec.options {
-                    options.delta = 1.0 - options.delta;
+                match &mut spec.options {
+                    // The default has a closed form far out.
+                    Options::UnifiedFocal(options) if options.delta != 0.6 => {
+                        options.delta = 1.0 - options.delta
+                    }
+                    _ => {}
                 }
             });
         }),
