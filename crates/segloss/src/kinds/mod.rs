@@ -4,9 +4,8 @@
 //! m the weight of a pixel in the map, w the weight of a class; s smoothing, C classes; c and k run over
 //! classes. Sums are over the valid pixels.
 //!
-//! A kind that is a sum over pixels computes one pixel here; the walk over pixels, the sums and their
-//! denominator are the same for all. The others state here what they are in their family, which computes
-//! them: overlap (Dice and its kin), Lovász, the hardest pixels, recall, sums of losses.
+//! A kind names its family, which computes it, and states its own arithmetic: the cost of a pixel and its slope, or the
+//! score of a region's sums and theirs. The pass over the pixels, the sums and their denominator are the same for all.
 
 use crate::builder::LossBuilder;
 use crate::element::Element;
