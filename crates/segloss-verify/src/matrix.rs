@@ -666,6 +666,10 @@ mod tests {
                     cases.iter().map(|case| of(&case.spec)).collect()
                 };
                 let takes = |key: &str| usize::from(kind.info().takes(key));
+                let infos = kind.options().infos();
+                let values = |key: &str| {
+                    infos.iter().find(|info| info.key == key).map_or(1, |info| info.samples.len())
+                };
                 for (option, wanted, found) in [
                     ("weights.source", 7, seen(&|spec| variant(spec.weights.source))),
                     ("weights.scheme", 8, seen(&|spec| variant(spec.weights.scheme))),
@@ -679,7 +683,7 @@ mod tests {
                         seen(&|spec| format!("{:?}", spec.options.get("activation"))),
                     ),
                     ("region", 1 + takes("region"), seen(&|spec| format!("{:?}", spec.region()))),
-                    ("classes", 1 + takes("classes"), seen(&|spec| format!("{:?}", spec.classes()))),
+                    ("classes", values("classes"), seen(&|spec| format!("{:?}", spec.classes()))),
                     (
                         "reduction",
                         1 + takes("reduction") * if kind.sums_regions() { 4 } else { 6 },
