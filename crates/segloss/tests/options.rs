@@ -357,7 +357,19 @@ fn defaults_stay_what_they_are() {
         ("lovasz_softmax", format!("region=batch average=pairs classes=present {plain}")),
         ("lovasz_hinge", format!("region=batch average=pairs classes=all {plain}")),
         ("boundary", plain.clone()),
-        ("combined", "terms=none".to_owned()),
+        (
+            "exponential_logarithmic",
+            "dice_weight=0.8 cross_weight=0.2 gamma_dice=0.3 gamma_cross=0.3 smooth=1 region=batch classes=all \
+             threshold=none weights=none prior=per_batch"
+                .to_owned(),
+        ),
+        ("jaccard_metric", format!("activation=softmax {overlap}")),
+        ("dice_semimetric", format!("activation=softmax {overlap}")),
+        (
+            "mcc",
+            format!("activation=softmax smooth=0 region=batch average=pairs classes=all {plain}"),
+        ),
+        ("combined", "preset=none terms=none".to_owned()),
     ] {
         let info = segloss::Kind::named(kind).unwrap().info();
         let found: Vec<String> =
