@@ -1,7 +1,6 @@
 //! Which instructions the kernels may use: chosen at run time, so that one build is fast everywhere.
 
 use super::{Real, Simd};
-use serde::Serialize;
 
 /// The instructions that the vectorised part of a loss is computed with.
 ///
@@ -9,8 +8,8 @@ use serde::Serialize;
 /// any number of threads. [`Avx2`](Self::Avx2) and [`Avx512`](Self::Avx512) give the same bits, too: both fuse a product and a sum into one
 /// rounding, and no sum depends on how many numbers a register holds. [`Portable`](Self::Portable) may differ in the last places:
 /// on x86-64 it rounds twice there, and everywhere it computes exponentials of f32 without a table.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize), serde(rename_all = "snake_case"))]
 pub enum InstructionSet {
     /// What every machine has that the build is for.
     Portable,
