@@ -73,8 +73,6 @@ impl<T: InstructionSets> Block<T> {
     fn softmax_of_far_logits(&mut self) {
         for at in 0..PIXELS {
             let (mut others, own) = (T::zero(), self.label[at].class());
-            // A pixel that does not count has no class of its own, and the first pass may have left NaN here.
-            (self.d_own[at], self.e_own[at]) = (T::zero(), T::zero());
             for (c, (z, e)) in self.z.iter().zip(&mut self.e).enumerate() {
                 e[at] = (z[at] - self.max[at]).exp();
                 if c == own {

@@ -18,7 +18,7 @@ pub struct Avx2<T>(PhantomData<T>);
 register! {
     /// Eight f32.
     F32x8: 8 f32 in __m256, __m256, of Avx2;
-    _mm256_set1_ps _mm256_loadu_ps _mm256_storeu_ps _mm256_stream_ps _mm256_add_ps _mm256_sub_ps _mm256_mul_ps _mm256_div_ps _mm256_fmadd_ps _mm256_sqrt_ps _mm256_max_ps;
+    _mm256_set1_ps _mm256_loadu_ps _mm256_storeu_ps _mm256_add_ps _mm256_sub_ps _mm256_mul_ps _mm256_div_ps _mm256_fmadd_ps _mm256_sqrt_ps _mm256_max_ps;
     add_to(sums, _at, x) {
         let low = _mm256_cvtps_pd(_mm256_castps256_ps128(x));
         let high = _mm256_cvtps_pd(_mm256_extractf128_ps::<1>(x));
@@ -120,7 +120,7 @@ const SIXTEENTHS_RAISED: [f32; 16] = {
 register! {
     /// Four f64.
     F64x4: 4 f64 in __m256d, __m256d, of Avx2;
-    _mm256_set1_pd _mm256_loadu_pd _mm256_storeu_pd _mm256_stream_pd _mm256_add_pd _mm256_sub_pd _mm256_mul_pd _mm256_div_pd _mm256_fmadd_pd _mm256_sqrt_pd _mm256_max_pd;
+    _mm256_set1_pd _mm256_loadu_pd _mm256_storeu_pd _mm256_add_pd _mm256_sub_pd _mm256_mul_pd _mm256_div_pd _mm256_fmadd_pd _mm256_sqrt_pd _mm256_max_pd;
     add_to(sums, at, x) {
         let sums = sums.add(at);
         _mm256_storeu_pd(sums, _mm256_add_pd(_mm256_loadu_pd(sums), x));

@@ -17,7 +17,7 @@ pub struct Avx512<T>(PhantomData<T>);
 register! {
     /// Sixteen f32.
     F32x16: 16 f32 in __m512, __mmask16, of Avx512;
-    _mm512_set1_ps _mm512_loadu_ps _mm512_storeu_ps _mm512_stream_ps _mm512_add_ps _mm512_sub_ps _mm512_mul_ps _mm512_div_ps _mm512_fmadd_ps _mm512_sqrt_ps _mm512_max_ps;
+    _mm512_set1_ps _mm512_loadu_ps _mm512_storeu_ps _mm512_add_ps _mm512_sub_ps _mm512_mul_ps _mm512_div_ps _mm512_fmadd_ps _mm512_sqrt_ps _mm512_max_ps;
     add_to(sums, _at, x) {
         let low = _mm512_cvtps_pd(_mm512_castps512_ps256(x));
         let high = _mm512_cvtps_pd(_mm512_extractf32x8_ps::<1>(x));
@@ -83,7 +83,7 @@ impl Sixteenths for F32x16 {
 register! {
     /// Eight f64.
     F64x8: 8 f64 in __m512d, __mmask8, of Avx512;
-    _mm512_set1_pd _mm512_loadu_pd _mm512_storeu_pd _mm512_stream_pd _mm512_add_pd _mm512_sub_pd _mm512_mul_pd _mm512_div_pd _mm512_fmadd_pd _mm512_sqrt_pd _mm512_max_pd;
+    _mm512_set1_pd _mm512_loadu_pd _mm512_storeu_pd _mm512_add_pd _mm512_sub_pd _mm512_mul_pd _mm512_div_pd _mm512_fmadd_pd _mm512_sqrt_pd _mm512_max_pd;
     add_to(sums, _at, x) _mm512_storeu_pd(sums, _mm512_add_pd(_mm512_loadu_pd(sums), x));
     less(a, b) _mm512_cmp_pd_mask::<_CMP_LT_OQ>(a, b);
     equal(a, b) _mm512_cmp_pd_mask::<_CMP_EQ_OQ>(a, b), not _mm512_cmp_pd_mask::<_CMP_NEQ_UQ>(a, b);

@@ -81,10 +81,6 @@ pub trait Simd: Copy {
         self.splat(Self::Real::of(x))
     }
 
-    /// Orders everything that was [streamed](Vector::stream) before what is written afterwards.
-    #[inline(always)]
-    fn fence(self) {}
-
     /// Hints that number `at` of a slice is read soon; any `at` is allowed.
     #[inline(always)]
     fn prefetch(self, _from: &[Self::Real], _at: usize) {}
@@ -105,8 +101,6 @@ pub trait Vector:
     /// How many classes are computed side by side: a step of an exponential waits for the one before, and a core has
     /// registers for so many others meanwhile.
     const UNROLL: usize = 4;
-    /// Whether [`stream`](Self::stream) bypasses the caches.
-    const STREAMS: bool = false;
 
     /// The proof that this register is.
     fn simd(self) -> Self::Simd;
@@ -116,13 +110,6 @@ pub trait Vector:
     /// # Panics
     /// If there are fewer.
     fn store(self, to: &mut [Self::Real]);
-
-    /// The same past the caches, if the numbers begin at a multiple of a register's bytes. Visible to other threads after
-    /// a [fence](Simd::fence).
-    #[inline(always)]
-    fn stream(self, to: &mut [Self::Real]) {
-        self.store(to);
-    }
 
     /// self·b + c: rounded once where the instructions can, else twice.
     fn mul_add(self, b: Self, c: Self) -> Self;

@@ -23,6 +23,7 @@ macro_rules! register {
             type Real = $real;
             type Vector = $register;
 
+            // SAFETY: every machine has the instructions; the promise is that of the other sets.
             unsafe fn new() -> Self {
                 Self(PhantomData)
             }

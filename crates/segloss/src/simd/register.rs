@@ -7,7 +7,7 @@
 macro_rules! register {
     (
         $(#[$doc:meta])* $name:ident: $lanes:literal $real:ident in $register:ident, $mask:ident, of $token:ident;
-        $splat:ident $load:ident $store:ident $stream:ident $add:ident $sub:ident $mul:ident $div:ident $mul_add:ident $sqrt:ident $max:ident;
+        $splat:ident $load:ident $store:ident $add:ident $sub:ident $mul:ident $div:ident $mul_add:ident $sqrt:ident $max:ident;
         add_to($p:ident, $at:ident, $lane:ident) $add_to:expr;
         less($a:ident, $b:ident) $less:expr;
         equal($c:ident, $d:ident) $equal:expr, not $differs:expr;
@@ -31,6 +31,7 @@ macro_rules! register {
             type Real = $real;
             type Vector = $name;
 
+            // SAFETY: nothing is done here; that the machine has the instructions is the caller's promise.
             unsafe fn new() -> Self {
                 Self(PhantomData)
             }
@@ -64,12 +65,6 @@ macro_rules! register {
             }
 
             #[inline(always)]
-            fn fence(self) {
-                // SAFETY: every x86-64 has it.
-                unsafe { _mm_sfence() }
-            }
-
-            #[inline(always)]
             fn prefetch(self, from: &[$real], at: usize) {
                 // SAFETY: every x86-64 has it, and it reads nothing: no address is wrong.
                 unsafe { _mm_prefetch::<_MM_HINT_T0>(from.as_ptr().wrapping_add(at).cast()) }
@@ -81,7 +76,6 @@ macro_rules! register {
             type Mask = $mask;
             type Simd = $token<$real>;
             const LANES: usize = $lanes;
-            const STREAMS: bool = true;
 
             #[inline(always)]
             fn simd(self) -> $token<$real> {
@@ -93,16 +87,6 @@ macro_rules! register {
                 let to = &mut to[..$lanes];
                 // SAFETY: as above; and `to` has as many numbers as are written.
                 unsafe { $store(to.as_mut_ptr(), self.0) }
-            }
-
-            #[inline(always)]
-            fn stream(self, to: &mut [$real]) {
-                let to = &mut to[..$lanes];
-                if !to.as_ptr().addr().is_multiple_of(size_of::<$register>()) {
-                    return self.store(to);
-                }
-                // SAFETY: as above; and they begin where the instruction wants them to.
-                unsafe { $stream(to.as_mut_ptr(), self.0) }
             }
 
             #[inline(always)]
