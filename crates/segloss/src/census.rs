@@ -267,7 +267,7 @@ fn count_bytes<T: Element>(
 
 /// How often each byte occurs. Not generic, so that it is compiled once.
 fn histogram(bytes: &[u8], instructions: InstructionSet) -> [u32; 256] {
-    instructions.run::<f32, _>(Histogram(bytes))
+    instructions.available().run::<f32, _>(Histogram(bytes))
 }
 
 /// See [`histogram`].

@@ -199,7 +199,7 @@ impl Loss {
         leaves: &'a [Leaf<'a, T>],
         losses: bool,
     ) -> Pass<'a, T> {
-        let (ignore_index, set) = (self.spec().ignore_index, self.instructions());
+        let (ignore_index, set) = (self.spec().ignore_index, self.instructions().available());
         Pass { input, geometry, ignore_index, set, leaves, losses }
     }
 

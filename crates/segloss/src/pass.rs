@@ -10,10 +10,11 @@ use crate::input::Input;
 use crate::kernels::block::{Block, no_class};
 use crate::kernels::plane::{PIXELS, Plane};
 use crate::kernels::pointwise::Wanted;
+use crate::kernels::softmax::Ahead;
 use crate::kernels::staging::Place;
 use crate::layout::Geometry;
 use crate::plan::Plan;
-use crate::simd::InstructionSet;
+use crate::simd::Available;
 use crate::sums::NonFinite;
 use crate::target::Values;
 use crate::tiles::{self, Tile, TileMut};
@@ -55,7 +56,7 @@ pub(crate) struct Pass<'a, T> {
     pub input: &'a Input<'a, T>,
     pub geometry: &'a Geometry,
     pub ignore_index: Option<i64>,
-    pub set: InstructionSet,
+    pub set: Available,
     pub leaves: &'a [Leaf<'a, T>],
     /// Whether losses and sums are asked for.
     pub losses: bool,
@@ -123,7 +124,10 @@ impl<T: Element> Pass<'_, T> {
         let write = |(number, mut out): (usize, TileMut<'_, T>)| {
             let tile = Tile::new(geometry, number);
             let mut errors = vec![Plane::of(T::zero()); geometry.classes];
-            alone.blocks(&tile, &groups, &mut TileMut::Nothing, |_, _, block, start| {
+            let shift = alone.shift(&groups[0], tile.image);
+            alone.blocks(&tile, |block, place, start| {
+                let ahead = place.ahead(self.input.logits, &TileMut::Nothing, start);
+                alone.load(&groups[0], &shift, block, place, ahead)?;
                 leaf.family.errors(block, &mut errors);
                 for (class, errors) in errors.iter().enumerate() {
                     out.put_class(class, start, &errors[..block.pixels]);
@@ -194,37 +198,42 @@ impl<T: Element> Pass<'_, T> {
             self.leaves.iter().map(|leaf| leaf.family.tile(leaf.scope(tile.image, geometry))).collect();
         let mut non_finite: Vec<Option<NonFinite>> = vec![None; self.leaves.len()];
         let mut extra: Vec<Plane<T>> = Vec::new();
-        self.blocks(tile, groups, gradient, |number, gradient, block, start| {
-            let group = &groups[number];
-            for &i in &group.leaves {
-                let leaf = &self.leaves[i];
-                let first = tile.pixels.start + start;
-                let offset = geometry.offset(tile.image, first);
-                let place = Place { geometry, offset, pixels: block.pixels };
-                leaf.load(block, place, gradient, start, &mut extra);
-                if passes[i].block(block, &extra, wanted) {
-                    continue;
-                }
-                let Some((pixel, count)) = block.not_finite() else { continue };
-                let index = geometry.locate(tile.image, tile.pixels.start + start + pixel);
-                if !leaf.family.may_break() {
-                    let problem = Problem::Overflow { element: T::NAME, index };
-                    return Err(Error { operation: leaf.operation, problem });
-                }
-                if wanted.losses {
-                    let here = Some(NonFinite { count, first: index });
-                    non_finite[i] = NonFinite::join(non_finite[i].take(), here);
-                }
+        // A term alone that shifts nothing may be computed at once, where no map of losses is asked for.
+        let is_single = matches!(self.leaves, [leaf] if leaf.plan.shift(tile.image).is_none())
+            && wanted == Wanted { losses: true, gradient: true }
+            && matches!(map, TileMut::Nothing);
+        let shifts: Vec<Vec<T>> = groups.iter().map(|group| self.shift(group, tile.image)).collect();
+        self.blocks(tile, |block, place, start| {
+            if is_single && passes[0].at_once(block, self.input.logits, place, gradient, start) {
+                return Ok(());
             }
-            if wanted.gradient {
-                if groups.len() > 1 || block.gradient.is_mixed() {
-                    block.back_to_logits(group.needs == Needs::Sigmoids);
+            for (number, (group, shift)) in groups.iter().zip(&shifts).enumerate() {
+                self.load(group, shift, block, place, place.ahead(self.input.logits, gradient, start))?;
+                for &i in &group.leaves {
+                    let leaf = &self.leaves[i];
+                    leaf.load(block, place, gradient, start, &mut extra);
+                    if passes[i].block(block, &extra, wanted) {
+                        continue;
+                    }
+                    let Some((pixel, count)) = block.not_finite() else { continue };
+                    let index = geometry.locate(tile.image, tile.pixels.start + start + pixel);
+                    if !leaf.family.may_break() {
+                        let problem = Problem::Overflow { element: T::NAME, index };
+                        return Err(Error { operation: leaf.operation, problem });
+                    }
+                    if wanted.losses {
+                        let here = Some(NonFinite { count, first: index });
+                        non_finite[i] = NonFinite::join(non_finite[i].take(), here);
+                    }
                 }
-                if number + 1 == groups.len() {
-                    block.store(gradient, start);
+                if wanted.gradient {
+                    if groups.len() > 1 || block.gradient.is_mixed() {
+                        block.back_to_logits(group.needs == Needs::Sigmoids);
+                    }
+                    if number + 1 == groups.len() {
+                        block.store(gradient, start);
+                    }
                 }
-            }
-            if !matches!(map, TileMut::Nothing) {
                 for (channel, losses) in block.loss.iter().enumerate() {
                     map.put_class(channel, start, &losses[..block.pixels]);
                 }
@@ -238,51 +247,59 @@ impl<T: Element> Pass<'_, T> {
         Ok(sums.collect())
     }
 
-    /// Visits the blocks of a tile, each once for every group of leaves, whose logits it then holds: with the number of the
-    /// group, the gradient's buffer, the block, and its first pixel in the tile.
+    /// Visits the blocks of a tile, whose targets have been read: with where they lie, and their first pixel in the tile.
     fn blocks(
         &self,
         tile: &Tile,
-        groups: &[Group],
-        gradient: &mut TileMut<'_, T>,
-        mut visit: impl FnMut(usize, &mut TileMut<'_, T>, &mut Block<T>, usize) -> Result<(), Error>,
+        mut visit: impl FnMut(&mut Block<T>, Place<'_>, usize) -> Result<(), Error>,
     ) -> Result<(), Error> {
         let geometry = self.geometry;
         let mut block = Block::new(self.set, geometry.classes);
-        let shift = |group: &Group| -> Vec<T> {
-            let shift = self.leaves[group.leaves[0]].plan.shift(tile.image);
-            shift.into_iter().flatten().map(|&s| T::of(s)).collect()
-        };
-        let shifts: Vec<Vec<T>> = groups.iter().map(shift).collect();
         for start in (0..tile.pixels.len()).step_by(PIXELS) {
             let pixels = PIXELS.min(tile.pixels.len() - start);
             let first = tile.pixels.start + start;
-            let place = Place { geometry, offset: geometry.offset(tile.image, first), pixels };
-            self.read_target(tile.image, first, place, &mut block);
-            for (number, (group, shift)) in groups.iter().zip(&shifts).enumerate() {
-                block.load(self.input.logits, place, shift);
-                let ahead = place.ahead(self.input.logits, gradient, start);
-                let is_finite = match group.needs {
-                    Needs::Softmax | Needs::Probabilities => block.softmax(ahead),
-                    Needs::Sigmoids | Needs::Logits => block.has_finite_logits(),
-                };
-                if !is_finite {
-                    return Err(self.not_finite(tile.image, first, group, &block));
-                }
-                match group.needs {
-                    Needs::Probabilities => block.probabilities(),
-                    Needs::Sigmoids => block.sigmoids(),
-                    Needs::Softmax | Needs::Logits => {}
-                }
-                visit(number, gradient, &mut block, start)?;
-            }
+            let offset = geometry.offset(tile.image, first);
+            let place = Place { geometry, image: tile.image, first, offset, pixels };
+            self.read_target(place, &mut block);
+            visit(&mut block, place, start)?;
         }
         Ok(())
     }
 
+    /// Reads the logits of a block for a group of leaves, and makes of them what these need.
+    fn load(
+        &self,
+        group: &Group,
+        shift: &[T],
+        block: &mut Block<T>,
+        place: Place<'_>,
+        ahead: Ahead<'_, T>,
+    ) -> Result<(), Error> {
+        block.load(self.input.logits, place, shift);
+        let is_finite = match group.needs {
+            Needs::Softmax | Needs::Probabilities => block.softmax(ahead),
+            Needs::Sigmoids | Needs::Logits => block.has_finite_logits(),
+        };
+        if !is_finite {
+            return Err(self.not_finite(place, group, block));
+        }
+        match group.needs {
+            Needs::Probabilities => block.probabilities(),
+            Needs::Sigmoids => block.sigmoids(),
+            Needs::Softmax | Needs::Logits => {}
+        }
+        Ok(())
+    }
+
+    /// What a group's leaves take from the logits of each class of an image.
+    fn shift(&self, group: &Group, image: usize) -> Vec<T> {
+        let shift = self.leaves[group.leaves[0]].plan.shift(image);
+        shift.into_iter().flatten().map(|&s| T::of(s)).collect()
+    }
+
     /// Reads what the target says of a block's pixels, and their weights in the map.
-    fn read_target(&self, image: usize, first: usize, place: Place<'_>, block: &mut Block<T>) {
-        let Place { geometry, pixels, .. } = place;
+    fn read_target(&self, place: Place<'_>, block: &mut Block<T>) {
+        let Place { geometry, image, first, pixels, .. } = place;
         let (zero, one) = (T::zero(), T::one());
         let none = T::of_class(no_class(geometry.classes));
         let flat = image * geometry.pixels + first;
@@ -324,14 +341,14 @@ impl<T: Element> Pass<'_, T> {
     }
 
     /// The first logit of the block that is NaN or infinite, in the order of the pixels.
-    fn not_finite(&self, image: usize, first: usize, group: &Group, block: &Block<T>) -> Error {
+    fn not_finite(&self, place: Place<'_>, group: &Group, block: &Block<T>) -> Error {
         let places = (0..block.pixels).flat_map(|at| (0..block.classes()).map(move |class| (at, class)));
         let found = places.into_iter().find(|&(at, class)| !block.z[class][at].is_finite());
         let (at, class) = found.unwrap_or_default();
         let problem = Problem::Logit {
             value: block.z[class][at].wide(),
             class,
-            index: self.geometry.locate(image, first + at),
+            index: self.geometry.locate(place.image, place.first + at),
         };
         Error { operation: self.leaves[group.leaves[0]].operation, problem }
     }

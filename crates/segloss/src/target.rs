@@ -1,7 +1,7 @@
 //! What the logits are compared with: class indices or a distribution over the classes.
 
 use crate::element::Element;
-use crate::simd::{InstructionSet, Kernel, Simd};
+use crate::simd::{Available, Kernel, Simd};
 use ndarray::{ArrayView, Dimension};
 
 /// An integer type of class indices: `u8`, `u16`, `i32` or `i64`.
@@ -43,7 +43,7 @@ macro_rules! labels {
             /// Writes the labels from number `start` on as floats, `none` for the ignored one.
             pub(crate) fn read<T: Element>(
                 &self,
-                set: InstructionSet,
+                set: Available,
                 start: usize,
                 ignored: Option<i64>,
                 none: T,

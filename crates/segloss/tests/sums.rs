@@ -3,7 +3,10 @@
 #![allow(clippy::unwrap_used)]
 
 use ndarray::{Array3, array};
-use segloss::{ClassCounts, ClassSums, Input, Kind, Loss, LossSpec, Reduction, Target, Warning, WeightSpec};
+use segloss::{
+    ClassCounts, ClassSums, Element, Input, InstructionSet, Kind, Loss, LossSpec, Reduction, Target, Warning,
+    WeightSpec,
+};
 
 fn spec(text: &str) -> LossSpec {
     LossSpec::from_toml(text).unwrap()
@@ -251,4 +254,44 @@ fn a_label_must_suit_every_term() {
     assert!(combined("binary_cross_entropy", "lovasz_hinge").value(&single).is_ok());
     assert!(combined("binary_cross_entropy", "cross_entropy").value(&single).is_err());
     assert!(combined("cross_entropy", "binary_cross_entropy").value(&single).is_err());
+}
+
+/// Of few classes the loss and its gradient are computed at once where both are asked for, stage by stage where not.
+#[test]
+fn at_once_and_stage_by_stage_have_the_same_bits() {
+    fn check<T: Element>(set: InstructionSet, layout: &str, classes: usize) {
+        let text = format!(
+            "layout = '{layout}'\nignore_index = 255\nweights = {{ source = 'per_sample', scheme = 'inverse_frequency' }}"
+        );
+        let loss = loss(&text).with_instructions(set);
+        // Whole blocks, and one that is not.
+        let pixels = 5 * 64 + 17;
+        let shape = if layout == "channels_last" { [2, pixels, classes] } else { [2, classes, pixels] };
+        let mut state = 7_u64;
+        let mut draw = || {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            (state >> 40) as f64 / (1_u64 << 24) as f64
+        };
+        let logits: Vec<T> = (0..2 * classes * pixels)
+            .map(|i| T::of((draw() - 0.5) * if i % 9 == 0 { 400.0 } else { 8.0 }))
+            .collect();
+        let label = |draw: f64| if draw < 0.1 { 255 } else { (draw * classes as f64) as u8 };
+        let labels: Vec<u8> = (0..2 * pixels).map(|_| label(draw())).collect();
+        let input = Input::from_slices(&logits, &shape, &labels).unwrap();
+        let plan = loss.plan(&loss.census(&input).unwrap()).unwrap();
+        let part = loss.part(&input, &plan, None).unwrap();
+        let (mut at_once, mut by_stages) = (vec![T::nan(); logits.len()], vec![T::nan(); logits.len()]);
+        let value = loss.value_and_gradient(&input, &mut at_once).unwrap();
+        loss.part_gradient(&input, &plan, &part, &mut by_stages).unwrap();
+        assert_eq!(value, loss.value(&input).unwrap(), "{set:?}, {layout}, {classes} classes");
+        assert_eq!(at_once, by_stages, "{set:?}, {layout}, {classes} classes");
+    }
+    for set in InstructionSet::ALL.into_iter().filter(|set| set.is_available()) {
+        for layout in ["channels_first", "channels_last"] {
+            for classes in 2..=5 {
+                check::<f32>(set, layout, classes);
+                check::<f64>(set, layout, classes);
+            }
+        }
+    }
 }

@@ -16,6 +16,8 @@ use crate::element::Element;
 use crate::kernels::block::Block;
 use crate::kernels::plane::Plane;
 use crate::kernels::pointwise::Wanted;
+use crate::kernels::staging::Place;
+use crate::tiles::TileMut;
 use lovasz::{Errors, Extension};
 use ndarray::ArrayView1;
 use overlap::{Overlaps, Slopes};
@@ -93,6 +95,18 @@ pub(crate) struct Region {
 pub(crate) trait TilePass<T: Element> {
     /// Computes a block; whether losses and gradient are finite. `extra`: planes of an array of the term's own.
     fn block(&mut self, block: &mut Block<T>, extra: &[Plane<T>], wanted: Wanted) -> bool;
+
+    /// Reads, computes and writes a block at once, if it can; else it is as if nothing had been done.
+    fn at_once(
+        &mut self,
+        _block: &mut Block<T>,
+        _logits: &[T],
+        _place: Place<'_>,
+        _out: &mut TileMut<'_, T>,
+        _start: usize,
+    ) -> bool {
+        false
+    }
 
     /// The losses by class, and what a region is made of.
     fn finish(self: Box<Self>) -> (Vec<f64>, Partial);

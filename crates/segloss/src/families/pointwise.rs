@@ -7,6 +7,8 @@ use crate::kernels::block::{Block, no_class};
 use crate::kernels::plane::{Plane, SumsByClass};
 use crate::kernels::pointwise::{Cost, Smoothing, Wanted, Weights};
 use crate::kernels::softmax::Ahead;
+use crate::kernels::staging::Place;
+use crate::tiles::TileMut;
 
 /// A cost of each pixel, perhaps of logits that depend on its label.
 #[derive(Clone, Copy, Debug)]
@@ -93,6 +95,19 @@ impl<T: Element, C: Cost> TilePass<T> for Pass<T, C> {
                 block.pointwise(*cost, *smoothing, weights, wanted, sums)
             }
         }
+    }
+
+    fn at_once(
+        &mut self,
+        block: &mut Block<T>,
+        logits: &[T],
+        place: Place<'_>,
+        out: &mut TileMut<'_, T>,
+        start: usize,
+    ) -> bool {
+        let is_plain = C::IS_PLAIN && self.smoothing == Smoothing::None && self.adjustment.is_none();
+        let Self { weights, sums, .. } = self;
+        is_plain && !block.is_soft && block.cross_entropy_of_few(logits, place, weights, sums, out, start)
     }
 
     fn finish(self: Box<Self>) -> (Vec<f64>, Partial) {

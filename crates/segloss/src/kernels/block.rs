@@ -1,7 +1,7 @@
 //! What is known of 64 pixels while their losses are computed.
 
 use super::plane::{PIXELS, Plane};
-use crate::simd::{InstructionSet, InstructionSets, Real, Simd, Vector};
+use crate::simd::{Available, InstructionSets, Real, Simd, Vector};
 
 /// The label of pixels that do not count. A single channel tells two classes apart.
 pub(crate) fn no_class(classes: usize) -> usize {
@@ -12,7 +12,7 @@ pub(crate) fn no_class(classes: usize) -> usize {
 /// [`no_class`], weight 0 and logits 0.
 pub(crate) struct Block<T> {
     /// What it is computed with.
-    pub set: InstructionSet,
+    pub set: Available,
     /// How many pixels are inside the tile.
     pub pixels: usize,
     /// The class of each pixel; where it is of several, whichever.
@@ -73,7 +73,7 @@ impl<T: Real> Gradient<T> {
 
 impl<T: InstructionSets> Block<T> {
     /// Room for a block of so many classes; other planes are made when they are first needed.
-    pub fn new(set: InstructionSet, classes: usize) -> Self {
+    pub fn new(set: Available, classes: usize) -> Self {
         let zeros = Plane::of(T::zero());
         Self {
             set,

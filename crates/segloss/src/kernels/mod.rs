@@ -5,6 +5,7 @@
 //! softmax     exponentials, probabilities, and the way back from ∂L/∂p to ∂L/∂z
 //! adjust      logits that depend on the label: LDAM, seesaw
 //! pointwise   sums over pixels of a softmax        channels   the same of sigmoids
+//! few         all of it at once, of 2 to 4 classes
 //! overlap     TP, FP and FN by class               lovasz     errors to be sorted
 //! ```
 //!
@@ -14,6 +15,7 @@
 pub(crate) mod adjust;
 pub(crate) mod block;
 pub(crate) mod channels;
+pub(crate) mod few;
 pub(crate) mod lovasz;
 pub(crate) mod overlap;
 pub(crate) mod plane;

@@ -30,6 +30,9 @@ pub(crate) trait Cost: Copy + Send + Sync {
     /// Whether the pull is made of −ln p, which takes a logarithm.
     const PULL_NEEDS_NLL: bool = true;
 
+    /// Whether it is −ln p itself.
+    const IS_PLAIN: bool = false;
+
     /// The cost, and −∂cost/∂z divided by 1 − p.
     fn cost_and_pull<V: Vector>(self, at: Point<V>) -> (V, V);
 }
@@ -40,6 +43,7 @@ pub(crate) struct Plain;
 
 impl Cost for Plain {
     const PULL_NEEDS_NLL: bool = false;
+    const IS_PLAIN: bool = true;
 
     #[inline(always)]
     fn cost_and_pull<V: Vector>(self, at: Point<V>) -> (V, V) {
@@ -336,6 +340,6 @@ pub(super) fn target<S: Simd>(
 
 /// Σ exp(z_j − max) less the largest, which is 1: of the others, and of the label's class.
 #[inline(always)]
-fn beyond_one<V: Vector>(others: V, d_own: V, e_own: V) -> V {
+pub(super) fn beyond_one<V: Vector>(others: V, d_own: V, e_own: V) -> V {
     V::select(d_own.equal(others.zero()), others, (others - others.one()) + e_own)
 }

@@ -140,128 +140,112 @@ struct Exponentials<'a, T> {
     ahead: Ahead<'a, T>,
 }
 
-/// What the classes of some pixels have come to so far.
-struct Running<V> {
-    /// The number of the next class.
-    c: V,
-    d_own: V,
-    e_own: V,
-    /// Σ of the exponentials of other classes: of the last group, and of those before it.
-    group: V,
-    others: V,
-    /// What the latter's additions have rounded away.
-    lost: V,
-}
-
-impl<V: Vector> Running<V> {
-    /// Adds the last group to those before it, and keeps what the addition rounds away (Knuth's two-sum).
-    #[inline(always)]
-    fn end_group(&mut self) {
-        let both = self.others + self.group;
-        let taken = both - self.others;
-        self.lost = self.lost + ((self.others - (both - taken)) + (self.group - taken));
-        (self.others, self.group) = (both, self.group.zero());
-    }
-}
-
 impl<T: InstructionSets> Kernel<T> for Exponentials<'_, T> {
     type Output = bool;
 
+    /// Class after class for all pixels, as many classes at once as there are registers for; the rest by halves.
     #[inline(always)]
     fn run<S: Simd<Real = T>>(mut self, simd: S) -> bool {
-        let classes = self.z.len();
-        let zero = simd.constant(0.0);
+        let (classes, zero) = (self.z.len(), simd.constant(0.0));
+        // Σ of the groups before the last, and what its additions have rounded away.
+        let (mut before, mut lost) = (Plane::of(T::zero()), Plane::of(T::zero()));
+        let mut first = 0;
+        while first < classes {
+            if first > 0 && first.is_multiple_of(GROUP) {
+                end_group(simd, self.others, &mut before, &mut lost);
+            }
+            first += match classes - first {
+                8.. if S::Vector::UNROLL == 8 => self.some::<S, 8>(simd, first),
+                4.. => self.some::<S, 4>(simd, first),
+                2.. => self.some::<S, 2>(simd, first),
+                _ => self.some::<S, 1>(simd, first),
+            };
+        }
         let mut doubt = zero;
+        if classes > GROUP {
+            end_group(simd, self.others, &mut before, &mut lost);
+        }
         for at in steps::<S, 1>() {
-            let (max, label) = (simd.load(&self.max[at..]), simd.load(&self.label[at..]));
-            let (c, d_own, e_own, group, others, lost) = (zero, zero, zero, zero, zero, zero);
-            let mut so_far = Running { c, d_own, e_own, group, others, lost };
-            // As many classes at once as there are registers for; the rest by halves.
-            let unroll = S::Vector::UNROLL;
-            let mut first = 0;
-            while first + unroll <= classes {
-                if unroll == 8 {
-                    self.some::<S, 8>(simd, at, first, max, label, &mut so_far);
-                } else {
-                    self.some::<S, 4>(simd, at, first, max, label, &mut so_far);
-                }
-                first += unroll;
-            }
-            if first + 4 <= classes {
-                self.some::<S, 4>(simd, at, first, max, label, &mut so_far);
-                first += 4;
-            }
-            if first + 2 <= classes {
-                self.some::<S, 2>(simd, at, first, max, label, &mut so_far);
-                first += 2;
-            }
-            if first < classes {
-                self.some::<S, 1>(simd, at, first, max, label, &mut so_far);
-            }
+            let mut others = simd.load(&self.others[at..]);
             if classes > GROUP {
-                so_far.end_group();
-            } else {
-                so_far.others = so_far.group;
+                others = simd.load(&before[at..]) + simd.load(&lost[at..]);
+                others.store(&mut self.others[at..]);
             }
-            let others = so_far.others + so_far.lost;
-            others.store(&mut self.others[at..]);
-            so_far.d_own.store(&mut self.d_own[at..]);
-            so_far.e_own.store(&mut self.e_own[at..]);
             // NaN beside a logit that is NaN or infinite: −∞ has no exponential here, and beside +∞ nothing has.
-            doubt = (others + so_far.e_own).mul_add(zero, doubt);
+            doubt = (others + simd.load(&self.e_own[at..])).mul_add(zero, doubt);
         }
         is_finite(simd, doubt)
     }
 }
 
+/// Adds the last group to those before it, and keeps what the addition rounds away (Knuth's two-sum).
+#[inline(always)]
+fn end_group<S: Simd>(
+    simd: S,
+    group: &Plane<S::Real>,
+    before: &mut Plane<S::Real>,
+    lost: &mut Plane<S::Real>,
+) {
+    for at in steps::<S, 1>() {
+        let (x, group) = (simd.load(&before[at..]), simd.load(&group[at..]));
+        let both = x + group;
+        let taken = both - x;
+        (simd.load(&lost[at..]) + ((x - (both - taken)) + (group - taken))).store(&mut lost[at..]);
+        both.store(&mut before[at..]);
+    }
+}
+
 impl<T: InstructionSets> Exponentials<'_, T> {
-    /// N classes of the pixels of a register.
+    /// N classes of all pixels, which are added to those of their group before them; N.
     #[inline(always)]
-    fn some<S: Simd<Real = T>, const N: usize>(
-        &mut self,
-        simd: S,
-        at: usize,
-        first: usize,
-        max: S::Vector,
-        label: S::Vector,
-        so_far: &mut Running<S::Vector>,
-    ) {
-        let (zero, one) = (simd.constant(0.0), simd.constant(1.0));
-        if first == GROUP {
-            // Nothing is rounded where there is nothing to add to.
-            (so_far.others, so_far.group) = (so_far.group, zero);
-        } else if first > 0 && first.is_multiple_of(GROUP) {
-            so_far.end_group();
-        }
+    fn some<S: Simd<Real = T>, const N: usize>(&mut self, simd: S, first: usize) -> usize {
+        let (zero, classes) = (simd.constant(0.0), self.z.len());
         let (z, e) = (&self.z[first..][..N], &mut self.e[first..][..N]);
-        let mut d = [zero; N];
-        for i in 0..N {
-            d[i] = simd.load(&z[i][at..]) - max;
-            // Each register of each class stands for as many numbers, in whatever order they lie.
-            let line = match self.ahead.stride {
-                Some(stride) => (first + i) * stride + at,
-                None => at * self.z.len() + (first + i) * S::LANES,
-            };
-            simd.prefetch(self.ahead.from, line);
-            simd.prefetch(self.ahead.to, line);
+        // Each register of each class stands for as many numbers, in whatever order they lie.
+        let (line, step, next) = match self.ahead.stride {
+            Some(stride) => (first * stride, 1, stride),
+            None => (first * S::LANES, classes, S::LANES),
+        };
+        let mut number = [simd.splat(T::of_class(first)); N];
+        for (i, number) in number.iter_mut().enumerate() {
+            *number = *number + simd.splat(T::of_class(i));
         }
-        let exponentials = S::Vector::exp_nonpositive(d);
-        let mut pair = zero;
-        for i in 0..N {
-            exponentials[i].store(&mut e[i][at..]);
-            let is_other = label.differs(so_far.c);
-            so_far.d_own = Vector::select(is_other, so_far.d_own, d[i]);
-            so_far.e_own = Vector::select(is_other, so_far.e_own, exponentials[i]);
-            so_far.c = so_far.c + one;
-            // Two by two: half as many additions wait for each other.
-            pair = match i % 2 {
-                0 => Vector::select(is_other, exponentials[i], zero),
-                _ => pair.add_where(is_other, exponentials[i]),
-            };
-            if i % 2 == 1 || i == N - 1 {
-                so_far.group = so_far.group + pair;
+        for at in steps::<S, 1>() {
+            let (max, label) = (simd.load(&self.max[at..]), simd.load(&self.label[at..]));
+            let mut d = [zero; N];
+            for i in 0..N {
+                d[i] = simd.load(&z[i][at..]) - max;
+                simd.prefetch(self.ahead.from, line + at * step + i * next);
+                simd.prefetch(self.ahead.to, line + at * step + i * next);
             }
+            let exponentials = S::Vector::exp_nonpositive(d);
+            let (mut d_own, mut e_own, mut group) = (zero, zero, zero);
+            if first > 0 {
+                (d_own, e_own) = (simd.load(&self.d_own[at..]), simd.load(&self.e_own[at..]));
+            }
+            if !first.is_multiple_of(GROUP) {
+                group = simd.load(&self.others[at..]);
+            }
+            let mut pair = zero;
+            for i in 0..N {
+                exponentials[i].store(&mut e[i][at..]);
+                let is_other = label.differs(number[i]);
+                d_own = Vector::select(is_other, d_own, d[i]);
+                e_own = Vector::select(is_other, e_own, exponentials[i]);
+                // Two by two: half as many additions wait for each other.
+                pair = match i % 2 {
+                    0 => Vector::select(is_other, exponentials[i], zero),
+                    _ => pair.add_where(is_other, exponentials[i]),
+                };
+                if i % 2 == 1 || i == N - 1 {
+                    group = group + pair;
+                }
+            }
+            d_own.store(&mut self.d_own[at..]);
+            e_own.store(&mut self.e_own[at..]);
+            group.store(&mut self.others[at..]);
         }
+        N
     }
 }
 

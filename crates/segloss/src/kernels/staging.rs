@@ -14,6 +14,9 @@ use crate::tiles::TileMut;
 #[derive(Clone, Copy)]
 pub(crate) struct Place<'a> {
     pub geometry: &'a Geometry,
+    /// Its image, and its first pixel there.
+    pub image: usize,
+    pub first: usize,
     /// Of its first logit in an array of the logits' layout.
     pub offset: usize,
     pub pixels: usize,
@@ -67,6 +70,11 @@ impl<T: InstructionSets> Block<T> {
     /// Overwrites the gradient from pixel `start` of a tile on with what has been computed.
     pub fn store(&mut self, out: &mut TileMut<'_, T>, start: usize) {
         let Self { set, e, label, gradient, pixels, .. } = self;
+        if !gradient.has_scale && !gradient.has_by_z {
+            // No term has a gradient here.
+            gradient.by_z.clear();
+            gradient.by_z.resize(self.z.len(), Plane::of(T::zero()));
+        }
         set.run(Store { e, label, gradient, out, start, pixels: *pixels, classes: self.z.len() });
     }
 }
@@ -108,7 +116,7 @@ impl<T: InstructionSets> Kernel<T> for Load<'_, T> {
 
     #[inline(always)]
     fn run<S: Simd<Real = T>>(self, simd: S) {
-        let Self { from, place: Place { geometry, offset, pixels }, planes, label, max, shift } = self;
+        let Self { from, place: Place { geometry, offset, pixels, .. }, planes, label, max, shift } = self;
         let classes = geometry.classes;
         let from = &from[offset..];
         let none = simd.splat(T::of_class(no_class(classes)));
@@ -256,64 +264,28 @@ impl<T: InstructionSets> Kernel<T> for Store<'_, '_, T> {
     #[inline(always)]
     fn run<S: Simd<Real = T>>(self, simd: S) {
         let Self { e, label, gradient, out, start, pixels, classes } = self;
-        let from = match (gradient.has_scale, gradient.has_by_z) {
-            (true, false) => &e[..classes],
-            (false, true) => &gradient.by_z[..classes],
-            // No term has a gradient here.
-            _ => &[],
-        };
+        let from = if gradient.has_scale { &e[..classes] } else { &gradient.by_z[..classes] };
         let form = Form { scaled: gradient.has_scale, label, scale: &gradient.scale, own: &gradient.own };
         match out {
-            TileMut::Planes(planes) if pixels == PIXELS && !from.is_empty() => {
-                let (pairs, rest) = planes.as_chunks_mut::<2>();
-                let alone = 2 * pairs.len();
-                for (i, [a, b]) in pairs.iter_mut().enumerate() {
-                    let to = [whole(a, start), whole(b, start)];
-                    form.planes(simd, [&from[2 * i], &from[2 * i + 1]], 2 * i, to);
-                }
-                for (i, plane) in rest.iter_mut().enumerate() {
-                    form.planes(simd, [&from[alone + i]], alone + i, [whole(plane, start)]);
-                }
+            TileMut::Planes(planes) if pixels == PIXELS => {
+                form.planes(simd, from, planes.iter_mut().map(|plane| &mut **plane), start);
             }
             TileMut::Planes(planes) => {
                 for (c, to) in planes.iter_mut().enumerate() {
                     let mut whole = [T::zero(); PIXELS];
-                    if let Some(from) = from.get(c) {
-                        form.planes(simd, [from], c, [&mut whole]);
-                    }
+                    form.some_planes(simd, [&from[c]], c, [&mut whole]);
                     to[start..][..pixels].copy_from_slice(&whole[..pixels]);
                 }
             }
             TileMut::Rows { values, .. } => {
                 let rows = &mut values[start * classes..];
-                if from.is_empty() {
-                    rows[..pixels * classes].fill(T::zero());
-                    return;
+                if rows.len() >= PIXELS * classes && classes >= COLUMNS {
+                    return form.rows(simd, from, rows);
                 }
                 // Of narrow rows a transpose writes a few numbers behind the last, which may be somebody's.
-                let mut spare: Vec<T> = Vec::new();
-                let is_inside = rows.len() >= PIXELS * classes && classes >= COLUMNS;
-                let to = match is_inside {
-                    true => &mut *rows,
-                    false => {
-                        spare.resize(PIXELS * classes + COLUMNS, T::zero());
-                        spare.as_mut_slice()
-                    }
-                };
-                for at in steps::<S, 1>() {
-                    let rows = &mut to[at * classes..];
-                    for c in column_groups(classes) {
-                        // Inlined where it is known how many planes there are, it is no loop.
-                        let columns = match from[c..].first_chunk::<COLUMNS>() {
-                            Some(from) => form.columns(simd, from, c, at),
-                            None => form.columns(simd, &from[c..], c, at),
-                        };
-                        S::Vector::put_columns(columns, &mut rows[c..], classes);
-                    }
-                }
-                if !is_inside {
-                    rows[..pixels * classes].copy_from_slice(&spare[..pixels * classes]);
-                }
+                let mut spare = vec![T::zero(); PIXELS * classes + COLUMNS];
+                form.rows(simd, from, &mut spare);
+                rows[..pixels * classes].copy_from_slice(&spare[..pixels * classes]);
             }
             TileMut::Nothing => {}
         }
@@ -336,9 +308,29 @@ struct Form<'a, T> {
 }
 
 impl<T: InstructionSets> Form<'_, T> {
+    /// Writes a block's classes from number `start` of their planes on, two by two.
+    #[inline(always)]
+    fn planes<'t, S: Simd<Real = T>>(
+        &self,
+        simd: S,
+        from: &[Plane<T>],
+        mut to: impl Iterator<Item = &'t mut [T]>,
+        start: usize,
+    ) {
+        for (i, from) in from.chunks(2).enumerate() {
+            match (from, to.next(), to.next()) {
+                ([x, y], Some(a), Some(b)) => {
+                    self.some_planes(simd, [x, y], 2 * i, [whole(a, start), whole(b, start)]);
+                }
+                ([x], Some(a), _) => self.some_planes(simd, [x], 2 * i, [whole(a, start)]),
+                _ => {}
+            }
+        }
+    }
+
     /// Writes N classes from number `c` on side by side: what their pixels share is read once for all.
     #[inline(always)]
-    fn planes<S: Simd<Real = T>, const N: usize>(
+    fn some_planes<S: Simd<Real = T>, const N: usize>(
         &self,
         simd: S,
         from: [&Plane<T>; N],
@@ -354,6 +346,23 @@ impl<T: InstructionSets> Form<'_, T> {
             for i in 0..N {
                 let x = simd.load(&from[i][at..]);
                 self.number(x, class[i], label, scale, own).store(&mut to[i][at..]);
+            }
+        }
+    }
+
+    /// Writes a block's rows.
+    #[inline(always)]
+    fn rows<S: Simd<Real = T>>(&self, simd: S, from: &[Plane<T>], to: &mut [T]) {
+        let classes = from.len();
+        for at in steps::<S, 1>() {
+            let rows = &mut to[at * classes..];
+            for c in column_groups(classes) {
+                // Inlined where it is known how many planes there are, it is no loop.
+                let columns = match from[c..].first_chunk::<COLUMNS>() {
+                    Some(from) => self.columns(simd, from, c, at),
+                    None => self.columns(simd, &from[c..], c, at),
+                };
+                S::Vector::put_columns(columns, &mut rows[c..], classes);
             }
         }
     }

@@ -155,12 +155,12 @@ mod tests {
         let narrow: Vec<f32> = arguments().map(|x| x as f32).collect();
         let wide: Vec<f64> = arguments().collect();
         for set in available() {
-            for (&x, (e, l)) in narrow.iter().zip(set.run(Functions(&narrow))) {
+            for (&x, (e, l)) in narrow.iter().zip(set.available().run(Functions(&narrow))) {
                 let x = f64::from(x);
                 let off = |got: f32, want: f64| got.to_bits().abs_diff((want as f32).to_bits());
                 assert!(off(e, (-x).exp()) <= 1 && off(l, x.ln_1p()) <= 1, "{set:?}: {x}: {e} {l}");
             }
-            for (x, (e, l)) in wide.iter().zip(set.run(Functions(&wide))) {
+            for (x, (e, l)) in wide.iter().zip(set.available().run(Functions(&wide))) {
                 let off = |got: f64, want: f64| got.to_bits().abs_diff(want.to_bits());
                 assert!(off(e, (-x).exp()) <= 1 && off(l, x.ln_1p()) <= 1, "{set:?}: {x}: {e} {l}");
             }
@@ -173,8 +173,8 @@ mod tests {
         let mut all = [0.0; 16];
         all[..4].copy_from_slice(&special);
         for set in available() {
-            let narrow = set.run(Functions(&all.map(|x| x as f32)));
-            let wide = set.run(Functions(&all));
+            let narrow = set.available().run(Functions(&all.map(|x| x as f32)));
+            let wide = set.available().run(Functions(&all));
             assert!(narrow[0].0.is_nan() && narrow[0].1.is_nan() && wide[0].0.is_nan() && wide[0].1.is_nan());
             assert!(narrow[1..3].iter().all(|(e, _)| *e == 0.0) && wide[1..3].iter().all(|(e, _)| *e == 0.0));
             assert!(narrow[3].0.is_nan() && wide[3].0.is_nan());
@@ -196,10 +196,10 @@ mod tests {
             (3..=38).flat_map(|power| [1.0, 2.5, 7.3].map(|x| x * 10f64.powi(power))).collect();
         for set in available() {
             let narrow: Vec<f32> = large.iter().map(|&x| x as f32).collect();
-            for (x, (e, _)) in narrow.iter().zip(set.run(Functions(&narrow[..96]))) {
+            for (x, (e, _)) in narrow.iter().zip(set.available().run(Functions(&narrow[..96]))) {
                 assert!(e == 0.0 || !e.is_finite(), "{set:?}: e^-{x} is {e}");
             }
-            for (x, (e, _)) in large.iter().zip(set.run(Functions(&large[..96]))) {
+            for (x, (e, _)) in large.iter().zip(set.available().run(Functions(&large[..96]))) {
                 assert!(e == 0.0 || !e.is_finite(), "{set:?}: e^-{x} is {e}");
             }
         }
@@ -210,7 +210,11 @@ mod tests {
         let x: Vec<f32> = arguments().map(|x| x as f32).collect();
         if InstructionSet::Avx512.is_available() {
             let bits = |set: InstructionSet| -> Vec<(u32, u32)> {
-                set.run(Functions(&x)).into_iter().map(|(e, l)| (e.to_bits(), l.to_bits())).collect()
+                set.available()
+                    .run(Functions(&x))
+                    .into_iter()
+                    .map(|(e, l)| (e.to_bits(), l.to_bits()))
+                    .collect()
             };
             assert!(bits(InstructionSet::Avx2) == bits(InstructionSet::Avx512));
         }

@@ -56,24 +56,33 @@ impl InstructionSet {
         }
     }
 
-    /// Runs a kernel with these instructions; with the portable ones where the machine lacks them.
-    pub(crate) fn run<T: InstructionSets, K: Kernel<T>>(self, kernel: K) -> K::Output {
-        match self {
+    /// The right to use it; to use the portable one where the machine lacks it.
+    pub(crate) fn available(self) -> Available {
+        Available(if self.is_available() { self } else { Self::Portable })
+    }
+}
+
+/// An instruction set that the machine has been found to have.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Available(InstructionSet);
+
+impl Available {
+    /// Runs a kernel with these instructions.
+    #[inline]
+    pub fn run<T: InstructionSets, K: Kernel<T>>(self, kernel: K) -> K::Output {
+        match self.0 {
             #[cfg(target_arch = "x86_64")]
-            Self::Avx2 if self.is_available() => {
-                // SAFETY: `is_available` has just found every feature that the function is compiled for, and that the
-                // token stands for.
+            InstructionSet::Avx2 => {
+                // SAFETY: `available` has found every feature that the function is compiled for, and that the token stands
+                // for.
                 unsafe { run_avx2(kernel) }
             }
             #[cfg(target_arch = "x86_64")]
-            Self::Avx512 if self.is_available() => {
+            InstructionSet::Avx512 => {
                 // SAFETY: as above.
                 unsafe { run_avx512(kernel) }
             }
-            _ => {
-                // SAFETY: every machine that the build is for has what the portable registers need.
-                kernel.run(unsafe { T::Portable::new() })
-            }
+            _ => run_portable(kernel),
         }
     }
 }
@@ -97,6 +106,13 @@ pub trait InstructionSets: Real {
     /// AVX-512.
     #[cfg(target_arch = "x86_64")]
     type Avx512: Simd<Real = Self>;
+}
+
+/// A function of its own, like those of the other sets: inlined, its registers would be saved for theirs.
+#[inline(never)]
+fn run_portable<T: InstructionSets, K: Kernel<T>>(kernel: K) -> K::Output {
+    // SAFETY: every machine that the build is for has what the portable registers need.
+    kernel.run(unsafe { T::Portable::new() })
 }
 
 #[cfg(target_arch = "x86_64")]
@@ -160,7 +176,7 @@ mod tests {
     fn transposes<T: InstructionSets>(set: InstructionSet) {
         for width in [1, 2, 3, 4, 5, 21] {
             let rows: Vec<T> = (0..15 * width + COLUMNS).map(|i| T::of(i as f64 + 0.5)).collect();
-            let (columns, back) = set.run(Transposed { rows: &rows, width });
+            let (columns, back) = set.available().run(Transposed { rows: &rows, width });
             for (c, column) in columns.iter().enumerate() {
                 for (row, &x) in column.iter().enumerate() {
                     let at = row * width + c;

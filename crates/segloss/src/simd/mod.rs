@@ -22,7 +22,7 @@ mod avx512;
 mod transpose;
 
 pub(crate) use functions::{exp_nonpositive, ln_1p_nonnegative, map};
-pub(crate) use instructions::Kernel;
+pub(crate) use instructions::{Available, Kernel};
 pub use instructions::{InstructionSet, InstructionSets};
 pub use real::Real;
 

@@ -67,7 +67,7 @@ macro_rules! register {
             #[inline(always)]
             fn prefetch(self, from: &[$real], at: usize) {
                 // SAFETY: every x86-64 has it, and it reads nothing: no address is wrong.
-                unsafe { _mm_prefetch::<_MM_HINT_T0>(from.as_ptr().wrapping_add(at).cast()) }
+                unsafe { _mm_prefetch::<_MM_HINT_T1>(from.as_ptr().wrapping_add(at).cast()) }
             }
         }
 
