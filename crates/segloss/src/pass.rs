@@ -278,7 +278,10 @@ impl<T: Element> Pass<'_, T> {
         block.load(self.input.logits, place, shift);
         let is_finite = match group.needs {
             Needs::Softmax | Needs::Probabilities => block.softmax(ahead),
-            Needs::Sigmoids | Needs::Logits => block.has_finite_logits(),
+            Needs::Sigmoids | Needs::Logits => {
+                block.fetch(ahead);
+                block.has_finite_logits()
+            }
         };
         if !is_finite {
             return Err(self.not_finite(place, group, block));

@@ -38,6 +38,18 @@ impl<T> Ahead<'_, T> {
     }
 }
 
+impl<T: InstructionSets> Ahead<'_, T> {
+    /// Where the line lies that each register of each class stands for, in whatever order they lie: of a class's first
+    /// register, from pixel to pixel, and from class to class.
+    #[inline(always)]
+    fn lines<S: Simd<Real = T>>(&self, _: S, classes: usize, class: usize) -> (usize, usize, usize) {
+        match self.stride {
+            Some(stride) => (class * stride, 1, stride),
+            None => (class * S::LANES, classes, S::LANES),
+        }
+    }
+}
+
 impl<T: InstructionSets> Block<T> {
     /// Computes the exponentials and their sums; whether all logits are finite.
     pub fn softmax(&mut self, ahead: Ahead<'_, T>) -> bool {
@@ -53,20 +65,20 @@ impl<T: InstructionSets> Block<T> {
         self.has_finite_logits()
     }
 
+    /// Fetches the memory that is read and written after the next block, for what computes no softmax of the logits.
+    pub fn fetch(&self, ahead: Ahead<'_, T>) {
+        self.set.run(Fetch { classes: self.z.len(), ahead });
+    }
+
     /// Whether no logit is NaN or infinite.
     pub fn has_finite_logits(&self) -> bool {
-        self.z.iter().all(|z| z.iter().all(|z| z.is_finite()))
+        !self.set.run(AnyNonFinite(&self.z))
     }
 
     /// Takes the first class with the largest logit for each pixel's own.
     fn refer_to_largest(&mut self) {
-        let none = T::of_class(no_class(self.z.len()));
-        for at in 0..PIXELS {
-            if self.label[at] != none {
-                let top = self.z.iter().position(|z| z[at] == self.max[at]);
-                self.label[at] = T::of_class(top.unwrap_or(0));
-            }
-        }
+        let Self { set, z, max, label, .. } = self;
+        set.run(ReferToLargest { z, max, label });
     }
 
     /// The same number by number, where logits lie further apart than the vectorised exponential can tell.
@@ -125,6 +137,73 @@ impl<T: InstructionSets> Block<T> {
         set.run(BackToLogits { form, z, max, e, p, q, label, scale, own, by_p, by_z });
         gradient.clear();
         gradient.has_by_z = true;
+    }
+}
+
+/// See [`Block::fetch`].
+struct Fetch<'a, T> {
+    classes: usize,
+    ahead: Ahead<'a, T>,
+}
+
+impl<T: InstructionSets> Kernel<T> for Fetch<'_, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd<Real = T>>(self, simd: S) {
+        let (line, step, next) = self.ahead.lines(simd, self.classes, 0);
+        for c in 0..self.classes {
+            for at in steps::<S, 1>() {
+                simd.prefetch(self.ahead.from, line + at * step + c * next);
+                simd.prefetch(self.ahead.to, line + at * step + c * next);
+            }
+        }
+    }
+}
+
+/// See [`Block::has_finite_logits`].
+struct AnyNonFinite<'a, T>(&'a [Plane<T>]);
+
+impl<T: InstructionSets> Kernel<T> for AnyNonFinite<'_, T> {
+    type Output = bool;
+
+    #[inline(always)]
+    fn run<S: Simd<Real = T>>(self, simd: S) -> bool {
+        let zero = simd.constant(0.0);
+        let mut doubt = zero;
+        for z in self.0 {
+            for at in steps::<S, 1>() {
+                doubt = simd.load(&z[at..]).mul_add(zero, doubt);
+            }
+        }
+        !is_finite(simd, doubt)
+    }
+}
+
+/// See [`Block::refer_to_largest`].
+struct ReferToLargest<'a, T> {
+    z: &'a [Plane<T>],
+    max: &'a Plane<T>,
+    label: &'a mut Plane<T>,
+}
+
+impl<T: InstructionSets> Kernel<T> for ReferToLargest<'_, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd<Real = T>>(self, simd: S) {
+        let Self { z, max, label } = self;
+        let none = simd.splat(T::of_class(no_class(z.len())));
+        for at in steps::<S, 1>() {
+            let max = simd.load(&max[at..]);
+            let mut top = simd.constant(0.0);
+            // From the last to the first, which so remains.
+            for (c, z) in z.iter().enumerate().rev() {
+                top = Vector::select(simd.load(&z[at..]).equal(max), simd.splat(T::of_class(c)), top);
+            }
+            let counts = simd.load(&label[at..]).differs(none);
+            Vector::select(counts, top, none).store(&mut label[at..]);
+        }
     }
 }
 
@@ -201,11 +280,7 @@ impl<T: InstructionSets> Exponentials<'_, T> {
     fn some<S: Simd<Real = T>, const N: usize>(&mut self, simd: S, first: usize) -> usize {
         let (zero, classes) = (simd.constant(0.0), self.z.len());
         let (z, e) = (&self.z[first..][..N], &mut self.e[first..][..N]);
-        // Each register of each class stands for as many numbers, in whatever order they lie.
-        let (line, step, next) = match self.ahead.stride {
-            Some(stride) => (first * stride, 1, stride),
-            None => (first * S::LANES, classes, S::LANES),
-        };
+        let (line, step, next) = self.ahead.lines(simd, classes, first);
         let mut number = [simd.splat(T::of_class(first)); N];
         for (i, number) in number.iter_mut().enumerate() {
             *number = *number + simd.splat(T::of_class(i));
