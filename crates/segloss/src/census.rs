@@ -3,11 +3,11 @@
 //! Weights and denominators depend on the labels alone, so this pass comes first, and its results add
 //! up: over the tiles of an image, over the images of a batch, over the batches of a data set.
 
-use crate::counts::ClassCounts;
+use crate::counts::{ClassCounts, ImageCensus};
 use crate::element::Element;
 use crate::error::{Error, Problem};
+use crate::geometry::Geometry;
 use crate::input::{Input, PixelLabel};
-use crate::layout::Geometry;
 use crate::simd::{InstructionSet, Kernel, Simd};
 use crate::target::{Labels, Values};
 use crate::tiles;
@@ -19,36 +19,6 @@ use crate::tiles;
 pub struct Census {
     classes: usize,
     images: Vec<ImageCensus>,
-}
-
-/// The counts of one image.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) struct ImageCensus {
-    /// Σ y_c over the valid pixels, per class.
-    pub mass: Vec<f64>,
-    /// Pixels that are not ignored.
-    pub valid: u64,
-    /// All pixels.
-    pub pixels: u64,
-    /// Σ m·y_c and Σ m, with the weight m of each pixel: the same as above where no map is given.
-    pub mapped_mass: Vec<f64>,
-    pub mapped_valid: f64,
-}
-
-impl ImageCensus {
-    pub fn empty(classes: usize) -> Self {
-        let zeros = vec![0.0; classes];
-        Self { mass: zeros.clone(), valid: 0, pixels: 0, mapped_mass: zeros, mapped_valid: 0.0 }
-    }
-
-    fn add(&mut self, other: &Self) {
-        let add = |sums: &mut [f64], terms: &[f64]| sums.iter_mut().zip(terms).for_each(|(sum, x)| *sum += x);
-        add(&mut self.mass, &other.mass);
-        add(&mut self.mapped_mass, &other.mapped_mass);
-        self.valid += other.valid;
-        self.pixels += other.pixels;
-        self.mapped_valid += other.mapped_valid;
-    }
 }
 
 impl Census {

@@ -1,7 +1,5 @@
 //! How often each class occurs in a scope: what weights and priors are made of.
 
-use crate::census::ImageCensus;
-
 /// The pixels of each class in an image, a batch or a data set.
 ///
 /// In a specification it is the table `[dataset]`; `segloss weights --toml` prints it for a folder of masks,
@@ -120,6 +118,38 @@ impl ClassCounts {
             }
         }
         Ok(())
+    }
+}
+
+/// The counts of one image.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct ImageCensus {
+    /// Σ y_c over the valid pixels, per class.
+    pub mass: Vec<f64>,
+    /// Pixels that are not ignored.
+    pub valid: u64,
+    /// All pixels.
+    pub pixels: u64,
+    /// Σ m·y_c and Σ m, with the weight m of each pixel: the same as above where no map is given.
+    pub mapped_mass: Vec<f64>,
+    pub mapped_valid: f64,
+}
+
+impl ImageCensus {
+    /// Of no pixel yet.
+    pub fn empty(classes: usize) -> Self {
+        let zeros = vec![0.0; classes];
+        Self { mass: zeros.clone(), valid: 0, pixels: 0, mapped_mass: zeros, mapped_valid: 0.0 }
+    }
+
+    /// Adds another tile of the same image.
+    pub fn add(&mut self, other: &Self) {
+        let add = |sums: &mut [f64], terms: &[f64]| sums.iter_mut().zip(terms).for_each(|(sum, x)| *sum += x);
+        add(&mut self.mass, &other.mass);
+        add(&mut self.mapped_mass, &other.mapped_mass);
+        self.valid += other.valid;
+        self.pixels += other.pixels;
+        self.mapped_valid += other.mapped_valid;
     }
 }
 

@@ -58,6 +58,7 @@ mod distance;
 mod element;
 mod error;
 mod families;
+mod geometry;
 mod input;
 mod kernels;
 mod kind;

@@ -1,7 +1,7 @@
 //! What the labels decide before a logit is read: weights, shifts, regions and denominator of a whole scope.
 
-use crate::census::{Census, ImageCensus};
-use crate::counts::{ClassCounts, share};
+use crate::census::Census;
+use crate::counts::{ClassCounts, ImageCensus, share};
 use crate::error::{Error, Problem};
 use crate::kind::Structure;
 use crate::loss::Loss;
