@@ -5,9 +5,8 @@ use crate::error::Error;
 use crate::kinds::Options;
 use crate::layout::Layout;
 use crate::loss::Loss;
-use crate::spec::{
-    Absent, LossSpec, Normalise, PriorSpec, Reduction, Scheme, Source, Term, Threshold, WeightSpec,
-};
+use crate::options::{Absent, Normalise, PriorSpec, Reduction, Scheme, Source, Threshold, WeightSpec};
+use crate::spec::{LossSpec, Term};
 
 /// A loss in the making: what a specification says, said in Rust. Begins with a kind, [`Loss::cross_entropy`] and its
 /// like, or with the options of one, [`Loss::of`].

@@ -4,11 +4,9 @@ use crate::element::Element;
 use crate::error::Error;
 use crate::families::Family;
 use crate::kinds::Options;
-use crate::spec::options::{OptionTable, Value};
-use crate::spec::{Activation, LossSpec, Reduction};
+use crate::options::{Activation, OptionInfo, OptionTable, Reduction, SharedKeys, Value};
 
 pub use crate::kinds::Kind;
-pub use crate::spec::options::OptionInfo;
 
 /// A kind of loss, implemented by the struct of its options. Its file holds all there is to know about it; the list in
 /// [`kinds`](crate::kinds) makes it known.
@@ -20,8 +18,8 @@ pub(crate) trait LossKind: OptionTable + Default {
     /// No option in them has an entry per class.
     const SAMPLES: &'static [&'static str];
 
-    /// Checks the options, each by itself and against the rest of the specification.
-    fn validate(&self, _spec: &LossSpec) -> Result<(), Error> {
+    /// Checks the options, each by itself and against the keys that all kinds share.
+    fn validate(&self, _shared: &SharedKeys<'_>) -> Result<(), Error> {
         Ok(())
     }
 
@@ -50,7 +48,7 @@ pub(crate) trait LossKind: OptionTable + Default {
     /// How it is computed; none of a sum of other losses. `component`: of a kind with components, which.
     fn family<T: Element>(
         &self,
-        spec: &LossSpec,
+        shared: &SharedKeys<'_>,
         component: usize,
         classes: usize,
     ) -> Option<Box<dyn Family<T>>>;
@@ -358,7 +356,7 @@ impl Options {
             Some(expected) => expected.to_string(),
             None => return Err(self.kind().does_not_take(key)),
         };
-        Err(crate::spec::option(key, &expected, value))
+        Err(crate::options::option(key, &expected, value))
     }
 }
 

@@ -65,6 +65,7 @@ mod kind;
 pub mod kinds;
 mod layout;
 mod loss;
+mod options;
 mod outcome;
 mod part;
 mod pass;
@@ -89,17 +90,18 @@ pub use error::{Error, Problem};
 pub use input::Input;
 #[doc(hidden)]
 pub use kind::Reach;
-pub use kind::{Kind, KindInfo, OptionInfo};
+pub use kind::{Kind, KindInfo};
 pub use kinds::Options;
 pub use layout::Layout;
 pub use loss::{Evaluation, Loss};
+pub use options::{
+    Absent, Activation, Average, Classes, Normalise, OptionInfo, PriorSpec, Reduction, Region, Scheme,
+    SmoothingWeight, Source, Threshold, Value, WeightSpec,
+};
 pub use part::Part;
 pub use plan::Plan;
 pub use simd::InstructionSet;
-pub use spec::{
-    Absent, Activation, Average, Classes, LossSpec, Normalise, PriorSpec, Reduction, Region, Scheme,
-    SmoothingWeight, Source, Term, Threshold, Value, WeightSpec,
-};
+pub use spec::{LossSpec, Term};
 pub use sums::{ClassSums, NonFinite, Sums};
 pub use target::{Label, Target};
 pub use warning::Warning;

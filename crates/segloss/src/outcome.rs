@@ -11,10 +11,10 @@ use crate::input::{Input, PixelLabel};
 use crate::kind::Structure;
 use crate::kinds::Options;
 use crate::loss::{Evaluation, Loss};
+use crate::options::{Reduction, Source, Value};
 use crate::part::Part;
 use crate::pass::{Array, Leaf, LeafSums, Pass};
 use crate::plan::Plan;
-use crate::spec::{Reduction, Source, Value};
 use crate::sums::Sums;
 use crate::warning::Warning;
 use rayon::prelude::*;
@@ -189,7 +189,7 @@ impl Loss {
 
     fn family<T: Element>(&self, classes: usize) -> Option<Box<dyn Family<T>>> {
         let component = self.component().map_or(0, |(component, _)| *component);
-        self.spec().options.family(self.spec(), component, classes)
+        self.spec().options.family(&self.spec().shared_keys(), component, classes)
     }
 
     fn pass<'a, T: Element>(

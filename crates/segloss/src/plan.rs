@@ -5,7 +5,7 @@ use crate::counts::{ClassCounts, ImageCensus, share};
 use crate::error::{Error, Problem};
 use crate::kind::Structure;
 use crate::loss::Loss;
-use crate::spec::{Absent, Average, Classes, Reduction, Region, Source, Threshold};
+use crate::options::{Absent, Average, Classes, Reduction, Region, Source, Threshold};
 use crate::weights;
 use ndarray::{Array2, ArrayView1};
 use std::ops::Range;

@@ -1,6 +1,6 @@
 //! The result of a part: sums that add up, so that tiles, micro-batches and threads change nothing.
 
-use crate::spec::Reduction;
+use crate::options::Reduction;
 
 /// The sums of a loss over some of its pixels; a commutative monoid under [`Sums::combine`], up to the
 /// rounding of `f64` addition.

@@ -8,7 +8,8 @@ use crate::census::Census;
 use crate::counts::{ClassCounts, share};
 use crate::error::{Error, Problem};
 use crate::kind::Kind;
-use crate::spec::{Absent, LossSpec, Normalise, Scheme, Source, WeightSpec};
+use crate::options::{Absent, Normalise, Scheme, Source, WeightSpec};
+use crate::spec::LossSpec;
 use ndarray::Array2;
 
 /// The counts that a source refers to: one for all images, or one per image.

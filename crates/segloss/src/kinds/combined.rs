@@ -33,8 +33,10 @@ use crate::element::Element;
 use crate::error::Error;
 use crate::families::Family;
 use crate::kind::{Info, LossKind, Reach, Structure};
-use crate::spec::options::{Value, options, words};
-use crate::spec::{Activation, Classes, LossSpec, Reduction, Region, Term, number, option};
+use crate::options::{
+    Activation, Classes, Reduction, Region, SharedKeys, Value, number, option, options, words,
+};
+use crate::spec::{LossSpec, Term};
 
 options! {
     /// The options of [`combined`](self).
@@ -67,7 +69,7 @@ impl LossKind for Combined {
              [[terms]]\nloss = { kind = 'combined', terms = [{ factor = 0.5, loss = { kind = 'top_k_cross_entropy' } }] }",
     ];
 
-    fn validate(&self, _: &LossSpec) -> Result<(), Error> {
+    fn validate(&self, _: &SharedKeys<'_>) -> Result<(), Error> {
         if self.preset.is_some() {
             return Err(option("preset", "absent beside `terms`: a preset is all of them", "set"));
         }
@@ -88,7 +90,7 @@ impl LossKind for Combined {
         Ok(())
     }
 
-    fn family<T: Element>(&self, _: &LossSpec, _: usize, _: usize) -> Option<Box<dyn Family<T>>> {
+    fn family<T: Element>(&self, _: &SharedKeys<'_>, _: usize, _: usize) -> Option<Box<dyn Family<T>>> {
         None
     }
 }

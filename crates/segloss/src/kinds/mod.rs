@@ -13,8 +13,8 @@ use crate::error::Error;
 use crate::families::Family;
 use crate::kind::{Component, Info, LossKind};
 use crate::loss::Loss;
+use crate::options::{OptionTable, SharedKeys};
 use crate::spec::LossSpec;
-use crate::spec::options::OptionTable;
 
 /// Makes the list of kinds: a module and the struct of options in it, for each. The module's name is the name in
 /// specifications, that of the struct the variant.
@@ -119,9 +119,9 @@ macro_rules! kinds {
                 }
             }
 
-            pub(crate) fn validate(&self, spec: &LossSpec) -> Result<(), Error> {
+            pub(crate) fn validate(&self, shared: &SharedKeys<'_>) -> Result<(), Error> {
                 match self {
-                    $(Self::$Kind(options) => options.validate(spec),)+
+                    $(Self::$Kind(options) => options.validate(shared),)+
                 }
             }
 
@@ -149,12 +149,12 @@ macro_rules! kinds {
 
             pub(crate) fn family<T: Element>(
                 &self,
-                spec: &LossSpec,
+                shared: &SharedKeys<'_>,
                 component: usize,
                 classes: usize,
             ) -> Option<Box<dyn Family<T>>> {
                 match self {
-                    $(Self::$Kind(options) => options.family(spec, component, classes),)+
+                    $(Self::$Kind(options) => options.family(shared, component, classes),)+
                 }
             }
         }

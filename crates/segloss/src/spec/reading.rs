@@ -1,8 +1,8 @@
 //! How a specification is read and written: the keys that all kinds share, and the options of the kind beside them.
 
-use super::options::{Expected, OptionValue, Value};
 use super::{LossSpec, Term};
 use crate::kind::Kind;
+use crate::options::{Expected, OptionValue, Value};
 use serde::de::value::SeqAccessDeserializer;
 use serde::de::{
     Deserialize, DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Unexpected, Visitor,
