@@ -2,7 +2,7 @@
 
 use crate::counts::ClassCounts;
 use crate::error::Error;
-use crate::kinds::Options;
+use crate::kinds::{self, each_kind};
 use crate::layout::Layout;
 use crate::loss::Loss;
 use crate::options::{Absent, Normalise, PriorSpec, Reduction, Scheme, Source, Threshold, WeightSpec};
@@ -99,11 +99,26 @@ impl From<LossBuilder> for LossSpec {
 }
 
 impl Loss {
-    /// Begins a loss with the options of its kind.
-    pub fn of(options: impl Into<Options>) -> LossBuilder {
-        LossBuilder { spec: LossSpec::from(options.into()) }
+    /// Begins a loss with the options of its kind, or with any specification.
+    pub fn of(options: impl Into<LossSpec>) -> LossBuilder {
+        LossBuilder { spec: options.into() }
     }
 }
+
+macro_rules! constructors {
+    ($($module:ident::$Kind:ident,)+) => {
+        /// A loss of each kind, begun with the options that it has by default.
+        impl Loss {
+            $(
+                #[doc = concat!("Begins a [`", stringify!($module), "`](crate::kinds::", stringify!($module), ") loss.")]
+                pub fn $module() -> LossBuilder {
+                    Self::of(kinds::$Kind::default())
+                }
+            )+
+        }
+    };
+}
+each_kind!(constructors);
 
 impl Term {
     /// A part of a sum of losses: a [`LossBuilder`] or a [`LossSpec`], times a factor.

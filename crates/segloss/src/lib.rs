@@ -70,6 +70,7 @@ mod outcome;
 mod part;
 mod pass;
 mod plan;
+mod registry;
 mod simd;
 mod spec;
 #[doc(hidden)]
@@ -90,8 +91,7 @@ pub use error::{Error, Problem};
 pub use input::Input;
 #[doc(hidden)]
 pub use kind::Reach;
-pub use kind::{Kind, KindInfo};
-pub use kinds::Options;
+pub use kinds::{Kind, Options};
 pub use layout::Layout;
 pub use loss::{Evaluation, Loss};
 pub use options::{
@@ -100,6 +100,7 @@ pub use options::{
 };
 pub use part::Part;
 pub use plan::Plan;
+pub use registry::KindInfo;
 pub use simd::InstructionSet;
 pub use spec::{LossSpec, Term};
 pub use sums::{ClassSums, NonFinite, Sums};

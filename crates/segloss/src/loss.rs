@@ -107,7 +107,7 @@ impl Loss {
             instructions: InstructionSet::best(),
         };
         let terms = match &spec.options {
-            Options::Combined(combined) => {
+            Options::Combined(_) => {
                 // No term is asked for its layout: arrays are read as the combined loss lays them out.
                 let outer = |loss: &LossSpec| {
                     let mut loss = LossSpec { ignore_index: spec.ignore_index, ..loss.clone() };
@@ -116,7 +116,7 @@ impl Loss {
                     loss
                 };
                 let term = |term: &Term| (term.factor, Self::checked(outer(&term.loss)));
-                combined.terms.iter().map(term).collect()
+                spec.terms.iter().map(term).collect()
             }
             options => {
                 let component = |(i, of): (usize, Component)| (of.factor, plain(spec.clone(), Some((i, of))));

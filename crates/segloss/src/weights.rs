@@ -7,7 +7,7 @@
 use crate::census::Census;
 use crate::counts::{ClassCounts, share};
 use crate::error::{Error, Problem};
-use crate::kind::Kind;
+use crate::kinds::Kind;
 use crate::options::{Absent, Normalise, Scheme, Source, WeightSpec};
 use crate::spec::LossSpec;
 use ndarray::Array2;

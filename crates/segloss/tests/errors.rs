@@ -45,7 +45,7 @@ fn a_softmax_of_one_channel_is_refused_in_every_way() {
     assert!(kinds.len() > 24, "{}", kinds.len());
     for (spec, is_sigmoid) in kinds {
         let kind = spec.kind();
-        let both = LossSpec::from(Combined::new(vec![Term { factor: 1.0, loss: spec.clone() }]));
+        let both = Combined::new(vec![Term { factor: 1.0, loss: spec.clone() }]);
         for loss in [Loss::new(spec).unwrap(), Loss::new(both).unwrap()] {
             let refusals = [
                 loss.value(&input).err(),

@@ -8,4 +8,6 @@ use super::weights::WeightSpec;
 pub(crate) struct SharedKeys<'a> {
     pub threshold: Option<&'a Threshold>,
     pub weights: &'a WeightSpec,
+    /// How many losses the specification is a sum of.
+    pub terms: usize,
 }

@@ -1,6 +1,5 @@
 //! What an option holds, and the types that it may have.
 
-use crate::spec::Term;
 use std::borrow::Cow;
 use std::fmt;
 
@@ -17,8 +16,6 @@ pub enum Value {
     Number(f64),
     /// One of some words.
     Word(Cow<'static, str>),
-    /// The parts of a combined loss.
-    Terms(Vec<Term>),
 }
 
 impl fmt::Display for Value {
@@ -33,8 +30,6 @@ impl fmt::Display for Value {
                 f.write_str(text.strip_suffix(".0").unwrap_or(&text))
             }
             Self::Word(word) => f.write_str(word),
-            Self::Terms(terms) if terms.is_empty() => f.write_str("none"),
-            Self::Terms(terms) => write!(f, "{} terms", terms.len()),
         }
     }
 }
@@ -64,7 +59,6 @@ pub(crate) enum Expected {
     Whole,
     Number,
     Words(&'static [&'static str]),
-    Terms,
 }
 
 impl fmt::Display for Expected {
@@ -75,7 +69,6 @@ impl fmt::Display for Expected {
             Self::Whole => f.write_str("usize"),
             Self::Number => f.write_str("f64"),
             Self::Words(words) => write!(f, "`{}`", words.join("` or `")),
-            Self::Terms => f.write_str("a sequence"),
         }
     }
 }
@@ -134,18 +127,6 @@ impl OptionValue for f64 {
             Value::Whole(x) => Some(*x as Self),
             _ => None,
         }
-    }
-}
-
-impl OptionValue for Vec<Term> {
-    const EXPECTED: Expected = Expected::Terms;
-
-    fn value(&self) -> Value {
-        Value::Terms(self.clone())
-    }
-
-    fn of(value: &Value) -> Option<Self> {
-        if let Value::Terms(terms) = value { Some(terms.clone()) } else { None }
     }
 }
 

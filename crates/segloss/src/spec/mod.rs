@@ -1,5 +1,6 @@
 //! The one description of a loss, as it stands in configuration files, on the command line and in reports.
 
+mod presets;
 #[cfg(feature = "serde")]
 mod reading;
 #[cfg(feature = "serde")]
@@ -7,8 +8,7 @@ mod text;
 mod validate;
 
 use crate::counts::ClassCounts;
-use crate::kind::Kind;
-use crate::kinds::Options;
+use crate::kinds::{self, Combined, Kind, Options, each_kind};
 use crate::layout::Layout;
 use crate::options::{
     Absent, Activation, Average, Classes, DEFAULT_PRIOR, OptionValue, PriorSpec, Reduction, Region,
@@ -54,6 +54,8 @@ pub struct LossSpec {
     pub prior: Option<PriorSpec>,
     /// The pixel counts of a data set, for `source = "dataset"`: what `segloss weights --toml` prints.
     pub dataset: Option<ClassCounts>,
+    /// The parts of a [`combined`](crate::kinds::combined) loss; none of any other.
+    pub terms: Vec<Term>,
 }
 
 /// A part of a combined loss.
@@ -72,6 +74,31 @@ fn one() -> f64 {
     1.0
 }
 
+impl Combined {
+    /// The sum of these terms.
+    #[allow(
+        clippy::new_ret_no_self,
+        reason = "the terms are a part of the specification, not of its options"
+    )]
+    pub fn new(terms: Vec<Term>) -> LossSpec {
+        LossSpec { terms, ..Self::default().into() }
+    }
+}
+
+/// A specification of each kind, from the options of its own.
+macro_rules! from_options {
+    ($($module:ident::$Kind:ident,)+) => {
+        $(
+            impl From<kinds::$Kind> for LossSpec {
+                fn from(options: kinds::$Kind) -> Self {
+                    Options::from(options).into()
+                }
+            }
+        )+
+    };
+}
+each_kind!(from_options);
+
 impl From<Options> for LossSpec {
     fn from(options: Options) -> Self {
         Self { options, ..Self::default() }
@@ -79,17 +106,6 @@ impl From<Options> for LossSpec {
 }
 
 impl LossSpec {
-    /// The same with the terms of presets written out.
-    pub(crate) fn expanded(mut self) -> Self {
-        if let Options::Combined(combined) = &mut self.options {
-            combined.expand();
-            for term in &mut combined.terms {
-                term.loss = std::mem::take(&mut term.loss).expanded();
-            }
-        }
-        self
-    }
-
     /// A kind with all options as they are by default.
     pub fn new(kind: Kind) -> Self {
         kind.options().into()
@@ -107,18 +123,12 @@ impl LossSpec {
 
     /// The parts of a combined loss; none of any other.
     pub fn terms(&self) -> &[Term] {
-        match &self.options {
-            Options::Combined(combined) => &combined.terms,
-            _ => &[],
-        }
+        &self.terms
     }
 
     /// The same, to be changed.
     pub fn terms_mut(&mut self) -> &mut [Term] {
-        match &mut self.options {
-            Options::Combined(combined) => &mut combined.terms,
-            _ => &mut [],
-        }
+        &mut self.terms
     }
 
     /// Puts the counts of a data set where `source = "dataset"` asks for them and none are given.
@@ -181,7 +191,7 @@ impl LossSpec {
 
     /// What the kind reads of the keys beside its own options.
     pub(crate) fn shared_keys(&self) -> SharedKeys<'_> {
-        SharedKeys { threshold: self.threshold.as_ref(), weights: &self.weights }
+        SharedKeys { threshold: self.threshold.as_ref(), weights: &self.weights, terms: self.terms.len() }
     }
 
     /// An option that some kinds have; none of a kind that has not, or where it is not set.

@@ -2,7 +2,7 @@
 
 use super::{LossSpec, reading};
 use crate::error::{Error, Problem};
-use crate::options::OPERATION;
+use crate::options::checks::OPERATION;
 use crate::spelling;
 use serde::de::DeserializeSeed;
 

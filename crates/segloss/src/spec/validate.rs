@@ -1,8 +1,8 @@
 //! Which options fit together, and in which range they lie.
 
-use super::LossSpec;
+use super::{LossSpec, Term};
 use crate::error::Error;
-use crate::kind::{Kind, Shared};
+use crate::kind::Shared;
 use crate::options::{
     Absent, OptionValue, PriorSpec, Reduction, Region, SOURCES, Scheme, Source, Threshold, WeightSpec, acts,
     number, option,
@@ -18,7 +18,8 @@ impl LossSpec {
         self.validate_prior()?;
         self.validate_dataset()?;
         self.validate_idle()?;
-        self.options.validate(&self.shared_keys())
+        self.options.validate(&self.shared_keys())?;
+        self.terms.iter().try_for_each(Self::validate_term)
     }
 
     /// An option that nothing reads would be ignored in silence.
@@ -73,6 +74,7 @@ impl LossSpec {
                 self.weights != WeightSpec::default() && !takes(&[Shared::Weights, Shared::DocumentWeights]),
             ),
             ("prior", self.prior.is_some() && !takes(&[Shared::Prior])),
+            ("terms", !self.terms.is_empty() && !takes(&[Shared::Terms])),
         ];
         match stray.into_iter().find(|(_, stray)| *stray) {
             None => Ok(()),
@@ -224,24 +226,22 @@ impl LossSpec {
         }
     }
 
+    fn validate_term(term: &Term) -> Result<(), Error> {
+        number("terms.factor", term.factor, term.factor >= 0.0, "a finite number ≥ 0")?;
+        let inherited = Self { layout: Default::default(), ignore_index: None, ..term.loss.clone() };
+        if inherited != term.loss {
+            let expected =
+                "without `layout` and `ignore_index`: those of the combined loss hold for all its terms";
+            return Err(option("terms.loss", expected, "set"));
+        }
+        term.loss.validate()
+    }
+
     fn validate_dataset(&self) -> Result<(), Error> {
         match &self.dataset {
             Some(counts) => counts.validate().map_err(|(expected, found)| option("dataset", expected, found)),
             None => Ok(()),
         }
-    }
-}
-
-impl Kind {
-    /// That an option is none of this kind.
-    pub(crate) fn does_not_take(self, key: &'static str) -> Error {
-        let info = self.info();
-        let taken: Vec<&str> = info.options.iter().map(|option| option.key).collect();
-        let expected = match taken.as_slice() {
-            [] => format!("absent: {} has no options", info.name),
-            taken => format!("absent: {} takes {}", info.name, taken.join(", ")),
-        };
-        option(key, &expected, "set")
     }
 }
 
