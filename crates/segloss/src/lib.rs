@@ -54,9 +54,11 @@ mod builder;
 mod census;
 mod class_prediction;
 mod counts;
+mod description;
 mod distance;
 mod element;
 mod error;
+mod evaluation;
 mod families;
 mod geometry;
 mod input;
@@ -75,6 +77,7 @@ mod simd;
 mod spec;
 #[doc(hidden)]
 pub mod spelling;
+mod steps;
 mod sums;
 mod target;
 mod tiles;
@@ -88,12 +91,13 @@ pub use counts::ClassCounts;
 pub use distance::signed_distances;
 pub use element::Element;
 pub use error::{Error, Problem};
+pub use evaluation::Evaluation;
 pub use input::Input;
 #[doc(hidden)]
 pub use kind::Reach;
 pub use kinds::{Kind, Options};
 pub use layout::Layout;
-pub use loss::{Evaluation, Loss};
+pub use loss::Loss;
 pub use options::{
     Absent, Activation, Average, Classes, Normalise, OptionInfo, PriorSpec, Reduction, Region, Scheme,
     SmoothingWeight, Source, Threshold, Value, WeightSpec,

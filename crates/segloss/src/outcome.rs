@@ -5,12 +5,13 @@ use crate::census::Census;
 use crate::distance::signed_distances;
 use crate::element::Element;
 use crate::error::{Error, Problem};
-use crate::families::{Family, RegionPlan, Resolved};
+use crate::evaluation::Evaluation;
+use crate::families::{RegionPlan, Resolved};
 use crate::geometry::Geometry;
 use crate::input::{Input, PixelLabel};
 use crate::kind::Structure;
 use crate::kinds::Options;
-use crate::loss::{Evaluation, Loss};
+use crate::loss::Loss;
 use crate::options::{Reduction, Source, Value};
 use crate::part::Part;
 use crate::pass::{Array, Leaf, LeafSums, Pass};
@@ -98,10 +99,10 @@ impl Loss {
 
     /// The sums of all leaves in their places.
     fn gather(&self, plan: &Plan, census: &Census, leaves: &mut impl Iterator<Item = LeafSums>) -> Part {
-        let mut sums = Sums::zero(plan.classes(), self.reduction());
+        let mut sums = Sums::zero(plan.classes(), self.description().reduction());
         let mut regions = BTreeMap::new();
         if self.terms().is_empty() {
-            sums.denominator = plan.share(self, census);
+            sums.denominator = plan.share(self.description(), census);
             if let Some(leaf) = leaves.next() {
                 sums.add_losses(leaf.losses.into_iter());
                 sums.non_finite = leaf.non_finite;
@@ -112,7 +113,8 @@ impl Loss {
         let terms = terms.map(|((_, term), plan)| term.gather(plan, census, leaves)).collect();
         sums.valid_pixels = census.valid_pixels();
         for (class, sums) in sums.per_class.iter_mut().enumerate() {
-            (sums.pixels, sums.weight) = (census.mass_of(class), plan.class_weight(self, census, class));
+            (sums.pixels, sums.weight) =
+                (census.mass_of(class), plan.class_weight(self.description(), census, class));
         }
         Part { sums, regions, terms }
     }
@@ -126,7 +128,7 @@ impl Loss {
             .collect();
         let mut resolved = BTreeMap::new();
         if terms.is_empty() {
-            let family = self.family::<f64>(plan.classes());
+            let family = self.description().family::<f64>(plan.classes());
             let mut kept: Option<(Vec<f64>, f64)> = None;
             for (&region, partial) in &part.regions {
                 let region_plan =
@@ -141,9 +143,9 @@ impl Loss {
                 }
                 found.resolved.map(|found| resolved.insert(region, found));
             }
-            if self.structure() == Structure::TopK {
+            if self.description().structure() == Structure::TopK {
                 let (weights, pixels) = kept.unwrap_or_else(|| (vec![0.0; plan.classes()], 0.0));
-                match self.reduction() {
+                match self.description().reduction() {
                     Reduction::Mean => sums.denominator = weights.iter().sum(),
                     Reduction::MeanValid => sums.denominator = pixels,
                     _ => {}
@@ -187,11 +189,6 @@ impl Loss {
         Ok(())
     }
 
-    fn family<T: Element>(&self, classes: usize) -> Option<Box<dyn Family<T>>> {
-        let component = self.component().map_or(0, |(component, _)| *component);
-        self.spec().options.family(&self.spec().shared_keys(), component, classes)
-    }
-
     fn pass<'a, T: Element>(
         &self,
         input: &'a Input<'a, T>,
@@ -210,7 +207,7 @@ impl Loss {
         geometry: &Geometry,
         plan: &'a Plan,
     ) -> Result<Vec<Leaf<'a, T>>, Error> {
-        plan.fit(self.operation(), geometry.images, geometry.classes)?;
+        plan.fit(self.description().operation(), geometry.images, geometry.classes)?;
         if !self.terms().is_empty() {
             let mut leaves = Vec::new();
             for ((factor, term), plan) in self.terms().iter().zip(plan.terms()) {
@@ -220,13 +217,13 @@ impl Loss {
             return Ok(leaves);
         }
         if self.spec().weights.source == Source::Map && input.weight_map.is_none() {
-            return Err(self.error(Problem::NoWeightMap));
+            return Err(self.description().error(Problem::NoWeightMap));
         }
-        let Some(family) = self.family(geometry.classes) else { return Ok(Vec::new()) };
+        let Some(family) = self.description().family(geometry.classes) else { return Ok(Vec::new()) };
         // What the labels decide is what a sum over pixels is divided by; any other loss is divided on the way back.
         let denominator = plan.denominator();
         Ok(vec![Leaf {
-            operation: self.operation(),
+            operation: self.description().operation(),
             family,
             plan,
             scale: if denominator > 0.0 { 1.0 / denominator } else { 0.0 },
@@ -242,12 +239,15 @@ impl Loss {
         let mut warnings = Vec::new();
         if sums.valid_pixels == 0 {
             warnings.push(Warning::AllIgnored);
-        } else if self.structure() != Structure::Terms
+        } else if self.description().structure() != Structure::Terms
             && sums.per_class.iter().all(|class| class.weight == 0.0)
         {
             warnings.push(Warning::NoWeight);
         }
-        if self.structure() == Structure::Overlap && !self.is_pooled() && sums.valid_pixels > 0 {
+        if self.description().structure() == Structure::Overlap
+            && !self.description().is_pooled()
+            && sums.valid_pixels > 0
+        {
             let counted = |c: &usize| plan.counted().column(*c).iter().any(|&w| w > 0.0);
             let absent = |c: &usize| sums.per_class[*c].pixels == 0.0;
             let classes: Vec<usize> = (0..plan.classes()).filter(absent).filter(counted).collect();
@@ -256,7 +256,7 @@ impl Loss {
                 warnings.push(Warning::AbsentCounted { classes });
             }
         }
-        if !self.spec().is_sigmoid() && self.structure() != Structure::Terms {
+        if !self.spec().is_sigmoid() && self.description().structure() != Structure::Terms {
             let mut present = (0..plan.classes()).filter(|&c| sums.per_class[c].pixels > 0.0);
             if let (Some(class), None) = (present.next(), present.next()) {
                 warnings.push(Warning::OneClass { class });
@@ -340,7 +340,7 @@ impl Loss {
         match gradient {
             Some(gradient) if gradient.len() != input.logits.len() => {
                 let (expected, found) = (input.logits.len(), gradient.len());
-                Err(self.error(Problem::Length { operand: "gradient", expected, found }))
+                Err(self.description().error(Problem::Length { operand: "gradient", expected, found }))
             }
             _ => Ok(()),
         }

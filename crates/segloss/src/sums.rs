@@ -100,4 +100,10 @@ impl Sums {
         self.non_finite = NonFinite::join(self.non_finite, other.non_finite.clone());
         self
     }
+
+    /// The mean loss of each class: loss / weight, `None` for a class without weight.
+    pub fn class_means(&self) -> Vec<Option<f64>> {
+        let mean = |c: &ClassSums| (c.weight > 0.0).then(|| c.loss / c.weight);
+        self.per_class.iter().map(mean).collect()
+    }
 }
