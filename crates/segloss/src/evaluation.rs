@@ -28,11 +28,3 @@ pub struct Evaluation {
 fn rows<S: serde::Serializer>(table: &Array2<f64>, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.collect_seq(table.rows().into_iter().map(|row| row.to_vec()))
 }
-
-impl std::ops::Deref for Evaluation {
-    type Target = Sums;
-
-    fn deref(&self) -> &Sums {
-        &self.sums
-    }
-}

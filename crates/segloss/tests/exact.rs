@@ -77,8 +77,8 @@ impl Line {
     fn demand_sums(&self, found: &Evaluation) {
         let sum_of_magnitudes = self.magnitude * self.denominator;
         self.demand("value", (found.value - self.value).abs(), self.magnitude);
-        self.demand("numerator", (found.numerator - self.numerator).abs(), sum_of_magnitudes);
-        self.demand("denominator", (found.denominator - self.denominator).abs(), self.denominator);
+        self.demand("numerator", (found.sums.numerator - self.numerator).abs(), sum_of_magnitudes);
+        self.demand("denominator", (found.sums.denominator - self.denominator).abs(), self.denominator);
     }
 
     fn demand_array(&self, what: &str, found: &[f64], want: &[f64]) {
@@ -157,10 +157,10 @@ fn every_kind_is_its_textbook() {
                 line.demand_array("map", &map.into_iter().collect::<Vec<_>>(), &want);
             }
             // What the classes cost is what the loss costs.
-            let of_classes: f64 = found.per_class.iter().map(|class| class.loss).sum();
+            let of_classes: f64 = found.sums.per_class.iter().map(|class| class.loss).sum();
             line.demand(
                 "losses of the classes",
-                (of_classes - found.numerator).abs(),
+                (of_classes - found.sums.numerator).abs(),
                 line.magnitude * line.denominator,
             );
 

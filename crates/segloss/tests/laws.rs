@@ -179,10 +179,10 @@ proptest! {
                 .map(|(n, part)| loss.part(&input(part), &plan.images(n..n + 1), None).unwrap())
                 .reduce(segloss::Part::combine).unwrap();
             let joined = loss.finish(&plan, &all);
-            prop_assert!(near(joined.denominator, whole.denominator, 0.0), "{reduction:?}");
+            prop_assert!(near(joined.sums.denominator, whole.sums.denominator, 0.0), "{reduction:?}");
             // A boundary's sum has both signs.
             prop_assert!(near(joined.value, whole.value, 1.0), "{spec:?}: {} {}", joined.value, whole.value);
-            prop_assert_eq!(joined.valid_pixels, whole.valid_pixels);
+            prop_assert_eq!(joined.sums.valid_pixels, whole.sums.valid_pixels);
             prop_assert_eq!(&joined.effective_weights, &whole.effective_weights);
             for (n, part) in parts.iter().enumerate() {
                 let mut piece = vec![f64::NAN; classes * pixels];
@@ -490,7 +490,7 @@ fn the_map_holds_every_pixel_s_loss() {
             let loss = Loss::new(LossSpec { layout, ..spec }).unwrap();
             let input = Input::new(logits.view(), Target::indices(labels.view())).unwrap();
             let (result, map) = loss.map(&input).unwrap();
-            assert!(near(map.sum(), result.numerator, 0.0));
+            assert!(near(map.sum(), result.sums.numerator, 0.0));
             let per_pixel = map.shape() == [2, 4];
             assert!(per_pixel || map.shape() == logits.shape());
             for (n, p) in [(0, 1), (1, 2)] {

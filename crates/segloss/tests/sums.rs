@@ -27,21 +27,21 @@ fn every_class_has_its_sums() {
         weight,
         loss,
     });
-    assert_eq!(found.per_class, [seen, unseen]);
-    assert_eq!((found.valid_pixels, found.denominator, found.value), (2, 4.0, LN_2));
-    assert_eq!(found.class_means(), [Some(LN_2), None]);
+    assert_eq!(found.sums.per_class, [seen, unseen]);
+    assert_eq!((found.sums.valid_pixels, found.sums.denominator, found.value), (2, 4.0, LN_2));
+    assert_eq!(found.sums.class_means(), [Some(LN_2), None]);
 
     // Of a sum of losses a class's loss is its share of the value, and its weight 1.
     let combined = "kind = 'combined'\nterms = [{ factor = 0.5, loss = { kind = 'cross_entropy' } }]";
     let input = Input::from_slices(&EVEN, &[4, 2], &[0_u8, 0, 0, 1]).unwrap();
     let found = loss(combined).value(&input).unwrap();
     let all = [(3.0, 0.375 * LN_2), (1.0, 0.125 * LN_2)];
-    assert_eq!(found.per_class, all.map(|(pixels, loss)| ClassSums { pixels, weight: 1.0, loss }));
-    assert_eq!(found.terms[0].per_class[0].loss, 3.0 * LN_2);
+    assert_eq!(found.sums.per_class, all.map(|(pixels, loss)| ClassSums { pixels, weight: 1.0, loss }));
+    assert_eq!(found.terms[0].sums.per_class[0].loss, 3.0 * LN_2);
     // A term without a pixel to divide by adds nothing.
     let input = Input::from_slices(&EVEN[..2], &[1, 2], &[255_u8]).unwrap();
     let found = loss(&format!("ignore_index = 255\n{combined}")).value(&input).unwrap();
-    assert!(found.per_class.iter().all(|class| class.loss == 0.0), "{:?}", found.per_class);
+    assert!(found.sums.per_class.iter().all(|class| class.loss == 0.0), "{:?}", found.sums.per_class);
 }
 
 #[test]
@@ -52,7 +52,7 @@ fn classes_weigh_what_is_kept_of_them() {
     let found = loss(text).value(&input).unwrap();
     let kept = [(3.0, 1.5), (1.0, 1.0)];
     assert_eq!(
-        found.per_class,
+        found.sums.per_class,
         kept.map(|(pixels, weight)| ClassSums { pixels, weight, loss: weight * LN_2 })
     );
 }
@@ -62,7 +62,7 @@ fn an_image_without_a_valid_pixel_is_no_region() {
     let input = Input::from_slices(&EVEN, &[2, 2, 2], &[0_u8, 1, 255, 255]).unwrap();
     for (kind, regions) in [("generalized_dice", 1.0), ("dice", 2.0)] {
         let text = format!("kind = '{kind}'\nignore_index = 255\nregion = 'image'");
-        assert_eq!(loss(&text).value(&input).unwrap().denominator, regions, "{kind}");
+        assert_eq!(loss(&text).value(&input).unwrap().sums.denominator, regions, "{kind}");
     }
 }
 
