@@ -308,7 +308,7 @@ impl<'a> Trainer<'a> {
             multiple: self.net.multiple(),
         };
         let Batch { shape, images, labels, weights, .. } = batcher.build(views);
-        self.objective.observe(&labels, shape.1 * shape.2, &self.data.classes);
+        self.objective.observe(&labels, shape.1 * shape.2, &self.data.classes)?;
         let images = self.net.tensor(images, shape)?.traced(Gradients::leaky());
         let logits = self.net.forward(images)?;
         let (epoch, step) = (self.epoch + 1, number + 1);

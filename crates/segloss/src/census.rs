@@ -61,28 +61,30 @@ impl Census {
         ClassCounts::of(&self.images, self.classes)
     }
 
-    /// Joins another tile of the same images.
+    /// Adds another tile of the same images.
     ///
-    /// # Panics
-    /// If the other census counts other classes or another number of images.
-    #[must_use]
-    pub fn join_tiles(mut self, tiles: &Self) -> Self {
-        assert_eq!((self.classes, self.len()), (tiles.classes, tiles.len()), "tiles of the same images");
-        for (image, tile) in self.images.iter_mut().zip(&tiles.images) {
-            image.add(tile);
-        }
-        self
+    /// # Errors
+    /// [`Problem::Mismatch`] for other classes or another number of images; these counts are left as they were.
+    pub fn join_tiles(&mut self, tiles: Self) -> Result<(), Error> {
+        self.demand("classes", self.classes, tiles.classes)?;
+        self.demand("images", self.len(), tiles.len())?;
+        self.images.iter_mut().zip(&tiles.images).for_each(|(image, tile)| image.add(tile));
+        Ok(())
     }
 
     /// Appends the images of another batch.
     ///
-    /// # Panics
-    /// If the other census counts other classes.
-    #[must_use]
-    pub fn join_images(mut self, others: &Self) -> Self {
-        assert_eq!(self.classes, others.classes, "censuses of the same classes");
-        self.images.extend_from_slice(&others.images);
-        self
+    /// # Errors
+    /// [`Problem::Mismatch`] for other classes; these counts are left as they were.
+    pub fn join_images(&mut self, others: Self) -> Result<(), Error> {
+        self.demand("classes", self.classes, others.classes)?;
+        self.images.extend(others.images);
+        Ok(())
+    }
+
+    fn demand(&self, of: &'static str, expected: usize, found: usize) -> Result<(), Error> {
+        let error = |problem| Error { operation: "census", problem };
+        Problem::unless_equal("the other census", of, expected, found).map_err(error)
     }
 }
 

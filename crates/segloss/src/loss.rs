@@ -2,7 +2,7 @@
 
 use crate::counts::ClassCounts;
 use crate::description::Description;
-use crate::error::Error;
+use crate::error::{Error, Problem};
 use crate::kind::{Component, Structure};
 use crate::kinds::Options;
 use crate::options::Source;
@@ -100,7 +100,8 @@ impl Loss {
     }
 
     /// Adds a batch to the running class counts of `source = "ema"`, for weights and priors: once a training
-    /// step, before its loss. Everything else leaves a loss as it is, so that values can be computed again.
+    /// step, before its loss. Everything else leaves a loss as it is, so that values can be computed again. A batch
+    /// of another number of classes begins the average anew.
     ///
     /// ```
     /// # use segloss::{Input, Loss, Scheme, WeightSpec};
@@ -112,12 +113,9 @@ impl Loss {
     /// ```
     pub fn observe(&mut self, batch: &ClassCounts) {
         self.terms.iter_mut().for_each(|(_, term)| term.observe(batch));
-        self.running = Some(match &self.running {
-            Some(running) if running.classes() == batch.classes() => {
-                running.decayed(self.description.spec.weights.decay, batch)
-            }
-            _ => batch.clone(),
-        });
+        let decay = self.description.spec.weights.decay;
+        let running = self.running.as_ref().and_then(|running| running.decayed(decay, batch).ok());
+        self.running = Some(running.unwrap_or_else(|| batch.clone()));
     }
 
     /// Whether the loss depends on what it has [observed](Self::observe).
@@ -132,17 +130,30 @@ impl Loss {
         self.running.clone().into_iter().chain(terms).collect()
     }
 
-    /// Goes on from the history of a loss with the same specification. Returns whether it is one.
-    #[must_use]
-    pub fn restore(&mut self, history: &[ClassCounts]) -> bool {
-        let mut left = history.iter();
-        let fits = history.is_empty() || self.restore_from(&mut left);
-        fits && left.next().is_none()
+    /// Goes on from the history of a loss with the same specification; with none, from where it is.
+    ///
+    /// # Errors
+    /// [`Problem::RunningCounts`] if it is that of another loss; this one is left as it was.
+    pub fn restore(&mut self, history: &[ClassCounts]) -> Result<(), Error> {
+        let (expected, found) = (self.number(), history.len());
+        if ![0, expected].contains(&found) {
+            return Err(self.description.error(Problem::RunningCounts { expected, found }));
+        }
+        self.restore_from(&mut history.iter());
+        Ok(())
     }
 
-    fn restore_from(&mut self, history: &mut std::slice::Iter<'_, ClassCounts>) -> bool {
-        self.running = history.next().cloned();
-        self.running.is_some() && self.terms.iter_mut().all(|(_, term)| term.restore_from(history))
+    /// How many losses it is: itself and its terms.
+    fn number(&self) -> usize {
+        1 + self.terms.iter().map(|(_, term)| term.number()).sum::<usize>()
+    }
+
+    /// Takes one entry for each loss, as long as there are some.
+    fn restore_from(&mut self, history: &mut std::slice::Iter<'_, ClassCounts>) {
+        if let Some(counts) = history.next() {
+            self.running = Some(counts.clone());
+        }
+        self.terms.iter_mut().for_each(|(_, term)| term.restore_from(history));
     }
 
     /// The specification, and which part of its kind it is.

@@ -6,7 +6,7 @@ use crate::distance::signed_distances;
 use crate::element::Element;
 use crate::error::{Error, Problem};
 use crate::evaluation::Evaluation;
-use crate::families::{RegionPlan, Resolved};
+use crate::families::{Partial, RegionPlan, Resolved};
 use crate::geometry::Geometry;
 use crate::input::{Input, PixelLabel};
 use crate::kind::Structure;
@@ -93,6 +93,7 @@ impl Loss {
     ) -> Result<(), Error> {
         self.demand_length(input, Some(gradient))?;
         let mut leaves = self.leaves(input, geometry, plan)?;
+        self.check_part(plan, all)?;
         let outcome = self.resolve(plan, all);
         self.backward(input, geometry, &mut leaves, &outcome, gradient)
     }
@@ -117,6 +118,40 @@ impl Loss {
                 (census.mass_of(class), plan.class_weight(self.description(), census, class));
         }
         Part { sums, regions, terms }
+    }
+
+    /// Whether a plan has as many terms as this loss.
+    fn check_plan(&self, plan: &Plan) -> Result<(), Error> {
+        let fits = Problem::unless_equal("the plan", "terms", self.terms().len(), plan.terms().len());
+        fits.map_err(|problem| self.description().error(problem))
+    }
+
+    /// Whether a plan and all parts together are of this loss.
+    pub(crate) fn check_part(&self, plan: &Plan, part: &Part) -> Result<(), Error> {
+        const PART: &str = "the combined part";
+        let demand = |of, expected, found| {
+            let fits = Problem::unless_equal(PART, of, expected, found);
+            fits.map_err(|problem| self.description().error(problem))
+        };
+        self.check_plan(plan)?;
+        demand("terms", self.terms().len(), part.terms.len())?;
+        demand("classes", plan.classes(), part.sums.per_class.len())?;
+        for (&region, partial) in &part.regions {
+            let fits = match partial {
+                Partial::Nothing => true,
+                Partial::Overlap(_) => self.description().structure() == Structure::Overlap,
+                Partial::Lovasz(_) => self.description().structure() == Structure::Lovasz,
+                Partial::TopK(_) => self.description().structure() == Structure::TopK,
+                Partial::Recall(_) => self.description().structure() == Structure::Recall,
+            };
+            if !fits {
+                return Err(self.description().error(Problem::OtherKind { operand: PART, region }));
+            }
+            let regions = plan.region_pixels().len();
+            demand("regions", regions, regions.max(region + 1))?;
+        }
+        let terms = self.terms().iter().zip(plan.terms()).zip(&part.terms);
+        terms.into_iter().try_for_each(|(((_, term), plan), part)| term.check_part(plan, part))
     }
 
     /// From all parts to the value.
@@ -208,6 +243,7 @@ impl Loss {
         plan: &'a Plan,
     ) -> Result<Vec<Leaf<'a, T>>, Error> {
         plan.fit(self.description().operation(), geometry.images, geometry.classes)?;
+        self.check_plan(plan)?;
         if !self.terms().is_empty() {
             let mut leaves = Vec::new();
             for ((factor, term), plan) in self.terms().iter().zip(plan.terms()) {

@@ -69,14 +69,17 @@ impl Plan {
 
     /// The plan for some of the images: the same weights and the same denominator of the whole.
     ///
-    /// # Panics
-    /// If the range reaches past the plan's images.
-    #[must_use]
-    pub fn images(&self, range: Range<usize>) -> Self {
-        assert!(range.start <= range.end && range.end <= self.images.len(), "images of the plan");
-        let terms = self.terms.iter().map(|term| term.images(range.clone())).collect();
+    /// # Errors
+    /// [`Problem::NoSuchImages`] if the range reaches past the plan's images.
+    pub fn images(&self, range: Range<usize>) -> Result<Self, Error> {
+        let images = self.images.len();
+        if !(range.start <= range.end && range.end <= images) {
+            let problem = Problem::NoSuchImages { start: range.start, end: range.end, images };
+            return Err(Error { operation: "plan", problem });
+        }
+        let terms = self.terms.iter().map(|term| term.images(range.clone())).collect::<Result<_, _>>()?;
         let images = self.images.start + range.start..self.images.start + range.end;
-        Self { images, terms, ..self.clone() }
+        Ok(Self { images, terms, ..self.clone() })
     }
 
     /// What the sum over the whole scope is divided by, as far as the labels decide it: of top-k

@@ -92,10 +92,12 @@ impl Loss {
     ///
     /// let first = Input::from_slices(&logits[..6], &[3, 2], &labels[..3])?;
     /// let last = Input::from_slices(&logits[6..], &[1, 2], &labels[3..])?;
-    /// let plan = loss.plan(&loss.census(&first)?.join_images(&loss.census(&last)?))?;
-    /// let part = loss.part(&first, &plan.images(0..3), None)?;
-    /// let all = part.combine(loss.part(&last, &plan.images(3..4), None)?);
-    /// assert!((loss.finish(&plan, &all).value - whole.value).abs() <= 1e-15);
+    /// let mut census = loss.census(&first)?;
+    /// census.join_images(loss.census(&last)?)?;
+    /// let plan = loss.plan(&census)?;
+    /// let mut all = loss.part(&first, &plan.images(0..3)?, None)?;
+    /// all.combine(loss.part(&last, &plan.images(3..4)?, None)?)?;
+    /// assert!((loss.finish(&plan, &all)?.value - whole.value).abs() <= 1e-15);
     /// # Ok::<(), segloss::Error>(())
     /// ```
     ///
@@ -127,17 +129,19 @@ impl Loss {
     /// let labels = [0_u8, 1, 1, 0];
     /// let first = Input::from_slices(&logits[..6], &[3, 2], &labels[..3])?;
     /// let last = Input::from_slices(&logits[6..], &[1, 2], &labels[3..])?;
-    /// let plan = loss.plan(&loss.census(&first)?.join_images(&loss.census(&last)?))?;
-    /// let all = loss.part(&first, &plan.images(0..3), None)?;
-    /// let all = all.combine(loss.part(&last, &plan.images(3..4), None)?);
+    /// let mut census = loss.census(&first)?;
+    /// census.join_images(loss.census(&last)?)?;
+    /// let plan = loss.plan(&census)?;
+    /// let mut all = loss.part(&first, &plan.images(0..3)?, None)?;
+    /// all.combine(loss.part(&last, &plan.images(3..4)?, None)?)?;
     ///
     /// let mut gradient = [0.0; 6];
-    /// loss.part_gradient(&first, &plan.images(0..3), &all, &mut gradient)?;
+    /// loss.part_gradient(&first, &plan.images(0..3)?, &all, &mut gradient)?;
     /// # Ok::<(), segloss::Error>(())
     /// ```
     ///
     /// # Errors
-    /// As [`Loss::part`].
+    /// As [`Loss::part`] and [`Loss::finish`].
     pub fn part_gradient<T: Element>(
         &self,
         input: &Input<'_, T>,
@@ -152,8 +156,12 @@ impl Loss {
     }
 
     /// The value of all parts together.
-    pub fn finish(&self, plan: &Plan, all: &Part) -> Evaluation {
-        self.evaluation(plan, self.resolve(plan, all))
+    ///
+    /// # Errors
+    /// [`Problem::Mismatch`] or [`Problem::OtherKind`] for parts, or a plan, of another loss.
+    pub fn finish(&self, plan: &Plan, all: &Part) -> Result<Evaluation, Error> {
+        self.check_part(plan, all)?;
+        Ok(self.evaluation(plan, self.resolve(plan, all)))
     }
 
     /// Fits the arrays of an input to each other and to the loss.

@@ -4,7 +4,7 @@
 #![allow(clippy::unwrap_used)]
 
 use ndarray::{ArrayD, Axis, IxDyn};
-use segloss::{Census, Evaluation, Input, Layout, Loss, LossSpec, Part, Target};
+use segloss::{Evaluation, Input, Layout, Loss, LossSpec, Target};
 use serde::Deserialize;
 use std::fs;
 use std::ops::Range;
@@ -116,20 +116,22 @@ impl Case {
     /// Value and gradient of the batch, image by image.
     fn in_parts(&self) -> (Evaluation, Vec<f64>) {
         let each = || (0..self.images()).map(|n| n..n + 1);
-        let census = each()
-            .map(|n| self.with(n, |input| self.loss.census(input).unwrap()))
-            .reduce(|all: Census, one| all.join_images(&one));
-        let plan = self.loss.plan(&census.unwrap()).unwrap();
+        let census = |n| self.with(n, |input| self.loss.census(input).unwrap());
+        let mut all = census(0..1);
+        each().skip(1).for_each(|n| all.join_images(census(n)).unwrap());
+        let plan = self.loss.plan(&all).unwrap();
         let part = |n: Range<usize>| {
-            self.with(n.clone(), |input| self.loss.part(input, &plan.images(n), None).unwrap())
+            let plan = plan.images(n.clone()).unwrap();
+            self.with(n, |input| self.loss.part(input, &plan, None).unwrap())
         };
-        let all = each().map(part).reduce(Part::combine).unwrap();
+        let mut all = part(0..1);
+        each().skip(1).for_each(|n| all.combine(part(n)).unwrap());
         let mut gradient = vec![f64::NAN; self.logits.len()];
         for (n, out) in each().zip(gradient.chunks_mut(self.logits.len() / self.images())) {
-            let plan = plan.images(n.clone());
+            let plan = plan.images(n.clone()).unwrap();
             self.with(n, |input| self.loss.part_gradient(input, &plan, &all, out).unwrap());
         }
-        (self.loss.finish(&plan, &all), gradient)
+        (self.loss.finish(&plan, &all).unwrap(), gradient)
     }
 }
 

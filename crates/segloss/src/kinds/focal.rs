@@ -116,6 +116,7 @@ impl Modulated {
     }
 }
 
+#[cfg(feature = "serde")]
 #[cfg(test)]
 mod tests {
     use crate::{Input, Loss, LossSpec};
