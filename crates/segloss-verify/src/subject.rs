@@ -211,15 +211,15 @@ impl Subject for Library {
     fn evaluate_in_parts(&self, case: &Case, parts: &[Range<usize>]) -> Result<InParts, String> {
         let loss = Loss::new(settled(&case.spec)).map_err(text)?.with_instructions(case.instructions);
         let pieces: Vec<Case> = parts.iter().map(|part| case.images(part.clone())).collect();
-        let mut census: Option<segloss::Census> = None;
+        let mut counts: Option<segloss::LabelCounts> = None;
         for piece in &pieces {
-            let one = with_input(piece, |x| x, |input| loss.census(input))?;
-            match &mut census {
-                None => census = Some(one),
+            let one = with_input(piece, |x| x, |input| loss.label_counts(input))?;
+            match &mut counts {
+                None => counts = Some(one),
                 Some(all) => all.join_images(one).map_err(text)?,
             }
         }
-        let plan = loss.plan(&census.ok_or("no parts")?).map_err(text)?;
+        let plan = loss.plan(&counts.ok_or("no parts")?).map_err(text)?;
         let mut all: Option<segloss::Part> = None;
         for (piece, part) in pieces.iter().zip(parts) {
             let plan = plan.images(part.clone()).map_err(text)?;

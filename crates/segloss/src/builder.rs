@@ -150,7 +150,7 @@ impl WeightSpec {
         Self::counted(Source::Dataset, scheme)
     }
 
-    /// From a running average, of which each batch leaves the share `decay`: see [`Loss::observe`].
+    /// From a running average, of which each batch leaves the share `decay`: see [`Loss::update_running_counts`].
     #[must_use]
     pub fn running(scheme: Scheme, decay: f64) -> Self {
         Self { decay, ..Self::counted(Source::Ema, scheme) }

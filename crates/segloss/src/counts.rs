@@ -56,7 +56,7 @@ impl ClassCounts {
         }
     }
 
-    pub(crate) fn of(images: &[ImageCensus], classes: usize) -> Self {
+    pub(crate) fn of(images: &[ImageCounts], classes: usize) -> Self {
         let mut counts = Self::new(classes);
         images.iter().for_each(|image| counts.add(image.valid as f64, &image.mass));
         counts
@@ -136,7 +136,7 @@ impl ClassCounts {
 
 /// The counts of one image.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) struct ImageCensus {
+pub(crate) struct ImageCounts {
     /// Σ y_c over the valid pixels, per class.
     pub mass: Vec<f64>,
     /// Pixels that are not ignored.
@@ -148,7 +148,7 @@ pub(crate) struct ImageCensus {
     pub mapped_valid: f64,
 }
 
-impl ImageCensus {
+impl ImageCounts {
     /// Of no pixel yet.
     pub fn empty(classes: usize) -> Self {
         let zeros = vec![0.0; classes];
@@ -175,9 +175,9 @@ pub(crate) fn share(part: f64, whole: f64) -> f64 {
 mod tests {
     use super::*;
 
-    fn image(mass: [f64; 2]) -> ImageCensus {
+    fn image(mass: [f64; 2]) -> ImageCounts {
         let valid = mass.iter().sum::<f64>();
-        ImageCensus { mass: mass.to_vec(), valid: valid as u64, ..ImageCensus::empty(2) }
+        ImageCounts { mass: mass.to_vec(), valid: valid as u64, ..ImageCounts::empty(2) }
     }
 
     #[test]

@@ -51,7 +51,6 @@
 
 pub mod border;
 mod builder;
-mod census;
 mod class_prediction;
 mod counts;
 mod description;
@@ -65,6 +64,7 @@ mod input;
 mod kernels;
 mod kind;
 pub mod kinds;
+mod label_counts;
 mod layout;
 mod loss;
 mod options;
@@ -85,7 +85,6 @@ mod warning;
 mod weights;
 
 pub use builder::LossBuilder;
-pub use census::Census;
 pub use class_prediction::class_prediction;
 pub use counts::ClassCounts;
 pub use distance::signed_distances;
@@ -96,6 +95,7 @@ pub use input::Input;
 #[doc(hidden)]
 pub use kind::Reach;
 pub use kinds::{Kind, Options};
+pub use label_counts::LabelCounts;
 pub use layout::Layout;
 pub use loss::Loss;
 pub use options::{

@@ -108,38 +108,38 @@ impl Loss {
     /// let weights = WeightSpec::running(Scheme::InverseFrequency, 0.99);
     /// let mut loss = Loss::cross_entropy().weights(weights).build()?;
     /// let input = Input::from_slices(&[0.0_f32, 1.0, 0.5, 0.0], &[2, 2], &[0_u8, 1])?;
-    /// loss.observe(&loss.census(&input)?.counts());
+    /// loss.update_running_counts(&loss.label_counts(&input)?.counts());
     /// # Ok::<(), segloss::Error>(())
     /// ```
-    pub fn observe(&mut self, batch: &ClassCounts) {
-        self.terms.iter_mut().for_each(|(_, term)| term.observe(batch));
+    pub fn update_running_counts(&mut self, batch: &ClassCounts) {
+        self.terms.iter_mut().for_each(|(_, term)| term.update_running_counts(batch));
         let decay = self.description.spec.weights.decay;
         let running = self.running.as_ref().and_then(|running| running.decayed(decay, batch).ok());
         self.running = Some(running.unwrap_or_else(|| batch.clone()));
     }
 
-    /// Whether the loss depends on what it has [observed](Self::observe).
-    pub fn needs_history(&self) -> bool {
+    /// Whether the loss depends on the batches so far: see [`Loss::update_running_counts`].
+    pub fn needs_running_counts(&self) -> bool {
         [self.description.spec.weights.source, self.description.spec.prior().source].contains(&Source::Ema)
-            || self.terms.iter().any(|(_, term)| term.needs_history())
+            || self.terms.iter().any(|(_, term)| term.needs_running_counts())
     }
 
     /// The running counts, those of terms included, to be kept with a model; empty before the first batch.
-    pub fn history(&self) -> Vec<ClassCounts> {
-        let terms = self.terms.iter().flat_map(|(_, term)| term.history());
+    pub fn running_counts(&self) -> Vec<ClassCounts> {
+        let terms = self.terms.iter().flat_map(|(_, term)| term.running_counts());
         self.running.clone().into_iter().chain(terms).collect()
     }
 
-    /// Goes on from the history of a loss with the same specification; with none, from where it is.
+    /// Goes on from the running counts of a loss with the same specification; with none, from where it is.
     ///
     /// # Errors
     /// [`Problem::RunningCounts`] if it is that of another loss; this one is left as it was.
-    pub fn restore(&mut self, history: &[ClassCounts]) -> Result<(), Error> {
-        let (expected, found) = (self.number(), history.len());
+    pub fn restore_running_counts(&mut self, counts: &[ClassCounts]) -> Result<(), Error> {
+        let (expected, found) = (self.number(), counts.len());
         if ![0, expected].contains(&found) {
             return Err(self.description.error(Problem::RunningCounts { expected, found }));
         }
-        self.restore_from(&mut history.iter());
+        self.restore_from(&mut counts.iter());
         Ok(())
     }
 
@@ -149,11 +149,11 @@ impl Loss {
     }
 
     /// Takes one entry for each loss, as long as there are some.
-    fn restore_from(&mut self, history: &mut std::slice::Iter<'_, ClassCounts>) {
-        if let Some(counts) = history.next() {
+    fn restore_from(&mut self, left: &mut std::slice::Iter<'_, ClassCounts>) {
+        if let Some(counts) = left.next() {
             self.running = Some(counts.clone());
         }
-        self.terms.iter_mut().for_each(|(_, term)| term.restore_from(history));
+        self.terms.iter_mut().for_each(|(_, term)| term.restore_from(left));
     }
 
     /// The specification, and which part of its kind it is.

@@ -1,7 +1,6 @@
 //! The way of a loss over its pixels: forward to a [`Part`], from all parts to an [`Outcome`], and back to the
 //! gradient.
 
-use crate::census::Census;
 use crate::distance::signed_distances;
 use crate::element::Element;
 use crate::error::{Error, Problem};
@@ -11,6 +10,7 @@ use crate::geometry::Geometry;
 use crate::input::{Input, PixelLabel};
 use crate::kind::Structure;
 use crate::kinds::Options;
+use crate::label_counts::LabelCounts;
 use crate::loss::Loss;
 use crate::options::{Reduction, Source, Value};
 use crate::part::Part;
@@ -47,18 +47,18 @@ impl Loss {
         &self,
         input: &Input<'_, T>,
         geometry: &Geometry,
-        census: &Census,
+        labels: &LabelCounts,
         gradient: Option<&mut [T]>,
         map: Option<&mut [T]>,
     ) -> Result<Evaluation, Error> {
         self.demand_length(input, gradient.as_deref())?;
-        let plan = self.plan(census)?;
+        let plan = self.plan(labels)?;
         let mut leaves = self.leaves(input, geometry, &plan)?;
         // The gradient of a sum over pixels is known at once, any other after all have been seen.
         let (now, afterwards) = if self.is_additive() { (gradient, None) } else { (None, gradient) };
         let channels = if self.spec().has_pairs() { geometry.classes } else { 1 };
         let sums = self.pass(input, geometry, &leaves, true).run(now, map.map(|map| (map, channels)))?;
-        let part = self.gather(&plan, census, &mut sums.into_iter());
+        let part = self.gather(&plan, labels, &mut sums.into_iter());
         let outcome = self.resolve(&plan, &part);
         if let Some(gradient) = afterwards {
             self.backward(input, geometry, &mut leaves, &outcome, gradient)?;
@@ -72,14 +72,14 @@ impl Loss {
         &self,
         input: &Input<'_, T>,
         geometry: &Geometry,
-        census: &Census,
+        labels: &LabelCounts,
         plan: &Plan,
         gradient: Option<&mut [T]>,
     ) -> Result<Part, Error> {
         self.demand_length(input, gradient.as_deref())?;
         let leaves = self.leaves(input, geometry, plan)?;
         let sums = self.pass(input, geometry, &leaves, true).run(gradient, None)?;
-        Ok(self.gather(plan, census, &mut sums.into_iter()))
+        Ok(self.gather(plan, labels, &mut sums.into_iter()))
     }
 
     /// One pass over the pixels of a part, writing its gradient.
@@ -99,11 +99,11 @@ impl Loss {
     }
 
     /// The sums of all leaves in their places.
-    fn gather(&self, plan: &Plan, census: &Census, leaves: &mut impl Iterator<Item = LeafSums>) -> Part {
+    fn gather(&self, plan: &Plan, labels: &LabelCounts, leaves: &mut impl Iterator<Item = LeafSums>) -> Part {
         let mut sums = Sums::zero(plan.classes(), self.description().reduction());
         let mut regions = BTreeMap::new();
         if self.terms().is_empty() {
-            sums.denominator = plan.share(self.description(), census);
+            sums.denominator = plan.share(self.description(), labels);
             if let Some(leaf) = leaves.next() {
                 sums.add_losses(leaf.losses.into_iter());
                 sums.non_finite = leaf.non_finite;
@@ -111,11 +111,11 @@ impl Loss {
             }
         }
         let terms = self.terms().iter().zip(plan.terms());
-        let terms = terms.map(|((_, term), plan)| term.gather(plan, census, leaves)).collect();
-        sums.valid_pixels = census.valid_pixels();
+        let terms = terms.map(|((_, term), plan)| term.gather(plan, labels, leaves)).collect();
+        sums.valid_pixels = labels.valid_pixels();
         for (class, sums) in sums.per_class.iter_mut().enumerate() {
             (sums.pixels, sums.weight) =
-                (census.mass_of(class), plan.class_weight(self.description(), census, class));
+                (labels.mass_of(class), plan.class_weight(self.description(), labels, class));
         }
         Part { sums, regions, terms }
     }
@@ -349,7 +349,7 @@ impl Loss {
         let label = |image: usize, pixel: usize| {
             match input.label(image * geometry.pixels + pixel, self.spec().ignore_index) {
                 PixelLabel::Ignored => None,
-                // The census has seen to it that the label names a class.
+                // Counting the labels has seen to it that the label names a class.
                 PixelLabel::Index(label) => Some(usize::try_from(label).unwrap_or(geometry.classes)),
                 PixelLabel::Distribution(rows) => {
                     let offset = geometry.offset(image, pixel);

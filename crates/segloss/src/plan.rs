@@ -1,10 +1,10 @@
 //! What the labels decide before a logit is read: weights, shifts, regions and denominator of a whole scope.
 
-use crate::census::Census;
-use crate::counts::{ClassCounts, ImageCensus, share};
+use crate::counts::{ClassCounts, ImageCounts, share};
 use crate::description::Description;
 use crate::error::{Error, Problem};
 use crate::kind::Structure;
+use crate::label_counts::LabelCounts;
 use crate::options::{Absent, Average, Classes, Reduction, Region, Source, Threshold};
 use crate::weights;
 use ndarray::{Array2, ArrayView1};
@@ -12,7 +12,7 @@ use std::ops::Range;
 
 /// The weights and the denominator of a scope, shared by all its parts.
 ///
-/// Made by [`Loss::plan`](crate::Loss::plan) from the census of *all* images and tiles that together
+/// Made by [`Loss::plan`](crate::Loss::plan) from the label counts of *all* images and tiles that together
 /// make one value; the parts are then computed in any order, on any machine, and combined.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Plan {
@@ -39,13 +39,13 @@ impl Plan {
     pub(crate) fn new(
         of: &Description,
         running: Option<&ClassCounts>,
-        census: &Census,
+        labels: &LabelCounts,
         terms: Vec<Self>,
     ) -> Result<Self, Error> {
         let mut plan = Self {
-            classes: census.classes(),
-            images: 0..census.len(),
-            weights: Array2::ones((1, census.classes())),
+            classes: labels.classes(),
+            images: 0..labels.len(),
+            weights: Array2::ones((1, labels.classes())),
             shift: None,
             parameters: None,
             counted: Array2::zeros((0, 0)),
@@ -57,13 +57,13 @@ impl Plan {
             return Ok(plan);
         }
         plan.weights = match of.component {
-            None => weights::estimate(&of.spec, census, running)?,
-            Some((component, _)) => component_weights(of, component, census, running)?,
+            None => weights::estimate(&of.spec, labels, running)?,
+            Some((component, _)) => component_weights(of, component, labels, running)?,
         };
-        plan.shift = shift(of, census, running)?;
-        plan.parameters = parameters(of, census, running)?;
-        (plan.counted, plan.region_pixels) = regions(of, census, &plan.weights);
-        plan.denominator = plan.share(of, census);
+        plan.shift = shift(of, labels, running)?;
+        plan.parameters = parameters(of, labels, running)?;
+        (plan.counted, plan.region_pixels) = regions(of, labels, &plan.weights);
+        plan.denominator = plan.share(of, labels);
         Ok(plan)
     }
 
@@ -146,27 +146,27 @@ impl Plan {
     }
 
     /// How much of the denominator some of the scope's pixels carry.
-    pub(crate) fn share(&self, of: &Description, census: &Census) -> f64 {
+    pub(crate) fn share(&self, of: &Description, labels: &LabelCounts) -> f64 {
         let (spec, classes) = (&of.spec, self.classes as f64);
-        let pixels = |count: fn(&ImageCensus) -> u64| census.images().iter().map(count).sum::<u64>() as f64;
+        let pixels = |count: fn(&ImageCounts) -> u64| labels.images().iter().map(count).sum::<u64>() as f64;
         let by_pixels = of.component.is_some_and(|(_, component)| component.by_pixels);
         if by_pixels && of.structure() == Structure::Pixels {
             // A pixel of weight k counts like k pixels.
-            return census.images().iter().map(|image| image.mapped_valid).sum();
+            return labels.images().iter().map(|image| image.mapped_valid).sum();
         }
         match of.reduction() {
             Reduction::Mean => match of.structure() {
-                Structure::Overlap | Structure::Lovasz => self.regions_weight(of, census),
+                Structure::Overlap | Structure::Lovasz => self.regions_weight(of, labels),
                 // Every class has its share in the loss of every pixel.
                 _ if spec.kind().has_distances() => {
-                    let images = census.images().iter().enumerate();
+                    let images = labels.images().iter().enumerate();
                     images.map(|(n, image)| image.mapped_valid * self.row(n).sum()).sum()
                 }
-                _ => (0..self.classes).map(|class| self.class_weight(of, census, class)).sum(),
+                _ => (0..self.classes).map(|class| self.class_weight(of, labels, class)).sum(),
             },
             Reduction::MeanValid => pixels(|image| image.valid),
             Reduction::MeanAll => pixels(|image| image.pixels) * if spec.has_pairs() { classes } else { 1.0 },
-            Reduction::MeanImages => census.len() as f64,
+            Reduction::MeanImages => labels.len() as f64,
             // Not shared out: every part carries the whole constant, and `Sums::combine` keeps it.
             Reduction::Sum => 1.0,
             Reduction::Constant(x) => x,
@@ -174,8 +174,8 @@ impl Plan {
     }
 
     /// Σ over the regions of a part of the weights of the classes that count in them.
-    fn regions_weight(&self, of: &Description, census: &Census) -> f64 {
-        let regions: std::collections::BTreeSet<usize> = (0..census.len()).map(|n| self.region(n)).collect();
+    fn regions_weight(&self, of: &Description, labels: &LabelCounts) -> f64 {
+        let regions: std::collections::BTreeSet<usize> = (0..labels.len()).map(|n| self.region(n)).collect();
         let weight = |region: usize| match of.is_pooled() {
             // One ratio for all classes: the region is one of.
             true => f64::from(u8::from(self.counted.row(region).iter().any(|&w| w > 0.0))),
@@ -185,11 +185,11 @@ impl Plan {
     }
 
     /// Σ of the weights that meet the target in a class; for pairs in a channel, negatives included.
-    pub(crate) fn class_weight(&self, of: &Description, census: &Census, class: usize) -> f64 {
+    pub(crate) fn class_weight(&self, of: &Description, labels: &LabelCounts, class: usize) -> f64 {
         if of.structure() == Structure::Overlap || of.structure() == Structure::Lovasz {
             return self.counted.column(class).sum();
         }
-        let weight = |(number, image): (usize, &ImageCensus)| {
+        let weight = |(number, image): (usize, &ImageCounts)| {
             let (row, mass) = (self.row(number), image.mapped_mass[class]);
             match of.spec.has_pairs() {
                 true => row[2 * class] * (image.mapped_valid - mass) + row[2 * class + 1] * mass,
@@ -197,7 +197,7 @@ impl Plan {
                 false => row[class] * mass,
             }
         };
-        census.images().iter().enumerate().map(weight).sum()
+        labels.images().iter().enumerate().map(weight).sum()
     }
 
     pub(crate) fn fit(&self, operation: &'static str, images: usize, classes: usize) -> Result<(), Error> {
@@ -217,10 +217,10 @@ impl Plan {
 /// What is taken from every logit of a class, a row per scope: ln τ_c, ln(th/(1 − th)), or −t·ln π_c.
 fn shift(
     of: &Description,
-    census: &Census,
+    labels: &LabelCounts,
     running: Option<&ClassCounts>,
 ) -> Result<Option<Array2<f64>>, Error> {
-    let (spec, classes) = (&of.spec, census.classes());
+    let (spec, classes) = (&of.spec, labels.classes());
     // ln(th/(1 − th)) as a difference: 1 − th is exact near th = 1, and ln1p keeps small th.
     let logit = |t: f64| if spec.is_sigmoid() { t.ln() - (-t).ln_1p() } else { t.ln() };
     match &spec.threshold {
@@ -234,7 +234,7 @@ fn shift(
             Ok(Some(Array2::from_shape_fn((1, classes), |(_, c)| logit(thresholds[c]))))
         }
         Some(Threshold::LogitAdjustment(t)) => {
-            let prior = weights::prior(spec, census, running)?;
+            let prior = weights::prior(spec, labels, running)?;
             Ok(Some(prior.mapv(|pi| -t * logit(pi))))
         }
     }
@@ -244,12 +244,12 @@ fn shift(
 fn component_weights(
     of: &Description,
     component: usize,
-    census: &Census,
+    labels: &LabelCounts,
     running: Option<&ClassCounts>,
 ) -> Result<Array2<f64>, Error> {
-    let (spec, classes) = (&of.spec, census.classes());
+    let (spec, classes) = (&of.spec, labels.classes());
     match spec.options.component_weights(component, classes) {
-        Ok(None) => weights::estimate(spec, census, running),
+        Ok(None) => weights::estimate(spec, labels, running),
         Ok(Some(row)) => Ok(Array2::from_shape_fn((1, classes), |(_, c)| row[c])),
         Err((key, expected, found)) => {
             Err(Error { operation: spec.kind().name(), problem: Problem::Option { key, expected, found } })
@@ -260,17 +260,17 @@ fn component_weights(
 /// What the kind makes of the class priors, a row per scope.
 fn parameters(
     of: &Description,
-    census: &Census,
+    labels: &LabelCounts,
     running: Option<&ClassCounts>,
 ) -> Result<Option<Array2<f64>>, Error> {
     let spec = &of.spec;
     if !spec.kind().reads_prior() {
         return Ok(None);
     }
-    let mut rows = weights::prior(spec, census, running)?;
+    let mut rows = weights::prior(spec, labels, running)?;
     let counts = match spec.prior().source {
         Source::Fixed => vec![],
-        source => weights::scopes(source, "prior.source", spec, census, running)?,
+        source => weights::scopes(source, "prior.source", spec, labels, running)?,
     };
     for (scope, mut row) in rows.rows_mut().into_iter().enumerate() {
         let seen = |c: usize| counts.get(scope).is_none_or(|counts| counts.pixels[c] > 0.0);
@@ -283,14 +283,14 @@ fn parameters(
 
 /// The weights by region of the classes that count there, and the regions' numbers of valid pixels; nothing where pixels
 /// are summed up each by itself.
-fn regions(of: &Description, census: &Census, weights: &Array2<f64>) -> (Array2<f64>, Vec<u64>) {
+fn regions(of: &Description, labels: &LabelCounts, weights: &Array2<f64>) -> (Array2<f64>, Vec<u64>) {
     let spec = &of.spec;
     if of.structure() == Structure::Pixels {
         return (Array2::zeros((0, 0)), Vec::new());
     }
-    let scopes: Vec<&[ImageCensus]> = match spec.region() {
-        Region::Batch => vec![census.images()],
-        Region::Image => census.images().chunks(1).collect(),
+    let scopes: Vec<&[ImageCounts]> = match spec.region() {
+        Region::Batch => vec![labels.images()],
+        Region::Image => labels.images().chunks(1).collect(),
     };
     let classes = spec.classes();
     let mut counted = Array2::zeros((scopes.len(), weights.ncols()));

@@ -1,9 +1,8 @@
 //! From logits and labels to value and gradient: at once, or in three steps.
 //!
-//! One way for data: labels → [`Census`] → [`Plan`] (weights, denominator) → with the logits, tile by tile
+//! One way for data: labels → [`LabelCounts`] → [`Plan`] (weights, denominator) → with the logits, tile by tile
 //! → [`Part`]s → combined → [`Evaluation`], and back over the tiles → gradient.
 
-use crate::census::{self, Census, Rules};
 use crate::element::{Element, SliceMut};
 use crate::error::{Error, Problem};
 use crate::evaluation::Evaluation;
@@ -11,6 +10,7 @@ use crate::geometry::Geometry;
 use crate::input::{Input, TypedInput};
 use crate::kind::Structure;
 use crate::kinds::Options;
+use crate::label_counts::{self, LabelCounts, Rules};
 use crate::loss::Loss;
 use crate::part::Part;
 use crate::plan::Plan;
@@ -58,24 +58,24 @@ impl Loss {
     }
 
     /// Counts the labels of a part: the first of three steps for a loss whose pixels do not come all at
-    /// once. Censuses of tiles and of images join; see [`Loss::part`].
+    /// once. The counts of tiles and of images join; see [`Loss::part`].
     ///
     /// # Errors
     /// As [`Loss::value`], as far as shapes and labels go.
-    pub fn census<T: Element>(&self, input: &Input<'_, T>) -> Result<Census, Error> {
+    pub fn label_counts<T: Element>(&self, input: &Input<'_, T>) -> Result<LabelCounts, Error> {
         match input.typed() {
-            TypedInput::F32(input) => self.census_of(&input),
-            TypedInput::F64(input) => self.census_of(&input),
+            TypedInput::F32(input) => self.label_counts_of(&input),
+            TypedInput::F64(input) => self.label_counts_of(&input),
         }
     }
 
-    /// Makes weights and denominator from the census of the whole scope: the second step.
+    /// Makes weights and denominator from the label counts of the whole scope: the second step.
     ///
     /// # Errors
     /// [`Problem::PerClass`] for fixed weights of another number of classes, [`Problem::NoDataset`].
-    pub fn plan(&self, census: &Census) -> Result<Plan, Error> {
-        let terms = self.terms().iter().map(|(_, term)| term.plan(census)).collect::<Result<_, _>>()?;
-        Plan::new(self.description(), self.running(), census, terms)
+    pub fn plan(&self, labels: &LabelCounts) -> Result<Plan, Error> {
+        let terms = self.terms().iter().map(|(_, term)| term.plan(labels)).collect::<Result<_, _>>()?;
+        Plan::new(self.description(), self.running(), labels, terms)
     }
 
     /// Computes one part, the last step: its value, and the gradient of a kind that is a sum over pixels.
@@ -92,9 +92,9 @@ impl Loss {
     ///
     /// let first = Input::from_slices(&logits[..6], &[3, 2], &labels[..3])?;
     /// let last = Input::from_slices(&logits[6..], &[1, 2], &labels[3..])?;
-    /// let mut census = loss.census(&first)?;
-    /// census.join_images(loss.census(&last)?)?;
-    /// let plan = loss.plan(&census)?;
+    /// let mut counts = loss.label_counts(&first)?;
+    /// counts.join_images(loss.label_counts(&last)?)?;
+    /// let plan = loss.plan(&counts)?;
     /// let mut all = loss.part(&first, &plan.images(0..3)?, None)?;
     /// all.combine(loss.part(&last, &plan.images(3..4)?, None)?)?;
     /// assert!((loss.finish(&plan, &all)?.value - whole.value).abs() <= 1e-15);
@@ -129,9 +129,9 @@ impl Loss {
     /// let labels = [0_u8, 1, 1, 0];
     /// let first = Input::from_slices(&logits[..6], &[3, 2], &labels[..3])?;
     /// let last = Input::from_slices(&logits[6..], &[1, 2], &labels[3..])?;
-    /// let mut census = loss.census(&first)?;
-    /// census.join_images(loss.census(&last)?)?;
-    /// let plan = loss.plan(&census)?;
+    /// let mut counts = loss.label_counts(&first)?;
+    /// counts.join_images(loss.label_counts(&last)?)?;
+    /// let plan = loss.plan(&counts)?;
     /// let mut all = loss.part(&first, &plan.images(0..3)?, None)?;
     /// all.combine(loss.part(&last, &plan.images(3..4)?, None)?)?;
     ///
@@ -230,13 +230,13 @@ impl Loss {
         map: Option<&mut [T]>,
     ) -> Result<Evaluation, Error> {
         let geometry = self.geometry(input)?;
-        let census = census::take(input, &geometry, &self.rules())?;
-        self.compute(input, &geometry, &census, gradient, map)
+        let labels = label_counts::of_input(input, &geometry, &self.rules())?;
+        self.compute(input, &geometry, &labels, gradient, map)
     }
 
-    fn census_of<T: Element>(&self, input: &Input<'_, T>) -> Result<Census, Error> {
+    fn label_counts_of<T: Element>(&self, input: &Input<'_, T>) -> Result<LabelCounts, Error> {
         let geometry = self.geometry(input)?;
-        census::take(input, &geometry, &self.rules())
+        label_counts::of_input(input, &geometry, &self.rules())
     }
 
     fn part_of<T: Element>(
@@ -246,8 +246,8 @@ impl Loss {
         gradient: Option<&mut [T]>,
     ) -> Result<Part, Error> {
         let geometry = self.geometry(input)?;
-        let census = census::take(input, &geometry, &self.rules())?;
-        self.compute_part(input, &geometry, &census, plan, gradient)
+        let labels = label_counts::of_input(input, &geometry, &self.rules())?;
+        self.compute_part(input, &geometry, &labels, plan, gradient)
     }
 
     fn part_gradient_of<T: Element>(
@@ -259,7 +259,7 @@ impl Loss {
     ) -> Result<(), Error> {
         let geometry = self.geometry(input)?;
         // Refuses labels that the pass would trip over.
-        census::take(input, &geometry, &self.rules())?;
+        label_counts::of_input(input, &geometry, &self.rules())?;
         self.compute_part_gradient(input, &geometry, plan, all, gradient.unwrap_or_default())
     }
 }

@@ -50,7 +50,7 @@ fn a_softmax_of_one_channel_is_refused_in_every_way() {
             let refusals = [
                 loss.value(&input).err(),
                 loss.value_and_gradient(&input, &mut [0.0; 2]).err(),
-                loss.census(&input).err(),
+                loss.label_counts(&input).err(),
             ];
             for refusal in refusals {
                 let refused =
@@ -180,7 +180,7 @@ fn a_plan_for_other_images_is_refused() {
     let loss = loss("");
     let two = Input::from_slices(&[0.0_f32; 4], &[2, 2], &[0_u8, 1]).unwrap();
     let one = Input::from_slices(&[0.0_f32; 2], &[1, 2], &[0_u8]).unwrap();
-    let plan = loss.plan(&loss.census(&two).unwrap()).unwrap();
+    let plan = loss.plan(&loss.label_counts(&two).unwrap()).unwrap();
     assert!(matches!(loss.part(&one, &plan, None).unwrap_err().problem, Problem::Plan { .. }));
     assert!(loss.part(&one, &plan.images(1..2).unwrap(), None).is_ok());
 }
@@ -194,7 +194,7 @@ fn parts_of_another_loss_are_refused() {
     let two = Input::from_slices(&[0.5_f32; 4], &[2, 2], &[0_u8, 1]).unwrap();
     let four = Input::from_slices(&[0.5_f32; 4], &[1, 4], &[0_u8]).unwrap();
     let part = |loss: &Loss, input: &Input<'_, f32>| {
-        let plan = loss.plan(&loss.census(input).unwrap()).unwrap();
+        let plan = loss.plan(&loss.label_counts(input).unwrap()).unwrap();
         loss.part(input, &plan, None).unwrap()
     };
     let [dice, lovasz, sum] = ["dice", "lovasz_softmax", "dice_focal"].map(|name| match name {
@@ -219,7 +219,7 @@ fn parts_of_another_loss_are_refused() {
     assert_eq!(problem(sums(&whole).combine(sums(&part(&dice, &four)))), want);
 
     // The plan, and what is made of it.
-    let plan = dice.plan(&dice.census(&two).unwrap()).unwrap();
+    let plan = dice.plan(&dice.label_counts(&two).unwrap()).unwrap();
     assert_eq!(problem(plan.images(1..3)), Problem::NoSuchImages { start: 1, end: 3, images: 2 });
     assert_eq!(
         problem(plan.images(0..2).unwrap().images(std::ops::Range { start: 2, end: 1 })),
@@ -242,17 +242,17 @@ fn parts_of_another_loss_are_refused() {
     assert!(matches!(problem(refused), Problem::OtherKind { .. }));
 
     // The labels' counts.
-    let mut census = dice.census(&two).unwrap();
-    let want = |of, expected, found| Problem::Mismatch { operand: "the other census", of, expected, found };
-    assert_eq!(problem(census.join_images(dice.census(&four).unwrap())), want("classes", 2, 4));
+    let mut counts = dice.label_counts(&two).unwrap();
+    let want = |of, expected, found| Problem::Mismatch { operand: "the other part", of, expected, found };
+    assert_eq!(problem(counts.join_images(dice.label_counts(&four).unwrap())), want("classes", 2, 4));
     let one = Input::from_slices(&[0.5_f32; 2], &[1, 2], &[0_u8]).unwrap();
-    assert_eq!(problem(census.join_tiles(dice.census(&one).unwrap())), want("images", 2, 1));
-    assert_eq!(census, dice.census(&two).unwrap());
-    let mut counts = census.counts();
+    assert_eq!(problem(counts.join_tiles(dice.label_counts(&one).unwrap())), want("images", 2, 1));
+    assert_eq!(counts, dice.label_counts(&two).unwrap());
+    let mut class_counts = counts.counts();
     let want = Problem::Mismatch { operand: "the image", of: "classes", expected: 2, found: 3 };
-    assert_eq!(problem(counts.add_image(1.0, &[1.0, 0.0, 0.0])), want);
+    assert_eq!(problem(class_counts.add_image(1.0, &[1.0, 0.0, 0.0])), want);
     let want = Problem::Mismatch { operand: "the batch", of: "classes", expected: 2, found: 3 };
-    assert_eq!(problem(counts.decayed(0.5, &segloss::ClassCounts::new(3))), want);
+    assert_eq!(problem(class_counts.decayed(0.5, &segloss::ClassCounts::new(3))), want);
 }
 
 #[test]
@@ -322,7 +322,7 @@ fn what_a_kind_cannot_give_is_said() {
     let input = Input::from_slices(&[0.0_f64; 6], &[3, 2], &[0_u8, 1, 1]).unwrap();
     let dice = loss("kind = 'dice'");
     assert_eq!(dice.map(&input).unwrap_err().problem, Problem::NoMap);
-    let plan = dice.plan(&dice.census(&input).unwrap()).unwrap();
+    let plan = dice.plan(&dice.label_counts(&input).unwrap()).unwrap();
     let mut gradient = [0.0; 6];
     assert_eq!(dice.part(&input, &plan, Some(&mut gradient)).unwrap_err().problem, Problem::NeedsTotals);
     let error = loss("kind = 'unified_focal'\nbackground = 2").value(&input).unwrap_err();

@@ -116,9 +116,9 @@ impl Case {
     /// Value and gradient of the batch, image by image.
     fn in_parts(&self) -> (Evaluation, Vec<f64>) {
         let each = || (0..self.images()).map(|n| n..n + 1);
-        let census = |n| self.with(n, |input| self.loss.census(input).unwrap());
-        let mut all = census(0..1);
-        each().skip(1).for_each(|n| all.join_images(census(n)).unwrap());
+        let counts = |n| self.with(n, |input| self.loss.label_counts(input).unwrap());
+        let mut all = counts(0..1);
+        each().skip(1).for_each(|n| all.join_images(counts(n)).unwrap());
         let plan = self.loss.plan(&all).unwrap();
         let part = |n: Range<usize>| {
             let plan = plan.images(n.clone()).unwrap();

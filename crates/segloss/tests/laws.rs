@@ -172,9 +172,9 @@ proptest! {
                 logits: batch.logits.slice(ndarray::s![n..=n, .., ..]).to_owned(),
                 labels: batch.labels.slice(ndarray::s![n..=n, ..]).to_owned(),
             }).collect();
-            let census = |n: usize| loss.census(&input(&parts[n])).unwrap();
-            let mut all = census(0);
-            (1..images).for_each(|n| all.join_images(census(n)).unwrap());
+            let counts = |n: usize| loss.label_counts(&input(&parts[n])).unwrap();
+            let mut all = counts(0);
+            (1..images).for_each(|n| all.join_images(counts(n)).unwrap());
             let plan = loss.plan(&all).unwrap();
             let part = |n: usize| {
                 loss.part(&input(&parts[n]), &plan.images(n..n + 1).unwrap(), None).unwrap()
@@ -213,7 +213,7 @@ proptest! {
                     labels: batch.labels.slice(ndarray::s![.., range]).to_owned(),
                 };
                 let tiles = [tile(0..cut), tile(cut..pixels)];
-                let [mut left, right] = [0, 1].map(|at| loss.census(&input(&tiles[at])).unwrap());
+                let [mut left, right] = [0, 1].map(|at| loss.label_counts(&input(&tiles[at])).unwrap());
                 left.join_tiles(right).unwrap();
                 let plan = loss.plan(&left).unwrap();
                 let mut all = loss.part(&input(&tiles[0]), &plan, None).unwrap();
@@ -618,15 +618,17 @@ fn the_running_average_is_observed_not_guessed() {
     let (even, odd) = ([0_u8, 1], [0_u8, 0]);
     let even = Input::from_slices(&logits, &[2, 2], &even).unwrap();
     let odd = Input::from_slices(&logits, &[2, 2], &odd).unwrap();
-    assert!(loss.needs_history() && !per_batch.needs_history());
+    assert!(loss.needs_running_counts() && !per_batch.needs_running_counts());
     assert_eq!(loss.value(&odd).unwrap(), per_batch.value(&odd).unwrap());
-    loss.observe(&loss.census(&even).unwrap().counts());
-    loss.observe(&loss.census(&odd).unwrap().counts());
+    loss.update_running_counts(&loss.label_counts(&even).unwrap().counts());
+    loss.update_running_counts(&loss.label_counts(&odd).unwrap().counts());
     // f = (0.75, 0.25).
     assert_eq!(loss.value(&odd).unwrap().effective_weights, ndarray::array![[1.0 / 1.5, 2.0]]);
     let mut restored = Loss::new(loss.spec().clone()).unwrap();
-    restored.restore(&loss.history()).unwrap();
-    let error = restored.restore(&[loss.history(), loss.history()].concat()).unwrap_err();
+    restored.restore_running_counts(&loss.running_counts()).unwrap();
+    let error = restored
+        .restore_running_counts(&[loss.running_counts(), loss.running_counts()].concat())
+        .unwrap_err();
     assert_eq!(error.problem, segloss::Problem::RunningCounts { expected: 1, found: 2 });
     assert_eq!(restored, loss);
 }

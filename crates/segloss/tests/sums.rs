@@ -91,7 +91,7 @@ fn the_sums_of_parts_add_up() {
         ));
         let part = |labels: &[u8]| {
             let input = Input::from_slices(&EVEN[..4], &[1, 2, 2], labels).unwrap();
-            let plan = loss.plan(&loss.census(&input).unwrap()).unwrap();
+            let plan = loss.plan(&loss.label_counts(&input).unwrap()).unwrap();
             loss.part(&input, &plan, None).unwrap()
         };
         let (mut both, second) = (part(&first), part(&second));
@@ -116,7 +116,7 @@ fn broken_entries_of_parts_are_counted_together() {
     let input = |logits| Input::from_slices(logits, &[1, 1, 2], &[0_u8, 0]).unwrap();
     // σ(2) + 0.3 > 1.
     let (one, two, none) = (input(&[0.0, 2.0]), input(&[2.0, 2.0]), input(&[0.0, 0.0]));
-    let plan = loss.plan(&loss.census(&one).unwrap()).unwrap();
+    let plan = loss.plan(&loss.label_counts(&one).unwrap()).unwrap();
     let [one, two, none] = [one, two, none].map(|input| loss.part(&input, &plan, None).unwrap());
     let counted = |mine: &segloss::Part, theirs: &segloss::Part| {
         let mut both = mine.clone();
@@ -143,7 +143,7 @@ fn pixels_without_weight_are_warned_of() {
 }
 
 #[test]
-fn a_census_counts_every_pixel_of_every_image() {
+fn every_pixel_of_every_image_is_counted() {
     // More pixels than one task takes, each image with shares of its own.
     let (images, pixels) = (3, 70_000);
     let logits = Array3::<f32>::zeros((images, 2, pixels));
@@ -151,11 +151,11 @@ fn a_census_counts_every_pixel_of_every_image() {
     let labels = ndarray::Array2::from_shape_fn((images, pixels), |(n, p)| label(n, p));
     let input = Input::new(logits.view(), Target::indices(labels.view())).unwrap();
     let loss = loss("ignore_index = 255\nweights = { source = 'per_sample', scheme = 'complement' }");
-    let census = loss.census(&input).unwrap();
-    assert_eq!((census.len(), census.is_empty(), census.classes()), (3, false, 2));
-    assert_eq!(census.valid_pixels(), 3 * 69_999);
-    assert_eq!(census.mass(), [62_999.0 + 55_999.0 + 48_999.0, 7_000.0 + 14_000.0 + 21_000.0]);
-    let weights = loss.plan(&census).unwrap().effective_weights();
+    let counts = loss.label_counts(&input).unwrap();
+    assert_eq!((counts.len(), counts.is_empty(), counts.classes()), (3, false, 2));
+    assert_eq!(counts.valid_pixels(), 3 * 69_999);
+    assert_eq!(counts.mass(), [62_999.0 + 55_999.0 + 48_999.0, 7_000.0 + 14_000.0 + 21_000.0]);
+    let weights = loss.plan(&counts).unwrap().effective_weights();
     for (n, row) in weights.rows().into_iter().enumerate() {
         let rare = 7_000.0 * (n + 1) as f64 / 69_999.0;
         assert!((row[0] - rare).abs() <= 1e-15 && (row[1] - (1.0 - rare)).abs() <= 1e-15, "{row}");
@@ -194,18 +194,18 @@ fn weights_follow_counts() {
 }
 
 #[test]
-fn a_batch_of_other_classes_begins_a_new_history() {
+fn a_batch_of_other_classes_begins_a_new_average() {
     let mut loss = loss("weights = { source = 'ema', decay = 0.5 }");
     let counts = |pixels: &[f64]| {
         let mut counts = ClassCounts::new(pixels.len());
         counts.add_image(pixels.iter().sum(), pixels).unwrap();
         counts
     };
-    loss.observe(&counts(&[4.0, 0.0]));
-    loss.observe(&counts(&[0.0, 4.0]));
-    assert_eq!(loss.history()[0].pixels, [2.0, 2.0]);
-    loss.observe(&counts(&[1.0, 2.0, 3.0]));
-    assert_eq!(loss.history(), [counts(&[1.0, 2.0, 3.0])]);
+    loss.update_running_counts(&counts(&[4.0, 0.0]));
+    loss.update_running_counts(&counts(&[0.0, 4.0]));
+    assert_eq!(loss.running_counts()[0].pixels, [2.0, 2.0]);
+    loss.update_running_counts(&counts(&[1.0, 2.0, 3.0]));
+    assert_eq!(loss.running_counts(), [counts(&[1.0, 2.0, 3.0])]);
 }
 
 #[test]

@@ -11,8 +11,8 @@ pub enum Threshold {
     /// z'_c = z_c − ln τ_c, so that arg max z' = arg max p/τ. For sigmoid channels each has a threshold th in
     /// (0, 1) and z' = z − ln(th/(1 − th)), so that z' > 0 is σ(z) > th exactly.
     LogitShift(Vec<f64>),
-    /// z'_c = z_c + t·ln π_c with the priors π of [`LossSpec::prior`](crate::LossSpec::prior): trains towards the balanced error
-    /// (Menon et al. 2021, "Long-tail learning via logit adjustment", eq. 10). t = 1 is balanced softmax (Ren
+    /// z'_c = z_c + t·ln π_c with the priors π of [`LossSpec::prior`](crate::LossSpec::prior): trains towards the
+    /// balanced error (Menon et al. 2021, "Long-tail learning via logit adjustment", eq. 10). t = 1 is balanced softmax (Ren
     /// et al. 2020, eq. 4). For sigmoid channels z' = z + t·ln(π/(1 − π)).
     LogitAdjustment(f64),
 }

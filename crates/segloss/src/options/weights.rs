@@ -56,7 +56,8 @@ pub enum Source {
     PerBatch,
     /// The valid pixels of each image by itself (S5): dynamic weights without prior knowledge.
     PerSample,
-    /// A running average of the counts of the batches so far: see [`Loss::observe`](crate::Loss::observe).
+    /// A running average of the counts of the batches so far: see
+    /// [`Loss::update_running_counts`](crate::Loss::update_running_counts).
     Ema,
     /// Every class weighs 1; each pixel has a weight of its own, which must be given
     /// ([`Input::with_weight_map`](crate::Input::with_weight_map)). With any other source a given map multiplies.
