@@ -1,11 +1,13 @@
-//! A loss that can be computed: its specification, checked, and what it has counted so far.
+//! A loss that can be computed: its specification, checked, what it has counted so far, and what it makes of labels.
 
 use crate::counts::ClassCounts;
 use crate::description::Description;
 use crate::error::{Error, Problem};
 use crate::kind::{Component, Structure};
 use crate::kinds::Options;
+use crate::label_counts::LabelCounts;
 use crate::options::Source;
+use crate::plan::Plan;
 use crate::simd::InstructionSet;
 use crate::spec::{LossSpec, Term};
 
@@ -156,6 +158,16 @@ impl Loss {
         self.terms.iter_mut().for_each(|(_, term)| term.restore_from(left));
     }
 
+    /// Makes weights and denominator from the label counts of the whole scope: the second of the three
+    /// steps to the value of pixels that do not come all at once: see [`Loss::part`].
+    ///
+    /// # Errors
+    /// [`Problem::PerClass`] for fixed weights of another number of classes, [`Problem::NoDataset`].
+    pub fn plan(&self, labels: &LabelCounts) -> Result<Plan, Error> {
+        let terms = self.terms.iter().map(|(_, term)| term.plan(labels)).collect::<Result<_, _>>()?;
+        Plan::new(&self.description, self.running.as_ref(), labels, terms)
+    }
+
     /// The specification, and which part of its kind it is.
     pub(crate) fn description(&self) -> &Description {
         &self.description
@@ -163,10 +175,6 @@ impl Loss {
 
     pub(crate) fn terms(&self) -> &[(f64, Self)] {
         &self.terms
-    }
-
-    pub(crate) fn running(&self) -> Option<&ClassCounts> {
-        self.running.as_ref()
     }
 
     /// Whether the gradient of every pixel is known once it has been seen.

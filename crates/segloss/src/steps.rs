@@ -69,15 +69,6 @@ impl Loss {
         }
     }
 
-    /// Makes weights and denominator from the label counts of the whole scope: the second step.
-    ///
-    /// # Errors
-    /// [`Problem::PerClass`] for fixed weights of another number of classes, [`Problem::NoDataset`].
-    pub fn plan(&self, labels: &LabelCounts) -> Result<Plan, Error> {
-        let terms = self.terms().iter().map(|(_, term)| term.plan(labels)).collect::<Result<_, _>>()?;
-        Plan::new(self.description(), self.running(), labels, terms)
-    }
-
     /// Computes one part, the last step: its value, and the gradient of a kind that is a sum over pixels.
     /// That gradient is of the *whole* value: parts need no rescaling, and put side by side they have the
     /// same bits as if computed at once. For every other kind see [`Loss::part_gradient`].
