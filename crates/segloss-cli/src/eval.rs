@@ -159,18 +159,20 @@ impl EvalArgs {
 
 fn print<T: Number>(out: &mut impl Write, evaluation: &Evaluation) -> io::Result<()> {
     writeln!(out, "value         {}", T::of(evaluation.value))?;
-    writeln!(out, "numerator     {}", evaluation.numerator)?;
-    writeln!(out, "denominator   {}", evaluation.denominator)?;
-    writeln!(out, "valid pixels  {}", evaluation.valid_pixels)?;
+    writeln!(out, "numerator     {}", evaluation.sums.numerator)?;
+    writeln!(out, "denominator   {}", evaluation.sums.denominator)?;
+    writeln!(out, "valid pixels  {}", evaluation.sums.valid_pixels)?;
     writeln!(out, "\nclass      pixels        weight          loss   mean loss")?;
-    for (class, (sums, mean)) in evaluation.per_class.iter().zip(evaluation.class_means()).enumerate() {
+    for (class, (sums, mean)) in
+        evaluation.sums.per_class.iter().zip(evaluation.sums.class_means()).enumerate()
+    {
         let mean = mean.map_or_else(|| "–".to_owned(), |mean| format!("{mean:.6}"));
         writeln!(out, "{class:>5} {:>11} {:>13.6} {:>13.6} {mean:>11}", sums.pixels, sums.weight, sums.loss)?;
     }
     for (number, term) in evaluation.terms.iter().enumerate() {
         let (n, value) = (number + 1, T::of(term.value));
         let gap = if number == 0 { "\n" } else { "" };
-        writeln!(out, "{gap}term {n}  {value} = {} / {}", term.numerator, term.denominator)?;
+        writeln!(out, "{gap}term {n}  {value} = {} / {}", term.sums.numerator, term.sums.denominator)?;
     }
     if evaluation.effective_weights.is_empty() {
         return Ok(());

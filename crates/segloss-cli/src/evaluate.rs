@@ -62,7 +62,7 @@ impl EvaluateArgs {
         tell(&reading.notes, &[]);
         let samples = load_split(&reading, split, &meta.normalisation, meta.config.data.maps)?;
         let mut objective = Objective::new(&meta.config.loss, &reading.classes, None, true)?;
-        objective.restore(&meta.loss_history)?;
+        objective.restore_running_counts(&meta.loss_history)?;
         let batch_size = meta.config.train.batch_size;
         let assessment = evaluate(
             &net,

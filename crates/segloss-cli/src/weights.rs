@@ -149,7 +149,7 @@ impl WeightsArgs {
             Scheme::DocumentScalar,
         ];
         let balance =
-            Balance::new(masks.iter().map(Vec::as_slice), &classes, self.count_void, &spec, &schemes);
+            Balance::new(masks.iter().map(Vec::as_slice), &classes, self.count_void, &spec, &schemes)?;
         if let [only] = balance.present()[..] {
             let warning = format!("every pixel is of class `{only}`: no weight balances a single class");
             tell(&[], &[warning]);

@@ -37,13 +37,16 @@ pub struct Weights {
 impl Balance {
     /// Counts the masks of a data set and weighs its classes by each of `schemes`; absent classes and
     /// normalisation as in `spec`. With `void` the ignored label is a class of its own, the last.
+    ///
+    /// # Errors
+    /// [`Error::Loss`] as [`ClassCounts::add_image`].
     pub fn new<'a>(
         masks: impl IntoIterator<Item = &'a [u8]>,
         classes: &Classes,
         void: bool,
         spec: &WeightSpec,
         schemes: &[Scheme],
-    ) -> Self {
+    ) -> Result<Self> {
         let mut names = classes.names.clone();
         // The ignored label may lie above the classes or among them, where it has a name already.
         let ignored = classes.ignore_index.map(usize::from);
@@ -62,7 +65,7 @@ impl Balance {
                     label => pixels[label] += 1.0,
                 }
             }
-            counts.add_image(pixels.iter().sum(), &pixels);
+            counts.add_image(pixels.iter().sum(), &pixels)?;
             images.iter_mut().zip(&pixels).for_each(|(images, &here)| *images += usize::from(here > 0.0));
             images_in_total += 1;
         }
@@ -71,7 +74,7 @@ impl Balance {
             weights: WeightSpec { scheme, ..spec.clone() }.of_counts(&counts),
         };
         let schemes = schemes.iter().map(weigh).collect();
-        Self { names, counts, images, images_in_total, schemes }
+        Ok(Self { names, counts, images, images_in_total, schemes })
     }
 
     /// The names of the classes that have a pixel.
@@ -288,7 +291,7 @@ mod tests {
         let classes = Classes { names, ..Classes::numbered(3, Some(11)) };
         let masks: [&[u8]; 2] = [&[0, 0, 0, 1, 11, 11], &[0, 0, 0, 0, 0, 11]];
         let schemes = [Scheme::InverseFrequency, Scheme::MedianFrequency, Scheme::Power(0.25)];
-        Balance::new(masks, &classes, void, &WeightSpec::default(), &schemes)
+        Balance::new(masks, &classes, void, &WeightSpec::default(), &schemes).unwrap()
     }
 
     #[test]

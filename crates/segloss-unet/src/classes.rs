@@ -10,6 +10,7 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
+use crate::colour::{colour, hex};
 use crate::decode::{Stored, StoredMask};
 use crate::description::{ClassDescription, Description};
 use crate::error::{DataProblem, Error, Result};
@@ -420,37 +421,6 @@ impl Classes {
     }
 }
 
-/// A colour as #rrggbb.
-pub(crate) fn hex([r, g, b]: [u8; 3]) -> String {
-    format!("#{r:02x}{g:02x}{b:02x}")
-}
-
-/// Twelve colours that are told apart easily, then hues a golden angle apart.
-pub(crate) fn colour(class: usize) -> [u8; 3] {
-    const FIRST: [[u8; 3]; 12] = [
-        [66, 133, 191],
-        [170, 68, 68],
-        [230, 200, 80],
-        [110, 90, 140],
-        [235, 150, 190],
-        [85, 150, 85],
-        [240, 130, 40],
-        [140, 100, 60],
-        [80, 70, 200],
-        [220, 40, 90],
-        [60, 200, 190],
-        [150, 150, 150],
-    ];
-    if let Some(&colour) = FIRST.get(class) {
-        return colour;
-    }
-    let hue = class as f64 * 0.381_966 % 1.0;
-    [0.0, 1.0 / 3.0, 2.0 / 3.0].map(|shift| {
-        let wave = 0.5 + 0.5 * (std::f64::consts::TAU * (hue - shift)).cos();
-        (60.0 + 180.0 * wave) as u8
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -609,11 +579,5 @@ mod tests {
         let coding = Coding::Values { values: vec![0], ignored: vec![] };
         assert!(!Classes { coding, ..Classes::numbered(2, None) }.is_consistent());
         assert!(!Classes { colours: vec![], ..Classes::numbered(2, None) }.is_consistent());
-    }
-
-    #[test]
-    fn colours_differ() {
-        let colours: std::collections::BTreeSet<_> = (0..40).map(colour).collect();
-        assert_eq!(colours.len(), 40);
     }
 }

@@ -61,22 +61,25 @@ impl Dataset {
             ));
         }
         let labels = train.iter().map(|sample| sample.labels.as_slice());
-        let counts = count(labels, &classes);
+        let counts = count(labels, &classes)?;
         Ok(Self { classes, channels, normalisation, counts, train, val, notes, warnings })
     }
 }
 
 /// Counts the classes of some masks, image by image; ignored pixels count for nothing.
-pub fn count<'a>(masks: impl IntoIterator<Item = &'a [u8]>, classes: &Classes) -> ClassCounts {
+///
+/// # Errors
+/// [`crate::Error::Loss`] as [`ClassCounts::add_image`].
+pub fn count<'a>(masks: impl IntoIterator<Item = &'a [u8]>, classes: &Classes) -> Result<ClassCounts> {
     let mut counts = ClassCounts::new(classes.count());
     for labels in masks {
         let mut pixels = [0.0; 256];
         labels.iter().for_each(|&label| pixels[usize::from(label)] += 1.0);
         // The label of padding is ignored even where no label of the data is.
         pixels[usize::from(classes.padding_label())] = 0.0;
-        counts.add_image(pixels.iter().sum(), &pixels[..classes.count()]);
+        counts.add_image(pixels.iter().sum(), &pixels[..classes.count()])?;
     }
-    counts
+    Ok(counts)
 }
 
 /// Loads one split for a net whose channels and depth are those of `normalisation`.

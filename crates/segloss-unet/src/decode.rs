@@ -19,6 +19,7 @@ use tiff::ColorType;
 use tiff::decoder::DecodingResult;
 use tiff::tags::Tag;
 
+use crate::colour::is_grey;
 use crate::error::{DataProblem, Error, Result};
 use crate::pixels::{Image, Pixels, Values};
 
@@ -67,11 +68,6 @@ impl StoredMask {
         };
         Ok(Pixels { height, width, channels: 1, data })
     }
-}
-
-/// Whether a colour is a shade of grey.
-pub(crate) fn is_grey([r, g, b]: [u8; 3]) -> bool {
-    r == g && g == b
 }
 
 /// The format that the first bytes tell.

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use toml::Value;
 
 use crate::config::Config;
-use crate::error::{ConfigProblem, Error, Result};
+use crate::error::{Change, ConfigProblem, Error, Result};
 
 /// The keys (or, with a final dot, the sections) that may change when a run goes on. Each acts from the next
 /// step on, and the net, the data and the loss stay what they were: the number of epochs and the schedule,
@@ -18,17 +18,6 @@ const MAY_CHANGE: [&str; 6] = [
     "optimizer.clip_norm",
     "schedule.",
 ];
-
-/// A key whose value is another one now.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Change {
-    /// As in `train.batch_size`.
-    pub key: String,
-    /// What the run was begun with; `absent` if nothing.
-    pub was: String,
-    /// What is asked for.
-    pub asked: String,
-}
 
 /// Refuses what a run that has begun cannot take over.
 ///

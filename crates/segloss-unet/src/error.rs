@@ -2,9 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::classes::hex;
-use crate::difference::Change;
-use crate::survey::PaletteConflict;
+use crate::colour::{PaletteConflict, hex};
 
 /// The result of everything in this crate that can fail.
 pub type Result<T> = std::result::Result<T, Error>;
@@ -439,6 +437,17 @@ fn size_mismatch(mask: (usize, usize), image: (usize, usize)) -> String {
                  mask may have been drawn without";
     }
     text
+}
+
+/// A key whose value is another one now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Change {
+    /// As in `train.batch_size`.
+    pub key: String,
+    /// What the run was begun with; `absent` if nothing.
+    pub was: String,
+    /// What is asked for.
+    pub asked: String,
 }
 
 /// What is wrong with a configuration.

@@ -8,8 +8,8 @@
 //! | colours | a class for each, in the order of red, green, blue |
 //! | a few values far apart, as 0, 45, 171 | nothing: somebody must say what they are |
 
-use crate::classes::{Classes, Coding, hex};
-use crate::decode::is_grey;
+use crate::classes::{Classes, Coding};
+use crate::colour::{hex, is_grey};
 use crate::error::DataProblem;
 use crate::survey::{MAX_COLOURS, Survey};
 

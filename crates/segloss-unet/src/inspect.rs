@@ -9,7 +9,8 @@ use rayon::prelude::*;
 use serde::Serialize;
 
 use crate::catalogue::{Pair, extension};
-use crate::classes::{Classes, hex};
+use crate::classes::Classes;
+use crate::colour::hex;
 use crate::decode::{Stored, decode_image, decode_mask};
 use crate::description::{ClassDescription, Description};
 use crate::error::{DataProblem, Error, Result};

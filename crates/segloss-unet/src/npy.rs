@@ -8,6 +8,7 @@ use half::f16;
 use ndarray::{ArrayD, ArrayViewD, Dimension};
 use ndarray_npy::{ViewElement, ViewNpyError, ViewNpyExt, WritableElement, WriteNpyExt};
 
+use crate::error::Error;
 use crate::files;
 
 /// The largest array of an `.npz`, in bytes: a small file can promise more than any machine holds.
@@ -60,7 +61,7 @@ pub enum NpyError {
     },
     /// It cannot be written.
     #[error(transparent)]
-    Write(#[from] crate::Error),
+    Write(#[from] Error),
 }
 
 impl NpyFile {

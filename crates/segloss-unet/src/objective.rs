@@ -50,27 +50,29 @@ impl Objective {
     }
 
     /// Adds a batch's labels to the running counts of a loss that keeps them (`source = "ema"`).
-    pub fn observe(&mut self, labels: &[u8], pixels: usize, classes: &Classes) {
-        if self.loss.needs_history() {
-            self.loss.observe(&count(labels.chunks(pixels), classes));
+    ///
+    /// # Errors
+    /// As [`count`].
+    pub fn update_running_counts(&mut self, labels: &[u8], pixels: usize, classes: &Classes) -> Result<()> {
+        if self.loss.needs_running_counts() {
+            self.loss.update_running_counts(&count(labels.chunks(pixels), classes)?);
         }
+        Ok(())
     }
 
     /// What the loss remembers of the batches so far, for a checkpoint; empty for one that needs no memory.
-    pub fn history(&self) -> Vec<ClassCounts> {
-        if self.loss.needs_history() { self.loss.history() } else { Vec::new() }
+    pub fn running_counts(&self) -> Vec<ClassCounts> {
+        if self.loss.needs_running_counts() { self.loss.running_counts() } else { Vec::new() }
     }
 
     /// Goes on from a checkpoint's memory.
     ///
     /// # Errors
     /// [`ConfigProblem::Contradiction`] if it is that of another loss.
-    pub fn restore(&mut self, history: &[ClassCounts]) -> Result<()> {
-        if self.loss.restore(history) {
-            return Ok(());
-        }
-        let text = "the checkpoint's class counts are not those of its loss".to_owned();
-        Err(ConfigProblem::Contradiction(text).into())
+    pub fn restore_running_counts(&mut self, counts: &[ClassCounts]) -> Result<()> {
+        let text = "the checkpoint's class counts are not those of its loss";
+        let contradiction = |_| ConfigProblem::Contradiction(text.to_owned());
+        Ok(self.loss.restore_running_counts(counts).map_err(contradiction)?)
     }
 
     /// The loss of logits (N, H, W, C) for labels (N, H, W), as a scalar on the logits' tape, and all that

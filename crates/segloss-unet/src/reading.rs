@@ -9,7 +9,8 @@ use std::path::PathBuf;
 use rayon::prelude::*;
 
 use crate::catalogue::{Catalogue, Pair};
-use crate::classes::{Classes, Coding, hex};
+use crate::classes::{Classes, Coding};
+use crate::colour::hex;
 use crate::decode::{StoredMask, decode_image, decode_mask};
 use crate::description::Description;
 use crate::error::{DataProblem, Error, Result};

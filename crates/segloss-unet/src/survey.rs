@@ -3,7 +3,10 @@
 use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 
-use crate::decode::{Stored, StoredMask, is_grey};
+use crate::colour::is_grey;
+use crate::decode::{Stored, StoredMask};
+
+pub use crate::colour::PaletteConflict;
 
 /// How many different colours are counted. A set that has more is no set of masks.
 pub const MAX_COLOURS: usize = 1024;
@@ -27,17 +30,6 @@ pub struct Survey {
     pub rgb_grey: Option<(usize, PathBuf)>,
     /// RGB masks with colours.
     pub rgb: Option<(usize, PathBuf)>,
-}
-
-/// Two palettes that give one index two colours.
-#[derive(Debug, Clone, PartialEq)]
-pub struct PaletteConflict {
-    /// The index.
-    pub index: u8,
-    /// Its colour, and in which file.
-    pub first: ([u8; 3], PathBuf),
-    /// Its other colour, and in which file.
-    pub second: ([u8; 3], PathBuf),
 }
 
 impl Survey {

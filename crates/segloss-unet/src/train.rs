@@ -223,7 +223,7 @@ impl<'a> Trainer<'a> {
             return Err(ConfigProblem::Contradiction(text).into());
         }
         degenerate::check(&config, &data.train)?;
-        objective.restore(&meta.loss_history)?;
+        objective.restore_running_counts(&meta.loss_history)?;
         optimizer.reconfigure(&config.optimizer);
         let schedule = schedule(&config, data);
         let (epoch, best, unpredicted) = (meta.epoch, Some(meta.best), meta.unpredicted);
@@ -308,7 +308,7 @@ impl<'a> Trainer<'a> {
             multiple: self.net.multiple(),
         };
         let Batch { shape, images, labels, weights, .. } = batcher.build(views);
-        self.objective.observe(&labels, shape.1 * shape.2, &self.data.classes);
+        self.objective.update_running_counts(&labels, shape.1 * shape.2, &self.data.classes)?;
         let images = self.net.tensor(images, shape)?.traced(Gradients::leaky());
         let logits = self.net.forward(images)?;
         let (epoch, step) = (self.epoch + 1, number + 1);
@@ -376,7 +376,7 @@ impl<'a> Trainer<'a> {
             best: self.best?,
             normalisation: self.data.normalisation.clone(),
             classes: self.data.classes.clone(),
-            loss_history: self.objective.history(),
+            loss_history: self.objective.running_counts(),
             unpredicted: self.unpredicted.clone(),
             config: self.config.clone(),
         })

@@ -272,12 +272,12 @@ fn combined(deal: &mut Deal, classes: usize) -> LossSpec {
             let activation = deal.of("activation", &[None, Some(Activation::Sigmoid)]);
             let activation = activation.filter(|_| kind.info().takes("activation"));
             let loss = options(deal, kind, activation, classes);
-            let nested = Combined::new(vec![Term { factor: 0.75, loss: loss.clone() }]).into();
+            let nested = Combined::new(vec![Term { factor: 0.75, loss: loss.clone() }]);
             let loss = if deal.of("nested", &[false, false, false, true]) { nested } else { loss };
             Term { factor: deal.of("factor", &[1.0, 0.25, 2.0]), loss }
         })
         .collect();
-    Combined::new(terms).into()
+    Combined::new(terms)
 }
 
 /// The kind as it is by default, with this activation where one is named.

@@ -211,28 +211,29 @@ impl Subject for Library {
     fn evaluate_in_parts(&self, case: &Case, parts: &[Range<usize>]) -> Result<InParts, String> {
         let loss = Loss::new(settled(&case.spec)).map_err(text)?.with_instructions(case.instructions);
         let pieces: Vec<Case> = parts.iter().map(|part| case.images(part.clone())).collect();
-        let mut census: Option<segloss::Census> = None;
+        let mut counts: Option<segloss::LabelCounts> = None;
         for piece in &pieces {
-            let one = with_input(piece, |x| x, |input| loss.census(input))?;
-            census = Some(match census {
-                None => one,
-                Some(all) => all.join_images(&one),
-            });
+            let one = with_input(piece, |x| x, |input| loss.label_counts(input))?;
+            match &mut counts {
+                None => counts = Some(one),
+                Some(all) => all.join_images(one).map_err(text)?,
+            }
         }
-        let plan = loss.plan(&census.ok_or("no parts")?).map_err(text)?;
+        let plan = loss.plan(&counts.ok_or("no parts")?).map_err(text)?;
         let mut all: Option<segloss::Part> = None;
         for (piece, part) in pieces.iter().zip(parts) {
-            let one = with_input(piece, |x| x, |input| loss.part(input, &plan.images(part.clone()), None))?;
-            all = Some(match all {
-                None => one,
-                Some(all) => all.combine(one),
-            });
+            let plan = plan.images(part.clone()).map_err(text)?;
+            let one = with_input(piece, |x| x, |input| loss.part(input, &plan, None))?;
+            match &mut all {
+                None => all = Some(one),
+                Some(all) => all.combine(one).map_err(text)?,
+            }
         }
         let all = all.ok_or("no parts")?;
         let mut gradient = Vec::new();
         let mut at_once = case.spec.kind().is_additive().then(Vec::new);
         for (piece, part) in pieces.iter().zip(parts) {
-            let plan = plan.images(part.clone());
+            let plan = plan.images(part.clone()).map_err(text)?;
             let mut one = vec![f64::NAN; piece.logits.len()];
             with_input(piece, |x| x, |input| loss.part_gradient(input, &plan, &all, &mut one))?;
             gradient.extend(&one);
@@ -242,7 +243,8 @@ impl Subject for Library {
                 at_once.extend(one);
             }
         }
-        Ok(InParts { value: loss.finish(&plan, &all).value, gradient, at_once })
+        let value = loss.finish(&plan, &all).map_err(text)?.value;
+        Ok(InParts { value, gradient, at_once })
     }
 
     fn class_prediction(

@@ -26,8 +26,8 @@ fn main() -> Result<(), segloss::Error> {
             (0..16).map(|pixel| u8::from(pixel % 8 > 5) + u8::from(pixel % 8 == 7)).collect();
         let input = Input::from_slices(&logits, &SHAPE, &labels)?;
         // Once a step, before the loss: the running counts take in the batch.
-        let counts = loss.census(&input)?.counts();
-        loss.observe(&counts);
+        let counts = loss.label_counts(&input)?.counts();
+        loss.update_running_counts(&counts);
         let result = loss.value_and_gradient(&input, &mut gradient)?;
         if step % 10 == 0 {
             let terms: Vec<String> = result.terms.iter().map(|term| format!("{:.4}", term.value)).collect();
@@ -40,6 +40,9 @@ fn main() -> Result<(), segloss::Error> {
         logits.iter_mut().zip(&gradient).for_each(|(z, g)| *z -= 4.0 * g);
     }
     // What must be kept with a checkpoint to go on as if never interrupted.
-    println!("running counts: {:?}", loss.history().iter().map(|counts| &counts.pixels).collect::<Vec<_>>());
+    println!(
+        "running counts: {:?}",
+        loss.running_counts().iter().map(|counts| &counts.pixels).collect::<Vec<_>>()
+    );
     Ok(())
 }

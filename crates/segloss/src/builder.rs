@@ -2,12 +2,11 @@
 
 use crate::counts::ClassCounts;
 use crate::error::Error;
-use crate::kinds::Options;
+use crate::kinds::{self, each_kind};
 use crate::layout::Layout;
 use crate::loss::Loss;
-use crate::spec::{
-    Absent, LossSpec, Normalise, PriorSpec, Reduction, Scheme, Source, Term, Threshold, WeightSpec,
-};
+use crate::options::{Absent, Normalise, PriorSpec, Reduction, Scheme, Source, Threshold, WeightSpec};
+use crate::spec::{LossSpec, Term};
 
 /// A loss in the making: what a specification says, said in Rust. Begins with a kind, [`Loss::cross_entropy`] and its
 /// like, or with the options of one, [`Loss::of`].
@@ -100,11 +99,26 @@ impl From<LossBuilder> for LossSpec {
 }
 
 impl Loss {
-    /// Begins a loss with the options of its kind.
-    pub fn of(options: impl Into<Options>) -> LossBuilder {
-        LossBuilder { spec: LossSpec::from(options.into()) }
+    /// Begins a loss with the options of its kind, or with any specification.
+    pub fn of(options: impl Into<LossSpec>) -> LossBuilder {
+        LossBuilder { spec: options.into() }
     }
 }
+
+macro_rules! constructors {
+    ($($module:ident::$Kind:ident,)+) => {
+        /// A loss of each kind, begun with the options that it has by default.
+        impl Loss {
+            $(
+                #[doc = concat!("Begins a [`", stringify!($module), "`](crate::kinds::", stringify!($module), ") loss.")]
+                pub fn $module() -> LossBuilder {
+                    Self::of(kinds::$Kind::default())
+                }
+            )+
+        }
+    };
+}
+each_kind!(constructors);
 
 impl Term {
     /// A part of a sum of losses: a [`LossBuilder`] or a [`LossSpec`], times a factor.
@@ -136,7 +150,7 @@ impl WeightSpec {
         Self::counted(Source::Dataset, scheme)
     }
 
-    /// From a running average, of which each batch leaves the share `decay`: see [`Loss::observe`].
+    /// From a running average, of which each batch leaves the share `decay`: see [`Loss::update_running_counts`].
     #[must_use]
     pub fn running(scheme: Scheme, decay: f64) -> Self {
         Self { decay, ..Self::counted(Source::Ema, scheme) }

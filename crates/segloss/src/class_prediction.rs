@@ -2,7 +2,8 @@
 
 use crate::element::Element;
 use crate::error::{Error, Problem};
-use crate::layout::{Geometry, Layout};
+use crate::geometry::Geometry;
+use crate::layout::Layout;
 use ndarray::{ArrayD, ArrayView, Dimension, IxDyn};
 
 /// The scores of `class` where it is the arg max of its pixel, and 0 everywhere else.

@@ -1,6 +1,6 @@
 //! How often each class occurs in a scope: what weights and priors are made of.
 
-use crate::census::ImageCensus;
+use crate::error::{Error, Problem};
 
 /// The pixels of each class in an image, a batch or a data set.
 ///
@@ -32,15 +32,22 @@ impl ClassCounts {
     ///
     /// ```
     /// let mut counts = segloss::ClassCounts::new(2);
-    /// counts.add_image(4.0, &[4.0, 0.0]);
-    /// counts.add_image(4.0, &[3.0, 1.0]);
+    /// counts.add_image(4.0, &[4.0, 0.0])?;
+    /// counts.add_image(4.0, &[3.0, 1.0])?;
     /// assert_eq!((counts.pixels, counts.present_in), (vec![7.0, 1.0], vec![8.0, 4.0]));
+    /// # Ok::<(), segloss::Error>(())
     /// ```
     ///
-    /// # Panics
-    /// If the image counts other classes.
-    pub fn add_image(&mut self, valid: f64, pixels: &[f64]) {
-        assert_eq!(pixels.len(), self.classes(), "counts of the same classes");
+    /// # Errors
+    /// [`Problem::Mismatch`] for an image of another number of classes; the counts are left as they were.
+    pub fn add_image(&mut self, valid: f64, pixels: &[f64]) -> Result<(), Error> {
+        Self::demand("the image", self.classes(), pixels.len())?;
+        self.add(valid, pixels);
+        Ok(())
+    }
+
+    /// The same of an image that has the same classes.
+    fn add(&mut self, valid: f64, pixels: &[f64]) {
         self.valid += valid;
         for (class, &here) in pixels.iter().enumerate() {
             self.pixels[class] += here;
@@ -49,9 +56,9 @@ impl ClassCounts {
         }
     }
 
-    pub(crate) fn of(images: &[ImageCensus], classes: usize) -> Self {
+    pub(crate) fn of(images: &[ImageCounts], classes: usize) -> Self {
         let mut counts = Self::new(classes);
-        images.iter().for_each(|image| counts.add_image(image.valid as f64, &image.mass));
+        images.iter().for_each(|image| counts.add(image.valid as f64, &image.mass));
         counts
     }
 
@@ -80,19 +87,23 @@ impl ClassCounts {
 
     /// decay·self + (1 − decay)·batch, the running average of the counts of batches.
     ///
-    /// # Panics
-    /// If the two count other classes.
-    #[must_use]
-    pub fn decayed(&self, decay: f64, batch: &Self) -> Self {
-        assert_eq!(self.classes(), batch.classes(), "counts of the same classes");
+    /// # Errors
+    /// [`Problem::Mismatch`] if the two count other classes.
+    pub fn decayed(&self, decay: f64, batch: &Self) -> Result<Self, Error> {
+        Self::demand("the batch", self.classes(), batch.classes())?;
         let mix = |old: f64, new: f64| decay * old + (1.0 - decay) * new;
         let all = |old: &[f64], new: &[f64]| old.iter().zip(new).map(|(&old, &new)| mix(old, new)).collect();
-        Self {
+        Ok(Self {
             valid: mix(self.valid, batch.valid),
             pixels: all(&self.pixels, &batch.pixels),
             present_in: all(&self.present_in, &batch.present_in),
             others_in: all(&self.others_in, &batch.others_in),
-        }
+        })
+    }
+
+    fn demand(operand: &'static str, expected: usize, found: usize) -> Result<(), Error> {
+        let error = |problem| Error { operation: "class counts", problem };
+        Problem::unless_equal(operand, "classes", expected, found).map_err(error)
     }
 
     /// (what is expected, what came) of counts that cannot be.
@@ -123,6 +134,38 @@ impl ClassCounts {
     }
 }
 
+/// The counts of one image.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct ImageCounts {
+    /// Σ y_c over the valid pixels, per class.
+    pub mass: Vec<f64>,
+    /// Pixels that are not ignored.
+    pub valid: u64,
+    /// All pixels.
+    pub pixels: u64,
+    /// Σ m·y_c and Σ m, with the weight m of each pixel: the same as above where no map is given.
+    pub mapped_mass: Vec<f64>,
+    pub mapped_valid: f64,
+}
+
+impl ImageCounts {
+    /// Of no pixel yet.
+    pub fn empty(classes: usize) -> Self {
+        let zeros = vec![0.0; classes];
+        Self { mass: zeros.clone(), valid: 0, pixels: 0, mapped_mass: zeros, mapped_valid: 0.0 }
+    }
+
+    /// Adds another tile of the same image.
+    pub fn add(&mut self, other: &Self) {
+        let add = |sums: &mut [f64], terms: &[f64]| sums.iter_mut().zip(terms).for_each(|(sum, x)| *sum += x);
+        add(&mut self.mass, &other.mass);
+        add(&mut self.mapped_mass, &other.mapped_mass);
+        self.valid += other.valid;
+        self.pixels += other.pixels;
+        self.mapped_valid += other.mapped_valid;
+    }
+}
+
 /// part/whole; of nothing, nothing.
 pub(crate) fn share(part: f64, whole: f64) -> f64 {
     if whole > 0.0 { part / whole } else { 0.0 }
@@ -132,9 +175,9 @@ pub(crate) fn share(part: f64, whole: f64) -> f64 {
 mod tests {
     use super::*;
 
-    fn image(mass: [f64; 2]) -> ImageCensus {
+    fn image(mass: [f64; 2]) -> ImageCounts {
         let valid = mass.iter().sum::<f64>();
-        ImageCensus { mass: mass.to_vec(), valid: valid as u64, ..ImageCensus::empty(2) }
+        ImageCounts { mass: mass.to_vec(), valid: valid as u64, ..ImageCounts::empty(2) }
     }
 
     #[test]
@@ -154,8 +197,8 @@ mod tests {
     #[test]
     fn the_running_average_forgets() {
         let (old, new) = (ClassCounts::of(&[image([4.0, 0.0])], 2), ClassCounts::of(&[image([0.0, 8.0])], 2));
-        assert_eq!(old.decayed(0.75, &new).pixels, [3.0, 2.0]);
-        assert_eq!(old.decayed(0.0, &new), new);
+        assert_eq!(old.decayed(0.75, &new).unwrap().pixels, [3.0, 2.0]);
+        assert_eq!(old.decayed(0.0, &new), Ok(new));
     }
 
     #[test]

@@ -7,7 +7,7 @@ use std::fmt::Write;
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 #[error("{operation}: {problem}")]
 pub struct Error {
-    /// The operation that refused: a loss kind's name, or "loss specification".
+    /// The operation that refused: a loss kind's name, "loss specification", or what was to be combined.
     pub operation: &'static str,
     /// What it found.
     pub problem: Problem,
@@ -191,6 +191,46 @@ pub enum Problem {
         /// How many came.
         found: usize,
     },
+    /// Two things that belong together, of which one has more classes, images or terms than the other.
+    #[error("{operand} has {found} {of}; expected {expected}")]
+    Mismatch {
+        /// Which of the two is refused.
+        operand: &'static str,
+        /// What it has: classes, images, regions or terms.
+        of: &'static str,
+        /// As many as the other has.
+        expected: usize,
+        /// How many it has.
+        found: usize,
+    },
+    /// A part whose sums are those of another loss.
+    #[error("{operand} is of another kind of loss in region {region}")]
+    OtherKind {
+        /// Which part.
+        operand: &'static str,
+        /// Where: the number of the region.
+        region: usize,
+    },
+    /// Images that a plan does not cover.
+    #[error("{start}..{end} are no images of a plan that covers {images}")]
+    NoSuchImages {
+        /// The first image that was asked for.
+        start: usize,
+        /// The one behind the last.
+        end: usize,
+        /// Images in the plan.
+        images: usize,
+    },
+    /// Running counts that are not those of the loss.
+    #[error(
+        "{found} running counts came; this loss keeps {expected}: its own, and those of each of its terms"
+    )]
+    RunningCounts {
+        /// How many it keeps.
+        expected: usize,
+        /// How many came.
+        found: usize,
+    },
     /// A plan made for other images than those of the part.
     #[error(
         "the plan covers {plan} images of {plan_classes} classes; this part has {part} of {part_classes}"
@@ -205,6 +245,21 @@ pub enum Problem {
         /// Classes in the part.
         part_classes: usize,
     },
+}
+
+impl Problem {
+    /// [`Problem::Mismatch`] unless there are as many as expected.
+    pub(crate) fn unless_equal(
+        operand: &'static str,
+        of: &'static str,
+        expected: usize,
+        found: usize,
+    ) -> Result<(), Self> {
+        match expected == found {
+            true => Ok(()),
+            false => Err(Self::Mismatch { operand, of, expected, found }),
+        }
+    }
 }
 
 fn or_divided(value: f64) -> &'static str {

@@ -2,7 +2,8 @@
 
 use crate::element::{Element, Slice};
 use crate::error::{Error, Problem};
-use crate::layout::{Geometry, Layout};
+use crate::geometry::Geometry;
+use crate::layout::Layout;
 use crate::target::{Label, Target, Values};
 use ndarray::{ArrayView, Dimension};
 

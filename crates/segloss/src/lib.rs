@@ -51,27 +51,33 @@
 
 pub mod border;
 mod builder;
-mod census;
 mod class_prediction;
 mod counts;
+mod description;
 mod distance;
 mod element;
 mod error;
+mod evaluation;
 mod families;
+mod geometry;
 mod input;
 mod kernels;
 mod kind;
 pub mod kinds;
+mod label_counts;
 mod layout;
 mod loss;
+mod options;
 mod outcome;
 mod part;
 mod pass;
 mod plan;
+mod registry;
 mod simd;
 mod spec;
 #[doc(hidden)]
 pub mod spelling;
+mod steps;
 mod sums;
 mod target;
 mod tiles;
@@ -79,26 +85,28 @@ mod warning;
 mod weights;
 
 pub use builder::LossBuilder;
-pub use census::Census;
 pub use class_prediction::class_prediction;
 pub use counts::ClassCounts;
 pub use distance::signed_distances;
 pub use element::Element;
 pub use error::{Error, Problem};
+pub use evaluation::Evaluation;
 pub use input::Input;
 #[doc(hidden)]
 pub use kind::Reach;
-pub use kind::{Kind, KindInfo, OptionInfo};
-pub use kinds::Options;
+pub use kinds::{Kind, Options};
+pub use label_counts::LabelCounts;
 pub use layout::Layout;
-pub use loss::{Evaluation, Loss};
+pub use loss::Loss;
+pub use options::{
+    Absent, Activation, Average, Classes, Normalise, OptionInfo, PriorSpec, Reduction, Region, Scheme,
+    SmoothingWeight, Source, Threshold, Value, WeightSpec,
+};
 pub use part::Part;
 pub use plan::Plan;
+pub use registry::KindInfo;
 pub use simd::InstructionSet;
-pub use spec::{
-    Absent, Activation, Average, Classes, LossSpec, Normalise, PriorSpec, Reduction, Region, Scheme,
-    SmoothingWeight, Source, Term, Threshold, Value, WeightSpec,
-};
+pub use spec::{LossSpec, Term};
 pub use sums::{ClassSums, NonFinite, Sums};
 pub use target::{Label, Target};
 pub use warning::Warning;

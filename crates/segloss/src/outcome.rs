@@ -1,20 +1,21 @@
 //! The way of a loss over its pixels: forward to a [`Part`], from all parts to an [`Outcome`], and back to the
 //! gradient.
 
-use crate::census::Census;
 use crate::distance::signed_distances;
 use crate::element::Element;
 use crate::error::{Error, Problem};
-use crate::families::{Family, RegionPlan, Resolved};
+use crate::evaluation::Evaluation;
+use crate::families::{Partial, RegionPlan, Resolved};
+use crate::geometry::Geometry;
 use crate::input::{Input, PixelLabel};
 use crate::kind::Structure;
 use crate::kinds::Options;
-use crate::layout::Geometry;
-use crate::loss::{Evaluation, Loss};
+use crate::label_counts::LabelCounts;
+use crate::loss::Loss;
+use crate::options::{Reduction, Source, Value};
 use crate::part::Part;
 use crate::pass::{Array, Leaf, LeafSums, Pass};
 use crate::plan::Plan;
-use crate::spec::{Reduction, Source, Value};
 use crate::sums::Sums;
 use crate::warning::Warning;
 use rayon::prelude::*;
@@ -46,18 +47,18 @@ impl Loss {
         &self,
         input: &Input<'_, T>,
         geometry: &Geometry,
-        census: &Census,
+        labels: &LabelCounts,
         gradient: Option<&mut [T]>,
         map: Option<&mut [T]>,
     ) -> Result<Evaluation, Error> {
         self.demand_length(input, gradient.as_deref())?;
-        let plan = self.plan(census)?;
+        let plan = self.plan(labels)?;
         let mut leaves = self.leaves(input, geometry, &plan)?;
         // The gradient of a sum over pixels is known at once, any other after all have been seen.
         let (now, afterwards) = if self.is_additive() { (gradient, None) } else { (None, gradient) };
         let channels = if self.spec().has_pairs() { geometry.classes } else { 1 };
         let sums = self.pass(input, geometry, &leaves, true).run(now, map.map(|map| (map, channels)))?;
-        let part = self.gather(&plan, census, &mut sums.into_iter());
+        let part = self.gather(&plan, labels, &mut sums.into_iter());
         let outcome = self.resolve(&plan, &part);
         if let Some(gradient) = afterwards {
             self.backward(input, geometry, &mut leaves, &outcome, gradient)?;
@@ -71,14 +72,14 @@ impl Loss {
         &self,
         input: &Input<'_, T>,
         geometry: &Geometry,
-        census: &Census,
+        labels: &LabelCounts,
         plan: &Plan,
         gradient: Option<&mut [T]>,
     ) -> Result<Part, Error> {
         self.demand_length(input, gradient.as_deref())?;
         let leaves = self.leaves(input, geometry, plan)?;
         let sums = self.pass(input, geometry, &leaves, true).run(gradient, None)?;
-        Ok(self.gather(plan, census, &mut sums.into_iter()))
+        Ok(self.gather(plan, labels, &mut sums.into_iter()))
     }
 
     /// One pass over the pixels of a part, writing its gradient.
@@ -92,16 +93,17 @@ impl Loss {
     ) -> Result<(), Error> {
         self.demand_length(input, Some(gradient))?;
         let mut leaves = self.leaves(input, geometry, plan)?;
+        self.check_part(plan, all)?;
         let outcome = self.resolve(plan, all);
         self.backward(input, geometry, &mut leaves, &outcome, gradient)
     }
 
     /// The sums of all leaves in their places.
-    fn gather(&self, plan: &Plan, census: &Census, leaves: &mut impl Iterator<Item = LeafSums>) -> Part {
-        let mut sums = Sums::zero(plan.classes(), self.reduction());
+    fn gather(&self, plan: &Plan, labels: &LabelCounts, leaves: &mut impl Iterator<Item = LeafSums>) -> Part {
+        let mut sums = Sums::zero(plan.classes(), self.description().reduction());
         let mut regions = BTreeMap::new();
         if self.terms().is_empty() {
-            sums.denominator = plan.share(self, census);
+            sums.denominator = plan.share(self.description(), labels);
             if let Some(leaf) = leaves.next() {
                 sums.add_losses(leaf.losses.into_iter());
                 sums.non_finite = leaf.non_finite;
@@ -109,12 +111,47 @@ impl Loss {
             }
         }
         let terms = self.terms().iter().zip(plan.terms());
-        let terms = terms.map(|((_, term), plan)| term.gather(plan, census, leaves)).collect();
-        sums.valid_pixels = census.valid_pixels();
+        let terms = terms.map(|((_, term), plan)| term.gather(plan, labels, leaves)).collect();
+        sums.valid_pixels = labels.valid_pixels();
         for (class, sums) in sums.per_class.iter_mut().enumerate() {
-            (sums.pixels, sums.weight) = (census.mass_of(class), plan.class_weight(self, census, class));
+            (sums.pixels, sums.weight) =
+                (labels.mass_of(class), plan.class_weight(self.description(), labels, class));
         }
         Part { sums, regions, terms }
+    }
+
+    /// Whether a plan has as many terms as this loss.
+    fn check_plan(&self, plan: &Plan) -> Result<(), Error> {
+        let fits = Problem::unless_equal("the plan", "terms", self.terms().len(), plan.terms().len());
+        fits.map_err(|problem| self.description().error(problem))
+    }
+
+    /// Whether a plan and all parts together are of this loss.
+    pub(crate) fn check_part(&self, plan: &Plan, part: &Part) -> Result<(), Error> {
+        const PART: &str = "the combined part";
+        let demand = |of, expected, found| {
+            let fits = Problem::unless_equal(PART, of, expected, found);
+            fits.map_err(|problem| self.description().error(problem))
+        };
+        self.check_plan(plan)?;
+        demand("terms", self.terms().len(), part.terms.len())?;
+        demand("classes", plan.classes(), part.sums.per_class.len())?;
+        for (&region, partial) in &part.regions {
+            let fits = match partial {
+                Partial::Nothing => true,
+                Partial::Overlap(_) => self.description().structure() == Structure::Overlap,
+                Partial::Lovasz(_) => self.description().structure() == Structure::Lovasz,
+                Partial::TopK(_) => self.description().structure() == Structure::TopK,
+                Partial::Recall(_) => self.description().structure() == Structure::Recall,
+            };
+            if !fits {
+                return Err(self.description().error(Problem::OtherKind { operand: PART, region }));
+            }
+            let regions = plan.region_pixels().len();
+            demand("regions", regions, regions.max(region + 1))?;
+        }
+        let terms = self.terms().iter().zip(plan.terms()).zip(&part.terms);
+        terms.into_iter().try_for_each(|(((_, term), plan), part)| term.check_part(plan, part))
     }
 
     /// From all parts to the value.
@@ -126,7 +163,7 @@ impl Loss {
             .collect();
         let mut resolved = BTreeMap::new();
         if terms.is_empty() {
-            let family = self.family::<f64>(plan.classes());
+            let family = self.description().family::<f64>(plan.classes());
             let mut kept: Option<(Vec<f64>, f64)> = None;
             for (&region, partial) in &part.regions {
                 let region_plan =
@@ -141,9 +178,9 @@ impl Loss {
                 }
                 found.resolved.map(|found| resolved.insert(region, found));
             }
-            if self.structure() == Structure::TopK {
+            if self.description().structure() == Structure::TopK {
                 let (weights, pixels) = kept.unwrap_or_else(|| (vec![0.0; plan.classes()], 0.0));
-                match self.reduction() {
+                match self.description().reduction() {
                     Reduction::Mean => sums.denominator = weights.iter().sum(),
                     Reduction::MeanValid => sums.denominator = pixels,
                     _ => {}
@@ -187,11 +224,6 @@ impl Loss {
         Ok(())
     }
 
-    fn family<T: Element>(&self, classes: usize) -> Option<Box<dyn Family<T>>> {
-        let component = self.component().map_or(0, |(component, _)| *component);
-        self.spec().options.family(self.spec(), component, classes)
-    }
-
     fn pass<'a, T: Element>(
         &self,
         input: &'a Input<'a, T>,
@@ -210,7 +242,8 @@ impl Loss {
         geometry: &Geometry,
         plan: &'a Plan,
     ) -> Result<Vec<Leaf<'a, T>>, Error> {
-        plan.fit(self.operation(), geometry.images, geometry.classes)?;
+        plan.fit(self.description().operation(), geometry.images, geometry.classes)?;
+        self.check_plan(plan)?;
         if !self.terms().is_empty() {
             let mut leaves = Vec::new();
             for ((factor, term), plan) in self.terms().iter().zip(plan.terms()) {
@@ -220,13 +253,13 @@ impl Loss {
             return Ok(leaves);
         }
         if self.spec().weights.source == Source::Map && input.weight_map.is_none() {
-            return Err(self.error(Problem::NoWeightMap));
+            return Err(self.description().error(Problem::NoWeightMap));
         }
-        let Some(family) = self.family(geometry.classes) else { return Ok(Vec::new()) };
+        let Some(family) = self.description().family(geometry.classes) else { return Ok(Vec::new()) };
         // What the labels decide is what a sum over pixels is divided by; any other loss is divided on the way back.
         let denominator = plan.denominator();
         Ok(vec![Leaf {
-            operation: self.operation(),
+            operation: self.description().operation(),
             family,
             plan,
             scale: if denominator > 0.0 { 1.0 / denominator } else { 0.0 },
@@ -242,12 +275,15 @@ impl Loss {
         let mut warnings = Vec::new();
         if sums.valid_pixels == 0 {
             warnings.push(Warning::AllIgnored);
-        } else if self.structure() != Structure::Terms
+        } else if self.description().structure() != Structure::Terms
             && sums.per_class.iter().all(|class| class.weight == 0.0)
         {
             warnings.push(Warning::NoWeight);
         }
-        if self.structure() == Structure::Overlap && !self.is_pooled() && sums.valid_pixels > 0 {
+        if self.description().structure() == Structure::Overlap
+            && !self.description().is_pooled()
+            && sums.valid_pixels > 0
+        {
             let counted = |c: &usize| plan.counted().column(*c).iter().any(|&w| w > 0.0);
             let absent = |c: &usize| sums.per_class[*c].pixels == 0.0;
             let classes: Vec<usize> = (0..plan.classes()).filter(absent).filter(counted).collect();
@@ -256,7 +292,7 @@ impl Loss {
                 warnings.push(Warning::AbsentCounted { classes });
             }
         }
-        if !self.spec().is_sigmoid() && self.structure() != Structure::Terms {
+        if !self.spec().is_sigmoid() && self.description().structure() != Structure::Terms {
             let mut present = (0..plan.classes()).filter(|&c| sums.per_class[c].pixels > 0.0);
             if let (Some(class), None) = (present.next(), present.next()) {
                 warnings.push(Warning::OneClass { class });
@@ -313,7 +349,7 @@ impl Loss {
         let label = |image: usize, pixel: usize| {
             match input.label(image * geometry.pixels + pixel, self.spec().ignore_index) {
                 PixelLabel::Ignored => None,
-                // The census has seen to it that the label names a class.
+                // Counting the labels has seen to it that the label names a class.
                 PixelLabel::Index(label) => Some(usize::try_from(label).unwrap_or(geometry.classes)),
                 PixelLabel::Distribution(rows) => {
                     let offset = geometry.offset(image, pixel);
@@ -340,7 +376,7 @@ impl Loss {
         match gradient {
             Some(gradient) if gradient.len() != input.logits.len() => {
                 let (expected, found) = (input.logits.len(), gradient.len());
-                Err(self.error(Problem::Length { operand: "gradient", expected, found }))
+                Err(self.description().error(Problem::Length { operand: "gradient", expected, found }))
             }
             _ => Ok(()),
         }

@@ -1,8 +1,13 @@
 //! The result of a part of a batch: sums that add up, and what else its kind must know of the whole.
 
+use crate::error::{Error, Problem};
 use crate::families::Partial;
 use crate::sums::Sums;
 use std::collections::BTreeMap;
+use std::mem::discriminant;
+
+/// In messages.
+const OTHER: &str = "the other part";
 
 /// What [`Loss::part`](crate::Loss::part) returns: a commutative monoid under [`Part::combine`], up to the
 /// rounding of `f64` addition. [`Loss::finish`](crate::Loss::finish) makes the value of it.
@@ -16,23 +21,44 @@ pub struct Part {
 }
 
 impl Part {
-    /// Both parts together.
+    /// Adds another part.
     ///
-    /// # Panics
-    /// If the parts are of different losses or numbers of classes.
-    #[must_use]
-    pub fn combine(mut self, other: Self) -> Self {
-        self.sums = self.sums.combine(&other.sums);
+    /// # Errors
+    /// [`Problem::Mismatch`] or [`Problem::OtherKind`] for a part of another loss; this one is left as it was.
+    pub fn combine(&mut self, other: Self) -> Result<(), Error> {
+        self.check(&other).map_err(|problem| Error { operation: "part", problem })?;
+        self.add(other)
+    }
+
+    /// Whether another part is of the same loss.
+    fn check(&self, other: &Self) -> Result<(), Problem> {
+        let (mine, theirs) = (&self.sums.per_class, &other.sums.per_class);
+        Problem::unless_equal(OTHER, "classes", mine.len(), theirs.len())?;
+        Problem::unless_equal(OTHER, "terms", self.terms.len(), other.terms.len())?;
+        // Of one part all are alike.
+        if let (Some((_, mine)), Some((&region, theirs))) =
+            (self.regions.first_key_value(), other.regions.first_key_value())
+            && discriminant(mine) != discriminant(theirs)
+        {
+            return Err(Problem::OtherKind { operand: OTHER, region });
+        }
+        self.terms.iter().zip(&other.terms).try_for_each(|(mine, theirs)| mine.check(theirs))
+    }
+
+    /// Adds a part that has been checked.
+    fn add(&mut self, other: Self) -> Result<(), Error> {
+        self.sums.combine(other.sums)?;
         for (region, partial) in other.regions {
-            match self.regions.get_mut(&region) {
-                Some(sum) => assert!(sum.merge(partial), "parts of the same loss"),
-                None => _ = self.regions.insert(region, partial),
+            let is_same_kind = match self.regions.get_mut(&region) {
+                Some(sum) => sum.merge(partial),
+                None => self.regions.insert(region, partial).is_none(),
+            };
+            if !is_same_kind {
+                let problem = Problem::OtherKind { operand: OTHER, region };
+                return Err(Error { operation: "part", problem });
             }
         }
-        assert_eq!(self.terms.len(), other.terms.len(), "parts of the same loss");
-        self.terms =
-            self.terms.into_iter().zip(other.terms).map(|(mine, theirs)| mine.combine(theirs)).collect();
-        self
+        self.terms.iter_mut().zip(other.terms).try_for_each(|(mine, theirs)| mine.add(theirs))
     }
 
     /// The sums of this part. Of a kind that is no sum over pixels the loss is known only in

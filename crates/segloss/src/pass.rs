@@ -6,13 +6,13 @@
 use crate::element::Element;
 use crate::error::{Error, Problem};
 use crate::families::{Family, Needs, Partial, Resolved, Scope, TilePass};
+use crate::geometry::Geometry;
 use crate::input::Input;
 use crate::kernels::block::{Block, no_class};
 use crate::kernels::plane::{PIXELS, Plane};
 use crate::kernels::pointwise::Wanted;
 use crate::kernels::softmax::Ahead;
 use crate::kernels::staging::Place;
-use crate::layout::Geometry;
 use crate::plan::Plan;
 use crate::simd::Available;
 use crate::sums::NonFinite;

@@ -1,18 +1,18 @@
 //! What the labels decide before a logit is read: weights, shifts, regions and denominator of a whole scope.
 
-use crate::census::{Census, ImageCensus};
-use crate::counts::{ClassCounts, share};
+use crate::counts::{ClassCounts, ImageCounts, share};
+use crate::description::Description;
 use crate::error::{Error, Problem};
 use crate::kind::Structure;
-use crate::loss::Loss;
-use crate::spec::{Absent, Average, Classes, Reduction, Region, Source, Threshold};
+use crate::label_counts::LabelCounts;
+use crate::options::{Absent, Average, Classes, Reduction, Region, Source, Threshold};
 use crate::weights;
 use ndarray::{Array2, ArrayView1};
 use std::ops::Range;
 
 /// The weights and the denominator of a scope, shared by all its parts.
 ///
-/// Made by [`Loss::plan`](crate::Loss::plan) from the census of *all* images and tiles that together
+/// Made by [`Loss::plan`](crate::Loss::plan) from the label counts of *all* images and tiles that together
 /// make one value; the parts are then computed in any order, on any machine, and combined.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Plan {
@@ -35,44 +35,51 @@ pub struct Plan {
 }
 
 impl Plan {
-    pub(crate) fn new(loss: &Loss, census: &Census) -> Result<Self, Error> {
-        let spec = loss.spec();
-        let running = loss.running();
+    /// `running`: the counts of the batches so far; `terms`: the plans of the losses that this one is a sum of.
+    pub(crate) fn new(
+        of: &Description,
+        running: Option<&ClassCounts>,
+        labels: &LabelCounts,
+        terms: Vec<Self>,
+    ) -> Result<Self, Error> {
         let mut plan = Self {
-            classes: census.classes(),
-            images: 0..census.len(),
-            weights: Array2::ones((1, census.classes())),
+            classes: labels.classes(),
+            images: 0..labels.len(),
+            weights: Array2::ones((1, labels.classes())),
             shift: None,
             parameters: None,
             counted: Array2::zeros((0, 0)),
             region_pixels: Vec::new(),
             denominator: 1.0,
-            terms: loss.terms().iter().map(|(_, term)| Self::new(term, census)).collect::<Result<_, _>>()?,
+            terms,
         };
-        if loss.structure() == Structure::Terms {
+        if of.structure() == Structure::Terms {
             return Ok(plan);
         }
-        plan.weights = match loss.component() {
-            None => weights::estimate(spec, census, running)?,
-            Some((component, _)) => component_weights(loss, *component, census, running)?,
+        plan.weights = match of.component {
+            None => weights::estimate(&of.spec, labels, running)?,
+            Some((component, _)) => component_weights(of, component, labels, running)?,
         };
-        plan.shift = shift(loss, census, running)?;
-        plan.parameters = parameters(loss, census, running)?;
-        (plan.counted, plan.region_pixels) = regions(loss, census, &plan.weights);
-        plan.denominator = plan.share(loss, census);
+        plan.shift = shift(of, labels, running)?;
+        plan.parameters = parameters(of, labels, running)?;
+        (plan.counted, plan.region_pixels) = regions(of, labels, &plan.weights);
+        plan.denominator = plan.share(of, labels);
         Ok(plan)
     }
 
     /// The plan for some of the images: the same weights and the same denominator of the whole.
     ///
-    /// # Panics
-    /// If the range reaches past the plan's images.
-    #[must_use]
-    pub fn images(&self, range: Range<usize>) -> Self {
-        assert!(range.start <= range.end && range.end <= self.images.len(), "images of the plan");
-        let terms = self.terms.iter().map(|term| term.images(range.clone())).collect();
+    /// # Errors
+    /// [`Problem::NoSuchImages`] if the range reaches past the plan's images.
+    pub fn images(&self, range: Range<usize>) -> Result<Self, Error> {
+        let images = self.images.len();
+        if !(range.start <= range.end && range.end <= images) {
+            let problem = Problem::NoSuchImages { start: range.start, end: range.end, images };
+            return Err(Error { operation: "plan", problem });
+        }
+        let terms = self.terms.iter().map(|term| term.images(range.clone())).collect::<Result<_, _>>()?;
         let images = self.images.start + range.start..self.images.start + range.end;
-        Self { images, terms, ..self.clone() }
+        Ok(Self { images, terms, ..self.clone() })
     }
 
     /// What the sum over the whole scope is divided by, as far as the labels decide it: of top-k
@@ -82,7 +89,7 @@ impl Plan {
     }
 
     /// The weights in force: one row for the batch or one per image; a column per class, or per channel a
-    /// pair (negative, positive) for the sigmoid kinds that are sums over pixels. None for a combined loss.
+    /// pair (negative, positive) for the sigmoid kinds that are sums over pixels. None for a combined of.
     pub fn effective_weights(&self) -> Array2<f64> {
         if !self.terms.is_empty() {
             return Array2::zeros((0, self.classes));
@@ -139,27 +146,27 @@ impl Plan {
     }
 
     /// How much of the denominator some of the scope's pixels carry.
-    pub(crate) fn share(&self, loss: &Loss, census: &Census) -> f64 {
-        let (spec, classes) = (loss.spec(), self.classes as f64);
-        let pixels = |count: fn(&ImageCensus) -> u64| census.images().iter().map(count).sum::<u64>() as f64;
-        let by_pixels = loss.component().is_some_and(|(_, component)| component.by_pixels);
-        if by_pixels && loss.structure() == Structure::Pixels {
+    pub(crate) fn share(&self, of: &Description, labels: &LabelCounts) -> f64 {
+        let (spec, classes) = (&of.spec, self.classes as f64);
+        let pixels = |count: fn(&ImageCounts) -> u64| labels.images().iter().map(count).sum::<u64>() as f64;
+        let by_pixels = of.component.is_some_and(|(_, component)| component.by_pixels);
+        if by_pixels && of.structure() == Structure::Pixels {
             // A pixel of weight k counts like k pixels.
-            return census.images().iter().map(|image| image.mapped_valid).sum();
+            return labels.images().iter().map(|image| image.mapped_valid).sum();
         }
-        match loss.reduction() {
-            Reduction::Mean => match loss.structure() {
-                Structure::Overlap | Structure::Lovasz => self.regions_weight(loss, census),
+        match of.reduction() {
+            Reduction::Mean => match of.structure() {
+                Structure::Overlap | Structure::Lovasz => self.regions_weight(of, labels),
                 // Every class has its share in the loss of every pixel.
                 _ if spec.kind().has_distances() => {
-                    let images = census.images().iter().enumerate();
+                    let images = labels.images().iter().enumerate();
                     images.map(|(n, image)| image.mapped_valid * self.row(n).sum()).sum()
                 }
-                _ => (0..self.classes).map(|class| self.class_weight(loss, census, class)).sum(),
+                _ => (0..self.classes).map(|class| self.class_weight(of, labels, class)).sum(),
             },
             Reduction::MeanValid => pixels(|image| image.valid),
             Reduction::MeanAll => pixels(|image| image.pixels) * if spec.has_pairs() { classes } else { 1.0 },
-            Reduction::MeanImages => census.len() as f64,
+            Reduction::MeanImages => labels.len() as f64,
             // Not shared out: every part carries the whole constant, and `Sums::combine` keeps it.
             Reduction::Sum => 1.0,
             Reduction::Constant(x) => x,
@@ -167,10 +174,10 @@ impl Plan {
     }
 
     /// Σ over the regions of a part of the weights of the classes that count in them.
-    fn regions_weight(&self, loss: &Loss, census: &Census) -> f64 {
-        let regions: std::collections::BTreeSet<usize> = (0..census.len()).map(|n| self.region(n)).collect();
-        let weight = |region: usize| match loss.is_pooled() {
-            // One ratio for all classes: the region is one loss.
+    fn regions_weight(&self, of: &Description, labels: &LabelCounts) -> f64 {
+        let regions: std::collections::BTreeSet<usize> = (0..labels.len()).map(|n| self.region(n)).collect();
+        let weight = |region: usize| match of.is_pooled() {
+            // One ratio for all classes: the region is one of.
             true => f64::from(u8::from(self.counted.row(region).iter().any(|&w| w > 0.0))),
             false => self.counted.row(region).sum(),
         };
@@ -178,19 +185,19 @@ impl Plan {
     }
 
     /// Σ of the weights that meet the target in a class; for pairs in a channel, negatives included.
-    pub(crate) fn class_weight(&self, loss: &Loss, census: &Census, class: usize) -> f64 {
-        if loss.structure() == Structure::Overlap || loss.structure() == Structure::Lovasz {
+    pub(crate) fn class_weight(&self, of: &Description, labels: &LabelCounts, class: usize) -> f64 {
+        if of.structure() == Structure::Overlap || of.structure() == Structure::Lovasz {
             return self.counted.column(class).sum();
         }
-        let weight = |(number, image): (usize, &ImageCensus)| {
+        let weight = |(number, image): (usize, &ImageCounts)| {
             let (row, mass) = (self.row(number), image.mapped_mass[class]);
-            match loss.spec().has_pairs() {
+            match of.spec.has_pairs() {
                 true => row[2 * class] * (image.mapped_valid - mass) + row[2 * class + 1] * mass,
-                false if loss.spec().kind().has_distances() => row[class] * image.mapped_valid,
+                false if of.spec.kind().has_distances() => row[class] * image.mapped_valid,
                 false => row[class] * mass,
             }
         };
-        census.images().iter().enumerate().map(weight).sum()
+        labels.images().iter().enumerate().map(weight).sum()
     }
 
     pub(crate) fn fit(&self, operation: &'static str, images: usize, classes: usize) -> Result<(), Error> {
@@ -208,8 +215,12 @@ impl Plan {
 }
 
 /// What is taken from every logit of a class, a row per scope: ln τ_c, ln(th/(1 − th)), or −t·ln π_c.
-fn shift(loss: &Loss, census: &Census, running: Option<&ClassCounts>) -> Result<Option<Array2<f64>>, Error> {
-    let (spec, classes) = (loss.spec(), census.classes());
+fn shift(
+    of: &Description,
+    labels: &LabelCounts,
+    running: Option<&ClassCounts>,
+) -> Result<Option<Array2<f64>>, Error> {
+    let (spec, classes) = (&of.spec, labels.classes());
     // ln(th/(1 − th)) as a difference: 1 − th is exact near th = 1, and ln1p keeps small th.
     let logit = |t: f64| if spec.is_sigmoid() { t.ln() - (-t).ln_1p() } else { t.ln() };
     match &spec.threshold {
@@ -223,7 +234,7 @@ fn shift(loss: &Loss, census: &Census, running: Option<&ClassCounts>) -> Result<
             Ok(Some(Array2::from_shape_fn((1, classes), |(_, c)| logit(thresholds[c]))))
         }
         Some(Threshold::LogitAdjustment(t)) => {
-            let prior = weights::prior(spec, census, running)?;
+            let prior = weights::prior(spec, labels, running)?;
             Ok(Some(prior.mapv(|pi| -t * logit(pi))))
         }
     }
@@ -231,14 +242,14 @@ fn shift(loss: &Loss, census: &Census, running: Option<&ClassCounts>) -> Result<
 
 /// The weights of a component: its own, or those of the specification.
 fn component_weights(
-    loss: &Loss,
+    of: &Description,
     component: usize,
-    census: &Census,
+    labels: &LabelCounts,
     running: Option<&ClassCounts>,
 ) -> Result<Array2<f64>, Error> {
-    let (spec, classes) = (loss.spec(), census.classes());
+    let (spec, classes) = (&of.spec, labels.classes());
     match spec.options.component_weights(component, classes) {
-        Ok(None) => weights::estimate(spec, census, running),
+        Ok(None) => weights::estimate(spec, labels, running),
         Ok(Some(row)) => Ok(Array2::from_shape_fn((1, classes), |(_, c)| row[c])),
         Err((key, expected, found)) => {
             Err(Error { operation: spec.kind().name(), problem: Problem::Option { key, expected, found } })
@@ -248,18 +259,18 @@ fn component_weights(
 
 /// What the kind makes of the class priors, a row per scope.
 fn parameters(
-    loss: &Loss,
-    census: &Census,
+    of: &Description,
+    labels: &LabelCounts,
     running: Option<&ClassCounts>,
 ) -> Result<Option<Array2<f64>>, Error> {
-    let spec = loss.spec();
+    let spec = &of.spec;
     if !spec.kind().reads_prior() {
         return Ok(None);
     }
-    let mut rows = weights::prior(spec, census, running)?;
+    let mut rows = weights::prior(spec, labels, running)?;
     let counts = match spec.prior().source {
         Source::Fixed => vec![],
-        source => weights::scopes(source, "prior.source", spec, census, running)?,
+        source => weights::scopes(source, "prior.source", spec, labels, running)?,
     };
     for (scope, mut row) in rows.rows_mut().into_iter().enumerate() {
         let seen = |c: usize| counts.get(scope).is_none_or(|counts| counts.pixels[c] > 0.0);
@@ -272,14 +283,14 @@ fn parameters(
 
 /// The weights by region of the classes that count there, and the regions' numbers of valid pixels; nothing where pixels
 /// are summed up each by itself.
-fn regions(loss: &Loss, census: &Census, weights: &Array2<f64>) -> (Array2<f64>, Vec<u64>) {
-    let spec = loss.spec();
-    if loss.structure() == Structure::Pixels {
+fn regions(of: &Description, labels: &LabelCounts, weights: &Array2<f64>) -> (Array2<f64>, Vec<u64>) {
+    let spec = &of.spec;
+    if of.structure() == Structure::Pixels {
         return (Array2::zeros((0, 0)), Vec::new());
     }
-    let scopes: Vec<&[ImageCensus]> = match spec.region() {
-        Region::Batch => vec![census.images()],
-        Region::Image => census.images().chunks(1).collect(),
+    let scopes: Vec<&[ImageCounts]> = match spec.region() {
+        Region::Batch => vec![labels.images()],
+        Region::Image => labels.images().chunks(1).collect(),
     };
     let classes = spec.classes();
     let mut counted = Array2::zeros((scopes.len(), weights.ncols()));
@@ -293,7 +304,7 @@ fn regions(loss: &Loss, census: &Census, weights: &Array2<f64>) -> (Array2<f64>,
         let mass = |c: usize| scope.iter().map(|image| image.mapped_mass[c]).sum::<f64>();
         let masses: Vec<f64> = (0..weights.ncols()).map(mass).collect();
         let row = weights.row(if weights.nrows() == 1 { 0 } else { region });
-        let own = (loss.is_pooled() && spec.weights.source == Source::None)
+        let own = (of.is_pooled() && spec.weights.source == Source::None)
             .then(|| sudre(spec.weights.absent, &masses));
         for (c, &mass) in masses.iter().enumerate() {
             counted[[region, c]] = match &own {

@@ -1,6 +1,7 @@
 //! The result of a part: sums that add up, so that tiles, micro-batches and threads change nothing.
 
-use crate::spec::Reduction;
+use crate::error::{Error, Problem};
+use crate::options::Reduction;
 
 /// The sums of a loss over some of its pixels; a commutative monoid under [`Sums::combine`], up to the
 /// rounding of `f64` addition.
@@ -75,16 +76,17 @@ impl Sums {
         }
     }
 
-    /// The sums of both parts together. `non_finite.first` is that of `self` where both have one.
+    /// Adds the sums of another part. `non_finite.first` is that of `self` where both have one.
     ///
     /// With [`Reduction::MeanImages`], tiles of one image count it each: divide by the plan's denominator
     /// instead ([`Loss::finish`](crate::Loss::finish) does).
     ///
-    /// # Panics
-    /// If the parts have different numbers of classes.
-    #[must_use]
-    pub fn combine(mut self, other: &Self) -> Self {
-        assert_eq!(self.per_class.len(), other.per_class.len(), "parts of the same loss");
+    /// # Errors
+    /// [`Problem::Mismatch`] for sums of another number of classes; these are left as they were.
+    pub fn combine(&mut self, other: Self) -> Result<(), Error> {
+        let (expected, found) = (self.per_class.len(), other.per_class.len());
+        let error = |problem| Error { operation: "sums", problem };
+        Problem::unless_equal("the sums of the other part", "classes", expected, found).map_err(error)?;
         self.numerator += other.numerator;
         self.valid_pixels += other.valid_pixels;
         if self.shared_denominator {
@@ -97,7 +99,13 @@ impl Sums {
             mine.weight += theirs.weight;
             mine.loss += theirs.loss;
         }
-        self.non_finite = NonFinite::join(self.non_finite, other.non_finite.clone());
-        self
+        self.non_finite = NonFinite::join(self.non_finite.take(), other.non_finite);
+        Ok(())
+    }
+
+    /// The mean loss of each class: loss / weight, `None` for a class without weight.
+    pub fn class_means(&self) -> Vec<Option<f64>> {
+        let mean = |c: &ClassSums| (c.weight > 0.0).then(|| c.loss / c.weight);
+        self.per_class.iter().map(mean).collect()
     }
 }

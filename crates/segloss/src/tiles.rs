@@ -3,7 +3,8 @@
 //! The cut depends on the shape alone, and sums are taken tile by tile in order, so that a result has
 //! the same bits for any number of threads.
 
-use crate::layout::{Geometry, Layout};
+use crate::geometry::Geometry;
+use crate::layout::Layout;
 use rayon::prelude::*;
 
 /// Pixels per tile. Large enough to hide the cost of a task, small enough that its logits stay in the

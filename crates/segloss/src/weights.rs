@@ -4,11 +4,12 @@
 //! scheme makes w_c of it, a policy settles the classes without pixels, and a normalisation sets the scale.
 //! Weights and priors are constants for the gradient: they depend on the labels alone.
 
-use crate::census::Census;
 use crate::counts::{ClassCounts, share};
 use crate::error::{Error, Problem};
-use crate::kind::Kind;
-use crate::spec::{Absent, LossSpec, Normalise, Scheme, Source, WeightSpec};
+use crate::kinds::Kind;
+use crate::label_counts::LabelCounts;
+use crate::options::{Absent, Normalise, Scheme, Source, WeightSpec};
+use crate::spec::LossSpec;
 use ndarray::Array2;
 
 /// The counts that a source refers to: one for all images, or one per image.
@@ -16,10 +17,10 @@ pub(crate) fn scopes(
     source: Source,
     key: &'static str,
     spec: &LossSpec,
-    census: &Census,
+    labels: &LabelCounts,
     running: Option<&ClassCounts>,
 ) -> Result<Vec<ClassCounts>, Error> {
-    let classes = census.classes();
+    let classes = labels.classes();
     let fit = |counts: &ClassCounts| match counts.classes() == classes {
         true => Ok(vec![counts.clone()]),
         false => {
@@ -28,7 +29,7 @@ pub(crate) fn scopes(
         }
     };
     match (source, &spec.dataset, running) {
-        (Source::PerSample, ..) => Ok(census
+        (Source::PerSample, ..) => Ok(labels
             .images()
             .iter()
             .map(|image| ClassCounts::of(std::slice::from_ref(image), classes))
@@ -39,7 +40,7 @@ pub(crate) fn scopes(
         }
         (Source::Ema, _, Some(counts)) => fit(counts),
         // A running average that has seen nothing yet begins with this batch.
-        _ => Ok(vec![census.counts()]),
+        _ => Ok(vec![labels.counts()]),
     }
 }
 
@@ -49,11 +50,11 @@ pub(crate) fn scopes(
 /// weight of the negatives and that of the positives.
 pub(crate) fn estimate(
     spec: &LossSpec,
-    census: &Census,
+    labels: &LabelCounts,
     running: Option<&ClassCounts>,
 ) -> Result<Array2<f64>, Error> {
     let pairs = spec.has_pairs();
-    let columns = census.classes() * if pairs { 2 } else { 1 };
+    let columns = labels.classes() * if pairs { 2 } else { 1 };
     if spec.weights.source == Source::Fixed && spec.weights.values.len() != columns {
         let found = spec.weights.values.len();
         let problem = Problem::PerClass { key: "weights.values", expected: columns, found };
@@ -62,9 +63,9 @@ pub(crate) fn estimate(
     if let Some(row) = constant(spec, columns) {
         return Ok(row);
     }
-    let scopes = scopes(spec.weights.source, "weights.source", spec, census, running)?;
+    let scopes = scopes(spec.weights.source, "weights.source", spec, labels, running)?;
     let prior = match spec.weights.absent {
-        Absent::Prior => Some(prior(spec, census, running)?),
+        Absent::Prior => Some(prior(spec, labels, running)?),
         _ => None,
     };
     let mut table = Array2::ones((scopes.len(), columns));
@@ -98,10 +99,10 @@ fn constant(spec: &LossSpec, columns: usize) -> Option<Array2<f64>> {
 /// π, a row per scope and a column per class: see [`PriorSpec`](crate::PriorSpec).
 pub(crate) fn prior(
     spec: &LossSpec,
-    census: &Census,
+    labels: &LabelCounts,
     running: Option<&ClassCounts>,
 ) -> Result<Array2<f64>, Error> {
-    let classes = census.classes();
+    let classes = labels.classes();
     let rows = match spec.prior().source {
         Source::Fixed if spec.prior().values.len() != classes => {
             let found = spec.prior().values.len();
@@ -110,7 +111,7 @@ pub(crate) fn prior(
         }
         Source::Fixed => vec![spec.prior().values.clone()],
         source => {
-            let scopes = scopes(source, "prior.source", spec, census, running)?;
+            let scopes = scopes(source, "prior.source", spec, labels, running)?;
             let prior = if spec.is_sigmoid() { ClassCounts::prior_of_channels } else { ClassCounts::prior };
             scopes.iter().map(prior).collect()
         }

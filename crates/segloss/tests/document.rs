@@ -35,7 +35,7 @@ fn s1_breaks_where_a_pixel_saturates_and_says_so() {
     for z in [2.0, 3.0] {
         let (result, map) = s1(1.0 / 3.0, [z, 0.0], [1, 0]);
         assert!(result.value.is_nan() && map[[0, 0, 0]].is_nan() && map[[0, 0, 1]].is_finite());
-        let broken = result.non_finite.as_ref().unwrap();
+        let broken = result.sums.non_finite.as_ref().unwrap();
         assert_eq!((broken.count, broken.first.as_slice()), (1, [0, 0].as_slice()));
         assert!(result.warnings.contains(&Warning::NonFinite(broken.clone())));
     }
@@ -46,7 +46,7 @@ fn s1_breaks_where_a_pixel_saturates_and_says_so() {
     assert!(map[[0, 0, 1]].is_nan() && result.value.is_nan());
     // Without a shift nothing breaks before σ rounds to 1.
     let (result, _) = s1(0.5, [3.0, -3.0], [1, 0]);
-    assert!(result.value.is_finite() && result.non_finite.is_none());
+    assert!(result.value.is_finite() && result.sums.non_finite.is_none());
 }
 
 #[test]

@@ -45,12 +45,12 @@ fn a_softmax_of_one_channel_is_refused_in_every_way() {
     assert!(kinds.len() > 24, "{}", kinds.len());
     for (spec, is_sigmoid) in kinds {
         let kind = spec.kind();
-        let both = LossSpec::from(Combined::new(vec![Term { factor: 1.0, loss: spec.clone() }]));
+        let both = Combined::new(vec![Term { factor: 1.0, loss: spec.clone() }]);
         for loss in [Loss::new(spec).unwrap(), Loss::new(both).unwrap()] {
             let refusals = [
                 loss.value(&input).err(),
                 loss.value_and_gradient(&input, &mut [0.0; 2]).err(),
-                loss.census(&input).err(),
+                loss.label_counts(&input).err(),
             ];
             for refusal in refusals {
                 let refused =
@@ -180,9 +180,79 @@ fn a_plan_for_other_images_is_refused() {
     let loss = loss("");
     let two = Input::from_slices(&[0.0_f32; 4], &[2, 2], &[0_u8, 1]).unwrap();
     let one = Input::from_slices(&[0.0_f32; 2], &[1, 2], &[0_u8]).unwrap();
-    let plan = loss.plan(&loss.census(&two).unwrap()).unwrap();
+    let plan = loss.plan(&loss.label_counts(&two).unwrap()).unwrap();
     assert!(matches!(loss.part(&one, &plan, None).unwrap_err().problem, Problem::Plan { .. }));
-    assert!(loss.part(&one, &plan.images(1..2), None).is_ok());
+    assert!(loss.part(&one, &plan.images(1..2).unwrap(), None).is_ok());
+}
+
+/// What does not belong together is refused with its place, and leaves what it was to join as it was.
+#[test]
+fn parts_of_another_loss_are_refused() {
+    fn problem<T: std::fmt::Debug>(refused: Result<T, segloss::Error>) -> Problem {
+        refused.unwrap_err().problem
+    }
+    let two = Input::from_slices(&[0.5_f32; 4], &[2, 2], &[0_u8, 1]).unwrap();
+    let four = Input::from_slices(&[0.5_f32; 4], &[1, 4], &[0_u8]).unwrap();
+    let part = |loss: &Loss, input: &Input<'_, f32>| {
+        let plan = loss.plan(&loss.label_counts(input).unwrap()).unwrap();
+        loss.part(input, &plan, None).unwrap()
+    };
+    let [dice, lovasz, sum] = ["dice", "lovasz_softmax", "dice_focal"].map(|name| match name {
+        "dice_focal" => loss("kind = 'combined'\npreset = 'dice_focal'"),
+        kind => loss(&format!("kind = '{kind}'")),
+    });
+    let (whole, before) = (part(&dice, &two), part(&dice, &two));
+    for (other, want) in [(part(&dice, &four), ("classes", 2, 4)), (part(&sum, &two), ("terms", 0, 2))] {
+        let mut all = whole.clone();
+        let (of, expected, found) = want;
+        let want = Problem::Mismatch { operand: "the other part", of, expected, found };
+        assert_eq!(problem(all.combine(other)), want);
+        assert_eq!(all, before);
+    }
+    let mut all = whole.clone();
+    let want = Problem::OtherKind { operand: "the other part", region: 0 };
+    assert_eq!(problem(all.combine(part(&lovasz, &two))), want);
+    assert_eq!(all, before);
+    let sums = |part: &segloss::Part| part.sums().clone();
+    let want =
+        Problem::Mismatch { operand: "the sums of the other part", of: "classes", expected: 2, found: 4 };
+    assert_eq!(problem(sums(&whole).combine(sums(&part(&dice, &four)))), want);
+
+    // The plan, and what is made of it.
+    let plan = dice.plan(&dice.label_counts(&two).unwrap()).unwrap();
+    assert_eq!(problem(plan.images(1..3)), Problem::NoSuchImages { start: 1, end: 3, images: 2 });
+    assert_eq!(
+        problem(plan.images(0..2).unwrap().images(std::ops::Range { start: 2, end: 1 })),
+        Problem::NoSuchImages { start: 2, end: 1, images: 2 }
+    );
+    assert!(matches!(
+        problem(dice.finish(&plan, &part(&lovasz, &two))),
+        Problem::OtherKind { region: 0, .. }
+    ));
+    assert!(matches!(problem(dice.finish(&plan, &part(&sum, &two))), Problem::Mismatch { of: "terms", .. }));
+    assert!(matches!(problem(sum.finish(&plan, &whole)), Problem::Mismatch { of: "terms", .. }));
+    assert!(matches!(problem(sum.part(&two, &plan, None)), Problem::Mismatch { of: "terms", .. }));
+    let by_image = loss("kind = 'dice'\nregion = 'image'");
+    assert!(matches!(
+        problem(dice.finish(&plan, &part(&by_image, &two))),
+        Problem::Mismatch { of: "regions", .. }
+    ));
+    let mut gradient = [0.0_f32; 4];
+    let refused = dice.part_gradient(&two, &plan, &part(&lovasz, &two), &mut gradient);
+    assert!(matches!(problem(refused), Problem::OtherKind { .. }));
+
+    // The labels' counts.
+    let mut counts = dice.label_counts(&two).unwrap();
+    let want = |of, expected, found| Problem::Mismatch { operand: "the other part", of, expected, found };
+    assert_eq!(problem(counts.join_images(dice.label_counts(&four).unwrap())), want("classes", 2, 4));
+    let one = Input::from_slices(&[0.5_f32; 2], &[1, 2], &[0_u8]).unwrap();
+    assert_eq!(problem(counts.join_tiles(dice.label_counts(&one).unwrap())), want("images", 2, 1));
+    assert_eq!(counts, dice.label_counts(&two).unwrap());
+    let mut class_counts = counts.counts();
+    let want = Problem::Mismatch { operand: "the image", of: "classes", expected: 2, found: 3 };
+    assert_eq!(problem(class_counts.add_image(1.0, &[1.0, 0.0, 0.0])), want);
+    let want = Problem::Mismatch { operand: "the batch", of: "classes", expected: 2, found: 3 };
+    assert_eq!(problem(class_counts.decayed(0.5, &segloss::ClassCounts::new(3))), want);
 }
 
 #[test]
@@ -252,7 +322,7 @@ fn what_a_kind_cannot_give_is_said() {
     let input = Input::from_slices(&[0.0_f64; 6], &[3, 2], &[0_u8, 1, 1]).unwrap();
     let dice = loss("kind = 'dice'");
     assert_eq!(dice.map(&input).unwrap_err().problem, Problem::NoMap);
-    let plan = dice.plan(&dice.census(&input).unwrap()).unwrap();
+    let plan = dice.plan(&dice.label_counts(&input).unwrap()).unwrap();
     let mut gradient = [0.0; 6];
     assert_eq!(dice.part(&input, &plan, Some(&mut gradient)).unwrap_err().problem, Problem::NeedsTotals);
     let error = loss("kind = 'unified_focal'\nbackground = 2").value(&input).unwrap_err();

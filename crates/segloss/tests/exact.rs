@@ -4,7 +4,7 @@
 #![allow(clippy::unwrap_used)]
 
 use ndarray::{ArrayD, Axis, IxDyn};
-use segloss::{Census, Evaluation, Input, Layout, Loss, LossSpec, Part, Target};
+use segloss::{Evaluation, Input, Layout, Loss, LossSpec, Target};
 use serde::Deserialize;
 use std::fs;
 use std::ops::Range;
@@ -77,8 +77,8 @@ impl Line {
     fn demand_sums(&self, found: &Evaluation) {
         let sum_of_magnitudes = self.magnitude * self.denominator;
         self.demand("value", (found.value - self.value).abs(), self.magnitude);
-        self.demand("numerator", (found.numerator - self.numerator).abs(), sum_of_magnitudes);
-        self.demand("denominator", (found.denominator - self.denominator).abs(), self.denominator);
+        self.demand("numerator", (found.sums.numerator - self.numerator).abs(), sum_of_magnitudes);
+        self.demand("denominator", (found.sums.denominator - self.denominator).abs(), self.denominator);
     }
 
     fn demand_array(&self, what: &str, found: &[f64], want: &[f64]) {
@@ -116,20 +116,22 @@ impl Case {
     /// Value and gradient of the batch, image by image.
     fn in_parts(&self) -> (Evaluation, Vec<f64>) {
         let each = || (0..self.images()).map(|n| n..n + 1);
-        let census = each()
-            .map(|n| self.with(n, |input| self.loss.census(input).unwrap()))
-            .reduce(|all: Census, one| all.join_images(&one));
-        let plan = self.loss.plan(&census.unwrap()).unwrap();
+        let counts = |n| self.with(n, |input| self.loss.label_counts(input).unwrap());
+        let mut all = counts(0..1);
+        each().skip(1).for_each(|n| all.join_images(counts(n)).unwrap());
+        let plan = self.loss.plan(&all).unwrap();
         let part = |n: Range<usize>| {
-            self.with(n.clone(), |input| self.loss.part(input, &plan.images(n), None).unwrap())
+            let plan = plan.images(n.clone()).unwrap();
+            self.with(n, |input| self.loss.part(input, &plan, None).unwrap())
         };
-        let all = each().map(part).reduce(Part::combine).unwrap();
+        let mut all = part(0..1);
+        each().skip(1).for_each(|n| all.combine(part(n)).unwrap());
         let mut gradient = vec![f64::NAN; self.logits.len()];
         for (n, out) in each().zip(gradient.chunks_mut(self.logits.len() / self.images())) {
-            let plan = plan.images(n.clone());
+            let plan = plan.images(n.clone()).unwrap();
             self.with(n, |input| self.loss.part_gradient(input, &plan, &all, out).unwrap());
         }
-        (self.loss.finish(&plan, &all), gradient)
+        (self.loss.finish(&plan, &all).unwrap(), gradient)
     }
 }
 
@@ -157,10 +159,10 @@ fn every_kind_is_its_textbook() {
                 line.demand_array("map", &map.into_iter().collect::<Vec<_>>(), &want);
             }
             // What the classes cost is what the loss costs.
-            let of_classes: f64 = found.per_class.iter().map(|class| class.loss).sum();
+            let of_classes: f64 = found.sums.per_class.iter().map(|class| class.loss).sum();
             line.demand(
                 "losses of the classes",
-                (of_classes - found.numerator).abs(),
+                (of_classes - found.sums.numerator).abs(),
                 line.magnitude * line.denominator,
             );
 

@@ -172,21 +172,24 @@ proptest! {
                 logits: batch.logits.slice(ndarray::s![n..=n, .., ..]).to_owned(),
                 labels: batch.labels.slice(ndarray::s![n..=n, ..]).to_owned(),
             }).collect();
-            let censuses: Vec<_> = parts.iter().map(|part| loss.census(&input(part)).unwrap()).collect();
-            let census = censuses[1..].iter().fold(censuses[0].clone(), |all, one| all.join_images(one));
-            let plan = loss.plan(&census).unwrap();
-            let all = parts.iter().enumerate()
-                .map(|(n, part)| loss.part(&input(part), &plan.images(n..n + 1), None).unwrap())
-                .reduce(segloss::Part::combine).unwrap();
-            let joined = loss.finish(&plan, &all);
-            prop_assert!(near(joined.denominator, whole.denominator, 0.0), "{reduction:?}");
+            let counts = |n: usize| loss.label_counts(&input(&parts[n])).unwrap();
+            let mut all = counts(0);
+            (1..images).for_each(|n| all.join_images(counts(n)).unwrap());
+            let plan = loss.plan(&all).unwrap();
+            let part = |n: usize| {
+                loss.part(&input(&parts[n]), &plan.images(n..n + 1).unwrap(), None).unwrap()
+            };
+            let mut all = part(0);
+            (1..images).for_each(|n| all.combine(part(n)).unwrap());
+            let joined = loss.finish(&plan, &all).unwrap();
+            prop_assert!(near(joined.sums.denominator, whole.sums.denominator, 0.0), "{reduction:?}");
             // A boundary's sum has both signs.
             prop_assert!(near(joined.value, whole.value, 1.0), "{spec:?}: {} {}", joined.value, whole.value);
-            prop_assert_eq!(joined.valid_pixels, whole.valid_pixels);
+            prop_assert_eq!(joined.sums.valid_pixels, whole.sums.valid_pixels);
             prop_assert_eq!(&joined.effective_weights, &whole.effective_weights);
             for (n, part) in parts.iter().enumerate() {
                 let mut piece = vec![f64::NAN; classes * pixels];
-                let plan = plan.images(n..n + 1);
+                let plan = plan.images(n..n + 1).unwrap();
                 loss.part_gradient(&input(part), &plan, &all, &mut piece).unwrap();
                 let want: Vec<f64> = gradient.index_axis(Axis(0), n).iter().copied().collect();
                 prop_assert!(piece.iter().zip(&want).all(|(g, w)| (g - w).abs() <= 1e-13 * largest), "{spec:?}");
@@ -199,7 +202,7 @@ proptest! {
 
             // A part of a part is a part.
             if images > 1 {
-                prop_assert_eq!(plan.images(1..images).images(0..1), plan.images(1..2));
+                prop_assert_eq!(plan.images(1..images).unwrap().images(0..1), plan.images(1..2));
             }
 
             // Tiles: every image cut in two. A tile knows no distances beyond its edge.
@@ -210,11 +213,12 @@ proptest! {
                     labels: batch.labels.slice(ndarray::s![.., range]).to_owned(),
                 };
                 let tiles = [tile(0..cut), tile(cut..pixels)];
-                let [left, right] = [0, 1].map(|at| loss.census(&input(&tiles[at])).unwrap());
-                let plan = loss.plan(&left.join_tiles(&right)).unwrap();
-                let all = loss.part(&input(&tiles[0]), &plan, None).unwrap();
-                let all = all.combine(loss.part(&input(&tiles[1]), &plan, None).unwrap());
-                prop_assert!(near(loss.finish(&plan, &all).value, whole.value, 0.0), "{spec:?}");
+                let [mut left, right] = [0, 1].map(|at| loss.label_counts(&input(&tiles[at])).unwrap());
+                left.join_tiles(right).unwrap();
+                let plan = loss.plan(&left).unwrap();
+                let mut all = loss.part(&input(&tiles[0]), &plan, None).unwrap();
+                all.combine(loss.part(&input(&tiles[1]), &plan, None).unwrap()).unwrap();
+                prop_assert!(near(loss.finish(&plan, &all).unwrap().value, whole.value, 0.0), "{spec:?}");
                 let mut piece = vec![f64::NAN; images * classes * cut];
                 loss.part_gradient(&input(&tiles[0]), &plan, &all, &mut piece).unwrap();
                 let want = gradient.slice(ndarray::s![.., .., ..cut]);
@@ -490,7 +494,7 @@ fn the_map_holds_every_pixel_s_loss() {
             let loss = Loss::new(LossSpec { layout, ..spec }).unwrap();
             let input = Input::new(logits.view(), Target::indices(labels.view())).unwrap();
             let (result, map) = loss.map(&input).unwrap();
-            assert!(near(map.sum(), result.numerator, 0.0));
+            assert!(near(map.sum(), result.sums.numerator, 0.0));
             let per_pixel = map.shape() == [2, 4];
             assert!(per_pixel || map.shape() == logits.shape());
             for (n, p) in [(0, 1), (1, 2)] {
@@ -614,15 +618,18 @@ fn the_running_average_is_observed_not_guessed() {
     let (even, odd) = ([0_u8, 1], [0_u8, 0]);
     let even = Input::from_slices(&logits, &[2, 2], &even).unwrap();
     let odd = Input::from_slices(&logits, &[2, 2], &odd).unwrap();
-    assert!(loss.needs_history() && !per_batch.needs_history());
+    assert!(loss.needs_running_counts() && !per_batch.needs_running_counts());
     assert_eq!(loss.value(&odd).unwrap(), per_batch.value(&odd).unwrap());
-    loss.observe(&loss.census(&even).unwrap().counts());
-    loss.observe(&loss.census(&odd).unwrap().counts());
+    loss.update_running_counts(&loss.label_counts(&even).unwrap().counts());
+    loss.update_running_counts(&loss.label_counts(&odd).unwrap().counts());
     // f = (0.75, 0.25).
     assert_eq!(loss.value(&odd).unwrap().effective_weights, ndarray::array![[1.0 / 1.5, 2.0]]);
     let mut restored = Loss::new(loss.spec().clone()).unwrap();
-    assert!(restored.restore(&loss.history()));
-    assert!(!restored.clone().restore(&[loss.history(), loss.history()].concat()));
+    restored.restore_running_counts(&loss.running_counts()).unwrap();
+    let error = restored
+        .restore_running_counts(&[loss.running_counts(), loss.running_counts()].concat())
+        .unwrap_err();
+    assert_eq!(error.problem, segloss::Problem::RunningCounts { expected: 1, found: 2 });
     assert_eq!(restored, loss);
 }
 

@@ -30,21 +30,21 @@ fn every_class_has_its_sums() {
         weight,
         loss,
     });
-    assert_eq!(found.per_class, [seen, unseen]);
-    assert_eq!((found.valid_pixels, found.denominator, found.value), (2, 4.0, LN_2));
-    assert_eq!(found.class_means(), [Some(LN_2), None]);
+    assert_eq!(found.sums.per_class, [seen, unseen]);
+    assert_eq!((found.sums.valid_pixels, found.sums.denominator, found.value), (2, 4.0, LN_2));
+    assert_eq!(found.sums.class_means(), [Some(LN_2), None]);
 
     // Of a sum of losses a class's loss is its share of the value, and its weight 1.
     let combined = "kind = 'combined'\nterms = [{ factor = 0.5, loss = { kind = 'cross_entropy' } }]";
     let input = Input::from_slices(&EVEN, &[4, 2], &[0_u8, 0, 0, 1]).unwrap();
     let found = loss(combined).value(&input).unwrap();
     let all = [(3.0, 0.375 * LN_2), (1.0, 0.125 * LN_2)];
-    assert_eq!(found.per_class, all.map(|(pixels, loss)| ClassSums { pixels, weight: 1.0, loss }));
-    assert_eq!(found.terms[0].per_class[0].loss, 3.0 * LN_2);
+    assert_eq!(found.sums.per_class, all.map(|(pixels, loss)| ClassSums { pixels, weight: 1.0, loss }));
+    assert_eq!(found.terms[0].sums.per_class[0].loss, 3.0 * LN_2);
     // A term without a pixel to divide by adds nothing.
     let input = Input::from_slices(&EVEN[..2], &[1, 2], &[255_u8]).unwrap();
     let found = loss(&format!("ignore_index = 255\n{combined}")).value(&input).unwrap();
-    assert!(found.per_class.iter().all(|class| class.loss == 0.0), "{:?}", found.per_class);
+    assert!(found.sums.per_class.iter().all(|class| class.loss == 0.0), "{:?}", found.sums.per_class);
 }
 
 #[test]
@@ -55,7 +55,7 @@ fn classes_weigh_what_is_kept_of_them() {
     let found = loss(text).value(&input).unwrap();
     let kept = [(3.0, 1.5), (1.0, 1.0)];
     assert_eq!(
-        found.per_class,
+        found.sums.per_class,
         kept.map(|(pixels, weight)| ClassSums { pixels, weight, loss: weight * LN_2 })
     );
 }
@@ -65,7 +65,7 @@ fn an_image_without_a_valid_pixel_is_no_region() {
     let input = Input::from_slices(&EVEN, &[2, 2, 2], &[0_u8, 1, 255, 255]).unwrap();
     for (kind, regions) in [("generalized_dice", 1.0), ("dice", 2.0)] {
         let text = format!("kind = '{kind}'\nignore_index = 255\nregion = 'image'");
-        assert_eq!(loss(&text).value(&input).unwrap().denominator, regions, "{kind}");
+        assert_eq!(loss(&text).value(&input).unwrap().sums.denominator, regions, "{kind}");
     }
 }
 
@@ -94,12 +94,12 @@ fn the_sums_of_parts_add_up() {
         ));
         let part = |labels: &[u8]| {
             let input = Input::from_slices(&EVEN[..4], &[1, 2, 2], labels).unwrap();
-            let plan = loss.plan(&loss.census(&input).unwrap()).unwrap();
+            let plan = loss.plan(&loss.label_counts(&input).unwrap()).unwrap();
             loss.part(&input, &plan, None).unwrap()
         };
-        let (first, second) = (part(&first), part(&second));
-        assert_eq!((first.sums().denominator, second.sums().denominator), (one, other), "{reduction}");
-        let both = first.combine(second);
+        let (mut both, second) = (part(&first), part(&second));
+        assert_eq!((both.sums().denominator, second.sums().denominator), (one, other), "{reduction}");
+        both.combine(second).unwrap();
         let shared = one == other && !["'mean_all'", "'mean_images'"].contains(&reduction);
         let sums = both.sums();
         assert_eq!(sums.denominator, if shared { one } else { one + other }, "{reduction}");
@@ -119,16 +119,18 @@ fn broken_entries_of_parts_are_counted_together() {
     let input = |logits| Input::from_slices(logits, &[1, 1, 2], &[0_u8, 0]).unwrap();
     // σ(2) + 0.3 > 1.
     let (one, two, none) = (input(&[0.0, 2.0]), input(&[2.0, 2.0]), input(&[0.0, 0.0]));
-    let plan = loss.plan(&loss.census(&one).unwrap()).unwrap();
+    let plan = loss.plan(&loss.label_counts(&one).unwrap()).unwrap();
     let [one, two, none] = [one, two, none].map(|input| loss.part(&input, &plan, None).unwrap());
-    let counted = |part: &segloss::Part| {
-        part.sums().non_finite.as_ref().map(|broken| (broken.count, broken.first.clone()))
+    let counted = |mine: &segloss::Part, theirs: &segloss::Part| {
+        let mut both = mine.clone();
+        both.combine(theirs.clone()).unwrap();
+        both.sums().non_finite.as_ref().map(|broken| (broken.count, broken.first.clone()))
     };
-    assert_eq!(counted(&one.clone().combine(two.clone())), Some((3, vec![0, 1])));
-    assert_eq!(counted(&two.clone().combine(one.clone())), Some((3, vec![0, 0])));
-    assert_eq!(counted(&none.clone().combine(one.clone())), Some((1, vec![0, 1])));
-    assert_eq!(counted(&one.combine(none.clone())), Some((1, vec![0, 1])));
-    assert_eq!(counted(&none.clone().combine(none)), None);
+    assert_eq!(counted(&one, &two), Some((3, vec![0, 1])));
+    assert_eq!(counted(&two, &one), Some((3, vec![0, 0])));
+    assert_eq!(counted(&none, &one), Some((1, vec![0, 1])));
+    assert_eq!(counted(&one, &none), Some((1, vec![0, 1])));
+    assert_eq!(counted(&none, &none), None);
 }
 
 #[test]
@@ -144,7 +146,7 @@ fn pixels_without_weight_are_warned_of() {
 }
 
 #[test]
-fn a_census_counts_every_pixel_of_every_image() {
+fn every_pixel_of_every_image_is_counted() {
     // More pixels than one task takes, each image with shares of its own.
     let (images, pixels) = (3, 70_000);
     let logits = Array3::<f32>::zeros((images, 2, pixels));
@@ -152,11 +154,11 @@ fn a_census_counts_every_pixel_of_every_image() {
     let labels = ndarray::Array2::from_shape_fn((images, pixels), |(n, p)| label(n, p));
     let input = Input::new(logits.view(), Target::indices(labels.view())).unwrap();
     let loss = loss("ignore_index = 255\nweights = { source = 'per_sample', scheme = 'complement' }");
-    let census = loss.census(&input).unwrap();
-    assert_eq!((census.len(), census.is_empty(), census.classes()), (3, false, 2));
-    assert_eq!(census.valid_pixels(), 3 * 69_999);
-    assert_eq!(census.mass(), [62_999.0 + 55_999.0 + 48_999.0, 7_000.0 + 14_000.0 + 21_000.0]);
-    let weights = loss.plan(&census).unwrap().effective_weights();
+    let counts = loss.label_counts(&input).unwrap();
+    assert_eq!((counts.len(), counts.is_empty(), counts.classes()), (3, false, 2));
+    assert_eq!(counts.valid_pixels(), 3 * 69_999);
+    assert_eq!(counts.mass(), [62_999.0 + 55_999.0 + 48_999.0, 7_000.0 + 14_000.0 + 21_000.0]);
+    let weights = loss.plan(&counts).unwrap().effective_weights();
     for (n, row) in weights.rows().into_iter().enumerate() {
         let rare = 7_000.0 * (n + 1) as f64 / 69_999.0;
         assert!((row[0] - rare).abs() <= 1e-15 && (row[1] - (1.0 - rare)).abs() <= 1e-15, "{row}");
@@ -195,18 +197,18 @@ fn weights_follow_counts() {
 }
 
 #[test]
-fn a_batch_of_other_classes_begins_a_new_history() {
+fn a_batch_of_other_classes_begins_a_new_average() {
     let mut loss = loss("weights = { source = 'ema', decay = 0.5 }");
     let counts = |pixels: &[f64]| {
         let mut counts = ClassCounts::new(pixels.len());
-        counts.add_image(pixels.iter().sum(), pixels);
+        counts.add_image(pixels.iter().sum(), pixels).unwrap();
         counts
     };
-    loss.observe(&counts(&[4.0, 0.0]));
-    loss.observe(&counts(&[0.0, 4.0]));
-    assert_eq!(loss.history()[0].pixels, [2.0, 2.0]);
-    loss.observe(&counts(&[1.0, 2.0, 3.0]));
-    assert_eq!(loss.history(), [counts(&[1.0, 2.0, 3.0])]);
+    loss.update_running_counts(&counts(&[4.0, 0.0]));
+    loss.update_running_counts(&counts(&[0.0, 4.0]));
+    assert_eq!(loss.running_counts()[0].pixels, [2.0, 2.0]);
+    loss.update_running_counts(&counts(&[1.0, 2.0, 3.0]));
+    assert_eq!(loss.running_counts(), [counts(&[1.0, 2.0, 3.0])]);
 }
 
 #[test]

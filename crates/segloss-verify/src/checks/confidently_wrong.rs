@@ -46,7 +46,7 @@ fn specs(kind: Kind) -> Vec<LossSpec> {
         Kind::Combined => {
             let terms =
                 [Kind::Dice, Kind::CrossEntropy].map(|kind| Term { factor: 1.0, loss: LossSpec::new(kind) });
-            vec![LossSpec { layout, ..Combined::new(terms.to_vec()).into() }]
+            vec![LossSpec { layout, ..Combined::new(terms.to_vec()) }]
         }
         Kind::DocumentBinary => vec![LossSpec { threshold: Some(Threshold::Document(0.5)), ..plain }],
         // Of a mean over pixels each gradient is a share; the sum shows it whole. What classes of regions have stays a

@@ -61,7 +61,7 @@ fn specs(kind: Kind) -> Vec<LossSpec> {
     if kind == Kind::Combined {
         let term = |kind| Term { factor: 0.5, loss: LossSpec::new(kind) };
         let terms = vec![term(Kind::Focal), term(Kind::Tversky)];
-        return vec![LossSpec { layout: plain.layout, ..Combined::new(terms).into() }];
+        return vec![LossSpec { layout: plain.layout, ..Combined::new(terms) }];
     }
     activations(&plain)
 }

@@ -99,7 +99,7 @@ fn of_kinds() -> Vec<Pair> {
         (
             "λ = 1, γ = 0, δ = ½ is half of cross-entropy",
             plain(Kind::UnifiedFocal).with("mix", 1.0).with("gamma", 0.0).with("delta", 0.5),
-            Combined::new(vec![Term { factor: 0.5, loss: plain(Kind::CrossEntropy) }]).into(),
+            Combined::new(vec![Term { factor: 0.5, loss: plain(Kind::CrossEntropy) }]),
         ),
         (
             "λ = 0, γ = 0, δ = ½ is Tversky",
@@ -197,7 +197,7 @@ fn one_term(context: &Context<'_>, tally: &mut Tally, kind: Kind) {
         sum.spec = LossSpec {
             layout: case.spec.layout,
             ignore_index: case.spec.ignore_index,
-            ..Combined::new(vec![Term { factor: 1.0, loss }]).into()
+            ..Combined::new(vec![Term { factor: 1.0, loss }])
         };
         same(context, tally, &sum, &case);
     }

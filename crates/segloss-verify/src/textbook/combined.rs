@@ -7,21 +7,21 @@ use crate::number::Number;
 use segloss::kinds::Combined;
 
 /// The definition, of a batch.
-pub(super) fn define<T: Number + 'static>(case: &Case, options: &Combined, _: &[Pixel<T>]) -> Definition<T> {
+pub(super) fn define<T: Number + 'static>(case: &Case, _: &Combined, _: &[Pixel<T>]) -> Definition<T> {
     // The terms shift and weigh for themselves: they go back to the logits as they came.
-    let (case, terms) = (case.clone(), terms(case, options));
+    let (case, terms) = (case.clone(), terms(case));
     Box::new(move |all| sums(&case, all, &terms))
 }
 
 /// (factor, the term's own page) for each term. Layout and ignored index are those of the whole.
-fn terms<T: Number + 'static>(case: &Case, options: &Combined) -> Vec<(T, Textbook<T>)> {
+fn terms<T: Number + 'static>(case: &Case) -> Vec<(T, Textbook<T>)> {
     let of = |term: &segloss::Term| {
         let mut own = case.clone();
         own.spec = term.loss.clone();
         (own.spec.layout, own.spec.ignore_index) = (case.spec.layout, case.spec.ignore_index);
         (T::from_f64(term.factor), Textbook::of(&own))
     };
-    options.terms.iter().map(of).collect()
+    case.spec.terms().iter().map(of).collect()
 }
 
 /// The sums of a batch: the terms have divided already.

@@ -6,7 +6,8 @@
 use super::block::{Block, Gradient, no_class};
 use super::plane::{PIXELS, Plane, steps};
 use super::softmax::Ahead;
-use crate::layout::{Geometry, Layout};
+use crate::geometry::Geometry;
+use crate::layout::Layout;
 use crate::simd::{COLUMNS, InstructionSets, Kernel, Simd, Vector, column_groups};
 use crate::tiles::TileMut;
 

@@ -34,9 +34,8 @@ use crate::families::Family;
 use crate::families::channels::Channels;
 use crate::kernels::channels::{ChannelCost, Logistic};
 use crate::kind::{Info, LossKind};
+use crate::options::{Activation, SharedKeys, options, smoothing};
 use crate::simd::Vector;
-use crate::spec::options::options;
-use crate::spec::{Activation, LossSpec, smoothing};
 
 options! {
     /// The options of [`binary_cross_entropy`](self).
@@ -64,11 +63,11 @@ impl LossKind for BinaryCrossEntropy {
         "label_smoothing = 0.2\n[weights]\nsource = 'per_sample'\nscheme = { effective_number = 0.9 }",
     ];
 
-    fn validate(&self, _: &LossSpec) -> Result<(), Error> {
+    fn validate(&self, _: &SharedKeys<'_>) -> Result<(), Error> {
         smoothing(self.label_smoothing)
     }
 
-    fn family<T: Element>(&self, _: &LossSpec, _: usize, _: usize) -> Option<Box<dyn Family<T>>> {
+    fn family<T: Element>(&self, _: &SharedKeys<'_>, _: usize, _: usize) -> Option<Box<dyn Family<T>>> {
         Some(Box::new(Channels { smoothing: self.label_smoothing, ..Channels::new(*self) }))
     }
 }

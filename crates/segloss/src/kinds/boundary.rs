@@ -29,8 +29,7 @@ use crate::element::Element;
 use crate::families::Family;
 use crate::families::boundary::Linear;
 use crate::kind::{Info, LossKind, Reach};
-use crate::spec::LossSpec;
-use crate::spec::options::options;
+use crate::options::{SharedKeys, options};
 
 options! {
     /// The options of [`boundary`](self).
@@ -51,7 +50,7 @@ impl LossKind for Boundary {
 
     const SAMPLES: &'static [&'static str] = &["", "[weights]\nsource = 'per_sample'"];
 
-    fn family<T: Element>(&self, _: &LossSpec, _: usize, _: usize) -> Option<Box<dyn Family<T>>> {
+    fn family<T: Element>(&self, _: &SharedKeys<'_>, _: usize, _: usize) -> Option<Box<dyn Family<T>>> {
         Some(Box::new(Linear))
     }
 }

@@ -28,21 +28,17 @@
 //!
 //! Reference: for its terms, see their pages. Dice with cross-entropy: Isensee et al. 2021, "nnU-Net".
 
-use super::{CrossEntropy, Dice, Focal, TopKCrossEntropy};
 use crate::element::Element;
 use crate::error::Error;
 use crate::families::Family;
-use crate::kind::{Info, LossKind, Reach, Structure};
-use crate::spec::options::{Value, options, words};
-use crate::spec::{Activation, Classes, LossSpec, Reduction, Region, Term, number, option};
+use crate::kind::{Info, LossKind, Reach, Shared, Structure};
+use crate::options::{Reduction, SharedKeys, Value, option, options, words};
 
 options! {
-    /// The options of [`combined`](self).
+    /// The options of [`combined`](self); the terms stand in [`LossSpec::terms`](crate::LossSpec::terms).
     pub struct Combined {
         /// nnunet_ce_dice, nnunet_top_k_dice or dice_focal: a sum that is known by name, instead of `terms`.
         pub preset: Option<Preset> = None,
-        /// `[[terms]]` with `factor` (1) and `[terms.loss]`, a specification of its own.
-        pub terms: Vec<Term> = Vec::new(),
     }
 }
 
@@ -52,7 +48,7 @@ impl LossKind for Combined {
         formula: "Σ_t factor_t·L_t",
         reference: "the losses' own",
         structure: Structure::Terms,
-        shared: &[],
+        shared: &[Shared::Terms],
         // The terms have divided already.
         reduction: Reduction::Sum,
         // Of Dice and cross-entropy, the latter a mean over the pixels.
@@ -67,43 +63,19 @@ impl LossKind for Combined {
              [[terms]]\nloss = { kind = 'combined', terms = [{ factor = 0.5, loss = { kind = 'top_k_cross_entropy' } }] }",
     ];
 
-    fn validate(&self, _: &LossSpec) -> Result<(), Error> {
+    fn validate(&self, shared: &SharedKeys<'_>) -> Result<(), Error> {
         if self.preset.is_some() {
             return Err(option("preset", "absent beside `terms`: a preset is all of them", "set"));
         }
-        if self.terms.is_empty() {
+        if shared.terms == 0 {
             let expected = "at least one [[terms]] with `factor` and [terms.loss], or a `preset`";
             return Err(option("terms", expected, "empty"));
-        }
-        for term in &self.terms {
-            number("terms.factor", term.factor, term.factor >= 0.0, "a finite number ≥ 0")?;
-            let inherited = LossSpec { layout: Default::default(), ignore_index: None, ..term.loss.clone() };
-            if inherited != term.loss {
-                let expected =
-                    "without `layout` and `ignore_index`: those of the combined loss hold for all its terms";
-                return Err(option("terms.loss", expected, "set"));
-            }
-            term.loss.validate()?;
         }
         Ok(())
     }
 
-    fn family<T: Element>(&self, _: &LossSpec, _: usize, _: usize) -> Option<Box<dyn Family<T>>> {
+    fn family<T: Element>(&self, _: &SharedKeys<'_>, _: usize, _: usize) -> Option<Box<dyn Family<T>>> {
         None
-    }
-}
-
-impl Combined {
-    /// Of these terms.
-    pub fn new(terms: Vec<Term>) -> Self {
-        Self { terms, preset: None }
-    }
-
-    /// Puts the terms of the preset, if there is one, in its place.
-    pub(crate) fn expand(&mut self) {
-        if self.terms.is_empty() {
-            self.terms = self.preset.take().map(Preset::terms).unwrap_or_default();
-        }
     }
 }
 
@@ -119,21 +91,3 @@ pub enum Preset {
 }
 
 words! { Preset { NnunetCeDice = "nnunet_ce_dice", NnunetTopKDice = "nnunet_top_k_dice", DiceFocal = "dice_focal" }, unset Value::None }
-
-impl Preset {
-    /// Its terms.
-    pub fn terms(self) -> Vec<Term> {
-        let term = |loss: LossSpec| Term { factor: 1.0, loss };
-        let dice = Dice { classes: Classes::Foreground, ..Dice::default() };
-        match self {
-            Self::NnunetCeDice => vec![term(CrossEntropy::default().into()), term(dice.into())],
-            Self::NnunetTopKDice => vec![term(TopKCrossEntropy::default().into()), term(dice.into())],
-            Self::DiceFocal => {
-                let dice = Dice { region: Region::Image, ..Dice::default() };
-                let focal = Focal { activation: Activation::Sigmoid, ..Focal::default() };
-                let focal = LossSpec { reduction: Some(Reduction::MeanAll), ..focal.into() };
-                vec![term(dice.into()), term(focal)]
-            }
-        }
-    }
-}

@@ -42,8 +42,7 @@ use crate::families::Family;
 use crate::families::pointwise::Pointwise;
 use crate::kernels::pointwise::{Plain, Smoothing};
 use crate::kind::{Info, LossKind};
-use crate::spec::options::options;
-use crate::spec::{LossSpec, SmoothingWeight, smoothing, smoothing_acts};
+use crate::options::{SharedKeys, SmoothingWeight, options, smoothing, smoothing_acts};
 
 options! {
     /// The options of [`cross_entropy`](self).
@@ -75,12 +74,12 @@ impl LossKind for CrossEntropy {
         "label_smoothing = 0.2\n[weights]\nsource = 'per_sample'\nscheme = 'median_frequency'\nnormalise = 'expected_one'",
     ];
 
-    fn validate(&self, spec: &LossSpec) -> Result<(), Error> {
+    fn validate(&self, shared: &SharedKeys<'_>) -> Result<(), Error> {
         smoothing(self.label_smoothing)?;
-        smoothing_acts(self.smoothing_weight, self.label_smoothing, spec)
+        smoothing_acts(self.smoothing_weight, self.label_smoothing, shared.weights)
     }
 
-    fn family<T: Element>(&self, _: &LossSpec, _: usize, _: usize) -> Option<Box<dyn Family<T>>> {
+    fn family<T: Element>(&self, _: &SharedKeys<'_>, _: usize, _: usize) -> Option<Box<dyn Family<T>>> {
         Some(Box::new(Pointwise { smoothing: self.smoothing(), ..Pointwise::new(Plain) }))
     }
 }

@@ -19,8 +19,7 @@ use crate::families::Family;
 use crate::families::overlap::{Overlap, Ratio};
 use crate::kernels::overlap::Form;
 use crate::kind::{Info, LossKind, Reach, Structure};
-use crate::spec::options::options;
-use crate::spec::{Activation, Average, Classes, LossSpec, Region, average_acts, smooth};
+use crate::options::{Activation, Average, Classes, Region, SharedKeys, average_acts, options, smooth};
 
 options! {
     /// The options of [`dice_semimetric`](self).
@@ -57,13 +56,13 @@ impl LossKind for DiceSemimetric {
         "smooth = 1.0\n[weights]\nsource = 'per_batch'",
     ];
 
-    fn validate(&self, spec: &LossSpec) -> Result<(), Error> {
+    fn validate(&self, shared: &SharedKeys<'_>) -> Result<(), Error> {
         smooth(self.smooth)?;
-        average_acts(self.average, self.region, self.classes, spec)
+        average_acts(self.average, self.region, self.classes, shared.weights)
     }
 
-    fn family<T: Element>(&self, spec: &LossSpec, _: usize, classes: usize) -> Option<Box<dyn Family<T>>> {
+    fn family<T: Element>(&self, _: &SharedKeys<'_>, _: usize, classes: usize) -> Option<Box<dyn Family<T>>> {
         let score = Ratio { intersection: 2.0, smooth: self.smooth, ..Ratio::new(classes) };
-        Some(Box::new(Overlap { score, form: Form::Metric, sigmoid: spec.is_sigmoid() }))
+        Some(Box::new(Overlap { score, form: Form::Metric, sigmoid: self.activation.is_sigmoid() }))
     }
 }

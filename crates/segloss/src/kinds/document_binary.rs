@@ -29,10 +29,8 @@ use crate::families::Family;
 use crate::families::channels::Channels;
 use crate::kernels::channels::{ChannelCost, Logistic};
 use crate::kind::{Info, LossKind, OwnWeights, Reach, Shared};
+use crate::options::{Activation, Reduction, SharedKeys, Threshold, options};
 use crate::simd::{Simd, Vector};
-use crate::spec::LossSpec;
-use crate::spec::options::options;
-use crate::spec::{Activation, Reduction, Threshold};
 
 options! {
     /// The options of [`document_binary`](self).
@@ -55,9 +53,14 @@ impl LossKind for DocumentBinary {
 
     const SAMPLES: &'static [&'static str] = &["", "[weights]\nsource = 'per_sample'"];
 
-    fn family<T: Element>(&self, spec: &LossSpec, _: usize, classes: usize) -> Option<Box<dyn Family<T>>> {
-        let threshold = match spec.threshold {
-            Some(Threshold::Document(th)) => th,
+    fn family<T: Element>(
+        &self,
+        shared: &SharedKeys<'_>,
+        _: usize,
+        classes: usize,
+    ) -> Option<Box<dyn Family<T>>> {
+        let threshold = match shared.threshold {
+            Some(Threshold::Document(th)) => *th,
             // The document: "default 1/nClasses"; a single channel tells two classes apart.
             _ => 1.0 / classes.max(2) as f64,
         };

@@ -22,9 +22,7 @@ use crate::families::Family;
 use crate::families::pointwise::Pointwise;
 use crate::kernels::pointwise::Plain;
 use crate::kind::{Info, LossKind, OwnWeights, Reach, Shared};
-use crate::spec::LossSpec;
-use crate::spec::Reduction;
-use crate::spec::options::options;
+use crate::options::{Reduction, SharedKeys, options};
 
 options! {
     /// The options of [`document_categorical`](self).
@@ -46,7 +44,7 @@ impl LossKind for DocumentCategorical {
 
     const SAMPLES: &'static [&'static str] = &["", "[weights]\nsource = 'per_sample'"];
 
-    fn family<T: Element>(&self, _: &LossSpec, _: usize, _: usize) -> Option<Box<dyn Family<T>>> {
+    fn family<T: Element>(&self, _: &SharedKeys<'_>, _: usize, _: usize) -> Option<Box<dyn Family<T>>> {
         Some(Box::new(Pointwise::new(Plain)))
     }
 }

@@ -22,10 +22,8 @@ use crate::families::Family;
 use crate::families::channels::Channels;
 use crate::kernels::channels::{ChannelCost, Logistic};
 use crate::kind::{Info, LossKind, OwnWeights, Shared};
+use crate::options::{Activation, Reduction, SharedKeys, options};
 use crate::simd::Vector;
-use crate::spec::LossSpec;
-use crate::spec::options::options;
-use crate::spec::{Activation, Reduction};
 
 options! {
     /// The options of [`document_sigmoid`](self).
@@ -48,7 +46,7 @@ impl LossKind for DocumentSigmoid {
 
     const SAMPLES: &'static [&'static str] = &[""];
 
-    fn family<T: Element>(&self, _: &LossSpec, _: usize, _: usize) -> Option<Box<dyn Family<T>>> {
+    fn family<T: Element>(&self, _: &SharedKeys<'_>, _: usize, _: usize) -> Option<Box<dyn Family<T>>> {
         Some(Box::new(Channels::new(*self)))
     }
 }

@@ -29,9 +29,8 @@ use crate::kernels::overlap::Form;
 use crate::kernels::pointwise::{Cost, Point};
 use crate::kernels::power::Power;
 use crate::kind::{Component, Info, LossKind, Reach, Shared, Structure};
+use crate::options::{Classes, Reduction, Region, SharedKeys, number, options};
 use crate::simd::Vector;
-use crate::spec::options::options;
-use crate::spec::{Classes, LossSpec, Reduction, Region, number};
 use ndarray::ArrayView1;
 
 options! {
@@ -75,7 +74,7 @@ impl LossKind for ExponentialLogarithmic {
         "classes = 'present'\nsmooth = 0.1\nthreshold = { logit_adjustment = 1.0 }",
     ];
 
-    fn validate(&self, _: &LossSpec) -> Result<(), Error> {
+    fn validate(&self, _: &SharedKeys<'_>) -> Result<(), Error> {
         let Self { dice_weight, cross_weight, gamma_dice, gamma_cross, smooth, .. } = *self;
         number("dice_weight", dice_weight, dice_weight >= 0.0, "a finite number ≥ 0")?;
         number("cross_weight", cross_weight, cross_weight >= 0.0, "a finite number ≥ 0")?;
@@ -100,7 +99,7 @@ impl LossKind for ExponentialLogarithmic {
 
     fn family<T: Element>(
         &self,
-        _: &LossSpec,
+        _: &SharedKeys<'_>,
         component: usize,
         classes: usize,
     ) -> Option<Box<dyn Family<T>>> {

@@ -34,9 +34,8 @@ use crate::kernels::channels::{ChannelCost, Logistic};
 use crate::kernels::pointwise::{Cost, Point};
 use crate::kernels::power::Power;
 use crate::kind::{Info, LossKind};
+use crate::options::{Activation, SharedKeys, number, options};
 use crate::simd::{Simd, Vector};
-use crate::spec::options::options;
-use crate::spec::{Activation, LossSpec, number};
 
 options! {
     /// The options of [`focal`](self).
@@ -65,13 +64,13 @@ impl LossKind for Focal {
         "activation = 'sigmoid'\ngamma = 0.5\n[weights]\nsource = 'per_batch'",
     ];
 
-    fn validate(&self, _: &LossSpec) -> Result<(), Error> {
+    fn validate(&self, _: &SharedKeys<'_>) -> Result<(), Error> {
         number("gamma", self.gamma, self.gamma >= 0.0, "a finite number ≥ 0")
     }
 
-    fn family<T: Element>(&self, spec: &LossSpec, _: usize, _: usize) -> Option<Box<dyn Family<T>>> {
+    fn family<T: Element>(&self, _: &SharedKeys<'_>, _: usize, _: usize) -> Option<Box<dyn Family<T>>> {
         let cost = Modulated { power: Power::new(self.gamma) };
-        Some(match spec.is_sigmoid() {
+        Some(match self.activation.is_sigmoid() {
             true => Box::new(Channels::new(cost)),
             false => Box::new(Pointwise::new(cost)),
         })
@@ -117,6 +116,7 @@ impl Modulated {
     }
 }
 
+#[cfg(feature = "serde")]
 #[cfg(test)]
 mod tests {
     use crate::{Input, Loss, LossSpec};

@@ -21,8 +21,9 @@ use crate::families::Family;
 use crate::families::overlap::{Overlap, Ratio};
 use crate::kernels::overlap::Form;
 use crate::kind::{Info, LossKind, Reach, Structure};
-use crate::spec::options::options;
-use crate::spec::{Activation, Average, Classes, LossSpec, Region, average_acts, number, smooth};
+use crate::options::{
+    Activation, Average, Classes, Region, SharedKeys, average_acts, number, options, smooth,
+};
 
 options! {
     /// The options of [`focal_tversky`](self).
@@ -60,17 +61,17 @@ impl LossKind for FocalTversky {
     const SAMPLES: &'static [&'static str] =
         &["", "gamma = 0.75\nregion = 'image'", "activation = 'sigmoid'\nsmooth = 1.0"];
 
-    fn validate(&self, spec: &LossSpec) -> Result<(), Error> {
+    fn validate(&self, shared: &SharedKeys<'_>) -> Result<(), Error> {
         tversky::prices(self.alpha, self.beta)?;
         number("gamma", self.gamma, self.gamma > 0.0, "a finite number > 0")?;
         smooth(self.smooth)?;
-        average_acts(self.average, self.region, self.classes, spec)
+        average_acts(self.average, self.region, self.classes, shared.weights)
     }
 
-    fn family<T: Element>(&self, spec: &LossSpec, _: usize, classes: usize) -> Option<Box<dyn Family<T>>> {
+    fn family<T: Element>(&self, _: &SharedKeys<'_>, _: usize, classes: usize) -> Option<Box<dyn Family<T>>> {
         let Self { alpha, beta, smooth, gamma, .. } = *self;
         let exponents = vec![1.0 / gamma; classes];
         let score = Ratio { alpha, beta, smooth, exponents, ..Ratio::new(classes) };
-        Some(Box::new(Overlap { score, form: Form::Product, sigmoid: spec.is_sigmoid() }))
+        Some(Box::new(Overlap { score, form: Form::Product, sigmoid: self.activation.is_sigmoid() }))
     }
 }

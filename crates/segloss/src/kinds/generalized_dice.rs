@@ -24,8 +24,7 @@ use crate::families::Family;
 use crate::families::overlap::{Overlap, Ratio};
 use crate::kernels::overlap::Form;
 use crate::kind::{Info, LossKind, OwnWeights, Reach, Structure};
-use crate::spec::options::options;
-use crate::spec::{Activation, LossSpec, Region, smooth};
+use crate::options::{Activation, Region, SharedKeys, options, smooth};
 
 options! {
     /// The options of [`generalized_dice`](self).
@@ -59,12 +58,12 @@ impl LossKind for GeneralizedDice {
         "[weights]\nsource = 'per_batch'",
     ];
 
-    fn validate(&self, _: &LossSpec) -> Result<(), Error> {
+    fn validate(&self, _: &SharedKeys<'_>) -> Result<(), Error> {
         smooth(self.smooth)
     }
 
-    fn family<T: Element>(&self, spec: &LossSpec, _: usize, classes: usize) -> Option<Box<dyn Family<T>>> {
+    fn family<T: Element>(&self, _: &SharedKeys<'_>, _: usize, classes: usize) -> Option<Box<dyn Family<T>>> {
         let score = Ratio { intersection: 2.0, smooth: self.smooth, pooled: true, ..Ratio::new(classes) };
-        Some(Box::new(Overlap { score, form: Form::Product, sigmoid: spec.is_sigmoid() }))
+        Some(Box::new(Overlap { score, form: Form::Product, sigmoid: self.activation.is_sigmoid() }))
     }
 }

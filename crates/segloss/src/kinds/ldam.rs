@@ -24,8 +24,7 @@ use crate::families::Family;
 use crate::families::pointwise::{Adjusted, Pointwise};
 use crate::kernels::pointwise::Plain;
 use crate::kind::{Info, LossKind, Reach};
-use crate::spec::options::options;
-use crate::spec::{LossSpec, number};
+use crate::options::{SharedKeys, number, options};
 
 options! {
     /// The options of [`ldam`](self).
@@ -51,7 +50,7 @@ impl LossKind for Ldam {
     const SAMPLES: &'static [&'static str] =
         &["", "scale = 2.0\n[prior]\nsource = 'per_sample'\n[weights]\nsource = 'per_batch'"];
 
-    fn validate(&self, _: &LossSpec) -> Result<(), Error> {
+    fn validate(&self, _: &SharedKeys<'_>) -> Result<(), Error> {
         number("margin", self.margin, self.margin > 0.0, "a finite number > 0")?;
         number("scale", self.scale, self.scale > 0.0, "a finite number > 0")
     }
@@ -64,7 +63,7 @@ impl LossKind for Ldam {
         prior.iter().zip(seen).map(|class| self.margin * ratio(class).sqrt().sqrt()).collect()
     }
 
-    fn family<T: Element>(&self, _: &LossSpec, _: usize, _: usize) -> Option<Box<dyn Family<T>>> {
+    fn family<T: Element>(&self, _: &SharedKeys<'_>, _: usize, _: usize) -> Option<Box<dyn Family<T>>> {
         let adjusted = Adjusted::Margin { scale: self.scale };
         Some(Box::new(Pointwise { adjusted, ..Pointwise::new(Plain) }))
     }

@@ -26,8 +26,7 @@ use crate::families::Family;
 use crate::families::lovasz::Lovasz;
 use crate::kernels::lovasz::ErrorForm;
 use crate::kind::{Info, LossKind, Reach, Structure};
-use crate::spec::options::options;
-use crate::spec::{Activation, Average, Classes, LossSpec, Region, average_acts};
+use crate::options::{Activation, Average, Classes, Region, SharedKeys, average_acts, options};
 
 options! {
     /// The options of [`lovasz_hinge`](self).
@@ -57,11 +56,11 @@ impl LossKind for LovaszHinge {
     const SAMPLES: &'static [&'static str] =
         &["", "classes = 'present'\nregion = 'image'", "[weights]\nsource = 'per_batch'"];
 
-    fn validate(&self, spec: &LossSpec) -> Result<(), Error> {
-        average_acts(self.average, self.region, self.classes, spec)
+    fn validate(&self, shared: &SharedKeys<'_>) -> Result<(), Error> {
+        average_acts(self.average, self.region, self.classes, shared.weights)
     }
 
-    fn family<T: Element>(&self, _: &LossSpec, _: usize, _: usize) -> Option<Box<dyn Family<T>>> {
+    fn family<T: Element>(&self, _: &SharedKeys<'_>, _: usize, _: usize) -> Option<Box<dyn Family<T>>> {
         Some(Box::new(Lovasz { form: ErrorForm::Hinge }))
     }
 }

@@ -29,8 +29,7 @@ use crate::families::Family;
 use crate::families::lovasz::Lovasz;
 use crate::kernels::lovasz::ErrorForm;
 use crate::kind::{Info, LossKind, Reach, Structure};
-use crate::spec::options::options;
-use crate::spec::{Average, Classes, LossSpec, Region, average_acts};
+use crate::options::{Average, Classes, Region, SharedKeys, average_acts, options};
 
 options! {
     /// The options of [`lovasz_softmax`](self).
@@ -62,11 +61,11 @@ impl LossKind for LovaszSoftmax {
         "region = 'image'\naverage = 'images'",
     ];
 
-    fn validate(&self, spec: &LossSpec) -> Result<(), Error> {
-        average_acts(self.average, self.region, self.classes, spec)
+    fn validate(&self, shared: &SharedKeys<'_>) -> Result<(), Error> {
+        average_acts(self.average, self.region, self.classes, shared.weights)
     }
 
-    fn family<T: Element>(&self, _: &LossSpec, _: usize, _: usize) -> Option<Box<dyn Family<T>>> {
+    fn family<T: Element>(&self, _: &SharedKeys<'_>, _: usize, _: usize) -> Option<Box<dyn Family<T>>> {
         Some(Box::new(Lovasz { form: ErrorForm::Probability }))
     }
 }

@@ -28,8 +28,7 @@ use crate::families::Family;
 use crate::families::overlap::{Overlap, Overlaps, Score, Slopes};
 use crate::kernels::overlap::Form;
 use crate::kind::{Info, LossKind, Reach, Structure};
-use crate::spec::options::options;
-use crate::spec::{Activation, Average, Classes, LossSpec, Region, average_acts, smooth};
+use crate::options::{Activation, Average, Classes, Region, SharedKeys, average_acts, options, smooth};
 use ndarray::ArrayView1;
 
 options! {
@@ -67,14 +66,14 @@ impl LossKind for Mcc {
         "[weights]\nsource = 'per_batch'",
     ];
 
-    fn validate(&self, spec: &LossSpec) -> Result<(), Error> {
+    fn validate(&self, shared: &SharedKeys<'_>) -> Result<(), Error> {
         smooth(self.smooth)?;
-        average_acts(self.average, self.region, self.classes, spec)
+        average_acts(self.average, self.region, self.classes, shared.weights)
     }
 
-    fn family<T: Element>(&self, spec: &LossSpec, _: usize, _: usize) -> Option<Box<dyn Family<T>>> {
+    fn family<T: Element>(&self, _: &SharedKeys<'_>, _: usize, _: usize) -> Option<Box<dyn Family<T>>> {
         let score = Correlation { smooth: self.smooth };
-        Some(Box::new(Overlap { score, form: Form::Confusion, sigmoid: spec.is_sigmoid() }))
+        Some(Box::new(Overlap { score, form: Form::Confusion, sigmoid: self.activation.is_sigmoid() }))
     }
 }
 

@@ -7,14 +7,11 @@
 //! A kind names its family, which computes it, and states its own arithmetic: the cost of a pixel and its slope, or the
 //! score of a region's sums and theirs. The pass over the pixels, the sums and their denominator are the same for all.
 
-use crate::builder::LossBuilder;
 use crate::element::Element;
 use crate::error::Error;
 use crate::families::Family;
 use crate::kind::{Component, Info, LossKind};
-use crate::loss::Loss;
-use crate::spec::LossSpec;
-use crate::spec::options::OptionTable;
+use crate::options::{OptionTable, SharedKeys};
 
 /// Makes the list of kinds: a module and the struct of options in it, for each. The module's name is the name in
 /// specifications, that of the struct the variant.
@@ -81,23 +78,7 @@ macro_rules! kinds {
                     Self::$Kind(options)
                 }
             }
-
-            impl From<$Kind> for LossSpec {
-                fn from(options: $Kind) -> Self {
-                    Options::from(options).into()
-                }
-            }
         )+
-
-        /// A loss of each kind, begun with the options that it has by default.
-        impl Loss {
-            $(
-                #[doc = concat!("Begins a [`", stringify!($module), "`](crate::kinds::", stringify!($module), ") loss.")]
-                pub fn $module() -> LossBuilder {
-                    Self::of($Kind::default())
-                }
-            )+
-        }
 
         impl Options {
             /// The kind whose options these are.
@@ -119,9 +100,9 @@ macro_rules! kinds {
                 }
             }
 
-            pub(crate) fn validate(&self, spec: &LossSpec) -> Result<(), Error> {
+            pub(crate) fn validate(&self, shared: &SharedKeys<'_>) -> Result<(), Error> {
                 match self {
-                    $(Self::$Kind(options) => options.validate(spec),)+
+                    $(Self::$Kind(options) => options.validate(shared),)+
                 }
             }
 
@@ -149,46 +130,53 @@ macro_rules! kinds {
 
             pub(crate) fn family<T: Element>(
                 &self,
-                spec: &LossSpec,
+                shared: &SharedKeys<'_>,
                 component: usize,
                 classes: usize,
             ) -> Option<Box<dyn Family<T>>> {
                 match self {
-                    $(Self::$Kind(options) => options.family(spec, component, classes),)+
+                    $(Self::$Kind(options) => options.family(shared, component, classes),)+
                 }
             }
         }
     };
 }
 
-// A kind is a file beside this one and a line here.
-kinds! {
-    cross_entropy::CrossEntropy,
-    binary_cross_entropy::BinaryCrossEntropy,
-    document_binary::DocumentBinary,
-    document_sigmoid::DocumentSigmoid,
-    document_categorical::DocumentCategorical,
-    focal::Focal,
-    poly1_cross_entropy::Poly1CrossEntropy,
-    seesaw::Seesaw,
-    ldam::Ldam,
-    recall_cross_entropy::RecallCrossEntropy,
-    top_k_cross_entropy::TopKCrossEntropy,
-    dice::Dice,
-    jaccard::Jaccard,
-    generalized_dice::GeneralizedDice,
-    tversky::Tversky,
-    focal_tversky::FocalTversky,
-    unified_focal::UnifiedFocal,
-    jaccard_metric::JaccardMetric,
-    dice_semimetric::DiceSemimetric,
-    mcc::Mcc,
-    exponential_logarithmic::ExponentialLogarithmic,
-    lovasz_softmax::LovaszSoftmax,
-    lovasz_hinge::LovaszHinge,
-    boundary::Boundary,
-    combined::Combined,
+/// Hands the list of kinds to a macro. A kind is a file beside this one and a line here.
+macro_rules! each_kind {
+    ($make:ident) => {
+        $make! {
+            cross_entropy::CrossEntropy,
+            binary_cross_entropy::BinaryCrossEntropy,
+            document_binary::DocumentBinary,
+            document_sigmoid::DocumentSigmoid,
+            document_categorical::DocumentCategorical,
+            focal::Focal,
+            poly1_cross_entropy::Poly1CrossEntropy,
+            seesaw::Seesaw,
+            ldam::Ldam,
+            recall_cross_entropy::RecallCrossEntropy,
+            top_k_cross_entropy::TopKCrossEntropy,
+            dice::Dice,
+            jaccard::Jaccard,
+            generalized_dice::GeneralizedDice,
+            tversky::Tversky,
+            focal_tversky::FocalTversky,
+            unified_focal::UnifiedFocal,
+            jaccard_metric::JaccardMetric,
+            dice_semimetric::DiceSemimetric,
+            mcc::Mcc,
+            exponential_logarithmic::ExponentialLogarithmic,
+            lovasz_softmax::LovaszSoftmax,
+            lovasz_hinge::LovaszHinge,
+            boundary::Boundary,
+            combined::Combined,
+        }
+    };
 }
+pub(crate) use each_kind;
+
+each_kind!(kinds);
 
 #[allow(clippy::derivable_impls, reason = "the enum is made of a list")]
 impl Default for Kind {

@@ -22,9 +22,8 @@ use crate::families::Family;
 use crate::families::pointwise::Pointwise;
 use crate::kernels::pointwise::{Cost, Point};
 use crate::kind::{Info, LossKind};
+use crate::options::{SharedKeys, number, options};
 use crate::simd::{Simd, Vector};
-use crate::spec::options::options;
-use crate::spec::{LossSpec, number};
 
 options! {
     /// The options of [`poly1_cross_entropy`](self).
@@ -45,12 +44,12 @@ impl LossKind for Poly1CrossEntropy {
 
     const SAMPLES: &'static [&'static str] = &["", "epsilon = -0.5\n[weights]\nsource = 'per_sample'"];
 
-    fn validate(&self, _: &LossSpec) -> Result<(), Error> {
+    fn validate(&self, _: &SharedKeys<'_>) -> Result<(), Error> {
         // Below −1 a pixel that is almost right costs more than one that is right.
         number("epsilon", self.epsilon, self.epsilon >= -1.0, "a finite number ≥ −1")
     }
 
-    fn family<T: Element>(&self, _: &LossSpec, _: usize, _: usize) -> Option<Box<dyn Family<T>>> {
+    fn family<T: Element>(&self, _: &SharedKeys<'_>, _: usize, _: usize) -> Option<Box<dyn Family<T>>> {
         Some(Box::new(Pointwise::new(*self)))
     }
 }

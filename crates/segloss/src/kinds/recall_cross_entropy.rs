@@ -27,8 +27,7 @@ use crate::families::Family;
 use crate::families::recall::Recall;
 use crate::kernels::pointwise::Smoothing;
 use crate::kind::{Info, LossKind, Reach, Structure};
-use crate::spec::options::options;
-use crate::spec::{LossSpec, Region, smoothing};
+use crate::options::{Region, SharedKeys, options, smoothing};
 
 options! {
     /// The options of [`recall_cross_entropy`](self).
@@ -54,11 +53,11 @@ impl LossKind for RecallCrossEntropy {
     const SAMPLES: &'static [&'static str] =
         &["", "region = 'image'\nlabel_smoothing = 0.1\n[weights]\nsource = 'per_sample'"];
 
-    fn validate(&self, _: &LossSpec) -> Result<(), Error> {
+    fn validate(&self, _: &SharedKeys<'_>) -> Result<(), Error> {
         smoothing(self.label_smoothing)
     }
 
-    fn family<T: Element>(&self, _: &LossSpec, _: usize, _: usize) -> Option<Box<dyn Family<T>>> {
+    fn family<T: Element>(&self, _: &SharedKeys<'_>, _: usize, _: usize) -> Option<Box<dyn Family<T>>> {
         Some(Box::new(Recall { smoothing: Smoothing::by_label(self.label_smoothing) }))
     }
 }

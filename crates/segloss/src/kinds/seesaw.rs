@@ -28,8 +28,7 @@ use crate::families::Family;
 use crate::families::pointwise::{Adjusted, Pointwise};
 use crate::kernels::pointwise::Plain;
 use crate::kind::{Info, LossKind};
-use crate::spec::options::options;
-use crate::spec::{LossSpec, number};
+use crate::options::{SharedKeys, number, options};
 
 options! {
     /// The options of [`seesaw`](self).
@@ -54,7 +53,7 @@ impl LossKind for Seesaw {
     const SAMPLES: &'static [&'static str] =
         &["", "mitigation = 1.5\ncompensation = 0.5\n[prior]\nsource = 'per_sample'"];
 
-    fn validate(&self, _: &LossSpec) -> Result<(), Error> {
+    fn validate(&self, _: &SharedKeys<'_>) -> Result<(), Error> {
         number("mitigation", self.mitigation, self.mitigation >= 0.0, "a finite number ≥ 0")?;
         number("compensation", self.compensation, self.compensation >= 0.0, "a finite number ≥ 0")
     }
@@ -63,7 +62,7 @@ impl LossKind for Seesaw {
         prior.iter().map(|pi| pi.ln()).collect()
     }
 
-    fn family<T: Element>(&self, _: &LossSpec, _: usize, _: usize) -> Option<Box<dyn Family<T>>> {
+    fn family<T: Element>(&self, _: &SharedKeys<'_>, _: usize, _: usize) -> Option<Box<dyn Family<T>>> {
         let Self { mitigation, compensation, .. } = *self;
         let adjusted = Adjusted::Seesaw { mitigation, compensation };
         Some(Box::new(Pointwise { adjusted, ..Pointwise::new(Plain) }))

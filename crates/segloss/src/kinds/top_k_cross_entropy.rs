@@ -33,8 +33,7 @@ use crate::families::Family;
 use crate::families::top_k::TopK;
 use crate::kernels::pointwise::Smoothing;
 use crate::kind::{Info, LossKind, Structure};
-use crate::spec::options::options;
-use crate::spec::{LossSpec, Region, acts, number, option, smoothing};
+use crate::options::{Region, SharedKeys, acts, number, option, options, smoothing};
 
 options! {
     /// The options of [`top_k_cross_entropy`](self).
@@ -67,7 +66,7 @@ impl LossKind for TopKCrossEntropy {
         "keep = 0.4\nlabel_smoothing = 0.1",
     ];
 
-    fn validate(&self, _: &LossSpec) -> Result<(), Error> {
+    fn validate(&self, _: &SharedKeys<'_>) -> Result<(), Error> {
         number("keep", self.keep, self.keep > 0.0 && self.keep <= 1.0, "above 0 and at most 1")?;
         smoothing(self.label_smoothing)?;
         let Some(q) = self.confidence else { return Ok(()) };
@@ -78,7 +77,7 @@ impl LossKind for TopKCrossEntropy {
         acts("confidence", self.keep < 1.0, "beside `keep` = 1, which keeps every pixel")
     }
 
-    fn family<T: Element>(&self, _: &LossSpec, _: usize, _: usize) -> Option<Box<dyn Family<T>>> {
+    fn family<T: Element>(&self, _: &SharedKeys<'_>, _: usize, _: usize) -> Option<Box<dyn Family<T>>> {
         Some(Box::new(TopK {
             keep: self.keep,
             limit: self.confidence.map_or(f64::INFINITY, |q| -q.ln()),

@@ -22,8 +22,9 @@ use crate::families::Family;
 use crate::families::overlap::{Overlap, Ratio};
 use crate::kernels::overlap::Form;
 use crate::kind::{Info, LossKind, Reach, Structure};
-use crate::spec::options::options;
-use crate::spec::{Activation, Average, Classes, LossSpec, Region, average_acts, number, option, smooth};
+use crate::options::{
+    Activation, Average, Classes, Region, SharedKeys, average_acts, number, option, options, smooth,
+};
 
 options! {
     /// The options of [`tversky`](self).
@@ -59,16 +60,16 @@ impl LossKind for Tversky {
     const SAMPLES: &'static [&'static str] =
         &["", "alpha = 0.8\nbeta = 0.0\nclasses = 'present'", "activation = 'sigmoid'\nregion = 'image'"];
 
-    fn validate(&self, spec: &LossSpec) -> Result<(), Error> {
+    fn validate(&self, shared: &SharedKeys<'_>) -> Result<(), Error> {
         prices(self.alpha, self.beta)?;
         smooth(self.smooth)?;
-        average_acts(self.average, self.region, self.classes, spec)
+        average_acts(self.average, self.region, self.classes, shared.weights)
     }
 
-    fn family<T: Element>(&self, spec: &LossSpec, _: usize, classes: usize) -> Option<Box<dyn Family<T>>> {
+    fn family<T: Element>(&self, _: &SharedKeys<'_>, _: usize, classes: usize) -> Option<Box<dyn Family<T>>> {
         let Self { alpha, beta, smooth, .. } = *self;
         let score = Ratio { alpha, beta, smooth, ..Ratio::new(classes) };
-        Some(Box::new(Overlap { score, form: Form::Product, sigmoid: spec.is_sigmoid() }))
+        Some(Box::new(Overlap { score, form: Form::Product, sigmoid: self.activation.is_sigmoid() }))
     }
 }
 

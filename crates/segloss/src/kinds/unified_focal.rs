@@ -31,9 +31,8 @@ use crate::kernels::overlap::Form;
 use crate::kernels::pointwise::{Cost, Point};
 use crate::kernels::power::Power;
 use crate::kind::{Component, Info, LossKind, Reach, Shared, Structure};
+use crate::options::{Reduction, Region, SharedKeys, number, options, smooth};
 use crate::simd::{Real, Simd, Vector};
-use crate::spec::options::options;
-use crate::spec::{LossSpec, Reduction, Region, number, smooth};
 
 options! {
     /// The options of [`unified_focal`](self).
@@ -72,7 +71,7 @@ impl LossKind for UnifiedFocal {
     const SAMPLES: &'static [&'static str] =
         &["", "asymmetric = false\nregion = 'image'", "mix = 0.2\nbackground = 1\nsmooth = 1.0"];
 
-    fn validate(&self, _: &LossSpec) -> Result<(), Error> {
+    fn validate(&self, _: &SharedKeys<'_>) -> Result<(), Error> {
         number("gamma", self.gamma, (0.0..1.0).contains(&self.gamma), "at least 0 and below 1")?;
         number("mix", self.mix, (0.0..=1.0).contains(&self.mix), "0 to 1")?;
         number("delta", self.delta, (0.0..=1.0).contains(&self.delta), "0 to 1")?;
@@ -104,7 +103,7 @@ impl LossKind for UnifiedFocal {
 
     fn family<T: Element>(
         &self,
-        _: &LossSpec,
+        _: &SharedKeys<'_>,
         component: usize,
         classes: usize,
     ) -> Option<Box<dyn Family<T>>> {

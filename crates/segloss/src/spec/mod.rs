@@ -1,27 +1,19 @@
 //! The one description of a loss, as it stands in configuration files, on the command line and in reports.
 
-pub(crate) mod options;
+mod presets;
 #[cfg(feature = "serde")]
 mod reading;
 #[cfg(feature = "serde")]
 mod text;
 mod validate;
-mod weights;
-#[cfg(feature = "serde")]
-mod written;
-
-pub use options::Value;
-pub(crate) use validate::{acts, average_acts, number, option, smooth, smoothing, smoothing_acts};
-pub use weights::{Absent, Normalise, PriorSpec, Scheme, Source, WeightSpec};
 
 use crate::counts::ClassCounts;
-use crate::kind::Kind;
-use crate::kinds::Options;
+use crate::kinds::{self, Combined, Kind, Options, each_kind};
 use crate::layout::Layout;
-use options::OptionValue;
-use std::fmt;
-
-const OPERATION: &str = "loss specification";
+use crate::options::{
+    Absent, Activation, Average, Classes, DEFAULT_PRIOR, OptionValue, PriorSpec, Reduction, Region,
+    SharedKeys, Source, Threshold, WeightSpec,
+};
 
 /// A loss with all its options. Every key has a default; an unknown key is an error, and so is one that has no
 /// effect beside the others, or that the kind does not take ([`Kind::info`] lists those it does).
@@ -62,6 +54,8 @@ pub struct LossSpec {
     pub prior: Option<PriorSpec>,
     /// The pixel counts of a data set, for `source = "dataset"`: what `segloss weights --toml` prints.
     pub dataset: Option<ClassCounts>,
+    /// The parts of a [`combined`](crate::kinds::combined) loss; none of any other.
+    pub terms: Vec<Term>,
 }
 
 /// A part of a combined loss.
@@ -80,125 +74,30 @@ fn one() -> f64 {
     1.0
 }
 
-/// What makes probabilities of logits.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "snake_case"))]
-pub enum Activation {
-    /// p = softmax(z): each pixel has one class.
-    #[default]
-    Softmax,
-    /// p = σ(z): every channel is a problem of its own, and classes may overlap.
-    Sigmoid,
-}
-
-/// Over which pixels a kind sums, or sorts, before it divides.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "snake_case"))]
-pub enum Region {
-    /// Over all images together.
-    #[default]
-    Batch,
-    /// Over each image by itself; images without a valid pixel are left out, the others averaged.
-    Image,
-}
-
-/// Which classes of a region count.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "snake_case"))]
-pub enum Classes {
-    /// All of them; what is predicted of an absent class is its false positives.
-    #[default]
-    All,
-    /// Those with a target in the region.
-    Present,
-    /// All but class 0, where that is the background.
-    Foreground,
-}
-
-/// Which class weight the smoothed part of a label has.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "snake_case"))]
-pub enum SmoothingWeight {
-    /// That of the pixel's own label: a pixel of a common class never weighs more for a rare one.
-    #[default]
-    Label,
-    /// That of each class its share goes to, as in PyTorch's `cross_entropy(weight=, label_smoothing=)`.
-    Class,
-}
-
-/// Over what the losses of classes and images are averaged, where each image is a region of its own.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "snake_case"))]
-pub enum Average {
-    /// Over all (image, class) pairs that count: an image with more classes has more weight.
-    #[default]
-    Pairs,
-    /// Over the classes of each image, then over the images: `per_image` of the Lovász authors' code.
-    Images,
-}
-
-options::words! { Activation { Softmax = "softmax", Sigmoid = "sigmoid" } }
-options::words! { Region { Batch = "batch", Image = "image" } }
-options::words! { Classes { All = "all", Present = "present", Foreground = "foreground" } }
-options::words! { SmoothingWeight { Label = "label", Class = "class" } }
-options::words! { Average { Pairs = "pairs", Images = "images" } }
-
-/// What the sum over pixels is divided by. The words in brackets are older ones that are still read.
-#[derive(Clone, Copy, Debug, PartialEq)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "snake_case"))]
-pub enum Reduction {
-    /// Σ of the weights that multiply the pixels' targets: the weighted mean, as PyTorch's
-    /// `reduction="mean"` for class indices. (For soft targets PyTorch divides by the pixels.) \[`weight_sum`\]
-    #[cfg_attr(feature = "serde", serde(alias = "weight_sum"))]
-    Mean,
-    /// The number of pixels that are not ignored. \[`valid_pixels`\]
-    #[cfg_attr(feature = "serde", serde(alias = "valid_pixels"))]
-    MeanValid,
-    /// Every entry of the loss map, ignored ones too: Keras' `sum_over_batch_size` (which, given an
-    /// `ignore_class`, divides by the valid pixels instead). A map has one entry a pixel, or one per pixel
-    /// and channel for the binary kinds. \[`elements`\]
-    #[cfg_attr(feature = "serde", serde(alias = "elements"))]
-    MeanAll,
-    /// The number of images N. \[`images`\]
-    #[cfg_attr(feature = "serde", serde(alias = "images"))]
-    MeanImages,
-    /// Nothing: the value is the sum, the gradient that of each pixel's own loss. \[`per_pixel`\]
-    #[cfg_attr(feature = "serde", serde(alias = "per_pixel"))]
-    Sum,
-    /// A number that stays the same for every batch.
-    Constant(f64),
-}
-
-impl fmt::Display for Reduction {
-    /// The word in specifications.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Mean => f.write_str("mean"),
-            Self::MeanValid => f.write_str("mean_valid"),
-            Self::MeanAll => f.write_str("mean_all"),
-            Self::MeanImages => f.write_str("mean_images"),
-            Self::Sum => f.write_str("sum"),
-            Self::Constant(x) => write!(f, "{{ constant = {x:?} }}"),
-        }
+impl Combined {
+    /// The sum of these terms.
+    #[allow(
+        clippy::new_ret_no_self,
+        reason = "the terms are a part of the specification, not of its options"
+    )]
+    pub fn new(terms: Vec<Term>) -> LossSpec {
+        LossSpec { terms, ..Self::default().into() }
     }
 }
 
-/// The threshold of the source document (S1), or its sound form in logit space.
-///
-/// Every shift stands wherever a formula says z.
-#[derive(Clone, Debug, PartialEq)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "snake_case"))]
-pub enum Threshold {
-    /// S1 to the letter: u = max(0, σ(z) + 0.5 − th). Not a loss once u ≥ 1; only for `document_binary`.
-    Document(f64),
-    /// z'_c = z_c − ln τ_c, so that arg max z' = arg max p/τ. For sigmoid channels each has a threshold th in
-    /// (0, 1) and z' = z − ln(th/(1 − th)), so that z' > 0 is σ(z) > th exactly.
-    LogitShift(Vec<f64>),
-    /// z'_c = z_c + t·ln π_c with the priors π of [`LossSpec::prior`]: trains towards the balanced error
-    /// (Menon et al. 2021, "Long-tail learning via logit adjustment", eq. 10). t = 1 is balanced softmax (Ren
-    /// et al. 2020, eq. 4). For sigmoid channels z' = z + t·ln(π/(1 − π)).
-    LogitAdjustment(f64),
+/// A specification of each kind, from the options of its own.
+macro_rules! from_options {
+    ($($module:ident::$Kind:ident,)+) => {
+        $(
+            impl From<kinds::$Kind> for LossSpec {
+                fn from(options: kinds::$Kind) -> Self {
+                    Options::from(options).into()
+                }
+            }
+        )+
+    };
 }
+each_kind!(from_options);
 
 impl From<Options> for LossSpec {
     fn from(options: Options) -> Self {
@@ -207,17 +106,6 @@ impl From<Options> for LossSpec {
 }
 
 impl LossSpec {
-    /// The same with the terms of presets written out.
-    pub(crate) fn expanded(mut self) -> Self {
-        if let Options::Combined(combined) = &mut self.options {
-            combined.expand();
-            for term in &mut combined.terms {
-                term.loss = std::mem::take(&mut term.loss).expanded();
-            }
-        }
-        self
-    }
-
     /// A kind with all options as they are by default.
     pub fn new(kind: Kind) -> Self {
         kind.options().into()
@@ -235,18 +123,12 @@ impl LossSpec {
 
     /// The parts of a combined loss; none of any other.
     pub fn terms(&self) -> &[Term] {
-        match &self.options {
-            Options::Combined(combined) => &combined.terms,
-            _ => &[],
-        }
+        &self.terms
     }
 
     /// The same, to be changed.
     pub fn terms_mut(&mut self) -> &mut [Term] {
-        match &mut self.options {
-            Options::Combined(combined) => &mut combined.terms,
-            _ => &mut [],
-        }
+        &mut self.terms
     }
 
     /// Puts the counts of a data set where `source = "dataset"` asks for them and none are given.
@@ -261,7 +143,7 @@ impl LossSpec {
 
     /// The class priors in force.
     pub fn prior(&self) -> &PriorSpec {
-        self.prior.as_ref().unwrap_or(&weights::DEFAULT_PRIOR)
+        self.prior.as_ref().unwrap_or(&DEFAULT_PRIOR)
     }
 
     /// Whether anything reads the class priors.
@@ -307,6 +189,11 @@ impl LossSpec {
         self.option("average").unwrap_or_default()
     }
 
+    /// What the kind reads of the keys beside its own options.
+    pub(crate) fn shared_keys(&self) -> SharedKeys<'_> {
+        SharedKeys { threshold: self.threshold.as_ref(), weights: &self.weights, terms: self.terms.len() }
+    }
+
     /// An option that some kinds have; none of a kind that has not, or where it is not set.
     fn option<T: OptionValue>(&self, key: &str) -> Option<T> {
         self.options.get(key).and_then(|value| T::of(&value))
@@ -314,7 +201,7 @@ impl LossSpec {
 
     /// Whether every channel is a binary problem of its own.
     pub(crate) fn is_sigmoid(&self) -> bool {
-        self.activation() == Activation::Sigmoid
+        self.activation().is_sigmoid()
     }
 
     /// Whether weights come in (negative, positive) pairs, and the loss map has an entry per channel: the

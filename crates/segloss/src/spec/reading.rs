@@ -1,14 +1,16 @@
 //! How a specification is read and written: the keys that all kinds share, and the options of the kind beside them.
 
-use super::options::{Expected, OptionValue, Value};
 use super::{LossSpec, Term};
-use crate::kind::Kind;
+use crate::kind::Shared;
+use crate::kinds::Kind;
+use crate::options::value::Expected;
+use crate::options::{OptionValue, Value};
 use serde::de::value::SeqAccessDeserializer;
 use serde::de::{
     Deserialize, DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Unexpected, Visitor,
 };
 use serde::ser::{Serialize, SerializeMap, Serializer};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::LazyLock;
 
@@ -25,6 +27,9 @@ const SHARED: [&str; 9] = [
     "dataset",
 ];
 
+/// The losses that a specification is a sum of: a key that stands among the options of the kinds.
+const TERMS: &str = "terms";
+
 /// The options of all kinds, each with what it takes.
 static OWN: LazyLock<BTreeMap<&'static str, Expected>> = LazyLock::new(|| {
     let infos = Kind::ALL.into_iter().flat_map(|kind| kind.options().infos());
@@ -32,8 +37,10 @@ static OWN: LazyLock<BTreeMap<&'static str, Expected>> = LazyLock::new(|| {
 });
 
 /// Every key.
-static KEYS: LazyLock<Vec<&'static str>> =
-    LazyLock::new(|| SHARED.into_iter().chain(OWN.keys().copied()).collect());
+static KEYS: LazyLock<Vec<&'static str>> = LazyLock::new(|| {
+    let own: BTreeSet<&'static str> = OWN.keys().copied().chain([TERMS]).collect();
+    SHARED.into_iter().chain(own).collect()
+});
 
 impl<'de> Deserialize<'de> for LossSpec {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -75,7 +82,7 @@ impl<'de> Visitor<'de> for OfSpec {
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<LossSpec, A::Error> {
         let mut spec = LossSpec::default();
         let mut kind = self.kind;
-        let mut own: BTreeMap<&'static str, Value> = BTreeMap::new();
+        let mut own: BTreeMap<&'static str, Read> = BTreeMap::new();
         let mut seen: Vec<&'static str> = Vec::new();
         while let Some(key) = map.next_key_seed(Key)? {
             if seen.contains(&key) {
@@ -101,9 +108,17 @@ impl<'de> Visitor<'de> for OfSpec {
         }
         let kind = kind.unwrap_or_default();
         spec.options = kind.options();
-        for (key, value) in own {
-            check(key, kind, &value)?;
-            spec.options.table_mut().set(key, &value);
+        for (key, read) in own {
+            match read {
+                Read::Option(value) => {
+                    check(key, kind, &value)?;
+                    spec.options.table_mut().set(key, &value);
+                }
+                Read::Terms(terms) => {
+                    check_terms(kind, &terms)?;
+                    spec.terms = terms;
+                }
+            }
         }
         Ok(spec.expanded())
     }
@@ -114,13 +129,20 @@ impl<'de> Visitor<'de> for OfSpec {
 fn check<E: Error>(key: &'static str, kind: Kind, value: &Value) -> Result<(), E> {
     let is_idle = match value {
         Value::None => true,
-        Value::Terms(terms) => terms.is_empty(),
         Value::Whole(_) | Value::Number(_) => key == "label_smoothing" && f64::of(value) == Some(0.0),
         Value::Bool(_) | Value::Word(_) => false,
     };
     match is_idle || kind.options().get(key).is_some() {
         true => Ok(()),
         false => Err(E::custom(kind.does_not_take(key).problem)),
+    }
+}
+
+/// The same of terms.
+fn check_terms<E: Error>(kind: Kind, terms: &[Term]) -> Result<(), E> {
+    match terms.is_empty() || kind.takes(Shared::Terms) {
+        true => Ok(()),
+        false => Err(E::custom(kind.does_not_take(TERMS).problem)),
     }
 }
 
@@ -148,19 +170,26 @@ impl Visitor<'_> for Key {
     }
 }
 
-/// The value of an option of some kind; of this one, if it is known already.
+/// What stands at a key that not all kinds share.
+enum Read {
+    Option(Value),
+    Terms(Vec<Term>),
+}
+
+/// The value of an option of some kind, or the terms; of this kind, if it is known already.
 struct OfKey {
     key: &'static str,
     kind: Option<Kind>,
 }
 
 impl OfKey {
-    fn expected(&self) -> Expected {
-        OWN[self.key]
+    /// What the option takes; none of the terms, which are no option.
+    fn expected(&self) -> Option<Expected> {
+        OWN.get(self.key).copied()
     }
 
     /// Whether a kind with this option takes the value.
-    fn checked<E: Error>(self, value: Value) -> Result<Value, E> {
+    fn checked<E: Error>(self, value: Value) -> Result<Read, E> {
         let takes = |kind: Kind| kind.options().table_mut().set(self.key, &value);
         if value != Value::None && !Kind::ALL.into_iter().any(takes) {
             let found = match &value {
@@ -168,79 +197,82 @@ impl OfKey {
                 Value::Whole(x) => Unexpected::Signed(*x),
                 Value::Number(x) => Unexpected::Float(*x),
                 Value::Word(word) => match self.expected() {
-                    Expected::Words(words) => return Err(E::unknown_variant(word, words)),
+                    Some(Expected::Words(words)) => return Err(E::unknown_variant(word, words)),
                     _ => Unexpected::Str(word),
                 },
                 Value::None => Unexpected::Unit,
-                Value::Terms(_) => Unexpected::Seq,
             };
             return Err(match (&value, self.expected()) {
-                (Value::Whole(_), Expected::Whole) => E::invalid_value(found, &self),
+                (Value::Whole(_), Some(Expected::Whole)) => E::invalid_value(found, &self),
                 _ => E::invalid_type(found, &self),
             });
         }
         if let Some(kind) = self.kind {
             check(self.key, kind, &value)?;
         }
-        Ok(value)
+        Ok(Read::Option(value))
     }
 }
 
 impl<'de> DeserializeSeed<'de> for OfKey {
-    type Value = Value;
+    type Value = Read;
 
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Value, D::Error> {
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Read, D::Error> {
         deserializer.deserialize_any(self)
     }
 }
 
 impl<'de> Visitor<'de> for OfKey {
-    type Value = Value;
+    type Value = Read;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.expected())
+        match self.expected() {
+            Some(expected) => write!(f, "{expected}"),
+            None => f.write_str("a sequence"),
+        }
     }
 
-    fn visit_unit<E: Error>(self) -> Result<Value, E> {
+    fn visit_unit<E: Error>(self) -> Result<Read, E> {
         self.checked(Value::None)
     }
 
-    fn visit_none<E: Error>(self) -> Result<Value, E> {
+    fn visit_none<E: Error>(self) -> Result<Read, E> {
         self.checked(Value::None)
     }
 
-    fn visit_some<D: Deserializer<'de>>(self, deserializer: D) -> Result<Value, D::Error> {
+    fn visit_some<D: Deserializer<'de>>(self, deserializer: D) -> Result<Read, D::Error> {
         deserializer.deserialize_any(self)
     }
 
-    fn visit_bool<E: Error>(self, x: bool) -> Result<Value, E> {
+    fn visit_bool<E: Error>(self, x: bool) -> Result<Read, E> {
         self.checked(Value::Bool(x))
     }
 
-    fn visit_i64<E: Error>(self, x: i64) -> Result<Value, E> {
+    fn visit_i64<E: Error>(self, x: i64) -> Result<Read, E> {
         self.checked(Value::Whole(x))
     }
 
-    fn visit_u64<E: Error>(self, x: u64) -> Result<Value, E> {
+    fn visit_u64<E: Error>(self, x: u64) -> Result<Read, E> {
         self.checked(i64::try_from(x).map_or(Value::Number(x as f64), Value::Whole))
     }
 
-    fn visit_f64<E: Error>(self, x: f64) -> Result<Value, E> {
+    fn visit_f64<E: Error>(self, x: f64) -> Result<Read, E> {
         self.checked(Value::Number(x))
     }
 
-    fn visit_str<E: Error>(self, word: &str) -> Result<Value, E> {
+    fn visit_str<E: Error>(self, word: &str) -> Result<Read, E> {
         self.checked(Value::Word(word.to_owned().into()))
     }
 
-    fn visit_seq<A: SeqAccess<'de>>(self, seq: A) -> Result<Value, A::Error> {
-        match self.expected() {
-            Expected::Terms => {
-                let terms = Vec::<Term>::deserialize(SeqAccessDeserializer::new(seq))?;
-                self.checked(Value::Terms(terms))
-            }
-            _ => Err(A::Error::invalid_type(Unexpected::Seq, &self)),
+    fn visit_seq<A: SeqAccess<'de>>(self, seq: A) -> Result<Read, A::Error> {
+        if self.key != TERMS {
+            return Err(A::Error::invalid_type(Unexpected::Seq, &self));
         }
+        let terms = Vec::<Term>::deserialize(SeqAccessDeserializer::new(seq))?;
+        if let Some(kind) = self.kind {
+            check_terms(kind, &terms)?;
+        }
+        Ok(Read::Terms(terms))
     }
 }
 
@@ -251,11 +283,9 @@ impl Serialize for LossSpec {
         map.serialize_entry("kind", &self.kind())?;
         map.serialize_entry("layout", &self.layout)?;
         put(&mut map, "ignore_index", self.ignore_index.as_ref())?;
-        let mut tables = Vec::new();
         for info in self.options.infos() {
             match self.options.get(info.key) {
                 None | Some(Value::None) => {}
-                Some(terms @ Value::Terms(_)) => tables.push((info.key, terms)),
                 Some(value) => map.serialize_entry(info.key, &value)?,
             }
         }
@@ -264,7 +294,9 @@ impl Serialize for LossSpec {
         map.serialize_entry("weights", &self.weights)?;
         put(&mut map, "prior", self.prior.as_ref())?;
         put(&mut map, "dataset", self.dataset.as_ref())?;
-        tables.iter().try_for_each(|(key, value)| map.serialize_entry(key, value))?;
+        if self.kind().takes(Shared::Terms) {
+            map.serialize_entry(TERMS, &self.terms)?;
+        }
         map.end()
     }
 }
@@ -281,7 +313,6 @@ impl Serialize for Value {
             Self::Whole(x) => serializer.serialize_i64(*x),
             Self::Number(x) => serializer.serialize_f64(*x),
             Self::Word(word) => serializer.serialize_str(word),
-            Self::Terms(terms) => terms.serialize(serializer),
         }
     }
 }

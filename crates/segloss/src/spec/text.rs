@@ -1,7 +1,8 @@
 //! Specifications as texts: TOML and JSON, with the place of what cannot be read.
 
-use super::{LossSpec, OPERATION, reading};
+use super::{LossSpec, reading};
 use crate::error::{Error, Problem};
+use crate::options::checks::OPERATION;
 use crate::spelling;
 use serde::de::DeserializeSeed;
 

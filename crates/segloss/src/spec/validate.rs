@@ -1,13 +1,12 @@
 //! Which options fit together, and in which range they lie.
 
-use super::options::OptionValue;
-use super::weights::SOURCES;
-use super::{
-    Absent, Average, Classes, LossSpec, OPERATION, PriorSpec, Reduction, Region, Scheme, SmoothingWeight,
-    Source, Threshold, WeightSpec,
+use super::{LossSpec, Term};
+use crate::error::Error;
+use crate::kind::Shared;
+use crate::options::{
+    Absent, OptionValue, PriorSpec, Reduction, Region, SOURCES, Scheme, Source, Threshold, WeightSpec, acts,
+    number, option,
 };
-use crate::error::{Error, Problem};
-use crate::kind::{Kind, Shared};
 
 impl LossSpec {
     /// Checks every option against the kind.
@@ -19,7 +18,8 @@ impl LossSpec {
         self.validate_prior()?;
         self.validate_dataset()?;
         self.validate_idle()?;
-        self.options.validate(self)
+        self.options.validate(&self.shared_keys())?;
+        self.terms.iter().try_for_each(Self::validate_term)
     }
 
     /// An option that nothing reads would be ignored in silence.
@@ -74,6 +74,7 @@ impl LossSpec {
                 self.weights != WeightSpec::default() && !takes(&[Shared::Weights, Shared::DocumentWeights]),
             ),
             ("prior", self.prior.is_some() && !takes(&[Shared::Prior])),
+            ("terms", !self.terms.is_empty() && !takes(&[Shared::Terms])),
         ];
         match stray.into_iter().find(|(_, stray)| *stray) {
             None => Ok(()),
@@ -225,6 +226,17 @@ impl LossSpec {
         }
     }
 
+    fn validate_term(term: &Term) -> Result<(), Error> {
+        number("terms.factor", term.factor, term.factor >= 0.0, "a finite number ≥ 0")?;
+        let inherited = Self { layout: Default::default(), ignore_index: None, ..term.loss.clone() };
+        if inherited != term.loss {
+            let expected =
+                "without `layout` and `ignore_index`: those of the combined loss hold for all its terms";
+            return Err(option("terms.loss", expected, "set"));
+        }
+        term.loss.validate()
+    }
+
     fn validate_dataset(&self) -> Result<(), Error> {
         match &self.dataset {
             Some(counts) => counts.validate().map_err(|(expected, found)| option("dataset", expected, found)),
@@ -233,80 +245,7 @@ impl LossSpec {
     }
 }
 
-impl Kind {
-    /// That an option is none of this kind.
-    pub(crate) fn does_not_take(self, key: &'static str) -> Error {
-        let info = self.info();
-        let taken: Vec<&str> = info.options.iter().map(|option| option.key).collect();
-        let expected = match taken.as_slice() {
-            [] => format!("absent: {} has no options", info.name),
-            taken => format!("absent: {} takes {}", info.name, taken.join(", ")),
-        };
-        option(key, &expected, "set")
-    }
-}
-
 /// As a specification writes it.
 fn word(source: &Source) -> String {
     source.value().to_string()
-}
-
-/// Refuses an option's value.
-pub(crate) fn option(key: &'static str, expected: &str, found: impl std::fmt::Display) -> Error {
-    let problem = Problem::Option { key, expected: expected.to_owned(), found: found.to_string() };
-    Error { operation: OPERATION, problem }
-}
-
-/// Demands a finite number that fits.
-pub(crate) fn number(key: &'static str, x: f64, fits: bool, expected: &str) -> Result<(), Error> {
-    if fits && x.is_finite() { Ok(()) } else { Err(option(key, expected, x)) }
-}
-
-/// Demands that an option acts.
-pub(crate) fn acts(key: &'static str, acts: bool, because: &str) -> Result<(), Error> {
-    match acts {
-        true => Ok(()),
-        false => {
-            let problem = Problem::NoEffect { key, because: because.to_owned() };
-            Err(Error { operation: OPERATION, problem })
-        }
-    }
-}
-
-/// Checks `smooth`.
-pub(crate) fn smooth(s: f64) -> Result<(), Error> {
-    number("smooth", s, s >= 0.0, "a finite number ≥ 0")
-}
-
-/// Checks `label_smoothing`.
-pub(crate) fn smoothing(s: f64) -> Result<(), Error> {
-    number("label_smoothing", s, (0.0..1.0).contains(&s), "at least 0 and below 1")
-}
-
-/// Demands that `smoothing_weight` acts, where it is set.
-pub(crate) fn smoothing_acts(
-    weight: Option<SmoothingWeight>,
-    smoothing: f64,
-    spec: &LossSpec,
-) -> Result<(), Error> {
-    let unset = weight.is_none();
-    acts("smoothing_weight", unset || smoothing != 0.0, "without `label_smoothing`")?;
-    let weighted = !matches!(spec.weights.source, Source::None | Source::Map);
-    acts("smoothing_weight", unset || weighted, "without `weights.source`: every class weighs 1")
-}
-
-/// Demands that `average` acts, where it is set.
-pub(crate) fn average_acts(
-    average: Option<Average>,
-    region: Region,
-    classes: Classes,
-    spec: &LossSpec,
-) -> Result<(), Error> {
-    let unset = average.is_none();
-    let images = region == Region::Image;
-    acts("average", unset || images, "without `region` = \"image\": the batch is one region")?;
-    let differ = classes == Classes::Present || spec.weights.source == Source::PerSample;
-    let because = "where every image counts all classes with the same weights; `classes` = \"present\" or per-sample weights \
-         make them differ";
-    acts("average", unset || differ, because)
 }

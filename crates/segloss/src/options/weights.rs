@@ -1,6 +1,6 @@
 //! Class weights and priors, as they are described.
 
-use super::options::words;
+use super::value::words;
 
 /// Class weights: source × scheme × absent-class policy × normalisation. Weights are constants for the
 /// gradient.
@@ -8,11 +8,6 @@ use super::options::words;
 /// A scheme or a normalisation says nothing without a source, so that a text which names one and no source is
 /// refused. What does not act is not written either.
 #[derive(Clone, Debug, PartialEq)]
-#[cfg_attr(
-    feature = "serde",
-    derive(serde::Serialize, serde::Deserialize),
-    serde(try_from = "super::written::Written", into = "super::written::Written")
-)]
 pub struct WeightSpec {
     /// Where the class frequencies come from.
     pub source: Source,
@@ -42,7 +37,7 @@ impl Default for WeightSpec {
 }
 
 /// What to write where a source is missed.
-pub(super) const SOURCES: &str = "source = \"per_sample\" takes the weights from each image's own labels, \"per_batch\" \
+pub(crate) const SOURCES: &str = "source = \"per_sample\" takes the weights from each image's own labels, \"per_batch\" \
                                   from the batch, \"dataset\" from [dataset] counts, \"ema\" from a running average";
 
 /// The scope over which class frequencies are counted.
@@ -61,7 +56,8 @@ pub enum Source {
     PerBatch,
     /// The valid pixels of each image by itself (S5): dynamic weights without prior knowledge.
     PerSample,
-    /// A running average of the counts of the batches so far: see [`Loss::observe`](crate::Loss::observe).
+    /// A running average of the counts of the batches so far: see
+    /// [`Loss::update_running_counts`](crate::Loss::update_running_counts).
     Ema,
     /// Every class weighs 1; each pixel has a weight of its own, which must be given
     /// ([`Input::with_weight_map`](crate::Input::with_weight_map)). With any other source a given map multiplies.
@@ -168,7 +164,7 @@ pub struct PriorSpec {
 }
 
 /// Of the batch.
-pub(super) static DEFAULT_PRIOR: PriorSpec = PriorSpec { source: Source::PerBatch, values: Vec::new() };
+pub(crate) static DEFAULT_PRIOR: PriorSpec = PriorSpec { source: Source::PerBatch, values: Vec::new() };
 
 impl Default for PriorSpec {
     fn default() -> Self {

@@ -3,11 +3,11 @@
 //! Weights and denominators depend on the labels alone, so this pass comes first, and its results add
 //! up: over the tiles of an image, over the images of a batch, over the batches of a data set.
 
-use crate::counts::ClassCounts;
+use crate::counts::{ClassCounts, ImageCounts};
 use crate::element::Element;
 use crate::error::{Error, Problem};
+use crate::geometry::Geometry;
 use crate::input::{Input, PixelLabel};
-use crate::layout::Geometry;
 use crate::simd::{InstructionSet, Kernel, Simd};
 use crate::target::{Labels, Values};
 use crate::tiles;
@@ -16,43 +16,13 @@ use crate::tiles;
 ///
 /// For index targets the counts are whole numbers and therefore exact in any order of addition.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Census {
+pub struct LabelCounts {
     classes: usize,
-    images: Vec<ImageCensus>,
+    images: Vec<ImageCounts>,
 }
 
-/// The counts of one image.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) struct ImageCensus {
-    /// Σ y_c over the valid pixels, per class.
-    pub mass: Vec<f64>,
-    /// Pixels that are not ignored.
-    pub valid: u64,
-    /// All pixels.
-    pub pixels: u64,
-    /// Σ m·y_c and Σ m, with the weight m of each pixel: the same as above where no map is given.
-    pub mapped_mass: Vec<f64>,
-    pub mapped_valid: f64,
-}
-
-impl ImageCensus {
-    pub fn empty(classes: usize) -> Self {
-        let zeros = vec![0.0; classes];
-        Self { mass: zeros.clone(), valid: 0, pixels: 0, mapped_mass: zeros, mapped_valid: 0.0 }
-    }
-
-    fn add(&mut self, other: &Self) {
-        let add = |sums: &mut [f64], terms: &[f64]| sums.iter_mut().zip(terms).for_each(|(sum, x)| *sum += x);
-        add(&mut self.mass, &other.mass);
-        add(&mut self.mapped_mass, &other.mapped_mass);
-        self.valid += other.valid;
-        self.pixels += other.pixels;
-        self.mapped_valid += other.mapped_valid;
-    }
-}
-
-impl Census {
-    pub(crate) fn images(&self) -> &[ImageCensus] {
+impl LabelCounts {
+    pub(crate) fn images(&self) -> &[ImageCounts] {
         &self.images
     }
 
@@ -91,28 +61,30 @@ impl Census {
         ClassCounts::of(&self.images, self.classes)
     }
 
-    /// Joins another tile of the same images.
+    /// Adds another tile of the same images.
     ///
-    /// # Panics
-    /// If the other census counts other classes or another number of images.
-    #[must_use]
-    pub fn join_tiles(mut self, tiles: &Self) -> Self {
-        assert_eq!((self.classes, self.len()), (tiles.classes, tiles.len()), "tiles of the same images");
-        for (image, tile) in self.images.iter_mut().zip(&tiles.images) {
-            image.add(tile);
-        }
-        self
+    /// # Errors
+    /// [`Problem::Mismatch`] for other classes or another number of images; these counts are left as they were.
+    pub fn join_tiles(&mut self, tiles: Self) -> Result<(), Error> {
+        self.demand("classes", self.classes, tiles.classes)?;
+        self.demand("images", self.len(), tiles.len())?;
+        self.images.iter_mut().zip(&tiles.images).for_each(|(image, tile)| image.add(tile));
+        Ok(())
     }
 
     /// Appends the images of another batch.
     ///
-    /// # Panics
-    /// If the other census counts other classes.
-    #[must_use]
-    pub fn join_images(mut self, others: &Self) -> Self {
-        assert_eq!(self.classes, others.classes, "censuses of the same classes");
-        self.images.extend_from_slice(&others.images);
-        self
+    /// # Errors
+    /// [`Problem::Mismatch`] for other classes; these counts are left as they were.
+    pub fn join_images(&mut self, others: Self) -> Result<(), Error> {
+        self.demand("classes", self.classes, others.classes)?;
+        self.images.extend(others.images);
+        Ok(())
+    }
+
+    fn demand(&self, of: &'static str, expected: usize, found: usize) -> Result<(), Error> {
+        let error = |problem| Error { operation: "label counts", problem };
+        Problem::unless_equal("the other part", of, expected, found).map_err(error)
     }
 }
 
@@ -140,11 +112,11 @@ pub(crate) struct Rules {
 }
 
 /// Counts and checks the target of `input`.
-pub(crate) fn take<T: Element>(
+pub(crate) fn of_input<T: Element>(
     input: &Input<'_, T>,
     geometry: &Geometry,
     rules: &Rules,
-) -> Result<Census, Error> {
+) -> Result<LabelCounts, Error> {
     let chunks = geometry.pixels.div_ceil(CHUNK);
     let counted = tiles::each(geometry, vec![(); geometry.images * chunks], |(task, ())| {
         let (image, start) = (task / chunks, task % chunks * CHUNK);
@@ -152,7 +124,7 @@ pub(crate) fn take<T: Element>(
         count(input, geometry, rules, image, start..end)
     });
     // Added up, and errors reported, in the order of the pixels.
-    let mut images: Vec<ImageCensus> = Vec::with_capacity(geometry.images);
+    let mut images: Vec<ImageCounts> = Vec::with_capacity(geometry.images);
     for (task, chunk) in counted.into_iter().enumerate() {
         let chunk = chunk?;
         match images.get_mut(task / chunks) {
@@ -160,7 +132,7 @@ pub(crate) fn take<T: Element>(
             Some(image) => image.add(&chunk),
         }
     }
-    Ok(Census { classes: geometry.classes, images })
+    Ok(LabelCounts { classes: geometry.classes, images })
 }
 
 fn count<T: Element>(
@@ -169,13 +141,13 @@ fn count<T: Element>(
     rules: &Rules,
     image: usize,
     pixels: std::ops::Range<usize>,
-) -> Result<ImageCensus, Error> {
+) -> Result<ImageCounts, Error> {
     let Rules { operation, ignore_index, softmax, sigmoid, hard, exclusive, .. } = *rules;
-    if let Some(census) = count_bytes(input, geometry, rules, image, pixels.clone()) {
-        return Ok(census);
+    if let Some(counted) = count_bytes(input, geometry, rules, image, pixels.clone()) {
+        return Ok(counted);
     }
     let refuse = |problem| Err(Error { operation, problem });
-    let mut census = ImageCensus { pixels: pixels.len() as u64, ..ImageCensus::empty(geometry.classes) };
+    let mut counted = ImageCounts { pixels: pixels.len() as u64, ..ImageCounts::empty(geometry.classes) };
     let (class_stride, _) = geometry.strides();
     for pixel in pixels {
         let flat = image * geometry.pixels + pixel;
@@ -194,8 +166,8 @@ fn count<T: Element>(
             PixelLabel::Ignored => {}
             PixelLabel::Index(label) => match positive_class(label, geometry.classes, sigmoid) {
                 Some(Some(class)) => {
-                    census.mass[class] += 1.0;
-                    census.mapped_mass[class] += m;
+                    counted.mass[class] += 1.0;
+                    counted.mapped_mass[class] += m;
                 }
                 Some(None) => {}
                 None => {
@@ -219,18 +191,18 @@ fn count<T: Element>(
                         let index = geometry.locate(image, pixel);
                         return refuse(Problem::SoftTarget { value, class, index });
                     }
-                    census.mass[class] += value;
-                    census.mapped_mass[class] += m * value;
+                    counted.mass[class] += value;
+                    counted.mapped_mass[class] += m * value;
                 }
                 if softmax && !((sum - 1.0).abs() <= SUM_TOLERANCE) {
                     return refuse(Problem::RowSum { sum, index: geometry.locate(image, pixel) });
                 }
             }
         }
-        census.valid += 1;
-        census.mapped_valid += m;
+        counted.valid += 1;
+        counted.mapped_valid += m;
     }
-    Ok(census)
+    Ok(counted)
 }
 
 /// The same of bytes, without mask or map: a histogram. `None` where it is something else, or a label names no class:
@@ -241,7 +213,7 @@ fn count_bytes<T: Element>(
     rules: &Rules,
     image: usize,
     pixels: std::ops::Range<usize>,
-) -> Option<ImageCensus> {
+) -> Option<ImageCounts> {
     let Values::Indices(Labels::U8(labels)) = input.target.values else { return None };
     if input.mask.is_some() || input.weight_map.is_some() {
         return None;
@@ -249,20 +221,20 @@ fn count_bytes<T: Element>(
     let start = image * geometry.pixels;
     let counts = histogram(&labels[start + pixels.start..start + pixels.end], rules.instructions);
 
-    let mut census = ImageCensus { pixels: pixels.len() as u64, ..ImageCensus::empty(geometry.classes) };
+    let mut counted = ImageCounts { pixels: pixels.len() as u64, ..ImageCounts::empty(geometry.classes) };
     for label in 0..=255_u8 {
         let count = counts[usize::from(label)];
         if count == 0 || Some(i64::from(label)) == rules.ignore_index {
             continue;
         }
         if let Some(class) = positive_class(i64::from(label), geometry.classes, rules.sigmoid)? {
-            census.mass[class] = f64::from(count);
+            counted.mass[class] = f64::from(count);
         }
-        census.valid += u64::from(count);
+        counted.valid += u64::from(count);
     }
-    census.mapped_mass.clone_from(&census.mass);
-    census.mapped_valid = census.valid as f64;
-    Some(census)
+    counted.mapped_mass.clone_from(&counted.mass);
+    counted.mapped_valid = counted.valid as f64;
+    Some(counted)
 }
 
 /// How often each byte occurs. Not generic, so that it is compiled once.

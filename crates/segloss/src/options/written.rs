@@ -1,12 +1,13 @@
 //! The keys of `[weights]`: a scheme without a source is refused, and what does not act is not written.
 
 use super::weights::{Absent, Normalise, SOURCES, Scheme, Source, WeightSpec};
-use serde::{Deserialize, Serialize};
+use serde::de::{Deserializer, Error};
+use serde::{Deserialize, Serialize, Serializer};
 
 /// The keys that somebody wrote.
 #[derive(Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields, expecting = "a table such as { source = \"per_sample\" }")]
-pub(super) struct Written {
+struct Written {
     #[serde(skip_serializing_if = "Option::is_none")]
     source: Option<Source>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -19,6 +20,18 @@ pub(super) struct Written {
     absent: Option<Absent>,
     #[serde(skip_serializing_if = "Option::is_none")]
     normalise: Option<Normalise>,
+}
+
+impl<'de> Deserialize<'de> for WeightSpec {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Written::deserialize(deserializer)?.try_into().map_err(D::Error::custom)
+    }
+}
+
+impl Serialize for WeightSpec {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        Written::from(self.clone()).serialize(serializer)
+    }
 }
 
 impl TryFrom<Written> for WeightSpec {
