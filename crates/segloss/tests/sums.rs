@@ -280,7 +280,7 @@ fn at_once_and_stage_by_stage_have_the_same_bits() {
         let label = |draw: f64| if draw < 0.1 { 255 } else { (draw * classes as f64) as u8 };
         let labels: Vec<u8> = (0..2 * pixels).map(|_| label(draw())).collect();
         let input = Input::from_slices(&logits, &shape, &labels).unwrap();
-        let plan = loss.plan(&loss.census(&input).unwrap()).unwrap();
+        let plan = loss.plan(&loss.label_counts(&input).unwrap()).unwrap();
         let part = loss.part(&input, &plan, None).unwrap();
         let (mut at_once, mut by_stages) = (vec![T::nan(); logits.len()], vec![T::nan(); logits.len()]);
         let value = loss.value_and_gradient(&input, &mut at_once).unwrap();

@@ -248,8 +248,8 @@ mod tests {
     #[test]
     fn what_is_hardly_predicted_has_a_slope_that_is_a_number() {
         // p of class 1 is 4e-44, and 1/D with it beyond f32; class 1 is not there, and costs nothing to leave out.
-        let spec = "kind = 'tversky'\nsmooth = 0.0\nalpha = 1.0\nbeta = 0.0";
-        let loss = crate::Loss::new(crate::LossSpec::from_toml(spec).unwrap()).unwrap();
+        let spec = crate::kinds::Tversky { smooth: 0.0, alpha: 1.0, beta: 0.0, ..crate::kinds::Tversky::default() };
+        let loss = crate::Loss::of(spec).build().unwrap();
         let (z, mut gradient) = ([100.0_f32, 0.0], [f32::NAN; 2]);
         let input = crate::Input::from_slices(&z, &[1, 2], &[0u8]).unwrap();
         loss.value_and_gradient(&input, &mut gradient).unwrap();
