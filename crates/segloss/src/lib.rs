@@ -72,6 +72,7 @@ mod outcome;
 mod part;
 mod pass;
 mod plan;
+mod regions;
 mod registry;
 mod simd;
 mod spec;

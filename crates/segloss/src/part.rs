@@ -1,7 +1,7 @@
 //! The result of a part of a batch: sums that add up, and what else its kind must know of the whole.
 
 use crate::error::{Error, Problem};
-use crate::families::Partial;
+use crate::regions::Partial;
 use crate::sums::Sums;
 use std::collections::BTreeMap;
 use std::mem::discriminant;
@@ -49,14 +49,12 @@ impl Part {
     fn add(&mut self, other: Self) -> Result<(), Error> {
         self.sums.combine(other.sums)?;
         for (region, partial) in other.regions {
-            let is_same_kind = match self.regions.get_mut(&region) {
-                Some(sum) => sum.merge(partial),
-                None => self.regions.insert(region, partial).is_none(),
+            let Some(sum) = self.regions.get_mut(&region) else {
+                self.regions.insert(region, partial);
+                continue;
             };
-            if !is_same_kind {
-                let problem = Problem::OtherKind { operand: OTHER, region };
-                return Err(Error { operation: "part", problem });
-            }
+            let problem = Problem::OtherKind { operand: OTHER, region };
+            sum.merge(partial).map_err(|_| Error { operation: "part", problem })?;
         }
         self.terms.iter_mut().zip(other.terms).try_for_each(|(mine, theirs)| mine.add(theirs))
     }

@@ -5,7 +5,7 @@
 
 use crate::element::Element;
 use crate::error::{Error, Problem};
-use crate::families::{Family, Needs, Partial, Resolved, Scope, TilePass};
+use crate::families::{Family, Needs, Scope, TilePass};
 use crate::geometry::Geometry;
 use crate::input::Input;
 use crate::kernels::block::{Block, no_class};
@@ -14,6 +14,7 @@ use crate::kernels::pointwise::Wanted;
 use crate::kernels::softmax::Ahead;
 use crate::kernels::staging::Place;
 use crate::plan::Plan;
+use crate::regions::{Partial, Resolved};
 use crate::simd::Available;
 use crate::sums::NonFinite;
 use crate::target::Values;
@@ -104,11 +105,13 @@ impl<T: Element> Pass<'_, T> {
                 if partial == Partial::Nothing {
                     continue;
                 }
-                match sums.regions.get_mut(&leaf.plan.region(image)) {
-                    // Of one leaf all are alike.
-                    Some(sum) => _ = sum.merge(partial),
-                    None => _ = sums.regions.insert(leaf.plan.region(image), partial),
-                }
+                let region = leaf.plan.region(image);
+                let Some(sum) = sums.regions.get_mut(&region) else {
+                    sums.regions.insert(region, partial);
+                    continue;
+                };
+                let problem = Problem::OtherKind { operand: "a tile", region };
+                sum.merge(partial).map_err(|_| Error { operation: leaf.operation, problem })?;
             }
         }
         Ok(all)

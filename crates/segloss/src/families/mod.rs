@@ -17,12 +17,9 @@ use crate::kernels::block::Block;
 use crate::kernels::plane::Plane;
 use crate::kernels::pointwise::Wanted;
 use crate::kernels::staging::Place;
+use crate::regions::{Partial, Region, Resolved};
 use crate::tiles::TileMut;
-use lovasz::{Errors, Extension};
 use ndarray::ArrayView1;
-use overlap::{Overlaps, Slopes};
-use recall::Recalls;
-use top_k::{Ranking, Threshold};
 
 /// What makes probabilities of logits in a family.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -80,17 +77,6 @@ pub(crate) struct RegionPlan<'a> {
     pub pixels: u64,
 }
 
-/// What a region has come to.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Region {
-    /// The loss of each class, weighted.
-    pub losses: Vec<f64>,
-    /// The weight of each class, and the pixels, where only some of them count.
-    pub kept: Option<(Vec<f64>, f64)>,
-    /// For the way back.
-    pub resolved: Option<Resolved>,
-}
-
 /// A term on its way through a tile.
 pub(crate) trait TilePass<T: Element> {
     /// Computes a block; whether losses and gradient are finite. `extra`: planes of an array of the term's own.
@@ -110,41 +96,4 @@ pub(crate) trait TilePass<T: Element> {
 
     /// The losses by class, and what a region is made of.
     fn finish(self: Box<Self>) -> (Vec<f64>, Partial);
-}
-
-/// What a kind that is no sum over pixels needs of all parts of a region together.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) enum Partial {
-    /// Nothing: the sums say all.
-    Nothing,
-    Overlap(Overlaps),
-    Lovasz(Vec<Errors>),
-    TopK(Ranking),
-    Recall(Recalls),
-}
-
-impl Partial {
-    /// Adds another part of the same region; whether it is of the same kind of loss.
-    pub fn merge(&mut self, other: Self) -> bool {
-        match (self, other) {
-            (Self::Nothing, Self::Nothing) => {}
-            (Self::Overlap(mine), Self::Overlap(theirs)) => mine.add(theirs),
-            (Self::Lovasz(mine), Self::Lovasz(theirs)) if mine.len() == theirs.len() => {
-                mine.iter_mut().zip(theirs).for_each(|(mine, theirs)| mine.append(theirs));
-            }
-            (Self::TopK(mine), Self::TopK(theirs)) => mine.append(theirs),
-            (Self::Recall(mine), Self::Recall(theirs)) => mine.add(theirs),
-            _ => return false,
-        }
-        true
-    }
-}
-
-/// What all parts of a region together say, for the way back.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) enum Resolved {
-    Overlap(Slopes),
-    Lovasz(Vec<Extension>),
-    TopK(Threshold),
-    Recall(Recalls),
 }

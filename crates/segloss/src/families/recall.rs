@@ -3,44 +3,19 @@
 //! The share of misses 1 − R_c of a region is a step function of the logits: its derivative is 0 wherever it
 //! has one, so that the gradient is that of cross-entropy with these weights held.
 
-use super::{Family, Needs, Partial, Region, RegionPlan, Resolved, Scope, TilePass};
-use crate::counts::share;
+use super::{Family, Needs, RegionPlan, Scope, TilePass};
 use crate::element::Element;
 use crate::kernels::block::{Block, no_class};
 use crate::kernels::plane::{PIXELS, Plane, SumsByClass};
 use crate::kernels::pointwise::{Plain, Smoothing, Wanted, Weights};
+use crate::regions::recall::Recalls;
+use crate::regions::{Partial, Region, Resolved};
 use crate::simd::ACCUMULATORS;
 
 /// Recall loss.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Recall {
     pub smoothing: Smoothing,
-}
-
-/// The sums of a region by class.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Recalls {
-    /// Σ m·y_c.
-    mass: Vec<f64>,
-    /// Σ m·y_c where another class has the first largest logit.
-    missed: Vec<f64>,
-    /// Σ m·w_c·y_c·(−ln p_c).
-    loss: Vec<f64>,
-}
-
-impl Recalls {
-    pub fn add(&mut self, other: Self) {
-        let add =
-            |sums: &mut [f64], terms: Vec<f64>| sums.iter_mut().zip(terms).for_each(|(sum, x)| *sum += x);
-        add(&mut self.mass, other.mass);
-        add(&mut self.missed, other.missed);
-        add(&mut self.loss, other.loss);
-    }
-
-    /// 1 − R_c; of a class without a pixel, 0.
-    fn missed_share(&self, class: usize) -> f64 {
-        share(self.missed[class], self.mass[class])
-    }
 }
 
 impl<T: Element> Family<T> for Recall {

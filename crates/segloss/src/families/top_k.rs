@@ -1,15 +1,12 @@
-//! The hardest pixels of a region: all losses ranked, and the largest kept.
-//!
-//! The pixels are ranked by what they cost before weights, u = −ln p_y: how hard a pixel is is the
-//! prediction's matter, what it costs the weights'. The k-th largest u is the threshold; pixels above it are
-//! kept, and those that tie with it share the places that are left evenly, which is a sub-gradient that
-//! depends on no order of the pixels.
+//! Cross-entropy of the hardest pixels of a region ([`top_k`](crate::regions::top_k)).
 
-use super::{Family, Needs, Partial, Region, RegionPlan, Resolved, Scope, TilePass};
+use super::{Family, Needs, RegionPlan, Scope, TilePass};
 use crate::element::Element;
 use crate::kernels::block::{Block, no_class};
 use crate::kernels::plane::{Plane, SumsByClass};
 use crate::kernels::pointwise::{Plain, Smoothing, Wanted, Weights};
+use crate::regions::top_k::{Ranking, Scored, Threshold};
+use crate::regions::{Partial, Region, Resolved};
 
 /// Top-k cross-entropy.
 #[derive(Clone, Copy, Debug)]
@@ -19,64 +16,6 @@ pub(crate) struct TopK {
     /// u above which every pixel is kept.
     pub limit: f64,
     pub smoothing: Smoothing,
-}
-
-/// A pixel with its place in the ranking.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) struct Scored {
-    /// u, before weights.
-    pub hardness: f64,
-    pub class: usize,
-    /// m·w_y.
-    pub weight: f64,
-}
-
-/// The pixels of a region, in the order in which they came.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub(crate) struct Ranking(pub Vec<Scored>);
-
-impl Ranking {
-    pub fn append(&mut self, mut other: Self) {
-        self.0.append(&mut other.0);
-    }
-}
-
-/// Which pixels of a region are kept.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) struct Threshold {
-    /// The k-th largest u.
-    hardness: f64,
-    /// What each pixel at the threshold counts.
-    share: f64,
-    /// Pixels harder than this are kept anyway (OHEM's confidence).
-    limit: f64,
-}
-
-impl Threshold {
-    /// Keeps the k hardest pixels, and all that are harder than `limit`.
-    pub fn new(ranking: &Ranking, k: usize, limit: f64) -> Self {
-        let mut hardness: Vec<f64> = ranking.0.iter().map(|pixel| pixel.hardness).collect();
-        let last = k.saturating_sub(1);
-        if last >= hardness.len() {
-            return Self { hardness: f64::NEG_INFINITY, share: 1.0, limit };
-        }
-        // The k-th largest; a full sort would order what nobody asks for.
-        let (_, &mut threshold, _) = hardness.select_nth_unstable_by(last, |a, b| b.total_cmp(a));
-        let count = |is: fn(f64, f64) -> bool| hardness.iter().filter(|&&u| is(u, threshold)).count();
-        let (above, tied) = (count(|u, t| u > t), count(|u, t| u == t));
-        Self { hardness: threshold, share: (k - above) as f64 / tied as f64, limit }
-    }
-
-    /// How much of a pixel counts: 0, 1, or its share of the last places.
-    pub fn share(&self, hardness: f64) -> f64 {
-        if hardness > self.hardness || hardness > self.limit {
-            1.0
-        } else if hardness == self.hardness {
-            self.share
-        } else {
-            0.0
-        }
-    }
 }
 
 impl<T: Element> Family<T> for TopK {
@@ -166,22 +105,5 @@ impl<T: Element> TilePass<T> for Pass<T> {
 
     fn finish(self: Box<Self>) -> (Vec<f64>, Partial) {
         (Vec::new(), Partial::TopK(Ranking(self.ranking)))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn ranking(of: &[f64]) -> Ranking {
-        Ranking(of.iter().map(|&hardness| Scored { hardness, class: 0, weight: 1.0 }).collect())
-    }
-
-    #[test]
-    fn the_hardest_are_kept_and_ties_share() {
-        let threshold = Threshold::new(&ranking(&[0.1, 3.0, 2.0, 2.0, 2.0]), 2, f64::INFINITY);
-        assert_eq!([3.0, 2.0, 0.1].map(|u| threshold.share(u)), [1.0, 1.0 / 3.0, 0.0]);
-        let confident = Threshold::new(&ranking(&[0.1, 3.0, 2.0, 1.0]), 1, 1.5);
-        assert_eq!([3.0, 2.0, 1.0].map(|u| confident.share(u)), [1.0, 1.0, 0.0]);
     }
 }

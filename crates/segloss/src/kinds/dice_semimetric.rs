@@ -16,10 +16,11 @@
 use crate::element::Element;
 use crate::error::Error;
 use crate::families::Family;
-use crate::families::overlap::{Overlap, Ratio};
+use crate::families::overlap::Overlap;
 use crate::kernels::overlap::Form;
 use crate::kind::{Info, LossKind, Reach, Structure};
 use crate::options::{Activation, Average, Classes, Region, SharedKeys, average_acts, options, smooth};
+use crate::regions::overlap::Ratio;
 
 options! {
     /// The options of [`dice_semimetric`](self).

@@ -23,13 +23,14 @@
 use crate::element::Element;
 use crate::error::Error;
 use crate::families::Family;
-use crate::families::overlap::{Overlap, Overlaps, Ratio, Score, Slopes};
+use crate::families::overlap::Overlap;
 use crate::families::pointwise::Pointwise;
 use crate::kernels::overlap::Form;
 use crate::kernels::pointwise::{Cost, Point};
 use crate::kernels::power::Power;
 use crate::kind::{Component, Info, LossKind, Reach, Shared, Structure};
 use crate::options::{Classes, Reduction, Region, SharedKeys, number, options};
+use crate::regions::overlap::{Overlaps, Ratio, Score, Slopes};
 use crate::simd::Vector;
 use ndarray::ArrayView1;
 

@@ -18,12 +18,13 @@ use super::tversky;
 use crate::element::Element;
 use crate::error::Error;
 use crate::families::Family;
-use crate::families::overlap::{Overlap, Ratio};
+use crate::families::overlap::Overlap;
 use crate::kernels::overlap::Form;
 use crate::kind::{Info, LossKind, Reach, Structure};
 use crate::options::{
     Activation, Average, Classes, Region, SharedKeys, average_acts, number, options, smooth,
 };
+use crate::regions::overlap::Ratio;
 
 options! {
     /// The options of [`focal_tversky`](self).

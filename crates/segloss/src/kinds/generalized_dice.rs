@@ -21,10 +21,11 @@
 use crate::element::Element;
 use crate::error::Error;
 use crate::families::Family;
-use crate::families::overlap::{Overlap, Ratio};
+use crate::families::overlap::Overlap;
 use crate::kernels::overlap::Form;
 use crate::kind::{Info, LossKind, OwnWeights, Reach, Structure};
 use crate::options::{Activation, Region, SharedKeys, options, smooth};
+use crate::regions::overlap::Ratio;
 
 options! {
     /// The options of [`generalized_dice`](self).

@@ -25,13 +25,14 @@ use super::focal::Modulated;
 use crate::element::Element;
 use crate::error::Error;
 use crate::families::Family;
-use crate::families::overlap::{Overlap, Ratio};
+use crate::families::overlap::Overlap;
 use crate::families::pointwise::Pointwise;
 use crate::kernels::overlap::Form;
 use crate::kernels::pointwise::{Cost, Point};
 use crate::kernels::power::Power;
 use crate::kind::{Component, Info, LossKind, Reach, Shared, Structure};
 use crate::options::{Reduction, Region, SharedKeys, number, options, smooth};
+use crate::regions::overlap::Ratio;
 use crate::simd::{Real, Simd, Vector};
 
 options! {
