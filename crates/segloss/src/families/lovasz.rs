@@ -82,6 +82,6 @@ impl<T: Element> TilePass<T> for Pass<T> {
     }
 
     fn finish(self: Box<Self>) -> (Vec<f64>, Partial) {
-        (Vec::new(), Partial::Lovasz(self.errors.into_iter().map(|errors| Errors::new(errors)).collect()))
+        (Vec::new(), Partial::Lovasz(self.errors.into_iter().map(Errors::new).collect()))
     }
 }
