@@ -6,17 +6,17 @@
 use super::block::{Block, is_finite, reserve};
 use super::plane::{PIXELS, Plane, SumsByClass, steps};
 use super::pointwise::{Weights, beyond_one};
-use super::staging::Place;
+use super::staging::{DISTANCE, Place, whole};
 use crate::simd::{COLUMNS, InstructionSets, Kernel, Real, Simd, Vector, ln_1p_nonnegative};
 use crate::tiles::TileMut;
 
 /// Pixels between those that are computed and those that are fetched meanwhile.
-const AHEAD: usize = 2 * PIXELS;
+const AHEAD: usize = DISTANCE * PIXELS;
 
 impl<T: InstructionSets> Block<T> {
     /// Computes losses, their sums and the gradient of a block whose labels and weights have been read; whether it did. It
-    /// does not where there are more classes, where a block is short or the last of its tile, and where anything is not
-    /// finite: nothing has been added up then.
+    /// does not where there are more classes, where a block is short or its last row is the last of a tile, and where
+    /// anything is not finite: nothing has been added up then.
     pub fn cross_entropy_of_few(
         &mut self,
         logits: &[T],
@@ -28,14 +28,14 @@ impl<T: InstructionSets> Block<T> {
     ) -> bool {
         reserve(&mut self.loss, 1);
         let Self { set, label, m, loss, .. } = self;
-        let loss = &mut loss[0];
+        let (loss, out) = (&mut loss[0], Some(out));
         let classes = place.geometry.classes;
         // What a transpose reads and writes beyond a block is inside the tile.
         let numbers = (PIXELS - 1) * classes + COLUMNS;
-        let fits = match out {
-            TileMut::Planes(planes) => planes[0].len() >= start + PIXELS,
-            TileMut::Rows { values, .. } => values.len() >= start * classes + numbers,
-            TileMut::Nothing => false,
+        let fits = match &out {
+            Some(TileMut::Planes(planes)) => planes[0].len() >= start + PIXELS,
+            Some(TileMut::Rows { values, .. }) => values.len() >= start * classes + numbers,
+            _ => false,
         };
         if !fits {
             return false;
@@ -58,7 +58,8 @@ struct Few<'a, 'b, T, const C: usize, const N: usize> {
     weights: &'a Weights<T>,
     sums: &'a mut SumsByClass,
     loss: &'a mut Plane<T>,
-    out: &'a mut TileMut<'b, T>,
+    /// Taken when it is written.
+    out: Option<&'a mut TileMut<'b, T>>,
     start: usize,
 }
 
@@ -69,21 +70,17 @@ impl<T: InstructionSets, const C: usize, const N: usize> Kernel<T> for Few<'_, '
     fn run<S: Simd<Real = T>>(mut self, simd: S) -> bool {
         let logits = &self.logits[self.place.offset..];
         let (stride, start) = (self.place.geometry.pixels, self.start);
-        match std::mem::replace(self.out, TileMut::Nothing) {
-            TileMut::Planes(mut planes) => {
+        match self.out.take() {
+            Some(TileMut::Planes(planes)) => {
                 let to: &mut [_; C] = planes.first_chunk_mut::<C>().expect("a plane for each class");
-                let from = std::array::from_fn(|c| whole(&logits[c * stride..]));
-                let to = to.each_mut().map(|plane| whole_mut(&mut plane[start..]));
-                let is_finite = self.compute(simd, Planes { from, to });
-                *self.out = TileMut::Planes(planes);
-                is_finite
+                let block = |c| logits[c * stride..].first_chunk().expect("a whole block is read");
+                let to = to.each_mut().map(|plane| whole(plane, start));
+                self.compute(simd, Planes { from: std::array::from_fn(block), to })
             }
-            TileMut::Rows { values, classes } => {
-                let is_finite = self.compute(simd, Rows { from: logits, to: &mut values[start * C..] });
-                *self.out = TileMut::Rows { values, classes };
-                is_finite
+            Some(TileMut::Rows { values, .. }) => {
+                self.compute(simd, Rows { from: logits, to: &mut values[start * C..] })
             }
-            TileMut::Nothing => false,
+            Some(TileMut::Nothing) | None => false,
         }
     }
 }
@@ -200,18 +197,6 @@ impl<S: Simd, const C: usize> Memory<S, C> for Rows<'_, S::Real> {
         S::Vector::put_columns(columns, &mut self.to[at * C..], C);
         (0..C).for_each(|i| simd.prefetch(self.to, (at + AHEAD) * C + i * S::LANES));
     }
-}
-
-/// A whole block of a plane.
-#[inline(always)]
-fn whole<T>(plane: &[T]) -> &[T; PIXELS] {
-    plane.first_chunk().expect("a whole block is read")
-}
-
-/// The same to be written.
-#[inline(always)]
-fn whole_mut<T>(plane: &mut [T]) -> &mut [T; PIXELS] {
-    plane.first_chunk_mut().expect("a whole block is written")
 }
 
 /// What the logits of a register of pixels come to: see [softmax](super::softmax).

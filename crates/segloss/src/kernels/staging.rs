@@ -24,7 +24,7 @@ pub(crate) struct Place<'a> {
 }
 
 /// Blocks between the one that is computed and the one that is fetched meanwhile.
-const DISTANCE: usize = 2;
+pub(super) const DISTANCE: usize = 2;
 
 impl<'a> Place<'a> {
     /// What is read and written soon, in an array of the logits' layout and a tile of the gradient from pixel `start` on.
@@ -295,7 +295,7 @@ impl<T: InstructionSets> Kernel<T> for Store<'_, '_, T> {
 
 /// A whole block of a plane.
 #[inline(always)]
-fn whole<T>(plane: &mut [T], start: usize) -> &mut [T; PIXELS] {
+pub(super) fn whole<T>(plane: &mut [T], start: usize) -> &mut [T; PIXELS] {
     plane[start..].first_chunk_mut().expect("a whole block is written")
 }
 

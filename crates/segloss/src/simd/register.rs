@@ -66,6 +66,7 @@ macro_rules! register {
 
             #[inline(always)]
             fn prefetch(self, from: &[$real], at: usize) {
+                // Into the second cache: in the first, lines of two blocks ahead drive out each other and the planes.
                 // SAFETY: every x86-64 has it, and it reads nothing: no address is wrong.
                 unsafe { _mm_prefetch::<_MM_HINT_T1>(from.as_ptr().wrapping_add(at).cast()) }
             }
