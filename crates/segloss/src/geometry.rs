@@ -2,7 +2,6 @@
 
 use crate::error::{Error, Problem};
 use crate::layout::Layout;
-use num_traits::Float;
 
 /// The sizes behind one array of logits: N images of C classes over P pixels each.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -68,15 +67,6 @@ impl Geometry {
     /// The position of class 0 of a pixel.
     pub fn offset(&self, image: usize, pixel: usize) -> usize {
         image * self.pixels * self.classes + pixel * self.strides().1
-    }
-
-    /// The class of a pixel whose row of a distribution is 1 there and 0 elsewhere.
-    pub fn one_hot<T: Float>(&self, rows: &[T], image: usize, pixel: usize) -> Option<usize> {
-        let (offset, stride) = (self.offset(image, pixel), self.strides().0);
-        let mut row = (0..self.classes).map(|c| rows[offset + c * stride]);
-        let class = row.position(|y| y != T::zero())?;
-        let is_whole = rows[offset + class * stride] == T::one() && row.all(|y| y == T::zero());
-        is_whole.then_some(class)
     }
 
     /// The index (n, spatial…) of a pixel, for messages.

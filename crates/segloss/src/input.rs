@@ -3,7 +3,9 @@
 use crate::element::{Element, Slice};
 use crate::error::{Error, Problem};
 use crate::geometry::Geometry;
+use crate::kernels::block::no_class;
 use crate::layout::Layout;
+use crate::simd::Available;
 use crate::target::{Label, Target, Values};
 use ndarray::{ArrayView, Dimension};
 
@@ -157,7 +159,7 @@ impl<'a, T: Element> Input<'a, T> {
         self.mask.as_ref().is_some_and(|(_, mask)| !mask[flat])
     }
 
-    /// The one place that decides which pixels count. `flat` counts pixels through all images.
+    /// Decides which pixels count. `flat` counts pixels through all images.
     pub(crate) fn label(&self, flat: usize, ignore_index: Option<i64>) -> PixelLabel<'a, T> {
         if self.is_masked(flat) {
             return PixelLabel::Ignored;
@@ -167,6 +169,28 @@ impl<'a, T: Element> Input<'a, T> {
             Values::Indices(labels) => PixelLabel::Index(labels.get(flat)),
             Values::Distribution(rows) => PixelLabel::Distribution(rows),
             Values::NotContiguous => unreachable!("refused when the input was made"),
+        }
+    }
+
+    /// The same of a block of pixels from number `flat` on: the label of each as a number, [`no_class`] of what does not
+    /// count, 0 where it is a distribution.
+    pub(crate) fn read_labels(
+        &self,
+        set: Available,
+        flat: usize,
+        ignore_index: Option<i64>,
+        classes: usize,
+        labels: &mut [T],
+    ) {
+        let none = T::of_class(no_class(classes));
+        match self.target.values {
+            Values::Indices(indices) => indices.read(set, flat, ignore_index, none, labels),
+            Values::Distribution(_) | Values::NotContiguous => labels.fill(T::zero()),
+        }
+        if let Some((_, mask)) = &self.mask {
+            for (label, &counts) in labels.iter_mut().zip(&mask[flat..]) {
+                *label = if counts { *label } else { none };
+            }
         }
     }
 

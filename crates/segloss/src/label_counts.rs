@@ -8,6 +8,10 @@ use crate::element::Element;
 use crate::error::{Error, Problem};
 use crate::geometry::Geometry;
 use crate::input::{Input, PixelLabel};
+use crate::kernels::block::{Block, no_class};
+use crate::kernels::plane::{PIXELS, SumsByClass};
+use crate::kernels::staging::Place;
+use crate::kernels::target::ShareRules;
 use crate::simd::{InstructionSet, Kernel, Simd};
 use crate::target::{Labels, Values};
 use crate::tiles;
@@ -143,7 +147,8 @@ fn count<T: Element>(
     pixels: std::ops::Range<usize>,
 ) -> Result<ImageCounts, Error> {
     let Rules { operation, ignore_index, softmax, sigmoid, hard, exclusive, .. } = *rules;
-    if let Some(counted) = count_bytes(input, geometry, rules, image, pixels.clone()) {
+    let at_once = count_bytes(input, geometry, rules, image, pixels.clone());
+    if let Some(counted) = at_once.or_else(|| count_shares(input, geometry, rules, image, pixels.clone())) {
         return Ok(counted);
     }
     let refuse = |problem| Err(Error { operation, problem });
@@ -232,6 +237,48 @@ fn count_bytes<T: Element>(
         }
         counted.valid += u64::from(count);
     }
+    counted.mapped_mass.clone_from(&counted.mass);
+    counted.mapped_valid = counted.valid as f64;
+    Some(counted)
+}
+
+/// The same of a distribution, without map, by registers. `None` where it is something else, or a share breaks a rule,
+/// perhaps by its rounding: pixel by pixel it is found out which.
+fn count_shares<T: Element>(
+    input: &Input<'_, T>,
+    geometry: &Geometry,
+    rules: &Rules,
+    image: usize,
+    pixels: std::ops::Range<usize>,
+) -> Option<ImageCounts> {
+    let Values::Distribution(shares) = input.target.values else { return None };
+    if input.weight_map.is_some() {
+        return None;
+    }
+    let classes = geometry.classes;
+    let share_rules = ShareRules {
+        sum: rules.softmax.then_some(0.99 * SUM_TOLERANCE),
+        hard: rules.hard,
+        exclusive: rules.exclusive,
+    };
+    let set = rules.instructions.available();
+    let (mut block, mut sums) = (Block::new(set, classes), SumsByClass::zeros(classes));
+    let mut counted = ImageCounts { pixels: pixels.len() as u64, ..ImageCounts::empty(classes) };
+    let none = T::of_class(no_class(classes));
+    for first in pixels.clone().step_by(PIXELS) {
+        let here = PIXELS.min(pixels.end - first);
+        block.label[here..].fill(none);
+        let labels = &mut block.label[..here];
+        input.read_labels(set, image * geometry.pixels + first, rules.ignore_index, classes, labels);
+        counted.valid += labels.iter().filter(|&&label| label != none).count() as u64;
+        let offset = geometry.offset(image, first);
+        let place = Place { geometry, image, first, offset, pixels: here };
+        block.load_shares(shares, place);
+        if !block.add_shares(share_rules, &mut sums) {
+            return None;
+        }
+    }
+    counted.mass = sums.totals().collect();
     counted.mapped_mass.clone_from(&counted.mass);
     counted.mapped_valid = counted.valid as f64;
     Some(counted)

@@ -198,7 +198,7 @@ impl<T: Element> Pass<'_, T> {
     ) -> Result<TileSums, Error> {
         let geometry = self.geometry;
         let mut passes: Vec<Box<dyn TilePass<T> + '_>> =
-            self.leaves.iter().map(|leaf| leaf.family.tile(leaf.scope(tile.image, geometry))).collect();
+            self.leaves.iter().map(|leaf| leaf.family.tile(leaf.scope(tile, geometry))).collect();
         let mut non_finite: Vec<Option<NonFinite>> = vec![None; self.leaves.len()];
         let mut extra: Vec<Plane<T>> = Vec::new();
         // A term alone that shifts nothing may be computed at once, where no map of losses is asked for.
@@ -306,41 +306,16 @@ impl<T: Element> Pass<'_, T> {
     /// Reads what the target says of a block's pixels, and their weights in the map.
     fn read_target(&self, place: Place<'_>, block: &mut Block<T>) {
         let Place { geometry, image, first, pixels, .. } = place;
-        let (zero, one) = (T::zero(), T::one());
-        let none = T::of_class(no_class(geometry.classes));
         let flat = image * geometry.pixels + first;
         block.gradient.clear();
         block.is_soft = false;
-        block.label[pixels..].fill(none);
-        match self.input.target.values {
-            Values::Indices(labels) => {
-                labels.read(self.set, flat, self.ignore_index, none, &mut block.label[..pixels]);
-            }
-            Values::Distribution(rows) => {
-                for at in 0..pixels {
-                    // A row that is one-hot is its index, to the bit. A single channel has no other that could be 1.
-                    let class = match rows[geometry.offset(image, first + at)] {
-                        y if geometry.classes == 1 && y == zero => Some(0),
-                        y if geometry.classes == 1 => (y == one).then_some(1),
-                        _ if block.is_soft => None,
-                        _ => geometry.one_hot(rows, image, first + at),
-                    };
-                    block.is_soft |= class.is_none() && !self.input.is_masked(flat + at);
-                    block.label[at] = T::of_class(class.unwrap_or(0));
-                }
-            }
-            Values::NotContiguous => {}
-        }
-        if let Some((_, mask)) = &self.input.mask {
-            for (label, &counts) in block.label[..pixels].iter_mut().zip(&mask[flat..]) {
-                *label = if counts { *label } else { none };
-            }
-        }
-        if let (true, Values::Distribution(rows)) = (block.is_soft, self.input.target.values) {
-            let mut y = std::mem::take(&mut block.y);
-            y.resize(geometry.classes, Plane::of(zero));
-            block.load_planes(rows, place, &mut y);
-            block.y = y;
+        block.label[pixels..].fill(T::of_class(no_class(geometry.classes)));
+        let labels = &mut block.label[..pixels];
+        self.input.read_labels(self.set, flat, self.ignore_index, geometry.classes, labels);
+        if let Values::Distribution(rows) = self.input.target.values {
+            block.load_shares(rows, place);
+            block.label_whole_shares();
+            block.fetch(place.ahead(rows, &TileMut::Nothing, 0));
         }
         let map = self.input.weight_map.as_ref().map(|(_, map)| &map[flat..][..pixels]);
         block.weigh(map);
@@ -373,13 +348,15 @@ impl<'a, T: Element> Leaf<'a, T> {
         self.resolved.is_some_and(|regions| regions.values().any(is_sorted))
     }
 
-    fn scope(&self, image: usize, geometry: &Geometry) -> Scope<'_> {
+    fn scope(&self, tile: &Tile, geometry: &Geometry) -> Scope<'_> {
+        let image = tile.image;
         Scope {
             weights: self.plan.row(image),
             parameters: self.plan.parameters(image),
             scale: self.scale,
             resolved: self.resolved.and_then(|regions| regions.get(&self.plan.region(image))),
             classes: geometry.classes,
+            pixels: tile.pixels.len(),
         }
     }
 

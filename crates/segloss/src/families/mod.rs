@@ -45,6 +45,8 @@ pub(crate) struct Scope<'a> {
     /// What the region of the image has come to, on the way back; none of a region without a valid pixel.
     pub resolved: Option<&'a Resolved>,
     pub classes: usize,
+    /// How many pixels the tile has.
+    pub pixels: usize,
 }
 
 /// A family of losses.

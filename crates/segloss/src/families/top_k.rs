@@ -34,7 +34,7 @@ impl<T: Element> Family<T> for TopK {
             weights: Weights::new(scope.weights.iter().copied(), |_| scope.scale),
             row: scope.weights.to_vec(),
             threshold,
-            ranking: Vec::new(),
+            ranking: Vec::with_capacity(if scope.resolved.is_some() { 0 } else { scope.pixels }),
             sums: SumsByClass::zeros(no_class(scope.classes) + 1),
         })
     }
@@ -47,7 +47,7 @@ impl<T: Element> Family<T> for TopK {
         let threshold = Threshold::new(ranking, k, self.limit);
         let zeros = vec![0.0; plan.weights.len()];
         let (mut losses, mut weights, mut pixels) = (zeros.clone(), zeros, 0.0);
-        for pixel in &ranking.0 {
+        for pixel in ranking.pixels() {
             let share = threshold.share(pixel.hardness);
             if share > 0.0 {
                 pixels += share;
@@ -104,6 +104,6 @@ impl<T: Element> TilePass<T> for Pass<T> {
     }
 
     fn finish(self: Box<Self>) -> (Vec<f64>, Partial) {
-        (Vec::new(), Partial::TopK(Ranking(self.ranking)))
+        (Vec::new(), Partial::TopK(Ranking::new(self.ranking)))
     }
 }

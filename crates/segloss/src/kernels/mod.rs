@@ -1,7 +1,8 @@
 //! The arithmetic of the losses on blocks of 64 pixels, stage by stage.
 //!
 //! ```text
-//! staging     logits, targets → planes, one per class           planes → gradient
+//! staging     logits → planes, one per class           planes → gradient
+//! target      shares of the classes, and labels of one-hot ones
 //! softmax     exponentials, probabilities, and the way back from ∂L/∂p to ∂L/∂z
 //! adjust      logits that depend on the label: LDAM, seesaw
 //! pointwise   sums over pixels of a softmax        channels   the same of sigmoids
@@ -23,3 +24,4 @@ pub(crate) mod pointwise;
 pub(crate) mod power;
 pub(crate) mod softmax;
 pub(crate) mod staging;
+pub(crate) mod target;

@@ -263,6 +263,7 @@ impl<T: InstructionSets, C: Cost> Kernel<T> for Soft<'_, T, C> {
             let (d_own, e_own) = (simd.load(&d_own[at..]), simd.load(&e_own[at..]));
             let x = beyond_one(simd.load(&others[at..]), d_own, e_own);
             let sum = one + x;
+            let m_by_sum = m / sum;
             let [log_sum] = ln_1p_nonnegative([x]);
             // What all classes share: Σ −ln p_c, and the weight of the pixel's own labels.
             let (mut all_nll, mut own_weight) = (zero, zero);
@@ -294,7 +295,7 @@ impl<T: InstructionSets, C: Cost> Kernel<T> for Soft<'_, T, C> {
                     weighted.add_to(sums.of(c), at);
                     all = all + weighted;
                 }
-                let pull = v * m * pull / sum;
+                let pull = v * pull * m_by_sum;
                 pull.store(&mut pulls[c][at..]);
                 total = total + pull;
             }

@@ -15,11 +15,20 @@ pub(crate) struct Scored {
     pub weight: f64,
 }
 
-/// The pixels of a region, in the order in which they came.
+/// The pixels of a region, in the order in which they came: tile by tile, so that none is moved.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub(crate) struct Ranking(pub Vec<Scored>);
+pub(crate) struct Ranking(Vec<Vec<Scored>>);
 
 impl Ranking {
+    /// Those of a tile.
+    pub fn new(of_tile: Vec<Scored>) -> Self {
+        Self(vec![of_tile])
+    }
+
+    pub fn pixels(&self) -> impl Iterator<Item = &Scored> {
+        self.0.iter().flatten()
+    }
+
     pub fn append(&mut self, mut other: Self) {
         self.0.append(&mut other.0);
     }
@@ -39,7 +48,7 @@ pub(crate) struct Threshold {
 impl Threshold {
     /// Keeps the k hardest pixels, and all that are harder than `limit`.
     pub fn new(ranking: &Ranking, k: usize, limit: f64) -> Self {
-        let mut hardness: Vec<f64> = ranking.0.iter().map(|pixel| pixel.hardness).collect();
+        let mut hardness: Vec<f64> = ranking.pixels().map(|pixel| pixel.hardness).collect();
         let last = k.saturating_sub(1);
         if last >= hardness.len() {
             return Self { hardness: f64::NEG_INFINITY, share: 1.0, limit };
@@ -68,7 +77,7 @@ mod tests {
     use super::*;
 
     fn ranking(of: &[f64]) -> Ranking {
-        Ranking(of.iter().map(|&hardness| Scored { hardness, class: 0, weight: 1.0 }).collect())
+        Ranking::new(of.iter().map(|&hardness| Scored { hardness, class: 0, weight: 1.0 }).collect())
     }
 
     #[test]
