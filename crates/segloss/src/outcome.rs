@@ -211,14 +211,14 @@ impl Loss {
             leaf.resolve(factor, outcome.sums.denominator, &outcome.resolved);
         }
         // The gradient's buffer serves one sorted loss; others have an array of their own.
-        let sorted: Vec<usize> = (0..leaves.len()).filter(|&i| leaves[i].is_sorted()).collect();
+        let sorted: Vec<usize> = (0..leaves.len()).filter(|&i| leaves[i].is_lovasz()).collect();
         for &i in sorted.iter().skip(1) {
             let mut own = vec![T::zero(); gradient.len()];
-            self.pass(input, geometry, leaves, false).slopes_of_errors(i, &mut own)?;
+            self.pass(input, geometry, leaves, false).lovasz_slopes(i, &mut own)?;
             leaves[i].array = Array::Made(own);
         }
         if let Some(&first) = sorted.first() {
-            self.pass(input, geometry, leaves, false).slopes_of_errors(first, gradient)?;
+            self.pass(input, geometry, leaves, false).lovasz_slopes(first, gradient)?;
             leaves[first].array = Array::InGradient;
         }
         self.pass(input, geometry, leaves, false).run(Some(gradient), None)?;

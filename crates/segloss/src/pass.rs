@@ -11,7 +11,7 @@ use crate::input::Input;
 use crate::kernels::block::{Block, no_class};
 use crate::kernels::plane::{PIXELS, Plane};
 use crate::kernels::pointwise::Wanted;
-use crate::kernels::softmax::Ahead;
+use crate::kernels::prefetch::Prefetch;
 use crate::kernels::staging::Place;
 use crate::plan::Plan;
 use crate::regions::{Partial, Resolved};
@@ -119,7 +119,7 @@ impl<T: Element> Pass<'_, T> {
 
     /// Writes ∂L by the errors of a sorted leaf, number `i`, which takes errors first: class by class, as the steps of one
     /// class fit a cache that those of all do not.
-    pub fn slopes_of_errors(&self, i: usize, out: &mut [T]) -> Result<(), Error> {
+    pub fn lovasz_slopes(&self, i: usize, out: &mut [T]) -> Result<(), Error> {
         let leaf = &self.leaves[i];
         let geometry = self.geometry;
         let alone = Pass { leaves: std::slice::from_ref(leaf), losses: false, ..*self };
@@ -129,8 +129,8 @@ impl<T: Element> Pass<'_, T> {
             let mut errors = vec![Plane::of(T::zero()); geometry.classes];
             let shift = alone.shift(&groups[0], tile.image);
             alone.blocks(&tile, |block, place, start| {
-                let ahead = place.ahead(self.input.logits, &TileMut::Nothing, start);
-                alone.load(&groups[0], &shift, block, place, ahead)?;
+                let prefetch = place.prefetch(self.input.logits, &TileMut::Nothing, start);
+                alone.load(&groups[0], &shift, block, place, prefetch)?;
                 leaf.family.errors(block, &mut errors);
                 for (class, errors) in errors.iter().enumerate() {
                     out.put_class(class, start, &errors[..block.pixels]);
@@ -211,7 +211,7 @@ impl<T: Element> Pass<'_, T> {
                 return Ok(());
             }
             for (number, (group, shift)) in groups.iter().zip(&shifts).enumerate() {
-                self.load(group, shift, block, place, place.ahead(self.input.logits, gradient, start))?;
+                self.load(group, shift, block, place, place.prefetch(self.input.logits, gradient, start))?;
                 for &i in &group.leaves {
                     let leaf = &self.leaves[i];
                     leaf.load(block, place, gradient, start, &mut extra);
@@ -276,13 +276,13 @@ impl<T: Element> Pass<'_, T> {
         shift: &[T],
         block: &mut Block<T>,
         place: Place<'_>,
-        ahead: Ahead<'_, T>,
+        prefetch: Prefetch<'_, T>,
     ) -> Result<(), Error> {
         block.load(self.input.logits, place, shift);
         let is_finite = match group.needs {
-            Needs::Softmax | Needs::Probabilities => block.softmax(ahead),
+            Needs::Softmax | Needs::Probabilities => block.softmax(prefetch),
             Needs::Sigmoids | Needs::Logits => {
-                block.fetch(ahead);
+                block.prefetch(prefetch);
                 block.has_finite_logits()
             }
         };
@@ -315,7 +315,7 @@ impl<T: Element> Pass<'_, T> {
         if let Values::Distribution(rows) = self.input.target.values {
             block.load_shares(rows, place);
             block.label_whole_shares();
-            block.fetch(place.ahead(rows, &TileMut::Nothing, 0));
+            block.prefetch(place.prefetch(rows, &TileMut::Nothing, 0));
         }
         let map = self.input.weight_map.as_ref().map(|(_, map)| &map[flat..][..pixels]);
         block.weigh(map);
@@ -343,7 +343,7 @@ impl<'a, T: Element> Leaf<'a, T> {
     }
 
     /// Whether its slopes are looked up class by class.
-    pub fn is_sorted(&self) -> bool {
+    pub fn is_lovasz(&self) -> bool {
         let is_sorted = |resolved: &Resolved| matches!(resolved, Resolved::Lovasz(_));
         self.resolved.is_some_and(|regions| regions.values().any(is_sorted))
     }

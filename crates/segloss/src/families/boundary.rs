@@ -33,7 +33,7 @@ impl<T: Element> TilePass<T> for Pass<T> {
         reserve(&mut block.loss, 1);
         reserve(&mut block.gradient.by_p, block.z.len());
         let Block { m, p, loss, gradient, .. } = block;
-        let mut doubt = T::zero();
+        let mut non_finite = T::zero();
         if wanted.losses {
             loss[0].fill(T::zero());
         }
@@ -44,17 +44,17 @@ impl<T: Element> TilePass<T> for Pass<T> {
                     let x = w * phi[at] * p[at] * m[at];
                     loss[0][at] = loss[0][at] + x;
                     self.sums.of(c)[at % ACCUMULATORS] += x.wide();
-                    doubt = doubt + x * T::zero();
+                    non_finite = non_finite + x * T::zero();
                 }
                 if wanted.gradient {
                     let x = v * phi[at] * m[at];
                     by_p[at] = if gradient.has_by_p { by_p[at] + x } else { x };
-                    doubt = doubt + x * T::zero();
+                    non_finite = non_finite + x * T::zero();
                 }
             }
         }
         gradient.has_by_p |= wanted.gradient;
-        doubt == T::zero()
+        non_finite == T::zero()
     }
 
     fn finish(self: Box<Self>) -> (Vec<f64>, Partial) {

@@ -6,7 +6,7 @@ use crate::kernels::block::{Block, reserve};
 use crate::kernels::lovasz::ErrorForm;
 use crate::kernels::plane::Plane;
 use crate::kernels::pointwise::Wanted;
-use crate::regions::lovasz::{Errors, Extension, Mistake};
+use crate::regions::lovasz::{Errors, LovaszExtension, Mistake};
 use crate::regions::{Partial, Region, Resolved};
 use rayon::prelude::*;
 
@@ -36,7 +36,8 @@ impl<T: Element> Family<T> for Lovasz {
     fn resolve(&self, partial: &Partial, plan: &RegionPlan<'_>) -> Region {
         let Partial::Lovasz(classes) = partial else { return Region::default() };
         let floor = if self.form == ErrorForm::Hinge { 0.0 } else { f64::NEG_INFINITY };
-        let extensions: Vec<_> = classes.par_iter().map(|errors| Extension::new(errors, floor)).collect();
+        let extensions: Vec<_> =
+            classes.par_iter().map(|errors| LovaszExtension::new(errors, floor)).collect();
         let weighted = extensions.iter().zip(plan.weights);
         let losses = weighted.map(|(class, &w)| if w > 0.0 { w * class.loss } else { 0.0 }).collect();
         Region { losses, kept: None, resolved: Some(Resolved::Lovasz(extensions)) }

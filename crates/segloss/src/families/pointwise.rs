@@ -6,7 +6,7 @@ use crate::kernels::adjust::Adjustment;
 use crate::kernels::block::{Block, no_class};
 use crate::kernels::plane::{Plane, SumsByClass};
 use crate::kernels::pointwise::{Cost, Smoothing, Wanted, Weights};
-use crate::kernels::softmax::Ahead;
+use crate::kernels::prefetch::Prefetch;
 use crate::kernels::staging::Place;
 use crate::tiles::TileMut;
 
@@ -82,7 +82,7 @@ impl<T: Element, C: Cost> TilePass<T> for Pass<T, C> {
             None => block.pointwise(*cost, *smoothing, weights, wanted, sums),
             Some(adjustment @ Adjustment::Seesaw { .. }) if block.is_soft => each_class(block, |block| {
                 block.adjust(adjustment);
-                block.softmax(Ahead::nothing());
+                block.softmax(Prefetch::nothing());
                 let is_finite = block.pointwise(*cost, *smoothing, weights, wanted, sums);
                 if wanted.gradient {
                     block.back_to_logits(false);
@@ -91,7 +91,7 @@ impl<T: Element, C: Cost> TilePass<T> for Pass<T, C> {
             }),
             Some(adjustment) => {
                 block.adjust(adjustment);
-                block.softmax(Ahead::nothing());
+                block.softmax(Prefetch::nothing());
                 block.pointwise(*cost, *smoothing, weights, wanted, sums)
             }
         }

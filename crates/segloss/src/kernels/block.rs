@@ -137,8 +137,8 @@ pub(crate) fn reserve<T: Real>(planes: &mut Vec<Plane<T>>, count: usize) {
     }
 }
 
-/// Whether nothing was NaN or infinite: `doubt` is a sum of products with 0.
+/// Whether nothing was NaN or infinite: `non_finite` is a sum of products with 0.
 #[inline(always)]
-pub(crate) fn is_finite<S: Simd>(simd: S, doubt: S::Vector) -> bool {
-    !simd.any(doubt.differs(simd.constant(0.0)))
+pub(crate) fn is_finite<S: Simd>(simd: S, non_finite: S::Vector) -> bool {
+    !simd.any(non_finite.differs(simd.constant(0.0)))
 }

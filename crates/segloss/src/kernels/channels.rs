@@ -94,7 +94,7 @@ impl<T: InstructionSets, C: ChannelCost> Kernel<T> for Channels<'_, T, C> {
         const N: usize = 4;
         let Self { cost, smoothing, wanted, first, label, m, y, z, weights, loss, by_z, adds, sums } = self;
         let (zero, one) = (simd.constant(0.0), simd.constant(1.0));
-        let mut doubt = zero;
+        let mut non_finite = zero;
         for c in 0..z.len() {
             let (w_n, w_p) = (simd.splat(weights.loss[2 * c]), simd.splat(weights.loss[2 * c + 1]));
             let (v_n, v_p) = (simd.splat(weights.gradient[2 * c]), simd.splat(weights.gradient[2 * c + 1]));
@@ -114,7 +114,7 @@ impl<T: InstructionSets, C: ChannelCost> Kernel<T> for Channels<'_, T, C> {
                         let x = m * (p * cost_p + n * cost_n);
                         x.store(&mut loss[c][at..]);
                         x.add_to(sums.of(c), at);
-                        doubt = x.mul_add(zero, doubt);
+                        non_finite = x.mul_add(zero, non_finite);
                     }
                     if wanted.gradient {
                         let [n, p] = sides(smoothing, v_n * negative, v_p * positive);
@@ -123,12 +123,12 @@ impl<T: InstructionSets, C: ChannelCost> Kernel<T> for Channels<'_, T, C> {
                             g = simd.load(&by_z[c][at..]) + g;
                         }
                         g.store(&mut by_z[c][at..]);
-                        doubt = g.mul_add(zero, doubt);
+                        non_finite = g.mul_add(zero, non_finite);
                     }
                 }
             }
         }
-        is_finite(simd, doubt)
+        is_finite(simd, non_finite)
     }
 }
 

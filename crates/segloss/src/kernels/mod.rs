@@ -1,12 +1,13 @@
 //! The arithmetic of the losses on blocks of 64 pixels, stage by stage.
 //!
 //! ```text
+//! prefetch    memory that the block after the next one needs
 //! staging     logits → planes, one per class           planes → gradient
 //! target      shares of the classes, and labels of one-hot ones
 //! softmax     exponentials, probabilities, and the way back from ∂L/∂p to ∂L/∂z
 //! adjust      logits that depend on the label: LDAM, seesaw
 //! pointwise   sums over pixels of a softmax        channels   the same of sigmoids
-//! few         all of it at once, of 2 to 4 classes
+//! few_classes all of it at once, of 2 to 4 classes
 //! overlap     TP, FP and FN by class               lovasz     errors to be sorted
 //! ```
 //!
@@ -16,12 +17,13 @@
 pub(crate) mod adjust;
 pub(crate) mod block;
 pub(crate) mod channels;
-pub(crate) mod few;
+pub(crate) mod few_classes;
 pub(crate) mod lovasz;
 pub(crate) mod overlap;
 pub(crate) mod plane;
 pub(crate) mod pointwise;
 pub(crate) mod power;
+pub(crate) mod prefetch;
 pub(crate) mod softmax;
 pub(crate) mod staging;
 pub(crate) mod target;

@@ -166,7 +166,7 @@ impl<T: InstructionSets, C: Cost> Kernel<T> for Hard<'_, T, C> {
         const N: usize = 4;
         let Self { cost, wanted, label, m, others, d_own, e_own, weights, loss, gradient, sums } = self;
         let zero = simd.constant(0.0);
-        let mut doubt = zero;
+        let mut non_finite = zero;
         for start in steps::<S, N>() {
             let mut log_sum = [zero; N];
             if wanted.losses || C::PULL_NEEDS_NLL {
@@ -189,7 +189,7 @@ impl<T: InstructionSets, C: Cost> Kernel<T> for Hard<'_, T, C> {
                 if wanted.losses {
                     let weighted = class.lookup(&weights.loss) * m * cost;
                     weighted.store(&mut loss[at..]);
-                    doubt = weighted.mul_add(zero, doubt);
+                    non_finite = weighted.mul_add(zero, non_finite);
                 }
                 if wanted.gradient {
                     let mut scale = class.lookup(&weights.gradient) * m * pull / sum;
@@ -200,7 +200,7 @@ impl<T: InstructionSets, C: Cost> Kernel<T> for Hard<'_, T, C> {
                     }
                     scale.store(&mut gradient.scale[at..]);
                     own.store(&mut gradient.own[at..]);
-                    doubt = scale.mul_add(zero, own.mul_add(zero, doubt));
+                    non_finite = scale.mul_add(zero, own.mul_add(zero, non_finite));
                 }
             }
         }
@@ -208,7 +208,7 @@ impl<T: InstructionSets, C: Cost> Kernel<T> for Hard<'_, T, C> {
         if wanted.losses {
             sums.add_by_label(simd, label, loss);
         }
-        is_finite(simd, doubt)
+        is_finite(simd, non_finite)
     }
 }
 
@@ -257,7 +257,7 @@ impl<T: InstructionSets, C: Cost> Kernel<T> for Soft<'_, T, C> {
             Smoothing::Class(share) => (share, true),
         };
         let (kept, each) = (simd.constant(1.0 - share), simd.constant(share / classes as f64));
-        let mut doubt = zero;
+        let mut non_finite = zero;
         for at in steps::<S, 1>() {
             let (m, max) = (simd.load(&m[at..]), simd.load(&max[at..]));
             let (d_own, e_own) = (simd.load(&d_own[at..]), simd.load(&e_own[at..]));
@@ -301,7 +301,7 @@ impl<T: InstructionSets, C: Cost> Kernel<T> for Soft<'_, T, C> {
             }
             if wanted.losses {
                 all.store(&mut loss[at..]);
-                doubt = all.mul_add(zero, doubt);
+                non_finite = all.mul_add(zero, non_finite);
             }
             if !wanted.gradient {
                 continue;
@@ -316,9 +316,9 @@ impl<T: InstructionSets, C: Cost> Kernel<T> for Soft<'_, T, C> {
                 }
                 g.store(&mut by_z[c][at..]);
             }
-            doubt = total.mul_add(zero, doubt);
+            non_finite = total.mul_add(zero, non_finite);
         }
-        is_finite(simd, doubt)
+        is_finite(simd, non_finite)
     }
 }
 

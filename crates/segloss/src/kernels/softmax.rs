@@ -12,6 +12,7 @@
 
 use super::block::{Block, is_finite, no_class, reserve};
 use super::plane::{PIXELS, Plane, steps};
+use super::prefetch::Prefetch;
 use crate::simd::{InstructionSets, Kernel, Simd, Vector, exp_nonpositive};
 
 /// Exponentials that are added up before what their sum rounds away is kept.
@@ -20,54 +21,19 @@ const GROUP: usize = 8;
 /// Below it every exponential is 0.
 pub(super) const FAR: f64 = -1e4;
 
-/// The memory that is read and written after the next block, to be fetched meanwhile.
-#[derive(Clone, Copy)]
-pub(crate) struct Ahead<'a, T> {
-    /// The logits from there on.
-    pub from: &'a [T],
-    /// The gradient.
-    pub to: &'a [T],
-    /// From plane to plane; none where the classes of a pixel lie side by side.
-    pub stride: Option<usize>,
-}
-
-impl<T> Ahead<'_, T> {
-    /// Nothing.
-    pub fn nothing() -> Self {
-        Self { from: &[], to: &[], stride: None }
-    }
-}
-
-impl<T: InstructionSets> Ahead<'_, T> {
-    /// Where the line lies that each register of each class stands for, in whatever order they lie: of a class's first
-    /// register, from pixel to pixel, and from class to class.
-    #[inline(always)]
-    fn lines<S: Simd<Real = T>>(&self, _: S, classes: usize, class: usize) -> (usize, usize, usize) {
-        match self.stride {
-            Some(stride) => (class * stride, 1, stride),
-            None => (class * S::LANES, classes, S::LANES),
-        }
-    }
-}
-
 impl<T: InstructionSets> Block<T> {
     /// Computes the exponentials and their sums; whether all logits are finite.
-    pub fn softmax(&mut self, ahead: Ahead<'_, T>) -> bool {
+    pub fn softmax(&mut self, prefetch: Prefetch<'_, T>) -> bool {
         reserve(&mut self.e, self.z.len());
         if self.is_soft {
             self.refer_to_largest();
         }
         let Self { set, z, max, e, others, d_own, e_own, label, .. } = self;
-        if set.run(Exponentials { z, max, e, others, d_own, e_own, label, ahead }) {
+        if set.run(Exponentials { z, max, e, others, d_own, e_own, label, prefetch }) {
             return true;
         }
         self.softmax_of_far_logits();
         self.has_finite_logits()
-    }
-
-    /// Fetches the memory that is read and written after the next block, for what computes no softmax of the logits.
-    pub fn fetch(&self, ahead: Ahead<'_, T>) {
-        self.set.run(Fetch { classes: self.z.len(), ahead });
     }
 
     /// Whether no logit is NaN or infinite.
@@ -140,27 +106,6 @@ impl<T: InstructionSets> Block<T> {
     }
 }
 
-/// See [`Block::fetch`].
-struct Fetch<'a, T> {
-    classes: usize,
-    ahead: Ahead<'a, T>,
-}
-
-impl<T: InstructionSets> Kernel<T> for Fetch<'_, T> {
-    type Output = ();
-
-    #[inline(always)]
-    fn run<S: Simd<Real = T>>(self, simd: S) {
-        let (line, step, next) = self.ahead.lines(simd, self.classes, 0);
-        for c in 0..self.classes {
-            for at in steps::<S, 1>() {
-                simd.prefetch(self.ahead.from, line + at * step + c * next);
-                simd.prefetch(self.ahead.to, line + at * step + c * next);
-            }
-        }
-    }
-}
-
 /// See [`Block::has_finite_logits`].
 struct AnyNonFinite<'a, T>(&'a [Plane<T>]);
 
@@ -170,13 +115,13 @@ impl<T: InstructionSets> Kernel<T> for AnyNonFinite<'_, T> {
     #[inline(always)]
     fn run<S: Simd<Real = T>>(self, simd: S) -> bool {
         let zero = simd.constant(0.0);
-        let mut doubt = zero;
+        let mut non_finite = zero;
         for z in self.0 {
             for at in steps::<S, 1>() {
-                doubt = simd.load(&z[at..]).mul_add(zero, doubt);
+                non_finite = simd.load(&z[at..]).mul_add(zero, non_finite);
             }
         }
-        !is_finite(simd, doubt)
+        !is_finite(simd, non_finite)
     }
 }
 
@@ -216,7 +161,7 @@ struct Exponentials<'a, T> {
     d_own: &'a mut Plane<T>,
     e_own: &'a mut Plane<T>,
     label: &'a Plane<T>,
-    ahead: Ahead<'a, T>,
+    prefetch: Prefetch<'a, T>,
 }
 
 impl<T: InstructionSets> Kernel<T> for Exponentials<'_, T> {
@@ -240,7 +185,7 @@ impl<T: InstructionSets> Kernel<T> for Exponentials<'_, T> {
                 _ => self.some::<S, 1>(simd, first),
             };
         }
-        let mut doubt = zero;
+        let mut non_finite = zero;
         if classes > GROUP {
             end_group(simd, self.others, &mut before, &mut lost);
         }
@@ -251,9 +196,9 @@ impl<T: InstructionSets> Kernel<T> for Exponentials<'_, T> {
                 others.store(&mut self.others[at..]);
             }
             // NaN beside a logit that is NaN or infinite: −∞ has no exponential here, and beside +∞ nothing has.
-            doubt = (others + simd.load(&self.e_own[at..])).mul_add(zero, doubt);
+            non_finite = (others + simd.load(&self.e_own[at..])).mul_add(zero, non_finite);
         }
-        is_finite(simd, doubt)
+        is_finite(simd, non_finite)
     }
 }
 
@@ -280,7 +225,7 @@ impl<T: InstructionSets> Exponentials<'_, T> {
     fn some<S: Simd<Real = T>, const N: usize>(&mut self, simd: S, first: usize) -> usize {
         let (zero, classes) = (simd.constant(0.0), self.z.len());
         let (z, e) = (&self.z[first..][..N], &mut self.e[first..][..N]);
-        let (line, step, next) = self.ahead.lines(simd, classes, first);
+        let (line, step, next) = self.prefetch.lines(simd, classes, first);
         let mut number = [simd.splat(T::of_class(first)); N];
         for (i, number) in number.iter_mut().enumerate() {
             *number = *number + simd.splat(T::of_class(i));
@@ -290,8 +235,8 @@ impl<T: InstructionSets> Exponentials<'_, T> {
             let mut d = [zero; N];
             for i in 0..N {
                 d[i] = simd.load(&z[i][at..]) - max;
-                simd.prefetch(self.ahead.from, line + at * step + i * next);
-                simd.prefetch(self.ahead.to, line + at * step + i * next);
+                simd.prefetch(self.prefetch.from, line + at * step + i * next);
+                simd.prefetch(self.prefetch.to, line + at * step + i * next);
             }
             let exponentials = S::Vector::exp_nonpositive(d);
             let (mut d_own, mut e_own, mut group) = (zero, zero, zero);

@@ -5,7 +5,7 @@
 
 use super::block::{Block, Gradient, no_class};
 use super::plane::{PIXELS, Plane, steps};
-use super::softmax::Ahead;
+use super::prefetch::{DISTANCE, Prefetch};
 use crate::geometry::Geometry;
 use crate::layout::Layout;
 use crate::simd::{COLUMNS, InstructionSets, Kernel, Simd, Vector, column_groups};
@@ -23,12 +23,9 @@ pub(crate) struct Place<'a> {
     pub pixels: usize,
 }
 
-/// Blocks between the one that is computed and the one that is fetched meanwhile.
-pub(super) const DISTANCE: usize = 2;
-
 impl<'a> Place<'a> {
     /// What is read and written soon, in an array of the logits' layout and a tile of the gradient from pixel `start` on.
-    pub fn ahead<T>(&self, logits: &'a [T], out: &'a TileMut<'_, T>, start: usize) -> Ahead<'a, T> {
+    pub fn prefetch<T>(&self, logits: &'a [T], out: &'a TileMut<'_, T>, start: usize) -> Prefetch<'a, T> {
         let (stride, pixel) = self.geometry.strides();
         let behind = |numbers: &'a [T], at: usize| &numbers[numbers.len().min(at)..];
         let next = DISTANCE * PIXELS * pixel;
@@ -41,7 +38,7 @@ impl<'a> Place<'a> {
             Layout::ChannelsFirst => Some(stride),
             Layout::ChannelsLast => None,
         };
-        Ahead { from: behind(logits, self.offset + next), to, stride }
+        Prefetch { from: behind(logits, self.offset + next), to, stride }
     }
 }
 

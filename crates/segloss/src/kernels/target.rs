@@ -53,7 +53,7 @@ impl<T: InstructionSets> Kernel<T> for LabelWholeShares<'_, T> {
         let none = simd.splat(T::of_class(no_class(y.len())));
         let (zero, one) = (simd.constant(0.0), simd.constant(1.0));
         let mut found = *label;
-        let mut doubt = zero;
+        let mut violation = zero;
         for at in steps::<S, 1>() {
             let counts = simd.load(&label[at..]).differs(none);
             // The only class that is raised, how many are, and by how much.
@@ -70,10 +70,11 @@ impl<T: InstructionSets> Kernel<T> for LabelWholeShares<'_, T> {
                 (class, raised, sum) = (sum, one, Vector::select(sum.equal(zero), one, sum));
             }
             let is_whole = Vector::select(raised.equal(one), sum, zero);
-            doubt = Vector::select(counts, Vector::select(is_whole.equal(one), doubt, one), doubt);
+            violation =
+                Vector::select(counts, Vector::select(is_whole.equal(one), violation, one), violation);
             Vector::select(counts, class, none).store(&mut found[at..]);
         }
-        let is_whole = !simd.any(doubt.differs(zero));
+        let is_whole = !simd.any(violation.differs(zero));
         if is_whole {
             *label = found;
         }
@@ -99,14 +100,14 @@ impl<T: InstructionSets> Kernel<T> for AddShares<'_, T> {
         let (zero, one) = (simd.constant(0.0), simd.constant(1.0));
         let mut total = Plane::of(T::zero());
         // Above 0, or NaN, as soon as something is wrong.
-        let mut doubt = zero;
+        let mut violation = zero;
         for (c, y) in y.iter().enumerate() {
             let sums = sums.of(c);
             for at in steps::<S, 1>() {
                 let y = simd.load(&y[at..]);
                 // At most 0 in [0, 1] alone, and 0 at its ends alone.
                 let outside = y * (y - one);
-                doubt = doubt
+                violation = violation
                     + match rules.hard {
                         true => Vector::select(outside.equal(zero), zero, one),
                         false => outside.max(zero),
@@ -119,13 +120,13 @@ impl<T: InstructionSets> Kernel<T> for AddShares<'_, T> {
             let counts = simd.load(&label[at..]).differs(none);
             let excess = Vector::select(counts, simd.load(&total[at..]) - one, zero);
             if let Some(tolerance) = rules.sum {
-                doubt = doubt + (excess.max(excess.neg()) - simd.constant(tolerance)).max(zero);
+                violation = violation + (excess.max(excess.neg()) - simd.constant(tolerance)).max(zero);
             }
             if rules.exclusive {
-                doubt = doubt + excess.max(zero);
+                violation = violation + excess.max(zero);
             }
         }
-        !simd.any(doubt.differs(zero))
+        !simd.any(violation.differs(zero))
     }
 }
 

@@ -59,7 +59,7 @@ impl Errors {
 
 /// A class's loss in a region, and the slope of every error in it.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Extension {
+pub(crate) struct LovaszExtension {
     pub loss: f64,
     /// In falling order of the errors.
     steps: Vec<Step>,
@@ -81,7 +81,7 @@ impl Step {
     }
 }
 
-impl Extension {
+impl LovaszExtension {
     /// Sorts the errors. Those that are not above `floor` cost nothing.
     pub fn new(errors: &Errors, floor: f64) -> Self {
         let mut sorted = errors.0.concat();
@@ -237,7 +237,7 @@ mod tests {
         Errors(vec![of.iter().map(|&(error, positive)| Mistake::new(error, positive, 1.0)).collect()])
     }
 
-    fn slope(of: &Extension, error: f64, positive: bool) -> f64 {
+    fn slope(of: &LovaszExtension, error: f64, positive: bool) -> f64 {
         let sign = if positive { -1.0 } else { 1.0 };
         sign * of.slopes(&[error.copysign(sign)])[0]
     }
@@ -245,7 +245,7 @@ mod tests {
     #[test]
     fn at_zeros_and_ones_it_is_the_jaccard_loss() {
         // Two of three positives missed, one of two negatives taken: 1 − 1/4.
-        let found = Extension::new(
+        let found = LovaszExtension::new(
             &errors(&[(1.0, true), (1.0, true), (0.0, true), (1.0, false), (0.0, false)]),
             f64::NEG_INFINITY,
         );
@@ -254,7 +254,7 @@ mod tests {
 
     #[test]
     fn no_tied_error_is_without_a_slope() {
-        let found = Extension::new(&errors(&[(1.0, true), (1.0, false), (1.0, false)]), 0.0);
+        let found = LovaszExtension::new(&errors(&[(1.0, true), (1.0, false), (1.0, false)]), 0.0);
         let (p, n) = (slope(&found, 1.0, true), slope(&found, 1.0, false));
         assert!(p > 0.0 && n > 0.0);
         assert!((p + 2.0 * n - 1.0).abs() <= 1e-15, "the slopes of a tie are all of its step: {p} {n}");
@@ -267,7 +267,7 @@ mod tests {
         let close = (0..400).map(|i| 0.5 + f64::from(i) * f64::EPSILON);
         let all: Vec<f64> = wide.chain(close).chain([0.0]).collect();
         let pairs: Vec<(f64, bool)> = all.iter().enumerate().map(|(i, &error)| (error, i % 3 == 0)).collect();
-        let found = Extension::new(&errors(&pairs), f64::NEG_INFINITY);
+        let found = LovaszExtension::new(&errors(&pairs), f64::NEG_INFINITY);
         for step in &found.steps {
             assert_eq!(found.slopes(&[step.error.copysign(step.slope)]), [step.slope], "{}", step.error);
         }
@@ -278,14 +278,14 @@ mod tests {
 
     #[test]
     fn an_absent_class_pays_for_its_largest_error() {
-        let found = Extension::new(&errors(&[(0.2, false), (0.7, false)]), f64::NEG_INFINITY);
+        let found = LovaszExtension::new(&errors(&[(0.2, false), (0.7, false)]), f64::NEG_INFINITY);
         assert_eq!((found.loss, slope(&found, 0.7, false), slope(&found, 0.2, false)), (0.7, 1.0, 0.0));
-        assert_eq!(Extension::new(&errors(&[]), f64::NEG_INFINITY).loss, 0.0);
+        assert_eq!(LovaszExtension::new(&errors(&[]), f64::NEG_INFINITY).loss, 0.0);
     }
 
     #[test]
     fn hinge_errors_of_zero_cost_nothing() {
-        let found = Extension::new(&errors(&[(0.0, true), (0.5, true), (0.0, false)]), 0.0);
+        let found = LovaszExtension::new(&errors(&[(0.0, true), (0.5, true), (0.0, false)]), 0.0);
         assert_eq!((found.loss, slope(&found, 0.0, true)), (0.25, 0.0));
     }
 }

@@ -9,7 +9,7 @@ pub(crate) mod overlap;
 pub(crate) mod recall;
 pub(crate) mod top_k;
 
-use lovasz::{Errors, Extension};
+use lovasz::{Errors, LovaszExtension};
 use overlap::{Overlaps, Slopes};
 use recall::Recalls;
 use top_k::{Ranking, Threshold};
@@ -53,7 +53,7 @@ impl Partial {
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Resolved {
     Overlap(Slopes),
-    Lovasz(Vec<Extension>),
+    Lovasz(Vec<LovaszExtension>),
     TopK(Threshold),
     Recall(Recalls),
 }

@@ -6,12 +6,13 @@
 use super::block::{Block, is_finite, reserve};
 use super::plane::{PIXELS, Plane, SumsByClass, steps};
 use super::pointwise::{Weights, beyond_one};
-use super::staging::{DISTANCE, Place, whole};
+use super::prefetch::DISTANCE;
+use super::staging::{Place, whole};
 use crate::simd::{COLUMNS, InstructionSets, Kernel, Real, Simd, Vector, ln_1p_nonnegative};
 use crate::tiles::TileMut;
 
 /// Pixels between those that are computed and those that are fetched meanwhile.
-const AHEAD: usize = DISTANCE * PIXELS;
+const PREFETCH_DISTANCE: usize = DISTANCE * PIXELS;
 
 impl<T: InstructionSets> Block<T> {
     /// Computes losses, their sums and the gradient of a block whose labels and weights have been read; whether it did. It
@@ -41,16 +42,16 @@ impl<T: InstructionSets> Block<T> {
             return false;
         }
         match classes {
-            2 => set.run(Few::<T, 2, 4> { logits, place, label, m, weights, sums, loss, out, start }),
-            3 => set.run(Few::<T, 3, 2> { logits, place, label, m, weights, sums, loss, out, start }),
-            4 => set.run(Few::<T, 4, 2> { logits, place, label, m, weights, sums, loss, out, start }),
+            2 => set.run(FewClasses::<T, 2, 4> { logits, place, label, m, weights, sums, loss, out, start }),
+            3 => set.run(FewClasses::<T, 3, 2> { logits, place, label, m, weights, sums, loss, out, start }),
+            4 => set.run(FewClasses::<T, 4, 2> { logits, place, label, m, weights, sums, loss, out, start }),
             _ => false,
         }
     }
 }
 
 /// See [`Block::cross_entropy_of_few`]: C classes, N registers side by side.
-struct Few<'a, 'b, T, const C: usize, const N: usize> {
+struct FewClasses<'a, 'b, T, const C: usize, const N: usize> {
     logits: &'a [T],
     place: Place<'a>,
     label: &'a Plane<T>,
@@ -63,7 +64,7 @@ struct Few<'a, 'b, T, const C: usize, const N: usize> {
     start: usize,
 }
 
-impl<T: InstructionSets, const C: usize, const N: usize> Kernel<T> for Few<'_, '_, T, C, N> {
+impl<T: InstructionSets, const C: usize, const N: usize> Kernel<T> for FewClasses<'_, '_, T, C, N> {
     type Output = bool;
 
     #[inline(always)]
@@ -85,12 +86,12 @@ impl<T: InstructionSets, const C: usize, const N: usize> Kernel<T> for Few<'_, '
     }
 }
 
-impl<T: InstructionSets, const C: usize, const N: usize> Few<'_, '_, T, C, N> {
+impl<T: InstructionSets, const C: usize, const N: usize> FewClasses<'_, '_, T, C, N> {
     #[inline(always)]
     fn compute<S: Simd<Real = T>>(&mut self, simd: S, mut memory: impl Memory<S, C>) -> bool {
         let Self { label, m, weights, sums, loss, .. } = self;
         let zero = simd.constant(0.0);
-        let mut doubt = zero;
+        let mut non_finite = zero;
         let (mut by_loss, mut by_gradient) = ([zero; C], [zero; C]);
         for c in 0..C {
             by_loss[c] = simd.splat(weights.loss[c]);
@@ -121,7 +122,7 @@ impl<T: InstructionSets, const C: usize, const N: usize> Few<'_, '_, T, C, N> {
                 let cost = w * m * (log_sum[i] - d_own);
                 let scale = v * m / sum;
                 let own = zero - scale * others;
-                doubt = cost.mul_add(zero, scale.mul_add(zero, sum.mul_add(zero, doubt)));
+                non_finite = cost.mul_add(zero, scale.mul_add(zero, sum.mul_add(zero, non_finite)));
                 cost.store(&mut loss[at..]);
                 let mut gradient = e;
                 for c in 0..C {
@@ -132,7 +133,7 @@ impl<T: InstructionSets, const C: usize, const N: usize> Few<'_, '_, T, C, N> {
                 memory.store(simd, at, gradient);
             }
         }
-        let is_finite = is_finite(simd, doubt);
+        let is_finite = is_finite(simd, non_finite);
         if is_finite {
             by_class.into_iter().enumerate().for_each(|(c, by_class)| *sums.of(c) = by_class);
         }
@@ -167,7 +168,7 @@ impl<S: Simd, const C: usize> Memory<S, C> for Planes<'_, S::Real, C> {
         let mut z = [simd.constant(0.0); C];
         for (z, plane) in z.iter_mut().zip(self.from) {
             *z = simd.load(&plane[at..]);
-            simd.prefetch(plane, at + AHEAD);
+            simd.prefetch(plane, at + PREFETCH_DISTANCE);
         }
         z
     }
@@ -176,7 +177,7 @@ impl<S: Simd, const C: usize> Memory<S, C> for Planes<'_, S::Real, C> {
     fn store(&mut self, simd: S, at: usize, gradient: [S::Vector; C]) {
         for (x, plane) in gradient.into_iter().zip(&mut self.to) {
             x.store(&mut plane[at..]);
-            simd.prefetch(*plane, at + AHEAD);
+            simd.prefetch(*plane, at + PREFETCH_DISTANCE);
         }
     }
 }
@@ -186,7 +187,7 @@ impl<S: Simd, const C: usize> Memory<S, C> for Rows<'_, S::Real> {
     fn load(&self, simd: S, at: usize) -> [S::Vector; C] {
         let mut z = [simd.constant(0.0); C];
         z.iter_mut().zip(simd.columns(&self.from[at * C..], C)).for_each(|(z, column)| *z = column);
-        (0..C).for_each(|i| simd.prefetch(self.from, (at + AHEAD) * C + i * S::LANES));
+        (0..C).for_each(|i| simd.prefetch(self.from, (at + PREFETCH_DISTANCE) * C + i * S::LANES));
         z
     }
 
@@ -195,7 +196,7 @@ impl<S: Simd, const C: usize> Memory<S, C> for Rows<'_, S::Real> {
         let mut columns = [simd.constant(0.0); COLUMNS];
         columns.iter_mut().zip(gradient).for_each(|(column, x)| *column = x);
         S::Vector::put_columns(columns, &mut self.to[at * C..], C);
-        (0..C).for_each(|i| simd.prefetch(self.to, (at + AHEAD) * C + i * S::LANES));
+        (0..C).for_each(|i| simd.prefetch(self.to, (at + PREFETCH_DISTANCE) * C + i * S::LANES));
     }
 }
 
