@@ -4,7 +4,7 @@ use segloss::LossSpec;
 use segloss_unet::files;
 use segloss_verify::case::Labels;
 use segloss_verify::exact::{Exact, ExactCases};
-use segloss_verify::{Effort, Trouble};
+use segloss_verify::{Effort, HarnessError};
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 use std::path::Path;
@@ -41,12 +41,12 @@ struct Line<'a> {
 }
 
 /// Writes the exact answers, and their checksum into the list that the harness audits.
-pub fn run(_: &Arguments) -> Result<bool, Trouble> {
+pub fn run(_: &Arguments) -> Result<bool, HarnessError> {
     let root = segloss_verify::fixtures::default_root();
     let mut text = String::new();
     for exact in ExactCases::new(SEED, Effort::Quick, None).get() {
         let malformed =
-            |error: serde_json::Error| Trouble::Malformed { path: NAME.into(), what: error.to_string() };
+            |error: serde_json::Error| HarnessError::Malformed { path: NAME.into(), what: error.to_string() };
         text += &serde_json::to_string(&line(exact)).map_err(malformed)?;
         text.push('\n');
     }
@@ -83,10 +83,10 @@ fn line(exact: &Exact) -> Line<'_> {
 }
 
 /// Puts the file's checksum among those of all fixtures.
-fn list(root: &Path, bytes: &[u8]) -> Result<(), Trouble> {
+fn list(root: &Path, bytes: &[u8]) -> Result<(), HarnessError> {
     let path = root.join("losses/SHA256SUMS");
     let old =
-        std::fs::read_to_string(&path).map_err(|source| Trouble::File { path: path.clone(), source })?;
+        std::fs::read_to_string(&path).map_err(|source| HarnessError::File { path: path.clone(), source })?;
     let sum: String = Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect();
     let name = |line: &str| line.split_once("  ").map(|(_, name)| name.to_owned());
     let mut lines: Vec<String> =
@@ -96,7 +96,9 @@ fn list(root: &Path, bytes: &[u8]) -> Result<(), Trouble> {
     write(&path, &(lines.join("\n") + "\n"))
 }
 
-fn write(path: &Path, text: &str) -> Result<(), Trouble> {
-    files::write_atomic(path, text.as_bytes())
-        .map_err(|error| Trouble::File { path: path.to_path_buf(), source: std::io::Error::other(error) })
+fn write(path: &Path, text: &str) -> Result<(), HarnessError> {
+    files::write_atomic(path, text.as_bytes()).map_err(|error| HarnessError::File {
+        path: path.to_path_buf(),
+        source: std::io::Error::other(error),
+    })
 }

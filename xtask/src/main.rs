@@ -3,13 +3,11 @@
 //! Parses, matches, calls; each command is a file of its own. Exit codes: 0 all held, 1 something fell
 //! short, 2 the tool itself could not work.
 
-mod bench_report;
+mod bench;
 mod fixtures;
-mod gate;
 mod verify;
 
 use clap::{Parser, Subcommand};
-use std::path::Path;
 use std::process::ExitCode;
 
 /// Project tasks.
@@ -30,13 +28,15 @@ enum Command {
     /// Time every loss, layout and operation, beside other frameworks if asked, and write a report of the ratios.
     ///
     /// Exits with 0 if every bar that could be measured is met, 1 if one is missed, 2 if the tool could not work.
-    BenchReport(bench_report::Arguments),
+    #[command(disable_help_flag = true)]
+    BenchReport(bench::Arguments),
     /// What CI runs: verify, and that nothing got worse since it was recorded in reports/baseline.
     ///
     /// Errors, instructions of a call (where valgrind is installed) and its allocations are compared with the baseline;
     /// time only on request. Exits with 0 if all held, 1 if something got worse, 2 if the tool could not work or could
     /// not tell.
-    Gate(gate::Arguments),
+    #[command(disable_help_flag = true)]
+    Gate(bench::Arguments),
     /// Write fixtures/exact: drawn cases of every kind with the textbook's answers, worked out in 320 bits.
     ///
     /// The tests of segloss compare with them, so that they need nothing of the harness.
@@ -46,23 +46,16 @@ enum Command {
 fn main() -> ExitCode {
     let finished = match Arguments::parse().command {
         Command::Verify(arguments) => verify::run(&arguments),
-        Command::BenchReport(arguments) => bench_report::run(&arguments),
-        Command::Gate(arguments) => gate::run(&arguments),
+        Command::BenchReport(arguments) => return bench::run("bench-report", &arguments),
+        Command::Gate(arguments) => return bench::run("gate", &arguments),
         Command::Fixtures(arguments) => fixtures::run(&arguments),
     };
     match finished {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::from(1),
-        Err(trouble) => {
-            eprintln!("error: {trouble}");
+        Err(error) => {
+            eprintln!("error: {error}");
             ExitCode::from(2)
         }
     }
-}
-
-/// Where a report is, seen from here.
-fn tell(page: &Path) {
-    let page = page.canonicalize().unwrap_or_else(|_| page.to_owned());
-    let here = std::env::current_dir().unwrap_or_default();
-    eprintln!("report: {}", page.strip_prefix(&here).unwrap_or(&page).display());
 }

@@ -1,11 +1,11 @@
 //! `cargo xtask verify`.
 
-use segloss_verify::report::{self, Report};
-use segloss_verify::self_test::SelfTest;
+use segloss_verify::report;
 use segloss_verify::subject::{Library, Only, Subject};
 use segloss_verify::sweep::Sweep;
-use segloss_verify::{CheckResult, Effort, Options, Run, Trouble};
-use std::io::{ErrorKind, IsTerminal, Write};
+use segloss_verify::terminal::{check_line, judge_itself, print, prove, tell};
+use segloss_verify::{Effort, HarnessError, Options};
+use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 
 #[derive(clap::Args)]
@@ -40,7 +40,7 @@ pub struct Arguments {
 }
 
 /// Whether all held.
-pub fn run(arguments: &Arguments) -> Result<bool, Trouble> {
+pub fn run(arguments: &Arguments) -> Result<bool, HarnessError> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
     let folder = match arguments.record {
         true => root.join("reports/verify"),
@@ -68,34 +68,8 @@ pub fn run(arguments: &Arguments) -> Result<bool, Trouble> {
     prove(&options, &folder).map(|(_, held)| held)
 }
 
-/// The run itself: its lines, its report, its verdict.
-pub fn prove(options: &Options, folder: &Path) -> Result<(Run, bool), Trouble> {
-    let colour = colour();
-    let run = segloss_verify::run(&Library, options, |result| print(&line(result, colour)))?;
-
-    let mut report = Report::new(&run);
-    let mut held = run.held();
-    if options.effort == Effort::Full {
-        let found = judge_itself(options.seed)?;
-        held &= found.held();
-        report = report.with_self_test(found);
-    }
-    let page = report.write(folder)?;
-    crate::tell(&page);
-    if !run.held() {
-        eprintln!("replay: cargo xtask verify{} --seed {}", run.effort.flag(), run.seed);
-    }
-    print(&format!("{} passed, {} failed", run.passed(), run.failed()));
-    Ok((run, held))
-}
-
-/// Whether whoever reads sees colours.
-pub fn colour() -> bool {
-    std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none()
-}
-
 /// Many seeds, with their number on a terminal as they go by.
-fn sweep(first: u64, seeds: u64, folder: &Path) -> Result<bool, Trouble> {
+fn sweep(first: u64, seeds: u64, folder: &Path) -> Result<bool, HarnessError> {
     let progress = std::io::stderr().is_terminal();
     let mut told = 0;
     let found = Sweep::run(&Library, first, seeds, |sweep| {
@@ -116,83 +90,30 @@ fn sweep(first: u64, seeds: u64, folder: &Path) -> Result<bool, Trouble> {
         print(&format!("{bound:<16} worst {off:<8.1e} bound {allowed:<8e} seed {seed:<5} {check}: {case}"));
     }
     let page = report::write_sweep(&found, folder)?;
-    crate::tell(&page);
+    tell(&page);
     let (seeds, alarms) = (found.seeds, found.alarms.len());
     print(&format!("{seeds} seeds, {} comparisons, {alarms} alarms", found.comparisons));
     Ok(found.held())
 }
 
 /// The kill matrix, bug by bug as they fall, and the smallest error that is seen.
-fn self_test(seed: u64, folder: &Path) -> Result<bool, Trouble> {
+fn self_test(seed: u64, folder: &Path) -> Result<bool, HarnessError> {
     let found = judge_itself(seed)?;
-    crate::tell(&report::write_self_test(&found, folder)?);
+    tell(&report::write_self_test(&found, folder)?);
     Ok(found.held())
 }
 
-fn judge_itself(seed: u64) -> Result<SelfTest, Trouble> {
-    let found = SelfTest::run(seed, |bug| {
-        let mark = if bug.killed_by.is_empty() { "✗ survives" } else { "✓ killed by" };
-        print(&format!("{:<34} {:<70} {mark} {}", bug.bug, bug.stands_for, bug.killed_by.join(" ")));
-    })?;
-    for (kind, error) in &found.sensitivity {
-        print(&format!("smallest error of scale seen in {kind:<22} {error:.0e}"));
-    }
-    for name in &found.false_alarms {
-        print(&format!("✗ {name} fails without any bug"));
-    }
-    for name in found.dispensable() {
-        print(&format!("✗ {name} is the only killer of no bug"));
-    }
-    let (bugs, survivors) = (found.bugs.len(), found.survivors().count());
-    print(&format!("{} of {bugs} planted bugs killed", bugs - survivors));
-    Ok(found)
-}
-
 /// One check, or one case of it, with every number that it measured.
-fn replay(arguments: &Arguments, options: &Options) -> Result<bool, Trouble> {
-    let colour = colour();
+fn replay(arguments: &Arguments, options: &Options) -> Result<bool, HarnessError> {
     let only = arguments.case.as_ref().map(|case| Only { subject: &Library, case });
     let subject: &dyn Subject = match &only {
         Some(only) => only,
         None => &Library,
     };
-    let run = segloss_verify::run(subject, options, |result| print(&line(result, colour)))?;
+    let run = segloss_verify::run(subject, options, |result| print(&check_line(result)))?;
     for hard in run.results.iter().flat_map(|result| &result.tally.hardest) {
         // All digits: the same bits print the same number.
         print(&format!("    {}: off by {:e}, bound {:e}", hard.case, hard.difference, hard.bound.bound));
     }
     Ok(run.held())
-}
-
-/// ✓ name, cases, worst difference, bound, seconds; then what fell short.
-fn line(result: &CheckResult, colour: bool) -> String {
-    let (mark, paint) = if result.held() { ("✓", "32") } else { ("✗", "31") };
-    let mark = if colour { format!("\x1b[{paint}m{mark}\x1b[0m") } else { mark.to_owned() };
-    let verdict = match result.tally.headline() {
-        Some((bound, worst)) if result.tally.cases > 0 => {
-            format!(
-                "{:>7} cases   worst {worst:<8.1e} bound {:<8e} {:<21}",
-                result.tally.cases, bound.bound, bound.name
-            )
-        }
-        _ => format!("{:<68}", "nothing compared"),
-    };
-    let mut line = format!("{mark} {:<22}{verdict}{:>6.1} s", result.name, result.seconds);
-    for failure in &result.tally.failures {
-        line.push_str(&format!("\n    {failure}"));
-    }
-    let more = result.tally.failed.saturating_sub(result.tally.failures.len() as u64);
-    if more > 0 {
-        line.push_str(&format!("\n    and {more} more"));
-    }
-    line
-}
-
-/// Like `println!`, but a reader that has seen enough (`| head`) is no error.
-pub fn print(text: &str) {
-    let mut stdout = std::io::stdout().lock();
-    match writeln!(stdout, "{text}").and_then(|()| stdout.flush()) {
-        Err(error) if error.kind() != ErrorKind::BrokenPipe => eprintln!("error: standard output: {error}"),
-        _ => {}
-    }
 }

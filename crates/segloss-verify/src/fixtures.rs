@@ -1,8 +1,8 @@
 //! Reads the golden numbers under `fixtures/`.
 
 use crate::case::{Case, Grid, Labels};
+use crate::error::HarnessError;
 use crate::subject::Precision;
-use crate::trouble::Trouble;
 use ndarray::ArrayD;
 use ndarray_npy::{ReadableElement, read_npy};
 use segloss::LossSpec;
@@ -66,27 +66,27 @@ impl Fixtures {
     /// Opens the fixtures under `root`.
     ///
     /// # Errors
-    /// [`Trouble::NoFixtures`] if there are none.
-    pub fn open(root: &Path) -> Result<Self, Trouble> {
+    /// [`HarnessError::NoFixtures`] if there are none.
+    pub fn open(root: &Path) -> Result<Self, HarnessError> {
         let root = root.to_path_buf();
         if !root.join("losses/SHA256SUMS").is_file() {
-            return Err(Trouble::NoFixtures(root));
+            return Err(HarnessError::NoFixtures(root));
         }
-        Ok(Self { root: root.canonicalize().map_err(Trouble::file(root))? })
+        Ok(Self { root: root.canonicalize().map_err(HarnessError::file(root))? })
     }
 
     /// Compares every file with `SHA256SUMS`: (files listed, what is wrong with each that is).
     ///
     /// # Errors
     /// If the list itself cannot be read.
-    pub fn audit(&self) -> Result<(usize, Vec<String>), Trouble> {
+    pub fn audit(&self) -> Result<(usize, Vec<String>), HarnessError> {
         let path = self.root.join("losses/SHA256SUMS");
-        let list = fs::read_to_string(&path).map_err(Trouble::file(&path))?;
+        let list = fs::read_to_string(&path).map_err(HarnessError::file(&path))?;
         let mut wrong = Vec::new();
         for line in list.lines() {
             let (sum, name) = line
                 .split_once("  ")
-                .ok_or_else(|| Trouble::malformed(&path, format!("no checksum: {line}")))?;
+                .ok_or_else(|| HarnessError::malformed(&path, format!("no checksum: {line}")))?;
             match fs::read(self.root.join(name)) {
                 Err(error) => wrong.push(format!("{name}: {error}")),
                 Ok(bytes) if hex(&Sha256::digest(&bytes)) != sum => {
@@ -102,7 +102,7 @@ impl Fixtures {
     ///
     /// # Errors
     /// If a file is missing or malformed.
-    pub fn golden(&self, framework: &str) -> Result<Vec<Golden>, Trouble> {
+    pub fn golden(&self, framework: &str) -> Result<Vec<Golden>, HarnessError> {
         let rows: Vec<Row> = self.table(&format!("losses/{framework}/cases.csv"))?;
         rows.iter().map(|row| self.golden_row(framework, row)).collect()
     }
@@ -111,7 +111,7 @@ impl Fixtures {
     ///
     /// # Errors
     /// If the table is missing or malformed.
-    pub fn known_wrong(&self, framework: &str) -> Result<Vec<KnownWrong>, Trouble> {
+    pub fn known_wrong(&self, framework: &str) -> Result<Vec<KnownWrong>, HarnessError> {
         self.table(&format!("losses/{framework}/known_wrong.csv"))
     }
 
@@ -119,16 +119,17 @@ impl Fixtures {
     ///
     /// # Errors
     /// If a file is missing or malformed.
-    pub fn case(&self, folder: &str, spec: &str, target: &str) -> Result<Case, Trouble> {
+    pub fn case(&self, folder: &str, spec: &str, target: &str) -> Result<Case, HarnessError> {
         let path = named(&format!("{folder}/{spec}"));
-        let text = fs::read_to_string(self.root.join(folder).join(spec)).map_err(Trouble::file(&path))?;
-        let spec = LossSpec::from_toml(&text).map_err(|error| Trouble::malformed(&path, error))?;
+        let text =
+            fs::read_to_string(self.root.join(folder).join(spec)).map_err(HarnessError::file(&path))?;
+        let spec = LossSpec::from_toml(&text).map_err(|error| HarnessError::malformed(&path, error))?;
         let logits = self.array::<f32>(&format!("{folder}/logits.npy"))?;
         let grid = Grid::from_shape(logits.shape(), spec.layout);
         let target = format!("{folder}/{target}");
         let labels = match self.array::<u8>(&target) {
             Ok(labels) => Labels::Indices(labels.iter().map(|&label| i64::from(label)).collect()),
-            Err(Trouble::Malformed { .. }) => {
+            Err(HarnessError::Malformed { .. }) => {
                 Labels::Distribution(self.array::<f32>(&target)?.iter().map(|&y| f64::from(y)).collect())
             }
             Err(other) => return Err(other),
@@ -149,11 +150,11 @@ impl Fixtures {
     /// An array, widened to `f64` by the caller.
     ///
     /// # Errors
-    /// [`Trouble::File`] if it is missing, [`Trouble::Malformed`] if it holds another type.
-    pub fn array<T: ReadableElement + Clone>(&self, name: &str) -> Result<ArrayD<T>, Trouble> {
+    /// [`HarnessError::File`] if it is missing, [`HarnessError::Malformed`] if it holds another type.
+    pub fn array<T: ReadableElement + Clone>(&self, name: &str) -> Result<ArrayD<T>, HarnessError> {
         let (file, path) = (self.root.join(name), named(name));
-        fs::metadata(&file).map_err(Trouble::file(&path))?;
-        let array: ArrayD<T> = read_npy(&file).map_err(|error| Trouble::malformed(&path, error))?;
+        fs::metadata(&file).map_err(HarnessError::file(&path))?;
+        let array: ArrayD<T> = read_npy(&file).map_err(|error| HarnessError::malformed(&path, error))?;
         Ok(array.as_standard_layout().into_owned())
     }
 
@@ -161,14 +162,14 @@ impl Fixtures {
     ///
     /// # Errors
     /// If it is missing or malformed.
-    pub fn table<R: DeserializeOwned>(&self, name: &str) -> Result<Vec<R>, Trouble> {
+    pub fn table<R: DeserializeOwned>(&self, name: &str) -> Result<Vec<R>, HarnessError> {
         let path = named(name);
-        let file = fs::File::open(self.root.join(name)).map_err(Trouble::file(&path))?;
+        let file = fs::File::open(self.root.join(name)).map_err(HarnessError::file(&path))?;
         let mut reader = csv::Reader::from_reader(file);
-        reader.deserialize().collect::<Result<_, _>>().map_err(|error| Trouble::malformed(&path, error))
+        reader.deserialize().collect::<Result<_, _>>().map_err(|error| HarnessError::malformed(&path, error))
     }
 
-    fn golden_row(&self, framework: &str, row: &Row) -> Result<Golden, Trouble> {
+    fn golden_row(&self, framework: &str, row: &Row) -> Result<Golden, HarnessError> {
         let folder = format!("losses/{framework}/{}", row.case);
         let case = self.case(&folder, "spec.toml", "target.npy")?;
         let (precision, gradient, map) = match row.precision.as_str() {
@@ -179,13 +180,13 @@ impl Fixtures {
                 (Precision::F64, self.wide::<f64>(&format!("{folder}/gradient_f64.npy"))?, map)
             }
             other => {
-                return Err(Trouble::malformed(named(&folder), format!("unknown precision {other}")));
+                return Err(HarnessError::malformed(named(&folder), format!("unknown precision {other}")));
             }
         };
         Ok(Golden { case, precision, value: row.value, gradient, map })
     }
 
-    fn wide<T: ReadableElement + Copy + Into<f64>>(&self, name: &str) -> Result<Vec<f64>, Trouble> {
+    fn wide<T: ReadableElement + Copy + Into<f64>>(&self, name: &str) -> Result<Vec<f64>, HarnessError> {
         Ok(self.array::<T>(name)?.iter().map(|&x| x.into()).collect())
     }
 
@@ -193,7 +194,7 @@ impl Fixtures {
     fn wide_if_there<T: ReadableElement + Copy + Into<f64>>(
         &self,
         name: &str,
-    ) -> Result<Option<Vec<f64>>, Trouble> {
+    ) -> Result<Option<Vec<f64>>, HarnessError> {
         if self.root.join(name).exists() { self.wide::<T>(name).map(Some) } else { Ok(None) }
     }
 }
@@ -218,7 +219,7 @@ mod tests {
     #[test]
     fn missing_fixtures_are_trouble_not_a_pass() {
         let nowhere = tempfile::tempdir().unwrap();
-        assert!(matches!(Fixtures::open(nowhere.path()), Err(Trouble::NoFixtures(_))));
+        assert!(matches!(Fixtures::open(nowhere.path()), Err(HarnessError::NoFixtures(_))));
     }
 
     #[test]

@@ -1,13 +1,13 @@
 //! Runs the checks, one after the other.
 
 use crate::checks::{ALL, Check, Context, Judges, TIGHTNESS};
+use crate::error::HarnessError;
 use crate::exact::ExactCases;
 use crate::fixtures::{Fixtures, default_root};
 use crate::hard;
 use crate::matrix::Effort;
 use crate::subject::Subject;
 use crate::tally::Tally;
-use crate::trouble::Trouble;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
@@ -95,17 +95,17 @@ impl Run {
 /// Runs the checks that `options` select on `subject`; each result goes to `report` as it comes.
 ///
 /// # Errors
-/// If the harness itself cannot work: see [`Trouble`]. What falls short is a result, not an error.
+/// If the harness itself cannot work: see [`HarnessError`]. What falls short is a result, not an error.
 pub fn run(
     subject: &dyn Subject,
     options: &Options,
     mut report: impl FnMut(&CheckResult),
-) -> Result<Run, Trouble> {
+) -> Result<Run, HarnessError> {
     let fixtures = Fixtures::open(&options.fixtures)?;
     if let Some(name) = &options.check
         && selected(options).is_empty()
     {
-        return Err(Trouble::NoSuchCheck {
+        return Err(HarnessError::NoSuchCheck {
             name: name.clone(),
             known: ALL.map(|check| check.name).join(", "),
         });
@@ -138,7 +138,7 @@ fn on_all_seeds(
     check: &Check,
     own: Context<'_>,
     fresh: impl Fn(u64, Effort) -> Arc<ExactCases>,
-) -> Result<Tally, Trouble> {
+) -> Result<Tally, HarnessError> {
     let mut tally = carry_out(check, &own)?;
     if own.effort >= Effort::Default {
         for seed in hard::seeds(check.name) {
@@ -150,10 +150,10 @@ fn on_all_seeds(
     Ok(tally)
 }
 
-fn carry_out(check: &Check, context: &Context<'_>) -> Result<Tally, Trouble> {
+fn carry_out(check: &Check, context: &Context<'_>) -> Result<Tally, HarnessError> {
     match (check.run)(context) {
         // One file of the fixtures is missing or spoilt: that falls short, and the other checks go on.
-        Err(trouble @ (Trouble::File { .. } | Trouble::Malformed { .. })) => {
+        Err(trouble @ (HarnessError::File { .. } | HarnessError::Malformed { .. })) => {
             let mut tally = Tally::default();
             tally.require(false, check.name, || trouble.to_string());
             Ok(tally)
@@ -257,7 +257,7 @@ mod tests {
     }
 
     /// A quick run of one check on the library, and the names that were reported.
-    fn quick(check: &str, fixtures: PathBuf) -> (Result<Run, Trouble>, Vec<&'static str>) {
+    fn quick(check: &str, fixtures: PathBuf) -> (Result<Run, HarnessError>, Vec<&'static str>) {
         let check = Some(check.to_owned());
         let options = Options { seed: 3, effort: Effort::Quick, fixtures, check, ..Options::default() };
         let mut reported = Vec::new();
@@ -279,7 +279,7 @@ mod tests {
     #[test]
     fn a_check_that_does_not_exist_is_trouble() {
         let (run, reported) = quick("classprediction", default_root());
-        let Err(Trouble::NoSuchCheck { name, known }) = run else { panic!("{run:?}") };
+        let Err(HarnessError::NoSuchCheck { name, known }) = run else { panic!("{run:?}") };
         assert_eq!((name.as_str(), reported.len()), ("classprediction", 0));
         assert!(known.starts_with("oracles, fixture_files, ") && known.ends_with(", coverage"));
     }
@@ -288,7 +288,7 @@ mod tests {
     fn a_missing_fixture_fails_its_check_and_no_fixtures_are_trouble() {
         let root = tempfile::tempdir().unwrap();
         let (run, _) = quick("worked_example", root.path().to_owned());
-        assert!(matches!(run, Err(Trouble::NoFixtures(_))));
+        assert!(matches!(run, Err(HarnessError::NoFixtures(_))));
         fs::create_dir(root.path().join("losses")).unwrap();
         fs::write(root.path().join("losses/SHA256SUMS"), "").unwrap();
         let (run, reported) = quick("worked_example", root.path().to_owned());
@@ -304,8 +304,8 @@ mod tests {
     fn all_seeds(
         name: &'static str,
         effort: Effort,
-        run: fn(&Context<'_>) -> Result<Tally, Trouble>,
-    ) -> Result<Tally, Trouble> {
+        run: fn(&Context<'_>) -> Result<Tally, HarnessError>,
+    ) -> Result<Tally, HarnessError> {
         let fresh = |seed, effort| Arc::new(ExactCases::new(seed, effort, None));
         let (fixtures, exact) = (Fixtures::open(&default_root())?, fresh(3, effort));
         let own =
@@ -314,7 +314,7 @@ mod tests {
     }
 
     /// A check that only tells what it was asked.
-    fn tell(context: &Context<'_>) -> Result<Tally, Trouble> {
+    fn tell(context: &Context<'_>) -> Result<Tally, HarnessError> {
         let exact = format!("{:?}", context.exact);
         let (exact, _) = exact.split_once(", only").unwrap();
         let mut tally = Tally::default();
@@ -343,10 +343,11 @@ mod tests {
 
     #[test]
     fn a_spoilt_fixture_falls_short_and_any_other_trouble_ends_the_run() {
-        let spoilt = all_seeds("a", Effort::Quick, |_| Err(Trouble::malformed("b.npy", "no array"))).unwrap();
+        let spoilt =
+            all_seeds("a", Effort::Quick, |_| Err(HarnessError::malformed("b.npy", "no array"))).unwrap();
         assert_eq!((spoilt.failures, spoilt.failed), (vec!["a: b.npy: no array".to_owned()], 1));
-        let broken: fn(&Context<'_>) -> Result<Tally, Trouble> =
-            |_| Err(Trouble::Threads { threads: 2, what: "none left".to_owned() });
-        assert!(matches!(all_seeds("a", Effort::Quick, broken), Err(Trouble::Threads { .. })));
+        let broken: fn(&Context<'_>) -> Result<Tally, HarnessError> =
+            |_| Err(HarnessError::Threads { threads: 2, what: "none left".to_owned() });
+        assert!(matches!(all_seeds("a", Effort::Quick, broken), Err(HarnessError::Threads { .. })));
     }
 }

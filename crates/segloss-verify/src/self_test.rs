@@ -2,13 +2,13 @@
 
 use crate::checks::Judges;
 use crate::compare::relative_to_max;
+use crate::error::HarnessError;
 use crate::exact::ExactCases;
 use crate::matrix::Effort;
 use crate::planted::{Bug, Planted, zoo};
 use crate::run::{Options, Run, run};
 use crate::subject::{Library, Precision, Subject};
 use crate::tolerance::{self, GRADIENT_EXACT, SCALED_F64};
-use crate::trouble::Trouble;
 use segloss::Kind;
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -62,7 +62,7 @@ impl SelfTest {
     ///
     /// # Errors
     /// If the harness itself cannot work.
-    pub fn run(seed: u64, mut report: impl FnMut(&Verdict)) -> Result<Self, Trouble> {
+    pub fn run(seed: u64, mut report: impl FnMut(&Verdict)) -> Result<Self, HarnessError> {
         let exact = Arc::new(ExactCases::new(seed, Effort::Quick, None));
         let (mut checks, mut false_alarms) = (Vec::new(), Vec::new());
         for judges in [Judges::Losses, Judges::Operations, Judges::Networks, Judges::Training] {
@@ -79,11 +79,11 @@ impl SelfTest {
             let verdicts = std::thread::scope(|scope| {
                 let threads: Vec<_> =
                     some.iter().map(|&bug| scope.spawn(|| try_bug(bug, seed, &exact))).collect();
-                let join = |thread: ScopedJoinHandle<'_, Result<Verdict, Trouble>>| match thread.join() {
+                let join = |thread: ScopedJoinHandle<'_, Result<Verdict, HarnessError>>| match thread.join() {
                     Ok(verdict) => verdict,
                     Err(panic) => std::panic::resume_unwind(panic),
                 };
-                threads.into_iter().map(join).collect::<Result<Vec<Verdict>, Trouble>>()
+                threads.into_iter().map(join).collect::<Result<Vec<Verdict>, HarnessError>>()
             })?;
             verdicts.iter().for_each(&mut report);
             bugs.extend(verdicts);
@@ -153,7 +153,7 @@ impl SelfTest {
     }
 }
 
-fn try_bug(bug: &'static Bug, seed: u64, exact: &Arc<ExactCases>) -> Result<Verdict, Trouble> {
+fn try_bug(bug: &'static Bug, seed: u64, exact: &Arc<ExactCases>) -> Result<Verdict, HarnessError> {
     let planted = Planted::new(Library, bug);
     let options = short(seed, bug.judges(), known_of(&planted, exact));
     let killed_by = killers(&run(&planted, &options, |_| ())?);

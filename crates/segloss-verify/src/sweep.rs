@@ -1,11 +1,11 @@
 //! Many seeds, a little of each: the right code must raise no alarm, and the bounds must be neither so tight that
 //! some seed breaks them nor so wide that none comes near.
 
+use crate::error::HarnessError;
 use crate::matrix::Effort;
 use crate::run::{Options, Run, run};
 use crate::subject::Subject;
 use crate::tally::Tally;
-use crate::trouble::Trouble;
 use rayon::prelude::*;
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -53,7 +53,7 @@ impl Sweep {
         first: u64,
         seeds: u64,
         report: impl FnMut(&Self),
-    ) -> Result<Self, Trouble> {
+    ) -> Result<Self, HarnessError> {
         Self::of(first, seeds, |options| run(subject, options, |_| ()), report)
     }
 
@@ -66,15 +66,16 @@ impl Sweep {
     fn of(
         first: u64,
         seeds: u64,
-        run: impl Fn(&Options) -> Result<Run, Trouble> + Sync,
+        run: impl Fn(&Options) -> Result<Run, HarnessError> + Sync,
         mut report: impl FnMut(&Self),
-    ) -> Result<Self, Trouble> {
+    ) -> Result<Self, HarnessError> {
         let mut sweep = Self { first, ..Self::default() };
         let run = |seed| run(&Options { seed, effort: Effort::Sweep, ..Options::default() });
         let seeds: Vec<u64> = (first..first.saturating_add(seeds)).collect();
         // Much of a run is of one thread: seeds side by side keep all busy. They are joined in their order.
         for side_by_side in seeds.chunks(SIDE_BY_SIDE) {
-            let runs: Vec<Result<Run, Trouble>> = side_by_side.par_iter().map(|&seed| run(seed)).collect();
+            let runs: Vec<Result<Run, HarnessError>> =
+                side_by_side.par_iter().map(|&seed| run(seed)).collect();
             for (&seed, run) in side_by_side.iter().zip(runs) {
                 for result in &run?.results {
                     sweep.add(seed, result.name, &result.tally);
@@ -193,7 +194,7 @@ mod tests {
 
     #[test]
     fn trouble_ends_a_sweep() {
-        let judge = |_: &Options| Err(Trouble::Threads { threads: 2, what: "none left".to_owned() });
-        assert!(matches!(Sweep::of(1, 2, judge, |_| ()), Err(Trouble::Threads { .. })));
+        let judge = |_: &Options| Err(HarnessError::Threads { threads: 2, what: "none left".to_owned() });
+        assert!(matches!(Sweep::of(1, 2, judge, |_| ()), Err(HarnessError::Threads { .. })));
     }
 }

@@ -3,11 +3,11 @@
 use super::{Check, Context, Judges};
 use crate::case::{Grid, Labels, TargetForm, draw};
 use crate::compare::bitwise;
+use crate::error::HarnessError;
 use crate::matrix::{self, IGNORED};
 use crate::subject::Precision;
 use crate::tally::Tally;
 use crate::tolerance::EXACT;
-use crate::trouble::Trouble;
 use segloss::Kind;
 
 pub(super) const CHECK: Check = Check {
@@ -18,7 +18,7 @@ pub(super) const CHECK: Check = Check {
     run,
 };
 
-fn run(context: &Context<'_>) -> Result<Tally, Trouble> {
+fn run(context: &Context<'_>) -> Result<Tally, HarnessError> {
     let mut tally = Tally::default();
     let count = context.effort.of([2, 20, 40, 200]);
     for kind in Kind::ALL {

@@ -3,11 +3,11 @@
 use super::{Check, Context, Judges};
 use crate::case::{Grid, generator};
 use crate::compare::bitwise;
+use crate::error::HarnessError;
 use crate::matrix::LAYOUTS;
 use crate::tally::Tally;
 use crate::textbook;
 use crate::tolerance::EXACT;
-use crate::trouble::Trouble;
 use rand::RngExt;
 
 pub(super) const CHECK: Check = Check {
@@ -18,7 +18,7 @@ pub(super) const CHECK: Check = Check {
     run,
 };
 
-fn run(context: &Context<'_>) -> Result<Tally, Trouble> {
+fn run(context: &Context<'_>) -> Result<Tally, HarnessError> {
     let mut tally = Tally::default();
     for layout in LAYOUTS {
         for grid in [Grid::new(2, 3, &[5, 4]), Grid::new(1, 5, &[30]), Grid::new(3, 2, &[2, 3, 2])] {

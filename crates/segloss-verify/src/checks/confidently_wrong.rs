@@ -2,10 +2,10 @@
 
 use super::{Check, Context, Judges};
 use crate::case::{Case, Grid, Labels};
+use crate::error::HarnessError;
 use crate::matrix::{LAYOUTS, activations};
 use crate::subject::Precision;
 use crate::tally::Tally;
-use crate::trouble::Trouble;
 use segloss::kinds::Combined;
 use segloss::{InstructionSet, Kind, Layout, LossSpec, Reach, Reduction, Term, Threshold};
 
@@ -22,7 +22,7 @@ const SURE: [f64; 2] = [8.0, 40.0];
 /// Two pixels of each class; the first of class 1 takes itself for class 0.
 const LABELS: [usize; 6] = [1, 0, 0, 1, 2, 2];
 
-fn run(context: &Context<'_>) -> Result<Tally, Trouble> {
+fn run(context: &Context<'_>) -> Result<Tally, HarnessError> {
     let mut tally = Tally::default();
     for kind in Kind::ALL {
         for layout in LAYOUTS {

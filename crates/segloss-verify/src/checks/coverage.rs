@@ -1,8 +1,8 @@
 //! Every kind in the library's registry is judged by every check that speaks of all kinds.
 
 use super::{Check, Context, Judges};
+use crate::error::HarnessError;
 use crate::tally::Tally;
-use crate::trouble::Trouble;
 use segloss::Kind;
 
 pub(super) const CHECK: Check = Check {
@@ -30,7 +30,7 @@ const OF_ALL_KINDS: [&str; 13] = [
     "threads",
 ];
 
-fn run(context: &Context<'_>) -> Result<Tally, Trouble> {
+fn run(context: &Context<'_>) -> Result<Tally, HarnessError> {
     let mut tally = Tally::default();
     for name in OF_ALL_KINDS {
         let check = context.before.iter().find(|result| result.name == name);

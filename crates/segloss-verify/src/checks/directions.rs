@@ -3,13 +3,13 @@
 use super::{Check, Context, Judges};
 use crate::case::{Grid, TargetForm, draw, generator};
 use crate::compare::relative_to;
+use crate::error::HarnessError;
 use crate::matrix::{self, LAYOUTS, spread};
 use crate::number::dual::Dual;
 use crate::subject::Precision;
 use crate::tally::Tally;
 use crate::textbook::Textbook;
 use crate::tolerance::LARGE_F64;
-use crate::trouble::Trouble;
 use rand::RngExt;
 use rayon::prelude::*;
 use segloss::{Kind, LossSpec};
@@ -25,7 +25,7 @@ pub(super) const CHECK: Check = Check {
 const DIRECTIONS: usize = 8;
 const CLASSES: usize = 3;
 
-fn run(context: &Context<'_>) -> Result<Tally, Trouble> {
+fn run(context: &Context<'_>) -> Result<Tally, HarnessError> {
     let (side, count) = context.effort.of([(32, 1), (48, 1), (256, 1), (256, 6)]);
     let specs = |kind: Kind| matrix::specs(context.seed, "directions", kind, CLASSES, count);
     let specs: Vec<(usize, LossSpec)> =

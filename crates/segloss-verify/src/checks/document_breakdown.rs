@@ -2,10 +2,10 @@
 
 use super::{Check, Context, Judges};
 use crate::case::{Case, Grid, Labels};
+use crate::error::HarnessError;
 use crate::subject::Precision;
 use crate::tally::Tally;
 use crate::textbook;
-use crate::trouble::Trouble;
 use segloss::{InstructionSet, Kind, Layout, LossSpec, Source, Threshold, WeightSpec};
 
 pub(super) const CHECK: Check = Check {
@@ -44,7 +44,7 @@ fn breaks(x: f64) -> Breaks {
     }
 }
 
-fn run(context: &Context<'_>) -> Result<Tally, Trouble> {
+fn run(context: &Context<'_>) -> Result<Tally, HarnessError> {
     let mut tally = Tally::default();
     for (th, z, y, want) in FACTS {
         for precision in Precision::ALL {

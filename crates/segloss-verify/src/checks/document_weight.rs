@@ -3,11 +3,11 @@
 use super::{Check, Context, Judges};
 use crate::case::{Grid, TargetForm, draw};
 use crate::compare::{relative, relative_to_max};
+use crate::error::HarnessError;
 use crate::matrix::LAYOUTS;
 use crate::subject::Precision;
 use crate::tally::Tally;
 use crate::tolerance::LAW_F64;
-use crate::trouble::Trouble;
 use segloss::{Kind, LossSpec, Reduction};
 
 pub(super) const CHECK: Check = Check {
@@ -18,7 +18,7 @@ pub(super) const CHECK: Check = Check {
     run,
 };
 
-fn run(context: &Context<'_>) -> Result<Tally, Trouble> {
+fn run(context: &Context<'_>) -> Result<Tally, HarnessError> {
     let mut tally = Tally::default();
     for classes in 2..=12 {
         for layout in LAYOUTS {

@@ -4,12 +4,12 @@
 use super::{Check, Context, Judges};
 use crate::case::{Case, Grid, Labels};
 use crate::compare::{relative_to, relative_to_max};
+use crate::error::HarnessError;
 use crate::matrix::{activations, has_term};
 use crate::subject::Precision;
 use crate::tally::Tally;
 use crate::textbook::is_sigmoid;
 use crate::tolerance::EDGE_F64;
-use crate::trouble::Trouble;
 use segloss::kinds::Combined;
 use segloss::{InstructionSet, Kind, Layout, LossSpec, Term};
 
@@ -35,7 +35,7 @@ const LOGITS: [[f64; 3]; 10] = [
     [-1e4, -1e4, -1e4],
 ];
 
-fn run(context: &Context<'_>) -> Result<Tally, Trouble> {
+fn run(context: &Context<'_>) -> Result<Tally, HarnessError> {
     let mut tally = Tally::default();
     for spec in Kind::ALL.into_iter().flat_map(specs) {
         let fewest = if is_sigmoid(&spec) { 1 } else { 2 };

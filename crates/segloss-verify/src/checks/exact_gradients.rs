@@ -2,11 +2,11 @@
 
 use super::{Check, Context, Judges};
 use crate::compare::relative_to_max;
+use crate::error::HarnessError;
 use crate::exact::Exact;
 use crate::subject::Precision;
 use crate::tally::Tally;
 use crate::tolerance::{GRADIENT_EXACT, SCALED_F64, scaled};
-use crate::trouble::Trouble;
 
 pub(super) const CHECK: Check = Check {
     name: "exact_gradients",
@@ -16,7 +16,7 @@ pub(super) const CHECK: Check = Check {
     run,
 };
 
-fn run(context: &Context<'_>) -> Result<Tally, Trouble> {
+fn run(context: &Context<'_>) -> Result<Tally, HarnessError> {
     let mut tally = Tally::default();
     for Exact { case, gradient, .. } in context.exact.get() {
         let Some(found) = tally.evaluate(context.subject, case, Precision::F64) else { continue };

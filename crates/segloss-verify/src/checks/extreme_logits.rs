@@ -3,12 +3,12 @@
 use super::{Check, Context, Judges};
 use crate::case::{Case, Grid, Labels, TargetForm, draw};
 use crate::compare::{relative, relative_to, relative_to_max};
+use crate::error::HarnessError;
 use crate::matrix::{self, ByKey, LAYOUTS};
 use crate::subject::Precision;
 use crate::tally::Tally;
 use crate::textbook;
 use crate::tolerance::{EXTREME, VALUE_F32};
-use crate::trouble::Trouble;
 use segloss::{Activation, InstructionSet, Kind, Layout, LossSpec, PriorSpec, Reduction, Source};
 
 pub(super) const CHECK: Check = Check {
@@ -36,7 +36,7 @@ const PIXELS: [([f64; 3], usize); 6] = [
 const CHANNELS: ([f64; 6], [f64; 6]) =
     ([FAR, -FAR, FAR, -FAR, 750.0, -750.0], [0.0, 1.0, 1.0, 0.0, 0.0, 1.0]);
 
-fn run(context: &Context<'_>) -> Result<Tally, Trouble> {
+fn run(context: &Context<'_>) -> Result<Tally, HarnessError> {
     let mut tally = Tally::default();
     for layout in LAYOUTS {
         for kind in SOFTMAX {

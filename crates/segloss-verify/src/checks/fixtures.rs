@@ -2,11 +2,11 @@
 
 use super::{Check, Context, Judges};
 use crate::compare::{relative_to_max, relative_where_finite};
+use crate::error::HarnessError;
 use crate::fixtures::FRAMEWORKS;
 use crate::subject::Precision;
 use crate::tally::Tally;
 use crate::tolerance::{FIXTURE_F32, FIXTURE_F64};
-use crate::trouble::Trouble;
 
 pub(super) const FILES: Check = Check {
     name: "fixture_files",
@@ -72,7 +72,7 @@ pub(super) const KNOWN_WRONG: Check = Check {
     run: known_wrong,
 };
 
-fn files(context: &Context<'_>) -> Result<Tally, Trouble> {
+fn files(context: &Context<'_>) -> Result<Tally, HarnessError> {
     let mut tally = Tally::default();
     let (listed, wrong) = context.fixtures.audit()?;
     for _ in wrong.len()..listed {
@@ -84,7 +84,7 @@ fn files(context: &Context<'_>) -> Result<Tally, Trouble> {
     Ok(tally)
 }
 
-fn golden(context: &Context<'_>, frameworks: &[&str]) -> Result<Tally, Trouble> {
+fn golden(context: &Context<'_>, frameworks: &[&str]) -> Result<Tally, HarnessError> {
     let mut tally = Tally::default();
     let all: Result<Vec<_>, _> = frameworks.iter().map(|of| context.fixtures.golden(of)).collect();
     for golden in all?.into_iter().flatten() {
@@ -107,7 +107,7 @@ fn golden(context: &Context<'_>, frameworks: &[&str]) -> Result<Tally, Trouble> 
     Ok(tally)
 }
 
-fn known_wrong(context: &Context<'_>) -> Result<Tally, Trouble> {
+fn known_wrong(context: &Context<'_>) -> Result<Tally, HarnessError> {
     let mut tally = Tally::default();
     for framework in FRAMEWORKS {
         for known in context.fixtures.known_wrong(framework)? {

@@ -3,6 +3,7 @@
 use super::{Check, Context, Judges};
 use crate::case::Case;
 use crate::compare::{largest, relative_to_max};
+use crate::error::HarnessError;
 use crate::finite_difference::{Derivative, central, ridders};
 use crate::matrix;
 use crate::report::StepError;
@@ -10,7 +11,6 @@ use crate::subject::Precision;
 use crate::tally::{Exhibit, Tally};
 use crate::textbook::Textbook;
 use crate::tolerance::GRADIENT_F64;
-use crate::trouble::Trouble;
 use segloss::{Kind, LossSpec, Options};
 
 pub(super) const CHECK: Check = Check {
@@ -31,7 +31,7 @@ fn step(spec: &LossSpec) -> f64 {
     spec.terms().iter().map(|term| step(&term.loss)).fold(own, f64::min)
 }
 
-fn run(context: &Context<'_>) -> Result<Tally, Trouble> {
+fn run(context: &Context<'_>) -> Result<Tally, HarnessError> {
     let mut tally = Tally::default();
     let cases = context.exact.differences(differentiate);
     let mut unsure = Vec::new();

@@ -3,11 +3,11 @@
 use super::{Check, Context, Judges};
 use crate::case::{Case, Grid, Labels, TargetForm, draw};
 use crate::compare::{bitwise, relative, relative_to_max};
+use crate::error::HarnessError;
 use crate::matrix::{self, IGNORED, has_term, spread};
 use crate::subject::Precision;
 use crate::tally::Tally;
 use crate::tolerance::{EXACT, LAW_F64};
-use crate::trouble::Trouble;
 use segloss::{Kind, LossSpec, Reduction};
 
 pub(super) const CHECK: Check = Check {
@@ -22,7 +22,7 @@ pub(super) const CHECK: Check = Check {
 const REMOVED: [usize; 3] = [2, 5, 9];
 const PIXELS: usize = 10;
 
-fn run(context: &Context<'_>) -> Result<Tally, Trouble> {
+fn run(context: &Context<'_>) -> Result<Tally, HarnessError> {
     let mut tally = Tally::default();
     for kind in Kind::ALL {
         let count = context.effort.of([2, 10, 60, 300]);

@@ -3,11 +3,11 @@
 use super::{Check, Context, Judges, scale};
 use crate::case::Case;
 use crate::compare::{bitwise, relative_to, relative_to_max};
+use crate::error::HarnessError;
 use crate::matrix;
 use crate::subject::Precision;
 use crate::tally::Tally;
 use crate::tolerance::{EXACT, INSTRUCTIONS_F64};
-use crate::trouble::Trouble;
 use segloss::InstructionSet;
 
 pub(super) const CHECK: Check = Check {
@@ -23,7 +23,7 @@ pub(super) fn available() -> impl Iterator<Item = InstructionSet> {
     InstructionSet::ALL.into_iter().filter(|set| set.is_available())
 }
 
-fn run(context: &Context<'_>) -> Result<Tally, Trouble> {
+fn run(context: &Context<'_>) -> Result<Tally, HarnessError> {
     let mut tally = Tally::default();
     for case in matrix::cases(context.seed, context.effort) {
         for precision in Precision::ALL {

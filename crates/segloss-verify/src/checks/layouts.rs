@@ -2,11 +2,11 @@
 
 use super::{Check, Context, Judges, scale};
 use crate::compare::{relative, relative_to, relative_to_max};
+use crate::error::HarnessError;
 use crate::matrix;
 use crate::subject::Precision;
 use crate::tally::Tally;
 use crate::tolerance::EXACT;
-use crate::trouble::Trouble;
 use segloss::Layout;
 
 pub(super) const CHECK: Check = Check {
@@ -17,7 +17,7 @@ pub(super) const CHECK: Check = Check {
     run,
 };
 
-fn run(context: &Context<'_>) -> Result<Tally, Trouble> {
+fn run(context: &Context<'_>) -> Result<Tally, HarnessError> {
     let mut tally = Tally::default();
     for case in matrix::cases(context.seed, context.effort) {
         if case.spec.layout != Layout::ChannelsFirst {

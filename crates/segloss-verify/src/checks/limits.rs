@@ -3,13 +3,13 @@
 use super::{Check, Context, Judges, scale};
 use crate::case::{Case, Grid, Labels, TargetForm, draw};
 use crate::compare::{relative, relative_to, relative_to_max};
+use crate::error::HarnessError;
 use crate::matrix::{self, ByKey, LAYOUTS, has_term, spread};
 use crate::subject::Precision;
 use crate::tally::Tally;
 use crate::textbook::counts::Counts;
 use crate::textbook::{counts, has_pairs, is_sigmoid};
 use crate::tolerance::LAW_F64;
-use crate::trouble::Trouble;
 use segloss::kinds::Combined;
 use segloss::{
     Absent, Activation, ClassCounts, Classes, InstructionSet, Kind, LossSpec, PriorSpec, Reduction, Region,
@@ -26,7 +26,7 @@ pub(super) const CHECK: Check = Check {
 
 const CLASSES: usize = 3;
 
-fn run(context: &Context<'_>) -> Result<Tally, Trouble> {
+fn run(context: &Context<'_>) -> Result<Tally, HarnessError> {
     let mut tally = Tally::default();
     for (i, (law, one, other)) in of_kinds().into_iter().chain(of_options()).enumerate() {
         let forms = matrix::forms(&one);

@@ -30,6 +30,7 @@ mod values;
 mod worked_example;
 
 use crate::case::Case;
+use crate::error::HarnessError;
 use crate::exact::ExactCases;
 use crate::fixtures::Fixtures;
 use crate::matrix::{Effort, has_term};
@@ -37,7 +38,6 @@ use crate::run::CheckResult;
 use crate::subject::Subject;
 use crate::tally::Tally;
 use crate::textbook;
-use crate::trouble::Trouble;
 use segloss::Kind;
 
 /// What a check may use.
@@ -84,7 +84,7 @@ pub struct Check {
     /// Whether it draws what it looks at, so that another seed shows more.
     pub drawn: bool,
     /// Does it.
-    pub run: fn(&Context<'_>) -> Result<Tally, Trouble>,
+    pub run: fn(&Context<'_>) -> Result<Tally, HarnessError>,
 }
 
 /// What the rounding of a case's value is relative to: the value, unless its terms may cancel.

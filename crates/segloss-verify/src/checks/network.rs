@@ -3,10 +3,10 @@
 use super::{Check, Context, Judges};
 use crate::case::generator;
 use crate::compare::relative_to;
+use crate::error::HarnessError;
 use crate::network::tasks;
 use crate::tally::Tally;
 use crate::tolerance::NETWORK_F64;
-use crate::trouble::Trouble;
 use rand::RngExt;
 use rayon::prelude::*;
 
@@ -20,7 +20,7 @@ pub(super) const CHECK: Check = Check {
 
 const DIRECTIONS: usize = 8;
 
-fn run(context: &Context<'_>) -> Result<Tally, Trouble> {
+fn run(context: &Context<'_>) -> Result<Tally, HarnessError> {
     let mut tally = Tally::default();
     let tasks = tasks(context.seed, context.effort).map_err(|error| error.to_string());
     let Some(tasks) = tally.accept(tasks, "embedded images") else { return Ok(tally) };

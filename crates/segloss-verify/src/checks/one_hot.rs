@@ -3,11 +3,11 @@
 use super::{Check, Context, Judges, scale};
 use crate::case::{Labels, distribution};
 use crate::compare::{relative_to, relative_to_max};
+use crate::error::HarnessError;
 use crate::matrix;
 use crate::subject::Precision;
 use crate::tally::Tally;
 use crate::tolerance::EXACT;
-use crate::trouble::Trouble;
 
 pub(super) const CHECK: Check = Check {
     name: "one_hot",
@@ -17,7 +17,7 @@ pub(super) const CHECK: Check = Check {
     run,
 };
 
-fn run(context: &Context<'_>) -> Result<Tally, Trouble> {
+fn run(context: &Context<'_>) -> Result<Tally, HarnessError> {
     let mut tally = Tally::default();
     for mut case in matrix::cases(context.seed, context.effort) {
         if !matches!(case.target, Labels::Indices(_)) {

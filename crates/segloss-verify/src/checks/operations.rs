@@ -2,11 +2,11 @@
 
 use super::{Check, Context, Judges};
 use crate::compare::{largest_relative_to, relative_to_max};
+use crate::error::HarnessError;
 use crate::operation::{Applied, Operation, Task, tasks};
 use crate::subject::Precision;
 use crate::tally::Tally;
 use crate::tolerance::{OPERATION_F32, OPERATION_F64};
-use crate::trouble::Trouble;
 use rayon::prelude::*;
 
 pub(super) const CHECK: Check = Check {
@@ -17,7 +17,7 @@ pub(super) const CHECK: Check = Check {
     run,
 };
 
-fn run(context: &Context<'_>) -> Result<Tally, Trouble> {
+fn run(context: &Context<'_>) -> Result<Tally, HarnessError> {
     let mut tally = Tally::default();
     let exact: Vec<(Task, Applied)> = tasks(context.seed)
         .into_par_iter()

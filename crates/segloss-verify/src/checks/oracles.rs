@@ -3,13 +3,13 @@
 use super::gradients::{are_unsure, differentiate};
 use super::{Check, Context, Judges};
 use crate::compare::{relative_to, relative_to_max};
+use crate::error::HarnessError;
 use crate::exact::Exact;
 use crate::finite_difference::{Derivative, ridders};
 use crate::operation;
 use crate::tally::Tally;
 use crate::textbook;
 use crate::tolerance::{GRADIENT_F64, ORACLE_F64};
-use crate::trouble::Trouble;
 use rayon::prelude::*;
 
 pub(super) const CHECK: Check = Check {
@@ -20,7 +20,7 @@ pub(super) const CHECK: Check = Check {
     run,
 };
 
-fn run(context: &Context<'_>) -> Result<Tally, Trouble> {
+fn run(context: &Context<'_>) -> Result<Tally, HarnessError> {
     let differences = context.exact.differences(differentiate);
     let tallies: Vec<Tally> = context
         .exact

@@ -3,11 +3,11 @@
 use super::{Check, Context, Judges, scale};
 use crate::case::{Case, Grid, draw};
 use crate::compare::{bitwise, relative_to, relative_to_max};
+use crate::error::HarnessError;
 use crate::matrix::{self, spread};
 use crate::subject::Precision;
 use crate::tally::Tally;
 use crate::tolerance::{EXACT, LAW_F64};
-use crate::trouble::Trouble;
 use segloss::Kind;
 use std::ops::Range;
 
@@ -22,7 +22,7 @@ pub(super) const CHECK: Check = Check {
 /// Ways to cut four images.
 const CUTS: [&[Range<usize>]; 3] = [&[0..3, 3..4], &[0..1, 1..4], &[0..1, 1..2, 2..3, 3..4]];
 
-fn run(context: &Context<'_>) -> Result<Tally, Trouble> {
+fn run(context: &Context<'_>) -> Result<Tally, HarnessError> {
     let mut tally = Tally::default();
     for kind in Kind::ALL {
         let count = context.effort.of([2, 12, 70, 350]);

@@ -3,12 +3,12 @@
 use super::{Check, Context, Judges, scale};
 use crate::case::{Case, Labels};
 use crate::compare::{relative_to, relative_to_max};
+use crate::error::HarnessError;
 use crate::matrix;
 use crate::subject::{Outcome, Precision};
 use crate::tally::Tally;
 use crate::textbook::{has_pairs, is_sigmoid};
 use crate::tolerance::{EXACT, LAW_F64, Tolerance};
-use crate::trouble::Trouble;
 use segloss::{Classes, LossSpec, Options, PriorSpec, Source, Threshold};
 
 pub(super) const CHECK: Check = Check {
@@ -19,7 +19,7 @@ pub(super) const CHECK: Check = Check {
     run,
 };
 
-fn run(context: &Context<'_>) -> Result<Tally, Trouble> {
+fn run(context: &Context<'_>) -> Result<Tally, HarnessError> {
     let mut tally = Tally::default();
     for case in matrix::cases(context.seed, context.effort) {
         let Some(plain) = tally.evaluate(context.subject, &case, Precision::F64) else { continue };

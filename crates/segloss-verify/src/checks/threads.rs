@@ -3,11 +3,11 @@
 use super::{Check, Context, Judges};
 use crate::case::{Grid, TargetForm, draw};
 use crate::compare::bitwise;
+use crate::error::HarnessError;
 use crate::matrix::{self, Effort, spread};
 use crate::subject::{Outcome, Precision};
 use crate::tally::Tally;
 use crate::tolerance::EXACT;
-use crate::trouble::Trouble;
 
 pub(super) const CHECK: Check = Check {
     name: "threads",
@@ -22,12 +22,12 @@ const SIDES: [usize; 2] = [211, 187];
 /// A few chunks of pixels; the labels are counted in one.
 const QUICK_SIDES: [usize; 2] = [97, 61];
 
-fn run(context: &Context<'_>) -> Result<Tally, Trouble> {
+fn run(context: &Context<'_>) -> Result<Tally, HarnessError> {
     let mut tally = Tally::default();
     let pools = (1..=3)
         .map(|threads| {
             let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
-            pool.map_err(|error| Trouble::Threads { threads, what: error.to_string() })
+            pool.map_err(|error| HarnessError::Threads { threads, what: error.to_string() })
         })
         .collect::<Result<Vec<_>, _>>()?;
     let (sides, forms): (_, &[TargetForm]) = match context.effort {

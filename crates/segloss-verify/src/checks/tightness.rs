@@ -1,9 +1,9 @@
 //! A bound that nothing comes near notices nothing.
 
 use super::{Check, Context, Judges};
+use crate::error::HarnessError;
 use crate::tally::Tally;
 use crate::tolerance;
-use crate::trouble::Trouble;
 
 pub(super) const CHECK: Check = Check {
     name: "tightness",
@@ -13,7 +13,7 @@ pub(super) const CHECK: Check = Check {
     run,
 };
 
-fn run(context: &Context<'_>) -> Result<Tally, Trouble> {
+fn run(context: &Context<'_>) -> Result<Tally, HarnessError> {
     let mut tally = Tally::default();
     for bound in tolerance::ALL {
         let seen = context.before.iter().filter_map(|result| result.tally.spreads.get(bound.name));

@@ -1,10 +1,10 @@
 //! A short training on the embedded images: does the loss change the result as it promises?
 
 use super::{Check, Context, Judges};
+use crate::error::HarnessError;
 use crate::report::{Training, TrainingRun};
 use crate::subject::Subject;
 use crate::tally::{Exhibit, Tally};
-use crate::trouble::Trouble;
 use segloss::{LossSpec, Scheme, Source, WeightSpec};
 use segloss_unet::predict::predict;
 use segloss_unet::{Config, Dataset, Error, Trainer, picture};
@@ -30,7 +30,7 @@ const DEPTH: usize = 2;
 /// squares for another machine's rounding, which training amplifies.
 const MARGIN: f64 = 0.4;
 
-fn run(context: &Context<'_>) -> Result<Tally, Trouble> {
+fn run(context: &Context<'_>) -> Result<Tally, HarnessError> {
     let mut tally = Tally::default();
     let training = train_all(context.subject);
     let Some(training) = tally.accept(training, "training") else { return Ok(tally) };

@@ -7,13 +7,13 @@ use super::instruction_sets::available;
 use super::{Check, Context, Judges};
 use crate::case::{Case, Grid, Labels, generator};
 use crate::compare::{largest, ulps_f32, ulps_f64};
+use crate::error::HarnessError;
 use crate::exact::Exact;
 use crate::matrix::ByKey;
 use crate::report::UlpCount;
 use crate::subject::Precision;
 use crate::tally::{Exhibit, Tally};
 use crate::tolerance::{Tolerance, ULPS, ULPS_POWER};
-use crate::trouble::Trouble;
 use rand::RngExt;
 use segloss::{Activation, InstructionSet, Kind, Layout, LossSpec, Reduction};
 use std::collections::BTreeMap;
@@ -39,7 +39,7 @@ fn drawn(context: &Context<'_>) -> usize {
     context.effort.of([12, 90, 90, 900])
 }
 
-fn run(context: &Context<'_>) -> Result<Tally, Trouble> {
+fn run(context: &Context<'_>) -> Result<Tally, HarnessError> {
     let mut tally = Tally::default();
     for precision in Precision::ALL {
         for (spec, bound) in sigmoid_kinds() {

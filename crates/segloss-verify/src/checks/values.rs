@@ -2,11 +2,11 @@
 
 use super::{Check, Context, Judges};
 use crate::compare::{largest, relative_to, relative_to_max};
+use crate::error::HarnessError;
 use crate::exact::Exact;
 use crate::subject::Precision;
 use crate::tally::Tally;
 use crate::tolerance::{GRADIENT_F32, MAP_F64, SCALED_F32, SCALED_F64, VALUE_F32, VALUE_F64, scaled};
-use crate::trouble::Trouble;
 
 pub(super) const F64: Check = Check {
     name: "values_f64",
@@ -24,7 +24,7 @@ pub(super) const F32: Check = Check {
     run: f32_,
 };
 
-fn f64_(context: &Context<'_>) -> Result<Tally, Trouble> {
+fn f64_(context: &Context<'_>) -> Result<Tally, HarnessError> {
     let mut tally = Tally::default();
     for Exact { case, answer: want, .. } in context.exact.get() {
         let Some(found) = tally.evaluate(context.subject, case, Precision::F64) else { continue };
@@ -57,7 +57,7 @@ fn f64_(context: &Context<'_>) -> Result<Tally, Trouble> {
 /// Well above 1e-38, below which f32 has no full precision.
 const VANISHING: f64 = 1e-30;
 
-fn f32_(context: &Context<'_>) -> Result<Tally, Trouble> {
+fn f32_(context: &Context<'_>) -> Result<Tally, HarnessError> {
     let mut tally = Tally::default();
     for Exact { case, answer: want, .. } in context.exact.get() {
         let Some(wide) = tally.evaluate(context.subject, case, Precision::F64) else { continue };

@@ -2,10 +2,10 @@
 
 use super::{Check, Context, Judges};
 use crate::compare::{bitwise, relative, relative_to_max};
+use crate::error::HarnessError;
 use crate::subject::Precision;
 use crate::tally::Tally;
 use crate::tolerance::{EXACT, FIXTURE_F32};
-use crate::trouble::Trouble;
 
 pub(super) const CHECK: Check = Check {
     name: "worked_example",
@@ -20,9 +20,9 @@ const FOLDER: &str = "worked_example";
 const MAP: [f64; 4] = [0.4373005, 0.2933663, 0.3799437, 0.246935];
 const MEAN: f64 = 0.33938637;
 
-fn run(context: &Context<'_>) -> Result<Tally, Trouble> {
+fn run(context: &Context<'_>) -> Result<Tally, HarnessError> {
     let mut tally = Tally::default();
-    let wide = |name: &str| -> Result<Vec<f64>, Trouble> {
+    let wide = |name: &str| -> Result<Vec<f64>, HarnessError> {
         let array = context.fixtures.array::<f32>(&format!("{FOLDER}/{name}"))?;
         Ok(array.iter().map(|&x| f64::from(x)).collect())
     };

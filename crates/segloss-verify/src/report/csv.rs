@@ -1,10 +1,10 @@
 //! The tables, for whoever computes on.
 
 use super::{Report, Training};
-use crate::trouble::Trouble;
+use crate::error::HarnessError;
 use serde::Serialize;
 
-pub(super) fn checks(report: &Report) -> Result<String, Trouble> {
+pub(super) fn checks(report: &Report) -> Result<String, HarnessError> {
     let rows = report.checks.iter().map(|check| {
         let kinds = check.kinds.join(" ");
         let differences = (check.worst, check.p99, check.bound, check.headroom);
@@ -13,24 +13,24 @@ pub(super) fn checks(report: &Report) -> Result<String, Trouble> {
     table(&["check", "held", "cases", "failed", "worst", "p99", "bound", "headroom", "kinds"], rows)
 }
 
-pub(super) fn hardest(report: &Report) -> Result<String, Trouble> {
+pub(super) fn hardest(report: &Report) -> Result<String, HarnessError> {
     let rows =
         report.hardest.iter().map(|hard| (hard.check, &hard.case, hard.bound, hard.difference, &hard.replay));
     table(&["check", "case", "bound", "difference", "replay"], rows)
 }
 
-pub(super) fn ulps(report: &Report) -> Result<String, Trouble> {
+pub(super) fn ulps(report: &Report) -> Result<String, HarnessError> {
     let rows =
         report.ulps.iter().map(|count| (&count.loss, count.precision, count.ulps, count.count, count.bound));
     table(&["loss", "precision", "ulps", "entries", "bound"], rows)
 }
 
-pub(super) fn step_errors(report: &Report) -> Result<String, Trouble> {
+pub(super) fn step_errors(report: &Report) -> Result<String, HarnessError> {
     let rows = report.step_errors.iter().map(|point| (&point.kind, point.step, point.error));
     table(&["kind", "step", "error"], rows)
 }
 
-pub(super) fn training(training: &Training) -> Result<String, Trouble> {
+pub(super) fn training(training: &Training) -> Result<String, HarnessError> {
     let rows = training.runs.iter().flat_map(|run| {
         let of_epoch = |(epoch, loss)| (run.loss, run.seed, "loss", format!("epoch {}", epoch + 1), loss);
         let of_class = |what: &'static str, values: &Vec<f64>| {
@@ -44,8 +44,8 @@ pub(super) fn training(training: &Training) -> Result<String, Trouble> {
 }
 
 /// A table under its header.
-pub(crate) fn table(header: &[&str], rows: impl Iterator<Item = impl Serialize>) -> Result<String, Trouble> {
-    let failed = |what: String| Trouble::Report { part: "CSV", what };
+pub fn table(header: &[&str], rows: impl Iterator<Item = impl Serialize>) -> Result<String, HarnessError> {
+    let failed = |what: String| HarnessError::Report { part: "CSV", what };
     let mut writer = csv::WriterBuilder::new().has_headers(false).from_writer(Vec::new());
     writer.write_record(header).map_err(|error| failed(error.to_string()))?;
     for row in rows {

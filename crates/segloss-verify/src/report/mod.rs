@@ -1,19 +1,19 @@
 //! What a run leaves behind: `report.json` is the source, everything else is made from the same data.
 
-pub(crate) mod csv;
+pub mod csv;
 mod html;
 mod junit;
 mod markdown;
 mod plots;
 
 use crate::case::{Case, Labels};
+use crate::error::HarnessError;
 use crate::matrix::{self, Effort};
 use crate::run::Run;
 use crate::self_test::SelfTest;
 use crate::sweep::Sweep;
 use crate::tally::{Exhibit, Hardest};
 use crate::tolerance;
-use crate::trouble::Trouble;
 use serde::{Serialize, Serializer};
 use std::path::{Path, PathBuf};
 
@@ -285,9 +285,10 @@ impl Report {
     /// Every file of the report: (name, contents).
     ///
     /// # Errors
-    /// [`Trouble::Report`] if one cannot be put together.
-    pub fn files(&self) -> Result<Vec<(&'static str, Vec<u8>)>, Trouble> {
-        let failed = |part| move |error: serde_json::Error| Trouble::Report { part, what: error.to_string() };
+    /// [`HarnessError::Report`] if one cannot be put together.
+    pub fn files(&self) -> Result<Vec<(&'static str, Vec<u8>)>, HarnessError> {
+        let failed =
+            |part| move |error: serde_json::Error| HarnessError::Report { part, what: error.to_string() };
         let json = serde_json::to_string_pretty(self).map_err(failed("JSON"))?;
         let mut texts = vec![
             ("report.json", json + "\n"),
@@ -314,8 +315,8 @@ impl Report {
     /// Writes the report into a folder; each file appears whole or not at all. Returns the page to read.
     ///
     /// # Errors
-    /// [`Trouble::Report`] or [`Trouble::File`].
-    pub fn write(&self, folder: &Path) -> Result<PathBuf, Trouble> {
+    /// [`HarnessError::Report`] or [`HarnessError::File`].
+    pub fn write(&self, folder: &Path) -> Result<PathBuf, HarnessError> {
         write_all(folder, self.files()?)?;
         Ok(folder.join("report.md"))
     }
@@ -324,21 +325,26 @@ impl Report {
 /// Writes the kill matrix beside the report. Returns the page to read.
 ///
 /// # Errors
-/// [`Trouble::Report`] or [`Trouble::File`].
-pub fn write_self_test(found: &SelfTest, folder: &Path) -> Result<PathBuf, Trouble> {
+/// [`HarnessError::Report`] or [`HarnessError::File`].
+pub fn write_self_test(found: &SelfTest, folder: &Path) -> Result<PathBuf, HarnessError> {
     beside(folder, "self_test", found, found.markdown())
 }
 
 /// Writes what came of many seeds beside the report. Returns the page to read.
 ///
 /// # Errors
-/// [`Trouble::Report`] or [`Trouble::File`].
-pub fn write_sweep(found: &Sweep, folder: &Path) -> Result<PathBuf, Trouble> {
+/// [`HarnessError::Report`] or [`HarnessError::File`].
+pub fn write_sweep(found: &Sweep, folder: &Path) -> Result<PathBuf, HarnessError> {
     beside(folder, "seeds", found, markdown::sweep(found))
 }
 
-fn beside(folder: &Path, part: &'static str, of: &impl Serialize, page: String) -> Result<PathBuf, Trouble> {
-    let failed = |error: serde_json::Error| Trouble::Report { part, what: error.to_string() };
+fn beside(
+    folder: &Path,
+    part: &'static str,
+    of: &impl Serialize,
+    page: String,
+) -> Result<PathBuf, HarnessError> {
+    let failed = |error: serde_json::Error| HarnessError::Report { part, what: error.to_string() };
     let json = serde_json::to_string_pretty(of).map_err(failed)?;
     write_all(folder, [(format!("{part}.json"), (json + "\n").into_bytes())])?;
     let name = format!("{part}.md");
@@ -347,15 +353,15 @@ fn beside(folder: &Path, part: &'static str, of: &impl Serialize, page: String) 
 }
 
 /// Each file whole, or not at all.
-pub(crate) fn write_all<N: AsRef<Path>>(
+pub fn write_all<N: AsRef<Path>>(
     folder: &Path,
     files: impl IntoIterator<Item = (N, Vec<u8>)>,
-) -> Result<(), Trouble> {
-    std::fs::create_dir_all(folder).map_err(Trouble::file(folder))?;
+) -> Result<(), HarnessError> {
+    std::fs::create_dir_all(folder).map_err(HarnessError::file(folder))?;
     for (name, contents) in files {
         let path = folder.join(name);
         segloss_unet::files::write_atomic(&path, &contents)
-            .map_err(|error| Trouble::file(path)(std::io::Error::other(error)))?;
+            .map_err(|error| HarnessError::file(path)(std::io::Error::other(error)))?;
     }
     Ok(())
 }

@@ -2,12 +2,12 @@
 
 use super::{Report, Training};
 use crate::drawing::{colour, draw, legend, power};
-use crate::trouble::Trouble;
+use crate::error::HarnessError;
 use plotters::prelude::*;
 use std::collections::BTreeSet;
 
 /// Error of a central difference against its step, both logarithmic.
-pub(super) fn step_errors(report: &Report) -> Result<String, Trouble> {
+pub(super) fn step_errors(report: &Report) -> Result<String, HarnessError> {
     let usable = || report.step_errors.iter().filter(|point| point.error.is_finite() && point.error > 0.0);
     draw("plot of gradient errors", |area| {
         let mut chart = ChartBuilder::on(area)
@@ -47,7 +47,7 @@ pub(super) fn step_errors(report: &Report) -> Result<String, Trouble> {
 }
 
 /// How many entries are off by how many units in the last place, and where the bound lies.
-pub(super) fn ulps(report: &Report) -> Result<String, Trouble> {
+pub(super) fn ulps(report: &Report) -> Result<String, HarnessError> {
     let precisions = ["f32", "f64"];
     let of = |precision: &str, ulps: u64| -> u64 {
         let here = report.ulps.iter().filter(|count| count.precision == precision && count.ulps == ulps);
@@ -98,7 +98,7 @@ pub(super) fn ulps(report: &Report) -> Result<String, Trouble> {
 }
 
 /// Training loss of every run. The scales of two losses differ: each is drawn relative to its first epoch.
-pub(super) fn training_loss(training: &Training) -> Result<String, Trouble> {
+pub(super) fn training_loss(training: &Training) -> Result<String, HarnessError> {
     let epochs = training.runs.iter().map(|run| run.losses.len()).max().unwrap_or(1).max(2);
     draw("plot of training losses", |area| {
         let mut chart = ChartBuilder::on(area)
@@ -131,7 +131,7 @@ pub(super) fn training_loss(training: &Training) -> Result<String, Trouble> {
 }
 
 /// Recall and IoU of each class: a bar for the mean over the seeds, a dot for each seed.
-pub(super) fn training_classes(training: &Training) -> Result<String, Trouble> {
+pub(super) fn training_classes(training: &Training) -> Result<String, HarnessError> {
     let groups = training.classes.len() * 2;
     draw("plot of scores by class", |area| {
         let mut chart = ChartBuilder::on(area)
