@@ -1,10 +1,6 @@
 //! Bad arguments are typed errors that say what was expected and what came; nothing panics.
 
-#![allow(clippy::unwrap_used, reason = "helpers of tests may panic, too")]
-
-mod common;
-
-use common::*;
+use crate::common::*;
 use dfdx::prelude::*;
 // `relu` is also in dfdx's prelude.
 use dfdx_conv::relu;

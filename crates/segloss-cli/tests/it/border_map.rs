@@ -1,7 +1,5 @@
 //! `border-map` as a user meets it: files, streams, exit codes.
 
-#![allow(clippy::unwrap_used)] // Helpers of tests may panic as tests do.
-
 use image::{GrayImage, ImageBuffer, Luma, RgbImage};
 use ndarray::{Array2, array};
 use ndarray_npy::ReadNpyExt;

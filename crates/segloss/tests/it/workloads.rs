@@ -1,7 +1,6 @@
 //! What benchmarks compute: every kind, or it would be missing from the reports unnoticed.
-#![cfg(feature = "serde")]
 
-#[path = "../benches/workload/mod.rs"]
+#[path = "../../benches/workload/mod.rs"]
 mod workload;
 
 use segloss::{InstructionSet, Kind};

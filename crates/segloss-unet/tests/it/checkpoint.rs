@@ -1,14 +1,10 @@
 //! What is saved is what is loaded, and what is broken is refused with one clear line.
 
-#![allow(clippy::unwrap_used)] // Helpers of tests may panic as tests do.
-
-mod common;
-
 use std::collections::HashMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use common::small;
+use crate::common::small;
 use safetensors::SafeTensors;
 use segloss_unet::config::OptimizerKind;
 use segloss_unet::run::Which;

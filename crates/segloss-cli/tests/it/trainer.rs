@@ -1,7 +1,5 @@
 //! `train`, `evaluate` and `predict` as a user meets them: files, streams, exit codes.
 
-#![allow(clippy::unwrap_used)] // Helpers of tests may panic as tests do.
-
 use std::fs;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};

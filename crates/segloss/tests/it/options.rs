@@ -1,6 +1,4 @@
 //! Where an option's range ends: what stands on the border, and what lies just outside.
-#![cfg(feature = "serde")]
-#![allow(clippy::unwrap_used)]
 
 use segloss::{Input, Loss, LossSpec, Problem};
 

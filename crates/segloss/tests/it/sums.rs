@@ -1,6 +1,4 @@
 //! What comes beside value and gradient: sums by class, parts, warnings, counts.
-#![cfg(feature = "serde")]
-#![allow(clippy::unwrap_used)]
 
 use ndarray::{Array3, array};
 use segloss::{

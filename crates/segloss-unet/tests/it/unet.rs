@@ -1,7 +1,5 @@
 //! The net: its size, its shapes, its gradient.
 
-#![allow(clippy::unwrap_used)] // Helpers of tests may panic as tests do.
-
 use dfdx::prelude::{AsArray, Backward, Gradients, HasShape, Trace};
 use segloss_unet::config::{ModelConfig, Norm, Up};
 use segloss_unet::objective::Objective;

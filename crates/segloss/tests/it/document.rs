@@ -1,6 +1,4 @@
 //! The source document's formulas: what they give, and where they break.
-#![cfg(feature = "serde")]
-#![allow(clippy::unwrap_used)]
 
 use ndarray::array;
 use segloss::{Input, Loss, LossSpec, Target, Warning};

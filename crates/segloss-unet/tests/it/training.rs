@@ -1,14 +1,10 @@
 //! Runs from beginning to end: they learn, they repeat bit by bit, they go on as if never interrupted.
 
-#![allow(clippy::unwrap_used)] // Helpers of tests may panic as tests do.
-
-mod common;
-
 use std::fs;
 use std::ops::ControlFlow;
 use std::path::Path;
 
-use common::{small, write_pair, write_set};
+use crate::common::{small, write_pair, write_set};
 use segloss::{Kind, LossSpec};
 use segloss_unet::config::{Flips, Norm, OptimizerKind, ScheduleConfig, ScheduleKind, Up};
 use segloss_unet::curves::LogRow;

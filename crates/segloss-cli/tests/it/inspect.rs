@@ -1,7 +1,5 @@
 //! From a folder as people have it to a trained net, with the two commands that the README shows.
 
-#![allow(clippy::unwrap_used)] // Helpers of tests may panic as tests do.
-
 use std::fs;
 use std::path::Path;
 use std::process::{Command, Output};

@@ -1,6 +1,4 @@
 //! Bad input gives a typed error that says where, never a panic and never a silent NaN.
-#![cfg(feature = "serde")]
-#![allow(clippy::unwrap_used)]
 
 use ndarray::{Array2, array};
 use segloss::kinds::Combined;

@@ -1,7 +1,5 @@
 //! `weights` as a user meets it: tables, files, exit codes.
 
-#![allow(clippy::unwrap_used)] // Helpers of tests may panic as tests do.
-
 use std::process::{Command, Output};
 
 fn weights(args: &[&str]) -> Output {

@@ -1,13 +1,9 @@
 //! A data folder as people have them, and every way in which one can be wrong: a clear line that names the file.
 
-#![allow(clippy::unwrap_used)] // Helpers of tests may panic as tests do.
-
-mod common;
-
 use std::fs;
 use std::path::Path;
 
-use common::{write_pair, write_set};
+use crate::common::{write_pair, write_set};
 use segloss_unet::classes::Coding;
 use segloss_unet::config::DataConfig;
 use segloss_unet::decode::{Stored, StoredMask};

@@ -1,10 +1,5 @@
 //! Small data sets on disk.
 
-#![allow(clippy::unwrap_used)] // Helpers of tests may panic as tests do.
-
-// Each test file uses its own part of this.
-#![allow(dead_code)]
-
 use std::path::{Path, PathBuf};
 
 use segloss_unet::Config;

@@ -1,5 +1,4 @@
 //! What the tests share: reproducible numbers, and gradients by finite differences.
-#![allow(dead_code, reason = "each test file uses its own part of this")]
 
 use dfdx::prelude::*;
 use dfdx_conv::{Element, Error, Image, Shape4, Vector, data, external_loss};

@@ -1,7 +1,5 @@
 //! `losses` and `eval` as a user meets them: files, streams, exit codes.
 
-#![allow(clippy::unwrap_used)] // Helpers of tests may panic as tests do.
-
 use ndarray::{Array3, Array4, ArrayD};
 use ndarray_npy::{ReadNpyExt, WriteNpyExt};
 use std::fs;

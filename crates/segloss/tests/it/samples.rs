@@ -1,6 +1,5 @@
 //! Every kind of the registry with options that reach all of its branches, as its own file says. A kind without
 //! samples does not compile, and one that the laws never saw fails them.
-#![allow(dead_code, reason = "each file of tests takes what it needs")]
 
 use segloss::{Kind, LossSpec};
 

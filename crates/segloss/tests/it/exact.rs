@@ -1,7 +1,5 @@
 //! Drawn cases of every kind against the textbook's answers in 320 bits: what `fixtures/exact` holds, compared without
 //! the harness that made it.
-#![cfg(feature = "serde")]
-#![allow(clippy::unwrap_used)]
 
 use ndarray::{ArrayD, Axis, IxDyn};
 use segloss::{Evaluation, Input, Layout, Loss, LossSpec, Target};

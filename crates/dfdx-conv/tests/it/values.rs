@@ -1,10 +1,6 @@
 //! Every operation's result against the slow definition in `dfdx_conv::reference`.
 
-#![allow(clippy::unwrap_used, reason = "helpers of tests may panic, too")]
-
-mod common;
-
-use common::*;
+use crate::common::*;
 use dfdx_conv::reference::Number;
 use dfdx_conv::*;
 use proptest::prelude::*;

@@ -1,12 +1,8 @@
 //! Laws that hold for every kind in the registry, over random and extreme inputs.
-#![cfg(feature = "serde")]
-#![allow(clippy::unwrap_used)]
 
-mod samples;
-
+use crate::samples::{IGNORED, is_sigmoid};
 use ndarray::{Array2, Array3, ArrayD, Axis, IxDyn};
 use proptest::prelude::*;
-use samples::{IGNORED, is_sigmoid};
 use segloss::{
     Average, Classes, Input, Kind, Layout, Loss, LossSpec, Options, PriorSpec, Reduction, Source, Target,
     Threshold, Warning, WeightSpec,
@@ -43,7 +39,7 @@ fn reductions() -> impl Strategy<Value = Reduction> {
 }
 
 fn specs() -> Vec<LossSpec> {
-    samples::all()
+    crate::samples::all()
 }
 
 /// Value and gradient of `spec` on logits of `length` elements; what stood in the buffer must not matter.

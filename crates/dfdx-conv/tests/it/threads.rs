@@ -1,10 +1,6 @@
 //! Results and gradients are the same bits for any number of threads.
 
-#![allow(clippy::unwrap_used, reason = "helpers of tests may panic, too")]
-
-mod common;
-
-use common::*;
+use crate::common::*;
 use dfdx::prelude::*;
 // `relu` is also in dfdx's prelude.
 use dfdx_conv::relu;

@@ -1,11 +1,7 @@
 //! Every operation's gradients against finite differences of the slow definitions, in `f64`, and the
 //! bookkeeping: gradients add up, reach skips, and stop where they should.
 
-#![allow(clippy::unwrap_used, reason = "helpers of tests may panic, too")]
-
-mod common;
-
-use common::*;
+use crate::common::*;
 use dfdx::prelude::*;
 // `relu` is also in dfdx's prelude.
 use dfdx_conv::relu;

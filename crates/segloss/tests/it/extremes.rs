@@ -1,6 +1,4 @@
 //! Where a difference of two large numbers, or of two nearly equal ones, would take all digits.
-#![cfg(feature = "serde")]
-#![allow(clippy::unwrap_used)]
 
 use segloss::{Input, Loss, LossSpec};
 

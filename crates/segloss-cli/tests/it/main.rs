@@ -1,0 +1,9 @@
+//! The program as a user meets it, a module a command: one program of tests, which is built and linked once.
+
+#![allow(clippy::unwrap_used, reason = "helpers of tests may panic, as tests do")]
+
+mod border_map;
+mod inspect;
+mod losses;
+mod trainer;
+mod weights;
