@@ -14,41 +14,49 @@ pub(super) const BUGS: &[Bug] = &[
     Bug {
         name: "swapped_classes",
         stands_for: "background and foreground in the other order",
+        killer: "confidently_wrong",
         wrong: Wrong::Misread(swap_targets),
     },
     Bug {
         name: "ignored_pixels_counted",
         stands_for: "void clamped to class 0",
+        killer: "all_ignored",
         wrong: Wrong::Misread(count_ignored),
     },
     Bug {
         name: "ignored_in_denominator",
         stands_for: ".mean() after masking with zeros",
+        killer: "partition",
         wrong: Wrong::Spoil(ignored_in_denominator),
     },
     Bug {
         name: "masked_logits",
         stands_for: "z·mask before softmax: p = 1/C is no 0",
+        killer: "threads",
         wrong: Wrong::Misread(masked_logits),
     },
     Bug {
         name: "masked_by_product",
         stands_for: "loss·mask after the logarithm: NaN·0 is NaN",
+        killer: "ignored",
         wrong: Wrong::Spoil(masked_by_product),
     },
     Bug {
         name: "mean_of_nothing",
         stands_for: "0/0 where every pixel is ignored",
+        killer: "all_ignored",
         wrong: Wrong::Spoil(mean_of_nothing),
     },
     Bug {
         name: "nobody_says_so",
         stands_for: "0 for a batch without a valid pixel, as if it were learnt",
+        killer: "all_ignored",
         wrong: Wrong::Spoil(|_, _, out| out.says_all_ignored = false),
     },
     Bug {
         name: "layout_mix_up",
         stands_for: "reshape where a transpose was meant",
+        killer: "document_weight",
         wrong: Wrong::Misread(|case| {
             case.spec.layout = match case.spec.layout {
                 Layout::ChannelsFirst => Layout::ChannelsLast,
@@ -59,6 +67,7 @@ pub(super) const BUGS: &[Bug] = &[
     Bug {
         name: "channels_last_in_other_order",
         stands_for: "a second kernel for the other layout, which sums in another order",
+        killer: "layouts",
         wrong: Wrong::Spoil(|case, _, out| {
             if case.spec.layout == Layout::ChannelsLast {
                 last_bit(&mut out.value);
@@ -68,6 +77,7 @@ pub(super) const BUGS: &[Bug] = &[
     Bug {
         name: "twin_left_behind",
         stands_for: "a kernel that was changed, and its portable twin was not",
+        killer: "instruction_sets",
         wrong: Wrong::Spoil(|case, _, out| {
             if case.instructions == InstructionSet::Portable {
                 out.value *= 1.0 + 1e-13;
@@ -77,6 +87,7 @@ pub(super) const BUGS: &[Bug] = &[
     Bug {
         name: "one_hot_in_other_order",
         stands_for: "a second path for targets that are written out",
+        killer: "one_hot",
         wrong: Wrong::Spoil(|case, _, out| {
             if let Labels::Distribution(_) = case.target {
                 last_bit(&mut out.value);
@@ -86,6 +97,7 @@ pub(super) const BUGS: &[Bug] = &[
     Bug {
         name: "arrival_order",
         stands_for: "a parallel reduction in arrival order",
+        killer: "threads",
         wrong: Wrong::Spoil(|_, _, out| {
             if rayon::current_num_threads() > 2 {
                 last_bit(&mut out.value);
@@ -95,21 +107,25 @@ pub(super) const BUGS: &[Bug] = &[
     Bug {
         name: "mean_of_parts",
         stands_for: "gradient accumulation over micro-batches of unequal weight",
+        killer: "partition",
         wrong: Wrong::PartByPart,
     },
     Bug {
         name: "naive_exponential",
         stands_for: "ln(exp(z)/Σexp(z)) as it stands in the book",
+        killer: "ignored",
         wrong: Wrong::Spoil(|case, _, out| nan_if(out, case.logits.iter().any(|z| z.abs() > 700.0))),
     },
     Bug {
         name: "log_of_sigmoid",
         stands_for: "ln(1 − σ(z)) in f32: σ is 1 from z = 17 on",
+        killer: "confidently_wrong",
         wrong: Wrong::Spoil(log_of_sigmoid),
     },
     Bug {
         name: "seesaw_overflows",
         stands_for: "(p_j/p_y)^q by exp in f32, pixels side by side: infinite from a distance of 89 on",
+        killer: "extreme_logits",
         wrong: Wrong::Spoil(|case, precision, out| {
             let far = case.grid.pixels() > 1 && case.logits.iter().any(|z| z.abs() > 89.0);
             nan_if(out, precision == Precision::F32 && case.spec.kind() == Kind::Seesaw && far);
@@ -118,6 +134,7 @@ pub(super) const BUGS: &[Bug] = &[
     Bug {
         name: "sum_in_half_precision",
         stands_for: "a sum that is infinite beyond 65 504",
+        killer: "fixtures_known_wrong",
         wrong: Wrong::Spoil(|case, _, out| {
             // Of large logits, not of many: neither one pixel's nor a large image's.
             let largest = case.logits.iter().map(|z| z.abs()).fold(0.0, f64::max);
@@ -128,6 +145,7 @@ pub(super) const BUGS: &[Bug] = &[
     Bug {
         name: "polynomial_exponential",
         stands_for: "an exponential that is good to six units in the last place",
+        killer: "ulps",
         wrong: Wrong::Spoil(|_, precision, out| {
             if precision == Precision::F64 {
                 out.gradient.iter_mut().for_each(|g| *g *= 1.0 + 3.0 * f64::EPSILON);
@@ -137,6 +155,7 @@ pub(super) const BUGS: &[Bug] = &[
     Bug {
         name: "hidden_nan",
         stands_for: "nan_to_num after the loss",
+        killer: "document_breakdown",
         wrong: Wrong::Spoil(|_, _, out| {
             for x in out.map.iter_mut().flatten().chain(&mut out.gradient).chain([&mut out.value]) {
                 if !x.is_finite() {
@@ -149,16 +168,19 @@ pub(super) const BUGS: &[Bug] = &[
     Bug {
         name: "silent_nan",
         stands_for: "NaN comes out, and nobody says where from",
+        killer: "document_breakdown",
         wrong: Wrong::Spoil(|_, _, out| out.broken = 0),
     },
     Bug {
         name: "single_precision",
         stands_for: "a cast in the middle of the computation",
+        killer: "document_weight",
         wrong: Wrong::Narrow,
     },
     Bug {
         name: "autocast",
         stands_for: "soft targets and maps in half precision",
+        killer: "values_f32",
         wrong: Wrong::Spoil(|case, precision, out| {
             let cast = case.weight_map.is_some() && matches!(case.target, Labels::Distribution(_));
             if precision == Precision::F32 && cast {
@@ -169,12 +191,19 @@ pub(super) const BUGS: &[Bug] = &[
     Bug {
         name: "hardened_targets",
         stands_for: "labels taken by arg max from a distribution",
+        killer: "threads",
         wrong: Wrong::Misread(harden),
     },
-    Bug { name: "last_of_ties", stands_for: "≥ for > in arg max", wrong: Wrong::Scores(last_of_ties) },
+    Bug {
+        name: "last_of_ties",
+        stands_for: "≥ for > in arg max",
+        killer: "class_prediction",
+        wrong: Wrong::Scores(last_of_ties),
+    },
     Bug {
         name: "last_of_ties_in_one_kernel",
         stands_for: "≥ for > in one of two layouts",
+        killer: "class_prediction",
         wrong: Wrong::Scores(|scores, shape, layout| {
             if layout == Layout::ChannelsFirst {
                 last_of_ties(scores, shape, layout);
@@ -184,6 +213,7 @@ pub(super) const BUGS: &[Bug] = &[
     Bug {
         name: "predicted_in_bfloat16",
         stands_for: "scores that come back with eight bits",
+        killer: "worked_example",
         wrong: Wrong::Scores(|scores, _, _| {
             scores
                 .iter_mut()
@@ -193,11 +223,13 @@ pub(super) const BUGS: &[Bug] = &[
     Bug {
         name: "softmax_twice",
         stands_for: "probabilities handed to a loss of logits",
+        killer: "document_breakdown",
         wrong: Wrong::Misread(activated),
     },
     Bug {
         name: "sigmoid_for_softmax",
         stands_for: "one activation taken for the other",
+        killer: "values_f64",
         wrong: Wrong::Misread(|case| {
             if case.spec.options.get("activation") == Some(Activation::Softmax.into()) {
                 set(&mut case.spec, "activation", Activation::Sigmoid);
@@ -207,6 +239,7 @@ pub(super) const BUGS: &[Bug] = &[
     Bug {
         name: "common_logarithm",
         stands_for: "log10 for ln",
+        killer: "document_weight",
         wrong: Wrong::Spoil(|case, _, out| {
             if case.spec.kind() == Kind::CrossEntropy {
                 rescale(out, std::f64::consts::LN_10.recip());
@@ -216,16 +249,19 @@ pub(super) const BUGS: &[Bug] = &[
     Bug {
         name: "lovasz_of_class_ids",
         stands_for: "labels fed to a loss that expects one-hot maps",
+        killer: "one_hot",
         wrong: Wrong::Spoil(lovasz_of_class_ids),
     },
     Bug {
         name: "focal_of_weighted",
         stands_for: "pt = exp(-F.cross_entropy(z, y, weight))",
+        killer: "values_f64",
         wrong: Wrong::Derive(focal_of_weighted),
     },
     Bug {
         name: "focal_exponent_one_less",
         stands_for: "γ − 1 of the derivative used for the value",
+        killer: "values_f64",
         wrong: Wrong::Misread(|case| {
             if let Options::Focal(options) = &mut case.spec.options {
                 options.gamma = f64::max(options.gamma - 1.0, 0.0);
@@ -235,16 +271,19 @@ pub(super) const BUGS: &[Bug] = &[
     Bug {
         name: "micro_tversky",
         stands_for: "sums over every axis, the class's too",
+        killer: "values_f64",
         wrong: Wrong::Misread(micro_averaged),
     },
     Bug {
         name: "tversky_prices_swapped",
         stands_for: "α priced on what β should be, as in Keras",
+        killer: "values_f64",
         wrong: Wrong::Misread(swap_prices),
     },
     Bug {
         name: "inverse_exponent",
         stands_for: "(1 − TI)^γ for (1 − TI)^(1/γ)",
+        killer: "values_f64",
         wrong: Wrong::Misread(|case| {
             if let Options::FocalTversky(options) = &mut case.spec.options {
                 options.gamma = options.gamma.recip();
@@ -254,6 +293,7 @@ pub(super) const BUGS: &[Bug] = &[
     Bug {
         name: "batch_for_image",
         stands_for: "regions flattened over the batch",
+        killer: "values_f64",
         wrong: Wrong::Misread(|case| {
             if case.spec.weights.source != Source::PerSample && case.spec.options.get("region").is_some() {
                 set(&mut case.spec, "region", segloss::Region::Batch);
@@ -263,11 +303,13 @@ pub(super) const BUGS: &[Bug] = &[
     Bug {
         name: "smoothing_per_class",
         stands_for: "PyTorch's label smoothing beside class weights",
+        killer: "fixtures_torch",
         wrong: Wrong::Misread(smoothing_per_class),
     },
     Bug {
         name: "smoothing_of_others_only",
         stands_for: "label smoothing shared out over C − 1 classes",
+        killer: "values_f64",
         wrong: Wrong::Misread(|case| {
             let classes = case.grid.classes.max(2) as f64;
             if let Some(s) = case.spec.number("label_smoothing") {
@@ -278,6 +320,7 @@ pub(super) const BUGS: &[Bug] = &[
     Bug {
         name: "document_weight_one",
         stands_for: "S3's scalar taken as harmless and left out",
+        killer: "document_weight",
         wrong: Wrong::Spoil(|case, _, out| {
             if case.spec.kind() == Kind::DocumentCategorical {
                 rescale(out, case.grid.classes as f64);
@@ -287,6 +330,7 @@ pub(super) const BUGS: &[Bug] = &[
     Bug {
         name: "one_hot_in_a_byte",
         stands_for: "a bit for each class, and eight bits",
+        killer: "document_weight",
         wrong: Wrong::Spoil(|case, _, out| {
             if case.spec.kind() == Kind::DocumentCategorical && case.grid.classes > 8 {
                 rescale(out, case.grid.classes as f64 / 8.0);
@@ -296,6 +340,7 @@ pub(super) const BUGS: &[Bug] = &[
     Bug {
         name: "squeezed",
         stands_for: "squeeze() makes a single pixel of a single channel a number without axes",
+        killer: "edges",
         wrong: Wrong::Spoil(|case, _, out| {
             if case.grid.len() == 1 {
                 out.gradient.fill(0.0);
@@ -305,6 +350,7 @@ pub(super) const BUGS: &[Bug] = &[
     Bug {
         name: "underflow_of_squares",
         stands_for: "logits normalised by √z², which is 0 below 1e-162",
+        killer: "edges",
         wrong: Wrong::Spoil(|case, _, out| {
             nan_if(out, case.logits.iter().any(|z| *z != 0.0 && z.abs() < 1e-200));
         }),
@@ -312,6 +358,7 @@ pub(super) const BUGS: &[Bug] = &[
     Bug {
         name: "stacked_images",
         stands_for: "(N, C, H, W) flattened to one image before the mean over images",
+        killer: "fixtures_torch",
         wrong: Wrong::Misread(|case| {
             if case.spec.layout == Layout::ChannelsLast && case.grid.spatial.len() == 1 {
                 case.grid = Grid::new(1, case.grid.classes, &[case.grid.images * case.grid.pixels()]);

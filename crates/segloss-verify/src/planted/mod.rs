@@ -27,6 +27,8 @@ pub struct Bug {
     pub name: &'static str,
     /// The real-world mistake that it stands for.
     pub stands_for: &'static str,
+    /// The check that is meant to notice it; others may, too.
+    pub killer: &'static str,
     /// What it does.
     pub wrong: Wrong,
 }

@@ -8,26 +8,31 @@ pub(super) const BUGS: &[Bug] = &[
     Bug {
         name: "max_pool_split_evenly",
         stands_for: "tied maxima that share the gradient",
+        killer: "operations",
         wrong: Wrong::SpoilTask(|task, out| pooled(task, out, Ties::Share)),
     },
     Bug {
         name: "max_pool_last_of_ties",
         stands_for: "≥ for > on the way back",
+        killer: "operations",
         wrong: Wrong::SpoilTask(|task, out| pooled(task, out, Ties::Last)),
     },
     Bug {
         name: "max_pool_to_each_of_ties",
         stands_for: "dy·(x == y): each of tied maxima gets it all",
+        killer: "operations",
         wrong: Wrong::SpoilTask(|task, out| pooled(task, out, Ties::Each)),
     },
     Bug {
         name: "max_pool_quarter",
         stands_for: "an average pool's factor: off by four, as in candle",
+        killer: "operations",
         wrong: Wrong::SpoilTask(|task, out| times(task, out, Operation::MaxPool2d, 0, 0.25)),
     },
     Bug {
         name: "relu_slope_at_zero",
         stands_for: "x ≥ 0 for x > 0",
+        killer: "operations",
         wrong: Wrong::SpoilTask(|task, out| {
             if task.operation == Operation::Relu {
                 let x = task.operands[0].iter().zip(&task.cotangent);
@@ -42,6 +47,7 @@ pub(super) const BUGS: &[Bug] = &[
     Bug {
         name: "leaky_relu",
         stands_for: "a slope of 1 % that nobody asked for",
+        killer: "operations",
         wrong: Wrong::SpoilTask(|task, out| {
             if task.operation == Operation::Relu {
                 out.output.iter_mut().zip(&task.operands[0]).for_each(|(y, x)| *y = x.max(0.01 * x));
@@ -51,6 +57,7 @@ pub(super) const BUGS: &[Bug] = &[
     Bug {
         name: "true_convolution",
         stands_for: "a kernel that is turned by 180°, as mathematicians mean it",
+        killer: "operations",
         wrong: Wrong::MisreadTask(|task| {
             if let (Operation::Conv2d, Some((h, w, a, b))) = (task.operation, task.second) {
                 let taps: Vec<Vec<f64>> = task.operands[1].chunks(a * b).map(<[f64]>::to_vec).collect();
@@ -62,6 +69,7 @@ pub(super) const BUGS: &[Bug] = &[
     Bug {
         name: "kernel_in_other_order",
         stands_for: "(Kh, Kw, Cout, Cin) read as (Kh, Kw, Cin, Cout)",
+        killer: "operations",
         wrong: Wrong::MisreadTask(|task| {
             if let (Operation::ConvTranspose2d, Some((_, _, a, b))) = (task.operation, task.second) {
                 task.operands[1] =
@@ -72,6 +80,7 @@ pub(super) const BUGS: &[Bug] = &[
     Bug {
         name: "bias_forgotten",
         stands_for: "a bias that is added in one of two paths",
+        killer: "operations",
         wrong: Wrong::MisreadTask(|task| {
             if task.operation == Operation::UpsampleConv2d {
                 task.operands[2].fill(0.0);
@@ -81,6 +90,7 @@ pub(super) const BUGS: &[Bug] = &[
     Bug {
         name: "bias_gradient_is_mean",
         stands_for: "the mean over pixels for the sum",
+        killer: "operations",
         wrong: Wrong::SpoilTask(|task, out| {
             let pixels = f64::from((task.image.0 * task.image.1 * task.image.2) as u32);
             times(task, out, Operation::Conv2d, 2, pixels.recip());
@@ -89,6 +99,7 @@ pub(super) const BUGS: &[Bug] = &[
     Bug {
         name: "masked_after_the_bias",
         stands_for: "relu and convolution in one pass, and the bias' gradient taken before the mask",
+        killer: "operations",
         wrong: Wrong::SpoilTask(|task, out| {
             if let (Operation::Conv2dRelu, Some((.., outputs))) = (task.operation, task.second) {
                 let of_channel = |o: usize| task.cotangent.iter().skip(o).step_by(outputs).sum();
@@ -99,11 +110,13 @@ pub(super) const BUGS: &[Bug] = &[
     Bug {
         name: "upsampled_to_mean",
         stands_for: "a pixel's four copies hand back their mean, not their sum",
+        killer: "operations",
         wrong: Wrong::SpoilTask(|task, out| times(task, out, Operation::UpsampleNearest2d, 0, 0.25)),
     },
     Bug {
         name: "stale_statistics",
         stands_for: "running statistics that no batch updates",
+        killer: "operations",
         wrong: Wrong::SpoilTask(|task, out| {
             if task.operation == Operation::BatchNorm2d {
                 out.statistics = [&task.running.0[..], &task.running.1].concat();
@@ -113,6 +126,7 @@ pub(super) const BUGS: &[Bug] = &[
     Bug {
         name: "momentum_of_the_old",
         stands_for: "TensorFlow's momentum taken for PyTorch's",
+        killer: "operations",
         wrong: Wrong::SpoilTask(|task, out| {
             if task.operation == Operation::BatchNorm2d {
                 let old = task.running.0.iter().chain(&task.running.1);
@@ -126,6 +140,7 @@ pub(super) const BUGS: &[Bug] = &[
     Bug {
         name: "biased_running_variance",
         stands_for: "m for m − 1 in the statistics that evaluation uses",
+        killer: "operations",
         wrong: Wrong::SpoilTask(|task, out| {
             if task.operation == Operation::BatchNorm2d {
                 let pixels = task.image.0 * task.image.1 * task.image.2;
@@ -140,11 +155,13 @@ pub(super) const BUGS: &[Bug] = &[
     Bug {
         name: "moments_as_constants",
         stands_for: "batch norm's μ and σ detached",
+        killer: "operations",
         wrong: Wrong::SpoilTask(detached),
     },
     Bug {
         name: "left_in_training",
         stands_for: "a net that is evaluated without eval()",
+        killer: "operations",
         wrong: Wrong::MisreadTask(|task| {
             if task.operation == Operation::BatchNorm2dEvaluating {
                 task.operation = Operation::BatchNorm2d;
@@ -154,11 +171,13 @@ pub(super) const BUGS: &[Bug] = &[
     Bug {
         name: "second_image_detached",
         stands_for: "a skip connection that carries no gradient",
+        killer: "operations",
         wrong: Wrong::SpoilTask(|task, out| times(task, out, Operation::ConcatChannels, 1, 0.0)),
     },
     Bug {
         name: "reshaped_for_transposed",
         stands_for: "view() for permute()",
+        killer: "operations",
         wrong: Wrong::SpoilTask(|task, out| {
             if task.operation == Operation::ToChannelsLast {
                 out.output.clone_from(&task.operands[0]);
@@ -168,6 +187,7 @@ pub(super) const BUGS: &[Bug] = &[
     Bug {
         name: "overwritten_gradient",
         stands_for: "= for += where a tensor is used twice",
+        killer: "operations",
         wrong: Wrong::SpoilTask(|task, out| {
             if task.twice {
                 out.gradients.iter_mut().flatten().for_each(|g| *g *= 0.5);
@@ -177,6 +197,7 @@ pub(super) const BUGS: &[Bug] = &[
     Bug {
         name: "outer_gradient_forgotten",
         stands_for: "a loss that was scaled afterwards",
+        killer: "operations",
         wrong: Wrong::SpoilTask(|task, out| {
             let outer = task.cotangent[0];
             times(task, out, Operation::ExternalLoss, 0, outer.recip());
@@ -185,6 +206,7 @@ pub(super) const BUGS: &[Bug] = &[
     Bug {
         name: "operations_in_f32",
         stands_for: "a product of matrices in single precision",
+        killer: "operations",
         wrong: Wrong::NarrowTask,
     },
 ];

@@ -11,6 +11,7 @@ pub(super) const BUGS: &[Bug] = &[
     Bug {
         name: "shared: S2 divided by its pixels",
         stands_for: "the mean over pixels, where Keras means elements",
+        killer: "fixtures_tensorflow",
         wrong: Wrong::Shared(|case| {
             everywhere(&mut case.spec, &|spec| {
                 if spec.kind() == Kind::DocumentSigmoid && spec.reduction() == Reduction::MeanAll {
@@ -22,6 +23,7 @@ pub(super) const BUGS: &[Bug] = &[
     Bug {
         name: "shared: half the adjustment",
         stands_for: "√π for π in logit adjustment",
+        killer: "fixtures_torch",
         wrong: Wrong::Shared(|case| {
             everywhere(&mut case.spec, &|spec| {
                 if let Some(Threshold::LogitAdjustment(strength)) = &mut spec.threshold {
@@ -33,6 +35,7 @@ pub(super) const BUGS: &[Bug] = &[
     Bug {
         name: "shared: 1/n for 1/n²",
         stands_for: "Sudre's weights without the square, as MONAI's `simple`",
+        killer: "limits",
         wrong: Wrong::Shared(|case| {
             everywhere(&mut case.spec, &|spec| {
                 if spec.kind() == Kind::GeneralizedDice && spec.weights.source == Source::None {
@@ -45,6 +48,7 @@ pub(super) const BUGS: &[Bug] = &[
     Bug {
         name: "shared: ε of Jaccard doubled",
         stands_for: "Dice's ε for Jaccard's, which has no 2 in front of its TP",
+        killer: "fixtures_monai",
         wrong: Wrong::Shared(|case| {
             everywhere(&mut case.spec, &|spec| {
                 match &mut spec.options {
@@ -58,6 +62,7 @@ pub(super) const BUGS: &[Bug] = &[
     Bug {
         name: "shared: half of ε",
         stands_for: "poly-1's coefficient without the 1 that it has already",
+        killer: "fixtures_optax",
         wrong: Wrong::Shared(|case| {
             everywhere(&mut case.spec, &|spec| {
                 match &mut spec.options {
@@ -71,16 +76,19 @@ pub(super) const BUGS: &[Bug] = &[
     Bug {
         name: "shared: smoothed towards 1/C",
         stands_for: "a categorical's label smoothing for channels that are problems of their own",
+        killer: "fixtures_keras",
         wrong: Wrong::Shared(smoothed_to_share),
     },
     Bug {
         name: "shared: prices swapped",
         stands_for: "α priced on what β should be",
+        killer: "fixtures_known_wrong",
         wrong: Wrong::Shared(losses::swap_prices),
     },
     Bug {
         name: "shared: p and q swapped",
         stands_for: "seesaw's two exponents, each in the other's place",
+        killer: "fixtures_papers",
         wrong: Wrong::Shared(|case| {
             everywhere(&mut case.spec, &|spec| {
                 match &mut spec.options {
@@ -96,6 +104,7 @@ pub(super) const BUGS: &[Bug] = &[
     Bug {
         name: "shared: δ for 1 − δ",
         stands_for: "unified focal's weight of the rare given to the background",
+        killer: "fixtures_known_wrong",
         wrong: Wrong::Shared(|case| {
             everywhere(&mut case.spec, &|spec| {
                 match &mut spec.options {
@@ -111,11 +120,13 @@ pub(super) const BUGS: &[Bug] = &[
     Bug {
         name: "shared: smoothing per class",
         stands_for: "PyTorch's label smoothing beside class weights, taken for the definition",
+        killer: "fixtures_known_wrong",
         wrong: Wrong::Shared(as_pytorch_smooths),
     },
     Bug {
         name: "shared: m² of regions",
         stands_for: "a map of weights in the intersection and again in the sum",
+        killer: "limits",
         wrong: Wrong::Shared(|case| {
             if case.spec.kind().sums_regions() {
                 case.weight_map.iter_mut().flatten().for_each(|m| *m *= *m);
@@ -125,6 +136,7 @@ pub(super) const BUGS: &[Bug] = &[
     Bug {
         name: "shared: maps of volumes off by one",
         stands_for: "a map that was resampled to the grid of its voxels' corners",
+        killer: "symmetry",
         wrong: Wrong::Shared(|case| {
             let pixels = case.grid.pixels();
             if case.grid.spatial.len() == 3 && case.spec.kind().sums_regions() {
@@ -136,6 +148,7 @@ pub(super) const BUGS: &[Bug] = &[
     Bug {
         name: "shared: a false rule",
         stands_for: "a derivative by hand in the code and in the dual numbers: only a step knows better",
+        killer: "gradients",
         wrong: Wrong::SharedGradient(|case, gradient| {
             // Where no framework was asked.
             if case.spec.number("label_smoothing") == Some(0.4) && case.grid.spatial.len() == 3 {

@@ -7,6 +7,7 @@ pub(super) const BUGS: &[Bug] = &[
     Bug {
         name: "missing_weight",
         stands_for: "weights accepted and never used",
+        killer: "values_f64",
         wrong: Wrong::Misread(|case| {
             everywhere(&mut case.spec, &|spec| spec.weights = WeightSpec::default())
         }),
@@ -14,6 +15,7 @@ pub(super) const BUGS: &[Bug] = &[
     Bug {
         name: "weights_applied_twice",
         stands_for: "weights in the loss and again in the mean",
+        killer: "values_f64",
         wrong: Wrong::Misread(|case| {
             everywhere(&mut case.spec, &|spec| spec.weights.values.iter_mut().for_each(|w| *w *= *w));
         }),
@@ -21,11 +23,13 @@ pub(super) const BUGS: &[Bug] = &[
     Bug {
         name: "weights_reversed",
         stands_for: "a table of weights in the order of another data set",
+        killer: "values_f64",
         wrong: Wrong::Misread(|case| everywhere(&mut case.spec, &|spec| spec.weights.values.reverse())),
     },
     Bug {
         name: "frequency_for_weight",
         stands_for: "f for 1/f: the rare weigh least",
+        killer: "document_breakdown",
         wrong: Wrong::Misread(|case| {
             everywhere(&mut case.spec, &|spec| {
                 if spec.weights.scheme == Scheme::InverseFrequency {
@@ -37,6 +41,7 @@ pub(super) const BUGS: &[Bug] = &[
     Bug {
         name: "batch_for_sample",
         stands_for: "dynamic weights averaged over the batch",
+        killer: "instruction_sets",
         wrong: Wrong::Misread(|case| {
             if case.spec.weights.source == Source::PerSample {
                 case.spec.weights.source = Source::PerBatch;
@@ -46,6 +51,7 @@ pub(super) const BUGS: &[Bug] = &[
     Bug {
         name: "sum_for_mean_of_weights",
         stands_for: "weights that sum to 1 where their mean should be 1",
+        killer: "values_f64",
         wrong: Wrong::Misread(|case| {
             if case.spec.weights.normalise == Normalise::MeanOne {
                 case.spec.weights.normalise = Normalise::SumOne;
@@ -55,11 +61,13 @@ pub(super) const BUGS: &[Bug] = &[
     Bug {
         name: "absent_for_free",
         stands_for: "an absent class's weight set to 0 whatever was asked for",
+        killer: "values_f64",
         wrong: Wrong::Misread(|case| everywhere(&mut case.spec, &|spec| spec.weights.absent = Absent::Zero)),
     },
     Bug {
         name: "absent_takes_all",
         stands_for: "1/(size² + ε), with nothing there",
+        killer: "values_f64",
         wrong: Wrong::Misread(|case| {
             if case.spec.kind() == Kind::GeneralizedDice && case.spec.weights.source == Source::None {
                 case.spec.weights.absent = Absent::Cap(1e10);
@@ -69,6 +77,7 @@ pub(super) const BUGS: &[Bug] = &[
     Bug {
         name: "mean_over_pixels",
         stands_for: "the mean over elements for the mean over weights",
+        killer: "values_f64",
         wrong: Wrong::Misread(|case| {
             if case.spec.kind().is_additive() && case.spec.reduction() == Reduction::Mean {
                 case.spec.reduction = Some(Reduction::MeanValid);
@@ -78,6 +87,7 @@ pub(super) const BUGS: &[Bug] = &[
     Bug {
         name: "map_dropped",
         stands_for: "sample_weight of the wrong rank, silently not used",
+        killer: "values_f64",
         wrong: Wrong::Misread(|case| {
             if case.spec.weights.source != Source::Map && case.spec.kind() != Kind::Combined {
                 case.weight_map = None;
@@ -87,6 +97,7 @@ pub(super) const BUGS: &[Bug] = &[
     Bug {
         name: "raw_weights_reported",
         stands_for: "a log that shows the weights before they are normalised",
+        killer: "values_f64",
         wrong: Wrong::Spoil(|case, _, out| {
             if case.spec.weights.normalise != Normalise::None {
                 out.weights.iter_mut().flatten().for_each(|w| *w *= 2.0);
@@ -96,6 +107,7 @@ pub(super) const BUGS: &[Bug] = &[
     Bug {
         name: "threshold_multiplied",
         stands_for: "z + ln τ for z − ln τ: the threshold works the other way",
+        killer: "one_hot",
         wrong: Wrong::Misread(|case| {
             if let Some(Threshold::LogitShift(thresholds)) = &mut case.spec.threshold {
                 thresholds.iter_mut().for_each(|threshold| *threshold = threshold.recip());
@@ -105,6 +117,7 @@ pub(super) const BUGS: &[Bug] = &[
     Bug {
         name: "prior_subtracted",
         stands_for: "the adjustment of prediction used in training",
+        killer: "values_f64",
         wrong: Wrong::Misread(|case| {
             if let Some(Threshold::LogitAdjustment(strength)) = &mut case.spec.threshold {
                 *strength = -*strength;
