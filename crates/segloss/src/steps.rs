@@ -63,10 +63,7 @@ impl Loss {
     /// # Errors
     /// As [`Loss::value`], as far as shapes and labels go.
     pub fn label_counts<T: Element>(&self, input: &Input<'_, T>) -> Result<LabelCounts, Error> {
-        match input.typed() {
-            TypedInput::F32(input) => self.label_counts_of(&input),
-            TypedInput::F64(input) => self.label_counts_of(&input),
-        }
+        self.label_counts_of(input.typed())
     }
 
     /// Computes one part, the last step: its value, and the gradient of a kind that is a sum over pixels.
@@ -104,10 +101,7 @@ impl Loss {
         if gradient.is_some() && !self.is_additive() {
             return Err(self.description().error(Problem::NeedsTotals));
         }
-        match input.typed() {
-            TypedInput::F32(input) => self.part_of(&input, plan, in_f32(gradient)),
-            TypedInput::F64(input) => self.part_of(&input, plan, in_f64(gradient)),
-        }
+        self.part_of(input.typed(), plan, gradient.map(T::slice_mut))
     }
 
     /// The gradient of one part, once all parts are combined: of every kind. The pixels are read a second
@@ -140,10 +134,7 @@ impl Loss {
         all: &Part,
         gradient: &mut [T],
     ) -> Result<(), Error> {
-        match input.typed() {
-            TypedInput::F32(input) => self.part_gradient_of(&input, plan, all, in_f32(Some(gradient))),
-            TypedInput::F64(input) => self.part_gradient_of(&input, plan, all, in_f64(Some(gradient))),
-        }
+        self.part_gradient_of(input.typed(), plan, all, T::slice_mut(gradient))
     }
 
     /// The value of all parts together.
@@ -208,40 +199,89 @@ impl Loss {
         gradient: Option<&mut [T]>,
         map: Option<&mut [T]>,
     ) -> Result<Evaluation, Error> {
-        match input.typed() {
-            TypedInput::F32(input) => self.whole_of(&input, in_f32(gradient), in_f32(map)),
-            TypedInput::F64(input) => self.whole_of(&input, in_f64(gradient), in_f64(map)),
+        self.whole_of(input.typed(), gradient.map(T::slice_mut), map.map(T::slice_mut))
+    }
+}
+
+/// Not generic, so that all behind it is compiled here, once, and not by every crate that computes a loss.
+impl Loss {
+    fn whole_of(
+        &self,
+        input: TypedInput<'_>,
+        gradient: Option<SliceMut<'_>>,
+        map: Option<SliceMut<'_>>,
+    ) -> Result<Evaluation, Error> {
+        match input {
+            TypedInput::F32(input) => self.evaluate(&input, in_f32(gradient), in_f32(map)),
+            TypedInput::F64(input) => self.evaluate(&input, in_f64(gradient), in_f64(map)),
         }
     }
 
-    fn whole_of<T: Element>(
+    fn label_counts_of(&self, input: TypedInput<'_>) -> Result<LabelCounts, Error> {
+        match input {
+            TypedInput::F32(input) => self.count_labels(&input, &self.geometry(&input)?),
+            TypedInput::F64(input) => self.count_labels(&input, &self.geometry(&input)?),
+        }
+    }
+
+    fn part_of(
+        &self,
+        input: TypedInput<'_>,
+        plan: &Plan,
+        gradient: Option<SliceMut<'_>>,
+    ) -> Result<Part, Error> {
+        match input {
+            TypedInput::F32(input) => self.evaluate_part(&input, plan, in_f32(gradient)),
+            TypedInput::F64(input) => self.evaluate_part(&input, plan, in_f64(gradient)),
+        }
+    }
+
+    fn part_gradient_of(
+        &self,
+        input: TypedInput<'_>,
+        plan: &Plan,
+        all: &Part,
+        gradient: SliceMut<'_>,
+    ) -> Result<(), Error> {
+        match input {
+            TypedInput::F32(input) => self.differentiate_part(&input, plan, all, in_f32(Some(gradient))),
+            TypedInput::F64(input) => self.differentiate_part(&input, plan, all, in_f64(Some(gradient))),
+        }
+    }
+}
+
+impl Loss {
+    fn count_labels<T: Element>(
+        &self,
+        input: &Input<'_, T>,
+        geometry: &Geometry,
+    ) -> Result<LabelCounts, Error> {
+        label_counts::of_input(input, geometry, &self.rules())
+    }
+
+    fn evaluate<T: Element>(
         &self,
         input: &Input<'_, T>,
         gradient: Option<&mut [T]>,
         map: Option<&mut [T]>,
     ) -> Result<Evaluation, Error> {
         let geometry = self.geometry(input)?;
-        let labels = label_counts::of_input(input, &geometry, &self.rules())?;
+        let labels = self.count_labels(input, &geometry)?;
         self.compute(input, &geometry, &labels, gradient, map)
     }
 
-    fn label_counts_of<T: Element>(&self, input: &Input<'_, T>) -> Result<LabelCounts, Error> {
-        let geometry = self.geometry(input)?;
-        label_counts::of_input(input, &geometry, &self.rules())
-    }
-
-    fn part_of<T: Element>(
+    fn evaluate_part<T: Element>(
         &self,
         input: &Input<'_, T>,
         plan: &Plan,
         gradient: Option<&mut [T]>,
     ) -> Result<Part, Error> {
         let geometry = self.geometry(input)?;
-        let labels = label_counts::of_input(input, &geometry, &self.rules())?;
+        let labels = self.count_labels(input, &geometry)?;
         self.compute_part(input, &geometry, &labels, plan, gradient)
     }
 
-    fn part_gradient_of<T: Element>(
+    fn differentiate_part<T: Element>(
         &self,
         input: &Input<'_, T>,
         plan: &Plan,
@@ -250,22 +290,22 @@ impl Loss {
     ) -> Result<(), Error> {
         let geometry = self.geometry(input)?;
         // Refuses labels that the pass would trip over.
-        label_counts::of_input(input, &geometry, &self.rules())?;
+        self.count_labels(input, &geometry)?;
         self.compute_part_gradient(input, &geometry, plan, all, gradient.unwrap_or_default())
     }
 }
 
 /// Numbers that are known to be f32.
-fn in_f32<T: Element>(out: Option<&mut [T]>) -> Option<&mut [f32]> {
-    match T::slice_mut(out?) {
+fn in_f32(out: Option<SliceMut<'_>>) -> Option<&mut [f32]> {
+    match out? {
         SliceMut::F32(out) => Some(out),
         SliceMut::F64(_) => None,
     }
 }
 
 /// Numbers that are known to be f64.
-fn in_f64<T: Element>(out: Option<&mut [T]>) -> Option<&mut [f64]> {
-    match T::slice_mut(out?) {
+fn in_f64(out: Option<SliceMut<'_>>) -> Option<&mut [f64]> {
+    match out? {
         SliceMut::F64(out) => Some(out),
         SliceMut::F32(_) => None,
     }
