@@ -144,14 +144,7 @@ impl EvalArgs {
             writeln!(out, "{}", serde_json::to_string_pretty(&report).map_err(io::Error::from)?)?;
         } else {
             print::<T>(&mut out, &evaluation)?;
-            // Terms of one sum often have the same to say.
-            let mut said: Vec<&Warning> = Vec::new();
-            for warning in evaluation.terms.iter().chain([&evaluation]).flat_map(|of| &of.warnings) {
-                if !said.contains(&warning) {
-                    say(&format!("warning: {warning}"));
-                    said.push(warning);
-                }
-            }
+            evaluation.warnings.iter().for_each(|warning| say(&format!("warning: {warning}")));
         }
         Ok(())
     }

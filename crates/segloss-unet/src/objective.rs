@@ -55,7 +55,7 @@ impl Objective {
     /// As [`count`].
     pub fn update_running_counts(&mut self, labels: &[u8], pixels: usize, classes: &Classes) -> Result<()> {
         if self.loss.needs_running_counts() {
-            self.loss.update_running_counts(&count(labels.chunks(pixels), classes)?);
+            self.loss.update_running_counts(&count(labels.chunks(pixels), classes)?)?;
         }
         Ok(())
     }

@@ -27,7 +27,7 @@ fn main() -> Result<(), segloss::Error> {
         let input = Input::from_slices(&logits, &SHAPE, &labels)?;
         // Once a step, before the loss: the running counts take in the batch.
         let counts = loss.label_counts(&input)?.counts();
-        loss.update_running_counts(&counts);
+        loss.update_running_counts(&counts)?;
         let result = loss.value_and_gradient(&input, &mut gradient)?;
         if step % 10 == 0 {
             let terms: Vec<String> = result.terms.iter().map(|term| format!("{:.4}", term.value)).collect();

@@ -52,7 +52,10 @@ impl ClassCounts {
         for (class, &here) in pixels.iter().enumerate() {
             self.pixels[class] += here;
             self.present_in[class] += if here > 0.0 { valid } else { 0.0 };
-            self.others_in[class] += if valid - here > 0.0 { valid } else { 0.0 };
+            // Counts may come without.
+            if let Some(others_in) = self.others_in.get_mut(class) {
+                *others_in += if valid - here > 0.0 { valid } else { 0.0 };
+            }
         }
     }
 

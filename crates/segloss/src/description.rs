@@ -6,6 +6,7 @@ use crate::families::Family;
 use crate::kind::{Component, Structure};
 use crate::options::Reduction;
 use crate::spec::LossSpec;
+use std::sync::Arc;
 
 /// A specification whose options have been checked.
 #[derive(Clone, Debug, PartialEq)]
@@ -13,6 +14,11 @@ pub(crate) struct Description {
     pub spec: LossSpec,
     /// Which part of its kind it is, of a kind that is a sum of parts.
     pub component: Option<(usize, Component)>,
+}
+
+/// Whether two plans or parts are of the same loss. Mostly they share their description.
+pub(crate) fn is_same(a: &Arc<Description>, b: &Arc<Description>) -> bool {
+    Arc::ptr_eq(a, b) || a == b
 }
 
 impl Description {

@@ -203,13 +203,43 @@ pub enum Problem {
         /// How many it has.
         found: usize,
     },
-    /// A part whose sums are those of another loss.
-    #[error("{operand} is of another kind of loss in region {region}")]
-    OtherKind {
-        /// Which part.
+    /// A plan or a part that was made by another loss.
+    #[error(
+        "{operand} is of another loss: each loss joins what it has made itself, or a loss of the same specification"
+    )]
+    OtherLoss {
+        /// Which.
         operand: &'static str,
-        /// Where: the number of the region.
-        region: usize,
+    },
+    /// Parts that together are not what was counted.
+    #[error(
+        "the parts hold {found} valid pixels of image {image}, of which the plan counted {expected}: a part is missing, \
+         came twice, or is of another image"
+    )]
+    Incomplete {
+        /// Its number among all images.
+        image: usize,
+        /// Valid pixels that were counted.
+        expected: u64,
+        /// Those of all parts.
+        found: u64,
+    },
+    /// Parts whose labels or weight maps are not those that were counted.
+    #[error("the labels or pixel weights of image {image} are not those that the plan counted")]
+    OtherLabels {
+        /// Its number among all images.
+        image: usize,
+    },
+    /// A tile without the distances of its image.
+    #[error(
+        "a tile of {tile} pixels of an image of {image}: distances to its borders are known of the whole image only; pass \
+         its rows of `signed_distances` with `Input::with_distances`"
+    )]
+    NeedsDistances {
+        /// Pixels of the tile.
+        tile: usize,
+        /// Pixels of the image.
+        image: u64,
     },
     /// Images that a plan does not cover.
     #[error("{start}..{end} are no images of a plan that covers {images}")]

@@ -69,7 +69,9 @@ impl<'a, T: Element> Input<'a, T> {
     /// # Errors
     /// [`Problem::Length`] if `logits` does not hold as many elements as `shape` says.
     pub fn from_slices<L: Label>(logits: &'a [T], shape: &[usize], labels: &'a [L]) -> Result<Self, Error> {
-        let expected = shape.iter().product();
+        // More elements than can be counted are as many as no slice has.
+        let product = shape.iter().try_fold(1_usize, |product, &length| product.checked_mul(length));
+        let expected = product.unwrap_or(usize::MAX);
         if logits.len() != expected {
             let problem = Problem::Length { operand: "logits", expected, found: logits.len() };
             return Err(Error { operation: OPERATION, problem });

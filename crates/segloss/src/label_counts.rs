@@ -30,6 +30,10 @@ impl LabelCounts {
         &self.images
     }
 
+    pub(crate) fn into_images(self) -> Vec<ImageCounts> {
+        self.images
+    }
+
     /// How many classes are counted.
     pub fn classes(&self) -> usize {
         self.classes

@@ -10,6 +10,7 @@ use crate::options::Source;
 use crate::plan::Plan;
 use crate::simd::InstructionSet;
 use crate::spec::{LossSpec, Term};
+use std::sync::Arc;
 
 /// A loss, ready to be computed: a [`LossSpec`] whose options have been checked.
 ///
@@ -34,7 +35,8 @@ use crate::spec::{LossSpec, Term};
 /// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct Loss {
-    description: Description,
+    /// Shared with the plans and parts of this loss, which so know whose they are.
+    description: Arc<Description>,
     /// (factor, loss) of a sum of losses.
     terms: Vec<(f64, Self)>,
     /// For `source = "ema"`.
@@ -56,7 +58,7 @@ impl Loss {
     /// A loss whose specification has been checked, its terms included.
     fn checked(spec: LossSpec) -> Self {
         let plain = |spec, component| Self {
-            description: Description { spec, component },
+            description: Arc::new(Description { spec, component }),
             terms: Vec::new(),
             running: None,
             instructions: InstructionSet::best(),
@@ -110,14 +112,31 @@ impl Loss {
     /// let weights = WeightSpec::running(Scheme::InverseFrequency, 0.99);
     /// let mut loss = Loss::cross_entropy().weights(weights).build()?;
     /// let input = Input::from_slices(&[0.0_f32, 1.0, 0.5, 0.0], &[2, 2], &[0_u8, 1])?;
-    /// loss.update_running_counts(&loss.label_counts(&input)?.counts());
+    /// loss.update_running_counts(&loss.label_counts(&input)?.counts())?;
     /// # Ok::<(), segloss::Error>(())
     /// ```
-    pub fn update_running_counts(&mut self, batch: &ClassCounts) {
-        self.terms.iter_mut().for_each(|(_, term)| term.update_running_counts(batch));
+    ///
+    /// # Errors
+    /// [`Problem::Option`](crate::Problem::Option) for counts that cannot be; the loss is left as it was.
+    pub fn update_running_counts(&mut self, batch: &ClassCounts) -> Result<(), Error> {
+        self.check_counts(batch)?;
+        self.update_running(batch);
+        Ok(())
+    }
+
+    fn update_running(&mut self, batch: &ClassCounts) {
+        self.terms.iter_mut().for_each(|(_, term)| term.update_running(batch));
         let decay = self.description.spec.weights.decay;
         let running = self.running.as_ref().and_then(|running| running.decayed(decay, batch).ok());
         self.running = Some(running.unwrap_or_else(|| batch.clone()));
+    }
+
+    fn check_counts(&self, counts: &ClassCounts) -> Result<(), Error> {
+        let problem = |(expected, found): (&str, String)| {
+            let key = "running counts";
+            self.description.error(Problem::Option { key, expected: expected.to_owned(), found })
+        };
+        counts.validate().map_err(problem)
     }
 
     /// Whether the loss depends on the batches so far: see [`Loss::update_running_counts`].
@@ -135,12 +154,14 @@ impl Loss {
     /// Goes on from the running counts of a loss with the same specification; with none, from where it is.
     ///
     /// # Errors
-    /// [`Problem::RunningCounts`] if it is that of another loss; this one is left as it was.
+    /// [`Problem::RunningCounts`] if it is that of another loss, [`Problem::Option`] for counts that cannot be; this one is
+    /// left as it was.
     pub fn restore_running_counts(&mut self, counts: &[ClassCounts]) -> Result<(), Error> {
         let (expected, found) = (self.number(), counts.len());
         if ![0, expected].contains(&found) {
             return Err(self.description.error(Problem::RunningCounts { expected, found }));
         }
+        counts.iter().try_for_each(|counts| self.check_counts(counts))?;
         self.restore_from(&mut counts.iter());
         Ok(())
     }
@@ -164,12 +185,18 @@ impl Loss {
     /// # Errors
     /// [`Problem::PerClass`] for fixed weights of another number of classes, [`Problem::NoDataset`].
     pub fn plan(&self, labels: &LabelCounts) -> Result<Plan, Error> {
-        let terms = self.terms.iter().map(|(_, term)| term.plan(labels)).collect::<Result<_, _>>()?;
+        let plan = self.plan_of(labels)?;
+        Ok(plan.remembering(labels.clone()))
+    }
+
+    /// The same, which does not remember the labels.
+    pub(crate) fn plan_of(&self, labels: &LabelCounts) -> Result<Plan, Error> {
+        let terms = self.terms.iter().map(|(_, term)| term.plan_of(labels)).collect::<Result<_, _>>()?;
         Plan::new(&self.description, self.running.as_ref(), labels, terms)
     }
 
     /// The specification, and which part of its kind it is.
-    pub(crate) fn description(&self) -> &Description {
+    pub(crate) fn description(&self) -> &Arc<Description> {
         &self.description
     }
 

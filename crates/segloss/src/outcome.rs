@@ -1,6 +1,7 @@
 //! The way of a loss over its pixels: forward to a [`Part`], from all parts to an [`Outcome`], and back to the
 //! gradient.
 
+use crate::description::is_same;
 use crate::distance::signed_distances;
 use crate::element::Element;
 use crate::error::{Error, Problem};
@@ -16,11 +17,12 @@ use crate::options::{Reduction, Source, Value};
 use crate::part::Part;
 use crate::pass::{Array, Leaf, LeafSums, Pass};
 use crate::plan::Plan;
-use crate::regions::{Partial, Resolved};
+use crate::regions::Resolved;
 use crate::sums::Sums;
 use crate::warning::Warning;
 use rayon::prelude::*;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// What all parts together say: the final sums, and what the way back to the gradient needs.
 pub(crate) struct Outcome {
@@ -53,7 +55,7 @@ impl Loss {
         map: Option<&mut [T]>,
     ) -> Result<Evaluation, Error> {
         self.demand_length(input, gradient.as_deref())?;
-        let plan = self.plan(labels)?;
+        let plan = self.plan_of(labels)?;
         let mut leaves = self.leaves(input, geometry, &plan)?;
         // The gradient of a sum over pixels is known at once, any other after all have been seen.
         let (now, afterwards) = if self.is_additive() { (gradient, None) } else { (None, gradient) };
@@ -118,41 +120,25 @@ impl Loss {
             (sums.pixels, sums.weight) =
                 (labels.mass_of(class), plan.class_weight(self.description(), labels, class));
         }
-        Part { sums, regions, terms }
+        Part { of: Arc::clone(self.description()), images: BTreeMap::new(), sums, regions, terms }
     }
 
-    /// Whether a plan has as many terms as this loss.
+    /// Whether a plan is of this loss.
     fn check_plan(&self, plan: &Plan) -> Result<(), Error> {
-        let fits = Problem::unless_equal("the plan", "terms", self.terms().len(), plan.terms().len());
-        fits.map_err(|problem| self.description().error(problem))
+        match is_same(plan.of(), self.description()) {
+            true => Ok(()),
+            false => Err(self.description().error(Problem::OtherLoss { operand: "the plan" })),
+        }
     }
 
-    /// Whether a plan and all parts together are of this loss.
+    /// Whether a plan and all parts together are of this loss, and hold what was counted.
     pub(crate) fn check_part(&self, plan: &Plan, part: &Part) -> Result<(), Error> {
-        const PART: &str = "the combined part";
-        let demand = |of, expected, found| {
-            let fits = Problem::unless_equal(PART, of, expected, found);
-            fits.map_err(|problem| self.description().error(problem))
-        };
         self.check_plan(plan)?;
-        demand("terms", self.terms().len(), part.terms.len())?;
-        demand("classes", plan.classes(), part.sums.per_class.len())?;
-        for (&region, partial) in &part.regions {
-            let fits = match partial {
-                Partial::Nothing => true,
-                Partial::Overlap(_) => self.description().structure() == Structure::Overlap,
-                Partial::Lovasz(_) => self.description().structure() == Structure::Lovasz,
-                Partial::TopK(_) => self.description().structure() == Structure::TopK,
-                Partial::Recall(_) => self.description().structure() == Structure::Recall,
-            };
-            if !fits {
-                return Err(self.description().error(Problem::OtherKind { operand: PART, region }));
-            }
-            let regions = plan.region_pixels().len();
-            demand("regions", regions, regions.max(region + 1))?;
+        let refuse = |problem| Err(self.description().error(problem));
+        if !is_same(&part.of, self.description()) {
+            return refuse(Problem::OtherLoss { operand: "the combined part" });
         }
-        let terms = self.terms().iter().zip(plan.terms()).zip(&part.terms);
-        terms.into_iter().try_for_each(|(((_, term), plan), part)| term.check_part(plan, part))
+        plan.labels().map_or(Ok(()), |labels| part.check_complete(labels)).or_else(refuse)
     }
 
     /// From all parts to the value.
@@ -309,14 +295,19 @@ impl Loss {
         if matches!(self.spec().options, Options::DocumentCategorical(_)) && sums.valid_pixels > 0 {
             warnings.push(Warning::ConstantWeight { weight: effective_weights[[0, 0]], classes });
         }
-        let terms = match self.spec().options {
-            Options::Combined(_) => {
-                let terms = self.terms().iter().zip(plan.terms()).zip(terms);
-                terms.map(|(((_, term), plan), (_, outcome))| term.evaluation(plan, outcome)).collect()
+        let terms = self.terms().iter().zip(plan.terms()).zip(terms);
+        let mut terms: Vec<Evaluation> =
+            terms.map(|(((_, term), plan), (_, outcome))| term.evaluation(plan, outcome)).collect();
+        // What is to be known of a term is to be known of the sum.
+        for warning in terms.iter().flat_map(|term| &term.warnings) {
+            if !warnings.contains(warning) {
+                warnings.push(warning.clone());
             }
+        }
+        if !matches!(self.spec().options, Options::Combined(_)) {
             // The components of a kind are its own business.
-            _ => Vec::new(),
-        };
+            terms.clear();
+        }
         Evaluation { value, sums, effective_weights, warnings, terms }
     }
 

@@ -110,7 +110,7 @@ impl<T: Element> Pass<'_, T> {
                     sums.regions.insert(region, partial);
                     continue;
                 };
-                let problem = Problem::OtherKind { operand: "a tile", region };
+                let problem = Problem::OtherLoss { operand: "a tile" };
                 sum.merge(partial).map_err(|_| Error { operation: leaf.operation, problem })?;
             }
         }

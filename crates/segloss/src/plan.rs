@@ -9,6 +9,7 @@ use crate::options::{Absent, Average, Classes, Reduction, Region, Source, Thresh
 use crate::weights;
 use ndarray::{Array2, ArrayView1};
 use std::ops::Range;
+use std::sync::Arc;
 
 /// The weights and the denominator of a scope, shared by all its parts.
 ///
@@ -16,6 +17,10 @@ use std::ops::Range;
 /// make one value; the parts are then computed in any order, on any machine, and combined.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Plan {
+    /// The loss that it is for.
+    of: Arc<Description>,
+    /// What was counted of all images; none where nobody joins parts.
+    labels: Option<Arc<LabelCounts>>,
     classes: usize,
     /// The images that this plan's rows stand for.
     images: Range<usize>,
@@ -37,12 +42,14 @@ pub struct Plan {
 impl Plan {
     /// `running`: the counts of the batches so far; `terms`: the plans of the losses that this one is a sum of.
     pub(crate) fn new(
-        of: &Description,
+        of: &Arc<Description>,
         running: Option<&ClassCounts>,
         labels: &LabelCounts,
         terms: Vec<Self>,
     ) -> Result<Self, Error> {
         let mut plan = Self {
+            of: Arc::clone(of),
+            labels: None,
             classes: labels.classes(),
             images: 0..labels.len(),
             weights: Array2::ones((1, labels.classes())),
@@ -82,6 +89,26 @@ impl Plan {
         Ok(Self { images, terms, ..self.clone() })
     }
 
+    /// The same with the label counts that it was made of: parts are held against them.
+    pub(crate) fn remembering(self, labels: LabelCounts) -> Self {
+        Self { labels: Some(Arc::new(labels)), ..self }
+    }
+
+    /// The loss that it is for.
+    pub(crate) fn of(&self) -> &Arc<Description> {
+        &self.of
+    }
+
+    /// What was counted of all images, also of those that this plan leaves out.
+    pub(crate) fn labels(&self) -> Option<&LabelCounts> {
+        self.labels.as_deref()
+    }
+
+    /// The number of this plan's first image among all.
+    pub(crate) fn first_image(&self) -> usize {
+        self.images.start
+    }
+
     /// What the sum over the whole scope is divided by, as far as the labels decide it: of top-k
     /// cross-entropy only the sums of all parts tell which pixels' weights count.
     pub fn denominator(&self) -> f64 {
@@ -89,7 +116,7 @@ impl Plan {
     }
 
     /// The weights in force: one row for the batch or one per image; a column per class, or per channel a
-    /// pair (negative, positive) for the sigmoid kinds that are sums over pixels. None for a combined of.
+    /// pair (negative, positive) for the sigmoid kinds that are sums over pixels. None for a combined loss.
     pub fn effective_weights(&self) -> Array2<f64> {
         if !self.terms.is_empty() {
             return Array2::zeros((0, self.classes));
@@ -177,7 +204,7 @@ impl Plan {
     fn regions_weight(&self, of: &Description, labels: &LabelCounts) -> f64 {
         let regions: std::collections::BTreeSet<usize> = (0..labels.len()).map(|n| self.region(n)).collect();
         let weight = |region: usize| match of.is_pooled() {
-            // One ratio for all classes: the region is one of.
+            // One ratio for all classes: the region counts as one.
             true => f64::from(u8::from(self.counted.row(region).iter().any(|&w| w > 0.0))),
             false => self.counted.row(region).sum(),
         };

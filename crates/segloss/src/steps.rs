@@ -140,7 +140,8 @@ impl Loss {
     /// The value of all parts together.
     ///
     /// # Errors
-    /// [`Problem::Mismatch`] or [`Problem::OtherKind`] for parts, or a plan, of another loss.
+    /// [`Problem::OtherLoss`] for parts, or a plan, of another loss; [`Problem::Incomplete`] or [`Problem::OtherLabels`]
+    /// unless the parts together hold each pixel that the plan has counted, once.
     pub fn finish(&self, plan: &Plan, all: &Part) -> Result<Evaluation, Error> {
         self.check_part(plan, all)?;
         Ok(self.evaluation(plan, self.resolve(plan, all)))
@@ -278,7 +279,34 @@ impl Loss {
     ) -> Result<Part, Error> {
         let geometry = self.geometry(input)?;
         let labels = self.count_labels(input, &geometry)?;
-        self.compute_part(input, &geometry, &labels, plan, gradient)
+        self.demand_distances(input, &geometry, plan)?;
+        let mut part = self.compute_part(input, &geometry, &labels, plan, gradient)?;
+        part.images = (plan.first_image()..).zip(labels.into_images()).collect();
+        Ok(part)
+    }
+
+    /// Of a tile alone the distances to borders are those to the tile's.
+    fn demand_distances<T: Element>(
+        &self,
+        input: &Input<'_, T>,
+        geometry: &Geometry,
+        plan: &Plan,
+    ) -> Result<(), Error> {
+        if input.distances.is_some() || !self.has_distances() {
+            return Ok(());
+        }
+        let images = plan.labels().map(LabelCounts::images).unwrap_or_default();
+        let tile = geometry.pixels;
+        match images.iter().skip(plan.first_image()).find(|image| image.pixels != tile as u64) {
+            None => Ok(()),
+            Some(image) => {
+                Err(self.description().error(Problem::NeedsDistances { tile, image: image.pixels }))
+            }
+        }
+    }
+
+    fn has_distances(&self) -> bool {
+        self.spec().kind().has_distances() || self.terms().iter().any(|(_, term)| term.has_distances())
     }
 
     fn differentiate_part<T: Element>(
@@ -291,6 +319,7 @@ impl Loss {
         let geometry = self.geometry(input)?;
         // Refuses labels that the pass would trip over.
         self.count_labels(input, &geometry)?;
+        self.demand_distances(input, &geometry, plan)?;
         self.compute_part_gradient(input, &geometry, plan, all, gradient.unwrap_or_default())
     }
 }

@@ -16,7 +16,7 @@
 //! - A class that is absent from an image, or alone in it, has no boundary there: φ = 0.
 //! - The distances are of whole images. For a tile hand in its share
 //!   ([`Input::with_distances`](crate::Input::with_distances)).
-//! - Reduction: [`WeightSum`](crate::Reduction::Mean), divided by Σ over the valid pixels of Σ_c w_c, as every class
+//! - Reduction: [`Mean`](crate::Reduction::Mean), divided by Σ over the valid pixels of Σ_c w_c, as every class
 //!   has its part in every pixel: with weights 0 and 1 the mean over the chosen classes' maps.
 //! - The value may be negative: it is smallest, not 0, where all is right.
 //! - Confidently wrong: L is linear in p, so that its gradient vanishes with p_k at saturated logits, by the

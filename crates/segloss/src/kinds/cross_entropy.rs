@@ -27,7 +27,7 @@
 //! Without weights all three are the same.
 //!
 //! - Shapes: logits (N, C, spatial…) or (N, spatial…, C); targets are indices or distributions.
-//! - Reduction: [`WeightSum`](crate::Reduction::Mean), divided by Σ w_c·y_c over the valid pixels.
+//! - Reduction: [`Mean`](crate::Reduction::Mean), divided by Σ w_c·y_c over the valid pixels.
 //! - Confidently wrong pixels: L grows like z_max − z_y, the gradient tends to ±w; never zero.
 //! - Saturated logits: exact for |z| up to 1e4 and beyond; no exponential overflows.
 //! - One channel is refused: p = 1 whatever its logit is. Two classes in one channel are

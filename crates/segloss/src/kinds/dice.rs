@@ -13,7 +13,7 @@
 //!   softmax (default), or sigmoid for classes that may overlap.
 //! - `region`: sums over the batch (default), or over each image, whose losses are averaged: over all (image, class)
 //!   pairs, or with `average = "images"` over the images, of the weighted mean over each one's classes.
-//! - Reduction: [`WeightSum`](crate::Reduction::Mean), divided by Σ of the weights of the classes and regions that
+//! - Reduction: [`Mean`](crate::Reduction::Mean), divided by Σ of the weights of the classes and regions that
 //!   count, so that the value is a mean over them.
 //! - Absent classes: with `classes = "all"` (default) L_c = FP/(FP + s), which is 1 or nearly so wherever s is
 //!   small against what is predicted, with hardly a slope; `"present"` leaves the class out of the mean.

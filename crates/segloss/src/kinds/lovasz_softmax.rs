@@ -14,7 +14,7 @@
 //! - `region`: the batch (default), or each image by itself. Then `average` is over all (image, class) pairs
 //!   (default), or with `"images"` over the images, of the mean over each one's classes: `per_image=True` of the
 //!   authors' code. (That counts a wholly ignored image as 0; here it is no region.)
-//! - Reduction: [`WeightSum`](crate::Reduction::Mean), divided by Σ of the weights of the classes and regions that
+//! - Reduction: [`Mean`](crate::Reduction::Mean), divided by Σ of the weights of the classes and regions that
 //!   count.
 //! - A pixel of weight m in the map counts like m pixels.
 //! - All ignored: 0. Confidently wrong: the errors depend on p alone, so that the gradient vanishes at saturated

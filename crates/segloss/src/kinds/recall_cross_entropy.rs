@@ -11,7 +11,7 @@
 //!
 //! - Shapes, targets, weights, label smoothing: as for [`cross_entropy`](super::cross_entropy).
 //! - `region`: the batch (default), or each image by itself.
-//! - Reduction: [`WeightSum`](crate::Reduction::Mean), divided by Σ m·Σ w_c·y_c, without the recall: for equal
+//! - Reduction: [`Mean`](crate::Reduction::Mean), divided by Σ m·Σ w_c·y_c, without the recall: for equal
 //!   weights the mean over the valid pixels, as in the paper.
 //! - The authors' code counts a class's misses from 1 upwards, so that a class without a miss keeps the weight
 //!   1/n; by the paper's formula, and here, it weighs nothing until it misses again.

@@ -200,17 +200,17 @@ fn parts_of_another_loss_are_refused() {
         kind => loss(&format!("kind = '{kind}'")),
     });
     let (whole, before) = (part(&dice, &two), part(&dice, &two));
-    for (other, want) in [(part(&dice, &four), ("classes", 2, 4)), (part(&sum, &two), ("terms", 0, 2))] {
+    let classes = Problem::Mismatch { operand: "the other part", of: "classes", expected: 2, found: 4 };
+    let other_loss = Problem::OtherLoss { operand: "the other part" };
+    for (other, want) in [
+        (part(&dice, &four), classes),
+        (part(&sum, &two), other_loss.clone()),
+        (part(&lovasz, &two), other_loss),
+    ] {
         let mut all = whole.clone();
-        let (of, expected, found) = want;
-        let want = Problem::Mismatch { operand: "the other part", of, expected, found };
         assert_eq!(problem(all.combine(other)), want);
         assert_eq!(all, before);
     }
-    let mut all = whole.clone();
-    let want = Problem::OtherKind { operand: "the other part", region: 0 };
-    assert_eq!(problem(all.combine(part(&lovasz, &two))), want);
-    assert_eq!(all, before);
     let sums = |part: &segloss::Part| part.sums().clone();
     let want =
         Problem::Mismatch { operand: "the sums of the other part", of: "classes", expected: 2, found: 4 };
@@ -223,21 +223,18 @@ fn parts_of_another_loss_are_refused() {
         problem(plan.images(0..2).unwrap().images(std::ops::Range { start: 2, end: 1 })),
         Problem::NoSuchImages { start: 2, end: 1, images: 2 }
     );
-    assert!(matches!(
-        problem(dice.finish(&plan, &part(&lovasz, &two))),
-        Problem::OtherKind { region: 0, .. }
-    ));
-    assert!(matches!(problem(dice.finish(&plan, &part(&sum, &two))), Problem::Mismatch { of: "terms", .. }));
-    assert!(matches!(problem(sum.finish(&plan, &whole)), Problem::Mismatch { of: "terms", .. }));
-    assert!(matches!(problem(sum.part(&two, &plan, None)), Problem::Mismatch { of: "terms", .. }));
     let by_image = loss("kind = 'dice'\nregion = 'image'");
-    assert!(matches!(
-        problem(dice.finish(&plan, &part(&by_image, &two))),
-        Problem::Mismatch { of: "regions", .. }
-    ));
-    let mut gradient = [0.0_f32; 4];
-    let refused = dice.part_gradient(&two, &plan, &part(&lovasz, &two), &mut gradient);
-    assert!(matches!(problem(refused), Problem::OtherKind { .. }));
+    let (other_plan, other_part) =
+        (Problem::OtherLoss { operand: "the plan" }, Problem::OtherLoss { operand: "the combined part" });
+    for other in [&lovasz, &sum, &by_image] {
+        assert_eq!(problem(dice.finish(&plan, &part(other, &two))), other_part);
+        assert_eq!(problem(other.finish(&plan, &whole)), other_plan);
+        assert_eq!(problem(other.part(&two, &plan, None)), other_plan);
+        let refused = dice.part_gradient(&two, &plan, &part(other, &two), &mut [0.0_f32; 4]);
+        assert_eq!(problem(refused), other_part);
+    }
+    // A loss of the same specification is no other.
+    assert!(loss("kind = 'dice'").finish(&plan, &whole).is_ok());
 
     // The labels' counts.
     let mut counts = dice.label_counts(&two).unwrap();
@@ -251,6 +248,101 @@ fn parts_of_another_loss_are_refused() {
     assert_eq!(problem(class_counts.add_image(1.0, &[1.0, 0.0, 0.0])), want);
     let want = Problem::Mismatch { operand: "the batch", of: "classes", expected: 2, found: 3 };
     assert_eq!(problem(class_counts.decayed(0.5, &segloss::ClassCounts::new(3))), want);
+}
+
+/// Of every kind: a plan that was made for another computes nothing, whether or not it has the same shape.
+#[test]
+fn the_plan_of_every_other_kind_is_refused() {
+    let input = Input::from_slices(&[0.5_f32, 0.25, -0.5, 0.0], &[2, 2], &[0_u8, 1]).unwrap();
+    let losses: Vec<Loss> = crate::samples::all().into_iter().map(|spec| Loss::new(spec).unwrap()).collect();
+    for mine in &losses {
+        let counts = mine.label_counts(&input).unwrap();
+        for theirs in losses.iter().filter(|theirs| theirs.spec() != mine.spec()) {
+            let plan = theirs.plan(&counts).unwrap();
+            let refused = mine.part(&input, &plan, None).unwrap_err();
+            assert_eq!(refused.problem, Problem::OtherLoss { operand: "the plan" }, "{refused}");
+        }
+    }
+}
+
+/// The parts together are what was counted: each pixel once, with its label and its weight.
+#[test]
+fn parts_that_are_not_what_was_counted_are_refused() {
+    let logits = [1.0_f64, -0.5, 0.25, 2.0, 0.0, 1.0];
+    let whole = Input::from_slices(&logits, &[3, 2], &[0_u8, 1, 1]).unwrap();
+    let one = |image: usize, label: &'static [u8]| {
+        Input::from_slices(&logits[2 * image..2 * image + 2], &[1, 2], label).unwrap()
+    };
+    for kind in ["cross_entropy", "dice", "lovasz_softmax", "top_k_cross_entropy", "boundary"] {
+        let loss = loss(&format!("kind = '{kind}'"));
+        let plan = loss.plan(&loss.label_counts(&whole).unwrap()).unwrap();
+        let part = |image: usize, label| {
+            loss.part(&one(image, label), &plan.images(image..image + 1).unwrap(), None).unwrap()
+        };
+        let join = |parts: Vec<segloss::Part>| {
+            let mut all = parts[0].clone();
+            parts[1..].iter().for_each(|part| all.combine(part.clone()).unwrap());
+            loss.finish(&plan, &all)
+        };
+        let parts = || vec![part(2, &[1]), part(0, &[0]), part(1, &[1])];
+        let (joined, at_once) = (join(parts()).unwrap().value, loss.value(&whole).unwrap().value);
+        assert!((joined - at_once).abs() <= 1e-15, "{kind}: {joined} {at_once}");
+        let refused = |parts: Vec<segloss::Part>| join(parts).unwrap_err().problem;
+        let incomplete = |image, expected, found| Problem::Incomplete { image, expected, found };
+        assert_eq!(refused(parts()[..2].to_vec()), incomplete(1, 1, 0), "{kind}");
+        assert_eq!(refused([parts(), parts()[..1].to_vec()].concat()), incomplete(2, 1, 2), "{kind}");
+        let other = vec![part(0, &[0]), part(1, &[1]), part(2, &[0])];
+        assert_eq!(refused(other), Problem::OtherLabels { image: 2 }, "{kind}");
+    }
+}
+
+/// What a tile cannot know of its image's borders is asked for.
+#[test]
+fn a_tile_without_the_distances_of_its_image_is_refused() {
+    let loss = loss("kind = 'boundary'");
+    let logits = [1.0_f64, -0.5, 0.25, 2.0];
+    let whole = Input::from_slices(&logits, &[1, 2, 2], &[0_u8, 1]).unwrap();
+    let plan = loss.plan(&loss.label_counts(&whole).unwrap()).unwrap();
+    let tile = Input::from_slices(&logits[..2], &[1, 2, 1], &[0_u8]).unwrap();
+    let want = Problem::NeedsDistances { tile: 1, image: 2 };
+    assert_eq!(loss.part(&tile, &plan, None).unwrap_err().problem, want);
+    let distances = ndarray::ArrayD::<f64>::zeros(ndarray::IxDyn(&[1, 2, 1]));
+    assert!(loss.part(&tile.with_distances(distances.view()).unwrap(), &plan, None).is_ok());
+}
+
+/// Counts that cannot be are refused where they come in, and leave the loss as it was.
+#[test]
+fn running_counts_that_cannot_be_are_refused() {
+    let mut loss = loss("weights = { source = 'ema', scheme = 'median_frequency' }");
+    let good = segloss::ClassCounts {
+        valid: 4.0,
+        pixels: vec![1.0, 3.0],
+        present_in: vec![4.0; 2],
+        ..segloss::ClassCounts::default()
+    };
+    loss.update_running_counts(&good).unwrap();
+    let before = loss.running_counts();
+    for bad in [
+        segloss::ClassCounts { present_in: vec![4.0], ..good.clone() },
+        segloss::ClassCounts { pixels: vec![-1.0, 3.0], ..good.clone() },
+        segloss::ClassCounts { valid: f64::NAN, ..good.clone() },
+    ] {
+        let refused = loss.update_running_counts(&bad).unwrap_err().problem;
+        assert!(matches!(refused, Problem::Option { key: "running counts", .. }), "{refused}");
+        assert!(loss.restore_running_counts(&[bad]).is_err());
+    }
+    assert_eq!(loss.running_counts(), before);
+    // Counts may come without those of the others.
+    let mut counts = good;
+    counts.add_image(4.0, &[2.0, 2.0]).unwrap();
+    assert_eq!((counts.pixels, counts.others_in), (vec![3.0, 5.0], vec![]));
+}
+
+#[test]
+fn a_shape_of_more_elements_than_there_can_be_is_refused() {
+    let shape = [1_usize << 32, 1 << 32];
+    let refused = Input::from_slices::<u8>(&[] as &[f32], &shape, &[]).unwrap_err().problem;
+    assert!(matches!(refused, Problem::Length { operand: "logits", found: 0, .. }), "{refused}");
 }
 
 #[test]

@@ -616,8 +616,8 @@ fn the_running_average_is_observed_not_guessed() {
     let odd = Input::from_slices(&logits, &[2, 2], &odd).unwrap();
     assert!(loss.needs_running_counts() && !per_batch.needs_running_counts());
     assert_eq!(loss.value(&odd).unwrap(), per_batch.value(&odd).unwrap());
-    loss.update_running_counts(&loss.label_counts(&even).unwrap().counts());
-    loss.update_running_counts(&loss.label_counts(&odd).unwrap().counts());
+    loss.update_running_counts(&loss.label_counts(&even).unwrap().counts()).unwrap();
+    loss.update_running_counts(&loss.label_counts(&odd).unwrap().counts()).unwrap();
     // f = (0.75, 0.25).
     assert_eq!(loss.value(&odd).unwrap().effective_weights, ndarray::array![[1.0 / 1.5, 2.0]]);
     let mut restored = Loss::new(loss.spec().clone()).unwrap();

@@ -138,9 +138,17 @@ fn pixels_without_weight_are_warned_of() {
     let one = Warning::OneClass { class: 0 };
     assert_eq!(weighted("[0, 1]").value(&input).unwrap().warnings, [Warning::NoWeight, one.clone()]);
     assert_eq!(weighted("[1, 0]").value(&input).unwrap().warnings, [one]);
-    // A sum of losses has no weights of its own.
+    // A sum of losses has no weights of its own; what its terms, or a kind's components, say it says, once.
     let combined = "kind = 'combined'\nterms = [{ loss = { kind = 'cross_entropy' } }]";
-    assert_eq!(loss(combined).value(&input).unwrap().warnings, []);
+    let found = loss(combined).value(&input).unwrap();
+    assert_eq!((found.warnings, found.terms[0].warnings.len()), (vec![Warning::OneClass { class: 0 }], 1));
+    let counted = Warning::AbsentCounted { classes: vec![1] };
+    let found = loss("kind = 'combined'\npreset = 'dice_focal'").value(&input).unwrap();
+    assert!(found.warnings.contains(&Warning::OneClass { class: 0 }) && found.warnings.contains(&counted));
+    for kind in ["unified_focal", "exponential_logarithmic"] {
+        let found = loss(&format!("kind = '{kind}'")).value(&input).unwrap();
+        assert!(found.warnings.contains(&Warning::OneClass { class: 0 }), "{kind}: {:?}", found.warnings);
+    }
 }
 
 #[test]
@@ -202,10 +210,10 @@ fn a_batch_of_other_classes_begins_a_new_average() {
         counts.add_image(pixels.iter().sum(), pixels).unwrap();
         counts
     };
-    loss.update_running_counts(&counts(&[4.0, 0.0]));
-    loss.update_running_counts(&counts(&[0.0, 4.0]));
+    loss.update_running_counts(&counts(&[4.0, 0.0])).unwrap();
+    loss.update_running_counts(&counts(&[0.0, 4.0])).unwrap();
     assert_eq!(loss.running_counts()[0].pixels, [2.0, 2.0]);
-    loss.update_running_counts(&counts(&[1.0, 2.0, 3.0]));
+    loss.update_running_counts(&counts(&[1.0, 2.0, 3.0])).unwrap();
     assert_eq!(loss.running_counts(), [counts(&[1.0, 2.0, 3.0])]);
 }
 
