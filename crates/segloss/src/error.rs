@@ -241,6 +241,17 @@ pub enum Problem {
         /// Pixels of the image.
         image: u64,
     },
+    /// A value or a gradient that is no finite number although all logits are.
+    #[error(
+        "{what} is {found}: weights, factors, exponents or the weight map are too large or too small for the numbers it is \
+         computed in"
+    )]
+    NotFinite {
+        /// The value or the gradient.
+        what: &'static str,
+        /// What it came to; of a gradient its first such entry.
+        found: f64,
+    },
     /// Images that a plan does not cover.
     #[error("{start}..{end} are no images of a plan that covers {images}")]
     NoSuchImages {

@@ -31,13 +31,25 @@
 //!
 //! [`Kind`] lists them all, [`kinds`] has a page for each with formula and source, and `segloss losses` prints what they
 //! are for. They are sums over pixels (cross-entropy and its kin), ratios of overlaps (Dice and its kin), sorted errors
-//! (Lovász), and sums of these.
+//! (Lovász), and sums of these, some of which have a name:
+//!
+//! ```
+//! use segloss::{Loss, Preset, kinds::Combined};
+//!
+//! let loss = Loss::of(Combined { preset: Some(Preset::NnunetCeDice) }).build()?;
+//! # Ok::<(), segloss::Error>(())
+//! ```
+//!
+//! The kinds are a closed set, as each is proven: a loss of one's own is a file beside them (ARCHITECTURE.md).
+//! "The document", and S1 to S10 in it, is the forum thread whose formulas this project began with: see
+//! [`document_categorical`](kinds::document_categorical).
 //!
 //! # What holds for every kind
 //!
 //! - The value is numerator / denominator; the [`Reduction`] that makes the latter is named, never implied. Parts
 //!   of a batch, tiles or images, combine to the whole ([`Loss::part`], [`Part::combine`],
-//!   [`Loss::part_gradient`]), value and gradient.
+//!   [`Loss::part_gradient`]), value and gradient. A tile of a boundary loss needs the distances of its whole image
+//!   ([`Input::with_distances`]).
 //! - Ignored pixels contribute nothing, even where their logits are NaN or ±∞: they are left out before
 //!   anything is summed or sorted. With every pixel ignored the value is 0, the gradient is 0, and
 //!   [`Warning::AllIgnored`] says so.
@@ -95,10 +107,13 @@ pub use evaluation::Evaluation;
 pub use input::Input;
 #[doc(hidden)]
 pub use kind::Reach;
+pub use kinds::combined::Preset;
 pub use kinds::{Kind, Options};
 pub use label_counts::LabelCounts;
 pub use layout::Layout;
 pub use loss::Loss;
+/// Arrays come in and go out as this version's.
+pub use ndarray;
 pub use options::{
     Absent, Activation, Average, Classes, Normalise, OptionInfo, PriorSpec, Reduction, Region, Scheme,
     SmoothingWeight, Source, Threshold, Value, WeightSpec,

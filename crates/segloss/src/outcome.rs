@@ -67,7 +67,7 @@ impl Loss {
             self.backward(input, geometry, &mut leaves, &outcome, gradient)?;
         }
         drop(leaves);
-        Ok(self.evaluation(&plan, outcome))
+        self.checked_evaluation(&plan, outcome)
     }
 
     /// One pass over the pixels of a part; with a gradient only where the loss is a sum over pixels.
@@ -207,8 +207,18 @@ impl Loss {
             self.pass(input, geometry, leaves, false).lovasz_slopes(first, gradient)?;
             leaves[first].array = Array::InGradient;
         }
-        self.pass(input, geometry, leaves, false).run(Some(gradient), None)?;
-        Ok(())
+        self.pass(input, geometry, leaves, false).run(Some(&mut *gradient), None)?;
+        if leaves.iter().any(|leaf| leaf.family.may_break()) {
+            return Ok(());
+        }
+        // Slopes of a region can leave the range of numbers where no pixel's loss does.
+        match gradient.par_iter().find_first(|g| !g.is_finite()) {
+            None => Ok(()),
+            Some(g) => {
+                let (what, found) = ("the gradient", g.wide());
+                Err(self.description().error(Problem::NotFinite { what, found }))
+            }
+        }
     }
 
     fn pass<'a, T: Element>(
@@ -255,8 +265,19 @@ impl Loss {
         }])
     }
 
+    /// The outcome with what the caller should know, if it is a number, or a warning says where it is none.
+    pub(crate) fn checked_evaluation(&self, plan: &Plan, outcome: Outcome) -> Result<Evaluation, Error> {
+        match outcome.value.is_finite() || outcome.sums.non_finite.is_some() {
+            true => Ok(self.evaluation(plan, outcome)),
+            false => {
+                let (what, found) = ("the value", outcome.value);
+                Err(self.description().error(Problem::NotFinite { what, found }))
+            }
+        }
+    }
+
     /// The outcome with what the caller should know.
-    pub(crate) fn evaluation(&self, plan: &Plan, outcome: Outcome) -> Evaluation {
+    fn evaluation(&self, plan: &Plan, outcome: Outcome) -> Evaluation {
         let Outcome { value, sums, terms, .. } = outcome;
         let effective_weights = plan.effective_weights();
         let mut warnings = Vec::new();

@@ -144,7 +144,7 @@ impl Loss {
     /// unless the parts together hold each pixel that the plan has counted, once.
     pub fn finish(&self, plan: &Plan, all: &Part) -> Result<Evaluation, Error> {
         self.check_part(plan, all)?;
-        Ok(self.evaluation(plan, self.resolve(plan, all)))
+        self.checked_evaluation(plan, self.resolve(plan, all))
     }
 
     /// Fits the arrays of an input to each other and to the loss.

@@ -345,6 +345,45 @@ fn a_shape_of_more_elements_than_there_can_be_is_refused() {
     assert!(matches!(refused, Problem::Length { operand: "logits", found: 0, .. }), "{refused}");
 }
 
+/// A value or gradient that is no number is an error: of finite logits only the document's S1 makes one, and says where.
+#[test]
+fn what_is_no_number_is_refused() {
+    let labels = [0_u8, 1, 1, 0];
+    let logits = [1.0_f64, -0.5, 0.25, 2.0, 0.0, 1.0, -3.0, 0.5];
+    let of = |text: &str, map: f64| {
+        let mut gradient = [0.0; 8];
+        let map = ndarray::arr1(&[map; 4]);
+        let input = Input::from_slices(&logits, &[4, 2], &labels).unwrap();
+        let input = if map[0] == 1.0 { input } else { input.with_weight_map(map.view()).unwrap() };
+        loss(text).value_and_gradient(&input, &mut gradient).map(|found| (found.value, gradient))
+    };
+    let power = "kind = 'lovasz_softmax'\nweights = { source = 'per_batch', scheme = { power = 1e4 } }";
+    let nested = "kind = 'combined'\nterms = [{ factor = 1e308, loss = { kind = 'combined', \
+                  terms = [{ factor = 1e308, loss = { kind = 'dice' } }] } }]";
+    for (text, map) in [
+        (power, 1.0),
+        (nested, 1.0),
+        ("kind = 'dice'", 1e308),
+        ("kind = 'lovasz_softmax'", 1e308),
+        ("kind = 'lovasz_softmax'", 5e-324),
+        ("kind = 'mcc'", 1e308),
+        ("kind = 'unified_focal'", 1e308),
+        ("kind = 'focal_tversky'\ngamma = 1e-320", 1.0),
+    ] {
+        match of(text, map) {
+            Ok((value, gradient)) => {
+                assert!(value.is_finite() && gradient.iter().all(|g| g.is_finite()), "{text} {map}");
+            }
+            Err(error) => assert!(
+                matches!(error.problem, Problem::NotFinite { .. } | Problem::Overflow { .. }),
+                "{text} {map}: {error}"
+            ),
+        }
+    }
+    assert!(matches!(of(nested, 1.0).unwrap_err().problem, Problem::NotFinite { .. }));
+    assert!(matches!(of("kind = 'dice'", 1e308).unwrap_err().problem, Problem::NotFinite { .. }));
+}
+
 #[test]
 fn weights_beyond_the_number_type_are_refused() {
     let text = "weights = { source = 'fixed', values = [1e300, 1e300] }\nreduction = 'mean_images'";
