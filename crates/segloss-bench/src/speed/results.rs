@@ -92,7 +92,7 @@ impl Results {
     /// Every time, a row each.
     ///
     /// # Errors
-    /// [`HarnessError::Report`](segloss_verify::HarnessError::Report).
+    /// [`HarnessError::Report`].
     pub fn times_csv(&self) -> Result<String, HarnessError> {
         let header = [
             "version",
@@ -118,7 +118,7 @@ impl Results {
     /// Every bar, a row for each shape and layout.
     ///
     /// # Errors
-    /// [`HarnessError::Report`](segloss_verify::HarnessError::Report).
+    /// [`HarnessError::Report`].
     pub fn bars_csv(&self) -> Result<String, HarnessError> {
         let rows = bars::all(self).into_iter().flat_map(|bar| {
             let verdict = |ratio: Option<f64>, bound| match ratio {
@@ -138,7 +138,7 @@ impl Results {
     /// How cost grows, a row for each loss and layout.
     ///
     /// # Errors
-    /// [`HarnessError::Report`](segloss_verify::HarnessError::Report).
+    /// [`HarnessError::Report`].
     pub fn growth_csv(&self) -> Result<String, HarnessError> {
         let rows = ["pixels", "classes"].into_iter().flat_map(|along| {
             let of = move |what| LAYOUTS.map(|layout| (along, what, layout));
@@ -154,7 +154,7 @@ impl Results {
     /// What criterion estimated, a row each.
     ///
     /// # Errors
-    /// [`HarnessError::Report`](segloss_verify::HarnessError::Report).
+    /// [`HarnessError::Report`].
     pub fn criterion_csv(&self) -> Result<String, HarnessError> {
         let rows = self.estimates.iter().map(|estimate| {
             let Estimate { name, median, low, high, mean, deviation } = estimate;
@@ -166,7 +166,7 @@ impl Results {
     /// All of it.
     ///
     /// # Errors
-    /// [`HarnessError::Report`](segloss_verify::HarnessError::Report).
+    /// [`HarnessError::Report`].
     pub fn json(&self) -> Result<String, Error> {
         let failed = |error: serde_json::Error| Error::report("JSON", error);
         // A timing a line: pretty-printed, its rounds would have one each.
@@ -192,7 +192,7 @@ impl Results {
     /// Of an earlier run; nothing if there is no such file, or it is of another version.
     ///
     /// # Errors
-    /// [`HarnessError::File`](segloss_verify::HarnessError::File), and [`HarnessError::Malformed`](segloss_verify::HarnessError::Malformed) for a file of this version that is none.
+    /// [`HarnessError::File`], and [`HarnessError::Malformed`] for a file of this version that is none.
     pub fn read(path: &Path) -> Result<Option<Self>, Error> {
         /// What every version has.
         #[derive(Deserialize)]
