@@ -300,6 +300,19 @@ impl Loss {
                 warnings.push(Warning::AbsentCounted { classes });
             }
         }
+        if [Source::Dataset, Source::Ema].contains(&self.spec().weights.source)
+            && self.description().structure() != Structure::Terms
+        {
+            let column = |c: usize| if self.spec().has_pairs() { 2 * c + 1 } else { c };
+            let is_uncounted = |&c: &usize| {
+                sums.per_class[c].pixels > 0.0
+                    && effective_weights.column(column(c)).iter().all(|&w| w == 0.0)
+            };
+            let classes: Vec<usize> = (0..plan.classes()).filter(is_uncounted).collect();
+            if !classes.is_empty() {
+                warnings.push(Warning::UncountedClasses { classes });
+            }
+        }
         if !self.spec().is_sigmoid() && self.description().structure() != Structure::Terms {
             let mut present = (0..plan.classes()).filter(|&c| sums.per_class[c].pixels > 0.0);
             if let (Some(class), None) = (present.next(), present.next()) {

@@ -11,6 +11,11 @@ pub enum Warning {
     AllIgnored,
     /// There are valid pixels, but their weights sum to zero: value 0, gradient 0.
     NoWeight,
+    /// Classes that have pixels here and none in the counts that the weights come from: they weigh nothing.
+    UncountedClasses {
+        /// Which.
+        classes: Vec<usize>,
+    },
     /// Every valid pixel is of one class: there is nothing to tell apart.
     OneClass {
         /// Which.
@@ -42,6 +47,12 @@ impl fmt::Display for Warning {
             Self::NoWeight => {
                 f.write_str("the valid pixels' weights sum to 0: the value and its gradient are 0")
             }
+            Self::UncountedClasses { classes } => write!(
+                f,
+                "pixels of class {} weigh nothing: the counts that the weights come from have none of them; count all \
+                 training images, or give absent classes a weight with `weights.absent`",
+                numbers(classes)
+            ),
             Self::OneClass { class } => {
                 write!(
                     f,
@@ -56,7 +67,7 @@ impl fmt::Display for Warning {
                 f,
                 "no pixel of the batch is of class {}, which costs about 1 with hardly a slope: \
                  `classes = \"present\"` leaves such classes out, a larger `smooth` softens them",
-                classes.iter().map(usize::to_string).collect::<Vec<_>>().join(", ")
+                numbers(classes)
             ),
             Self::NonFinite(NonFinite { count, first }) => write!(
                 f,
@@ -71,6 +82,10 @@ impl fmt::Display for Warning {
             ),
         }
     }
+}
+
+fn numbers(classes: &[usize]) -> String {
+    classes.iter().map(usize::to_string).collect::<Vec<_>>().join(", ")
 }
 
 #[cfg(feature = "serde")]

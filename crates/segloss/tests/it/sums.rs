@@ -132,6 +132,23 @@ fn broken_entries_of_parts_are_counted_together() {
 }
 
 #[test]
+fn classes_that_the_data_set_has_not_are_warned_of() {
+    let input = Input::from_slices(&EVEN[..4], &[2, 2], &[0_u8, 1]).unwrap();
+    let found = |kind: &str, absent: &str| {
+        let text = format!(
+            "kind = '{kind}'\nweights = {{ source = 'dataset', scheme = 'inverse_frequency', absent = '{absent}' }}\n\
+             dataset = {{ valid = 3, pixels = [3, 0], present_in = [3, 0] }}"
+        );
+        loss(&text).value(&input).unwrap().warnings
+    };
+    let uncounted = [Warning::UncountedClasses { classes: vec![1] }];
+    for kind in ["cross_entropy", "binary_cross_entropy", "dice"] {
+        assert_eq!(found(kind, "zero"), uncounted, "{kind}");
+        assert_eq!(found(kind, "largest_present"), [], "{kind}");
+    }
+}
+
+#[test]
 fn pixels_without_weight_are_warned_of() {
     let input = Input::from_slices(&EVEN[..4], &[2, 2], &[0_u8, 0]).unwrap();
     let weighted = |values: &str| loss(&format!("weights = {{ source = 'fixed', values = {values} }}"));
