@@ -24,6 +24,9 @@ use rayon::prelude::*;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+/// Entries of a gradient that are looked through at once.
+const GRADIENTS: usize = 1 << 13;
+
 /// What all parts together say: the final sums, and what the way back to the gradient needs.
 pub(crate) struct Outcome {
     pub value: f64,
@@ -211,8 +214,11 @@ impl Loss {
         if leaves.iter().any(|leaf| leaf.family.may_break()) {
             return Ok(());
         }
-        // Slopes of a region can leave the range of numbers where no pixel's loss does.
-        match gradient.par_iter().find_first(|g| !g.is_finite()) {
+        // Slopes of a region can leave the range of numbers where no pixel's loss does. Without an early end the compiler
+        // looks at many at once.
+        let is_wrong = |chunk: &[T]| chunk.iter().fold(false, |wrong, g| wrong | !g.is_finite());
+        let wrong = gradient.par_chunks(GRADIENTS).find_first(|chunk| is_wrong(chunk));
+        match wrong.into_iter().flatten().find(|g| !g.is_finite()) {
             None => Ok(()),
             Some(g) => {
                 let (what, found) = ("the gradient", g.wide());
