@@ -48,6 +48,10 @@ impl Part {
 
     /// Whether the parts together hold each pixel that a plan has counted, once.
     pub(crate) fn check_complete(&self, labels: &LabelCounts) -> Result<(), Problem> {
+        const PARTS: &str = "the combined part";
+        Problem::unless_equal(PARTS, "classes", labels.classes(), self.sums.per_class.len())?;
+        let images = self.images.last_key_value().map_or(0, |(last, _)| last + 1);
+        Problem::unless_equal(PARTS, "images", labels.len(), images.max(labels.len()))?;
         let empty = ImageCounts::empty(labels.classes());
         // Sums in another order may differ by their rounding.
         let near = |a: f64, b: f64| (a - b).abs() <= 1e-9 * a.abs().max(b.abs());

@@ -141,7 +141,8 @@ impl Loss {
     ///
     /// # Errors
     /// [`Problem::OtherLoss`] for parts, or a plan, of another loss; [`Problem::Incomplete`] or [`Problem::OtherLabels`]
-    /// unless the parts together hold each pixel that the plan has counted, once.
+    /// unless the parts together hold each pixel that the plan has counted, once; [`Problem::Mismatch`] for more images, or
+    /// other classes.
     pub fn finish(&self, plan: &Plan, all: &Part) -> Result<Evaluation, Error> {
         self.check_part(plan, all)?;
         self.checked_evaluation(plan, self.resolve(plan, all))

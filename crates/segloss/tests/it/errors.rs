@@ -233,6 +233,20 @@ fn parts_of_another_loss_are_refused() {
         let refused = dice.part_gradient(&two, &plan, &part(other, &two), &mut [0.0_f32; 4]);
         assert_eq!(problem(refused), other_part);
     }
+    // Of the same loss, but of other images or classes than were counted.
+    for kind in ["dice", "lovasz_softmax", "cross_entropy"] {
+        let loss = loss(&format!(
+            "kind = '{kind}'\n{}",
+            if kind == "cross_entropy" { "" } else { "region = 'image'" }
+        ));
+        let one = Input::from_slices(&[0.5_f32; 2], &[1, 2], &[0_u8]).unwrap();
+        let plan = loss.plan(&loss.label_counts(&one).unwrap()).unwrap();
+        let refused = |input| problem(loss.finish(&plan, &part(&loss, input)));
+        let want =
+            |of, expected, found| Problem::Mismatch { operand: "the combined part", of, expected, found };
+        assert_eq!(refused(&two), want("images", 1, 2), "{kind}");
+        assert_eq!(refused(&four), want("classes", 2, 4), "{kind}");
+    }
     // A loss of the same specification is no other.
     assert!(loss("kind = 'dice'").finish(&plan, &whole).is_ok());
 
