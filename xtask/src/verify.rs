@@ -1,11 +1,12 @@
 //! `cargo xtask verify`.
 
-use segloss_verify::report;
+use segloss_verify::report::{self, Report};
+use segloss_verify::self_test::SelfTest;
 use segloss_verify::subject::{Library, Only, Subject};
 use segloss_verify::sweep::Sweep;
-use segloss_verify::terminal::{check_line, judge_itself, print, prove, tell};
+use segloss_verify::terminal::{self, check_line};
 use segloss_verify::{Effort, HarnessError, Options};
-use std::io::IsTerminal;
+use std::io::{ErrorKind, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 
 #[derive(clap::Args)]
@@ -65,7 +66,23 @@ pub fn run(arguments: &Arguments) -> Result<bool, HarnessError> {
     if let Some(seeds) = arguments.seeds {
         return sweep(arguments.seed, seeds, &folder);
     }
-    prove(&options, &folder).map(|(_, held)| held)
+    prove(&options, &folder)
+}
+
+/// The run itself: its lines, its report, its verdict.
+fn prove(options: &Options, folder: &Path) -> Result<bool, HarnessError> {
+    let run = segloss_verify::run(&Library, options, |result| print(&check_line(result)))?;
+    let mut report = Report::new(&run);
+    let mut held = run.held();
+    if options.effort == Effort::Full {
+        let found = judge_itself(options.seed)?;
+        held &= found.held();
+        report = report.with_self_test(found);
+    }
+    eprintln!("{}", terminal::report(&report.write(folder)?));
+    terminal::replay(&run).iter().for_each(|line| eprintln!("{line}"));
+    print(&terminal::totals(&run));
+    Ok(held)
 }
 
 /// Many seeds, with their number on a terminal as they go by.
@@ -89,18 +106,40 @@ fn sweep(first: u64, seeds: u64, folder: &Path) -> Result<bool, HarnessError> {
             (near.difference, near.bound, near.seed, near.check, &near.case);
         print(&format!("{bound:<16} worst {off:<8.1e} bound {allowed:<8e} seed {seed:<5} {check}: {case}"));
     }
-    let page = report::write_sweep(&found, folder)?;
-    tell(&page);
+    eprintln!("{}", terminal::report(&report::write_sweep(&found, folder)?));
     let (seeds, alarms) = (found.seeds, found.alarms.len());
     print(&format!("{seeds} seeds, {} comparisons, {alarms} alarms", found.comparisons));
     Ok(found.held())
 }
 
-/// The kill matrix, bug by bug as they fall, and the smallest error that is seen.
+/// The kill matrix, as a report of its own.
 fn self_test(seed: u64, folder: &Path) -> Result<bool, HarnessError> {
     let found = judge_itself(seed)?;
-    tell(&report::write_self_test(&found, folder)?);
+    eprintln!("{}", terminal::report(&report::write_self_test(&found, folder)?));
     Ok(found.held())
+}
+
+/// The kill matrix, bug by bug as they fall, and the smallest error that is seen.
+fn judge_itself(seed: u64) -> Result<SelfTest, HarnessError> {
+    let found = SelfTest::run(seed, |bug| {
+        let verdict = match bug.is_killed_as_meant() {
+            true => format!("✓ killed by {}", bug.killed_by.join(" ")),
+            false => format!("✗ survives {}, which is meant to notice it", bug.killer),
+        };
+        print(&format!("{:<34} {:<70} {verdict}", bug.bug, bug.stands_for));
+    })?;
+    for (kind, error) in &found.sensitivity {
+        print(&format!("smallest error of scale seen in {kind:<22} {error:.0e}"));
+    }
+    for name in &found.false_alarms {
+        print(&format!("✗ {name} fails without any bug"));
+    }
+    for name in found.dispensable() {
+        print(&format!("✗ {name} is the only killer of no bug"));
+    }
+    let (bugs, survivors) = (found.bugs.len(), found.survivors().count());
+    print(&format!("{} of {bugs} planted bugs killed", bugs - survivors));
+    Ok(found)
 }
 
 /// One check, or one case of it, with every number that it measured.
@@ -116,4 +155,13 @@ fn replay(arguments: &Arguments, options: &Options) -> Result<bool, HarnessError
         print(&format!("    {}: off by {:e}, bound {:e}", hard.case, hard.difference, hard.bound.bound));
     }
     Ok(run.held())
+}
+
+/// Like `println!`, but a reader that has seen enough (`| head`) is no error.
+fn print(text: &str) {
+    let mut stdout = std::io::stdout().lock();
+    match writeln!(stdout, "{text}").and_then(|()| stdout.flush()) {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => eprintln!("error: standard output: {error}"),
+        _ => {}
+    }
 }

@@ -98,8 +98,8 @@ impl SelfTest {
         Ok(Self { seed, checks, false_alarms, bugs, sensitivity: sensitivity(&exact) })
     }
 
-    /// A sample of the zoo, each bug tried on nothing but the check that is meant to notice it, and the library itself on
-    /// the same checks: the quick form of [`run`](Self::run), for the tests.
+    /// Some bugs of the zoo, each tried on nothing but the check that is meant to notice it: the quick form of
+    /// [`run`](Self::run), for the tests.
     ///
     /// # Errors
     /// If the harness itself cannot work.

@@ -11,7 +11,7 @@ use crate::speed::results::{Results, VERSION, Value};
 use crate::speed::worker::Worker;
 use crate::speed::workload::{AGREED, WEIGHTED, WEIGHTED_FULL, name};
 use segloss::InstructionSet;
-use segloss_verify::terminal::tell;
+use segloss_verify::terminal;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Instant;
@@ -80,7 +80,7 @@ pub fn run(arguments: &Arguments) -> Result<bool, Error> {
     for (along, what, layout, power) in page.steep() {
         println!("{what}, {layout}: grows with {along} to the power of {power:.2}");
     }
-    tell(&written);
+    eprintln!("{}", terminal::report(&written));
     let missed = page.bars().iter().filter(|bar| bar.verdict() == Verdict::Missed).count();
     let met = page.bars().iter().filter(|bar| bar.verdict() == Verdict::Met).count();
     println!("{met} met, {missed} missed");

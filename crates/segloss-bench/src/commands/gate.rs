@@ -1,5 +1,6 @@
 //! `cargo xtask gate`.
 
+use super::print;
 use crate::error::Error;
 use crate::gate::baseline::{Baseline, Changes, TimedAgainst};
 use crate::gate::command::build_worker;
@@ -10,7 +11,9 @@ use crate::gate::table::Comparison;
 use crate::gate::timing::{self, Timing, Verdict};
 use crate::gate::{self, environment, record, revision, workloads};
 use segloss_verify::Options;
-use segloss_verify::terminal::{mark, print, prove, tell};
+use segloss_verify::report::Report;
+use segloss_verify::subject::Library;
+use segloss_verify::terminal::{self, check_line, mark};
 use std::path::{Path, PathBuf};
 
 #[derive(clap::Args)]
@@ -66,7 +69,11 @@ fn judge(project: &Project, arguments: &Arguments) -> Result<bool, Error> {
     if arguments.record {
         demand_a_revision(project)?;
     }
-    let (run, proven) = prove(&Options::default(), &project.root.join("target/verify"))?;
+    let run = segloss_verify::run(&Library, &Options::default(), |result| print(&check_line(result)))?;
+    eprintln!("{}", terminal::report(&Report::new(&run).write(&project.root.join("target/verify"))?));
+    terminal::replay(&run).iter().for_each(|line| eprintln!("{line}"));
+    print(&terminal::totals(&run));
+    let proven = run.held();
     let worker = build_worker(&project.root, None)?;
     let found = gate::measure(&run, &worker, &project.scratch.join("callgrind"))?;
     if arguments.record {
@@ -243,7 +250,7 @@ fn self_test(project: &Project, arguments: &Arguments) -> Result<bool, Error> {
     let found = SelfTest::run(&worker, &project.scratch.join("callgrind"), arguments.seed, trials, print)?;
     let folder =
         if arguments.record { project.root.join("reports/gate") } else { project.scratch.join("self_test") };
-    tell(&write_self_test(&found, &origin, &folder)?);
+    eprintln!("{}", terminal::report(&write_self_test(&found, &origin, &folder)?));
     let (caught, planted) = found.instructions_caught();
     let (slower, alarms) = (count(&found.slowdowns, Verdict::Slower), count(&found.alike, Verdict::Slower));
     print(&format!("{caught} of {planted} planted instructions caught"));
