@@ -210,7 +210,7 @@ impl<'a> Page<'a> {
     }
 
     fn times(&self, page: &mut String) -> std::fmt::Result {
-        writeln!(page, "\n![everybody's time in copies of the logits](peers.svg)\n")?;
+        writeln!(page, "\n![the time of each contender in copies of the logits](peers.svg)\n")?;
         writeln!(page, "Milliseconds, channels first / channels last:\n")?;
         let shapes = [LARGE[0], LARGE[1], LARGE[2], SMALL];
         writeln!(page, "| | {} |\n|---|---:|---:|---:|---:|", shapes.map(pretty).join(" | "))?;
@@ -482,7 +482,7 @@ impl<'a> Page<'a> {
              the first call of a turn is not counted, unless a call takes a quarter of a second. A time is the median \
              over the rounds of each round's median, a ratio the median of each round's ratio. Logits, labels (in \
              blocks, one class half as frequent as the one before; one row of blocks in sixteen ignored) and weights are \
-             drawn from one formula that all share, and everybody's value is compared with ours before anything is timed.\n\n\
+             drawn from one formula that all share, and each contender's value is compared with ours before anything is timed.\n\n\
              - PyTorch: `F.cross_entropy(weight=…, ignore_index=255)` and `backward()` to the logits; contiguous, and \
              `torch.channels_last`; compiled with `torch.compile(dynamic=False)`. The old gradient is freed outside the \
              time.\n\

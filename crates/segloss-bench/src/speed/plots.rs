@@ -32,7 +32,7 @@ fn short(x: &f64) -> String {
     if *x < 1.0 { format!("{x:.2}") } else { format!("{x:.0}") }
 }
 
-/// How many copies of the logits everybody takes for weighted cross-entropy.
+/// How many copies of the logits each contender takes for weighted cross-entropy.
 pub(super) fn peers(results: &Results) -> Result<String, HarnessError> {
     let taken = |who: &str, what: &str, shape, layout: &str| {
         let timing = results.find(&of_shape(shape), who, &name(what, layout, "f32", shape))?;

@@ -12,7 +12,7 @@ pub const LARGE: [Shape; 3] = [[4, 12, 360, 480], [8, 4, 512, 512], [2, 21, 512,
 /// One small image of two classes: what a call costs beside its pixels.
 pub const SMALL: Shape = [1, 2, 64, 64];
 
-/// An image of which some pixels are ignored: whose value everybody is asked for.
+/// An image of which some pixels are ignored: whose value every contender is asked for.
 pub const AGREED: Shape = [1, 5, 208, 40];
 
 /// A copy of the logits by all threads: the bytes that must move.
