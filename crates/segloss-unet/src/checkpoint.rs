@@ -95,8 +95,15 @@ impl Checkpoint {
     /// # Errors
     /// [`Error::Io`], or [`Error::Checkpoint`] with what is wrong.
     pub fn load(path: &Path) -> Result<Self> {
-        let bytes = files::read(path)?;
-        read(&bytes).map_err(|error| match error {
+        Self::decode(&files::read(path)?, path)
+    }
+
+    /// Reads a checkpoint from its bytes; `path` is for messages.
+    ///
+    /// # Errors
+    /// [`Error::Checkpoint`].
+    pub fn decode(bytes: &[u8], path: &Path) -> Result<Self> {
+        read(bytes).map_err(|error| match error {
             NonFinite::Problem(problem) => Error::checkpoint(path, problem),
             NonFinite::Other(error) => error,
         })

@@ -128,7 +128,7 @@ fn chart(
 }
 
 fn failed(error: impl std::fmt::Display) -> Error {
-    Error::Picture { what: "curves.svg".to_owned(), problem: error.to_string() }
+    Error::Encoding { what: "curves.svg".to_owned(), problem: error.to_string() }
 }
 
 #[cfg(test)]

@@ -71,10 +71,10 @@ pub enum Error {
     /// A tensor operation failed.
     #[error("a tensor operation failed")]
     Operation(#[from] dfdx_conv::Error),
-    /// A picture could not be encoded or drawn.
-    #[error("cannot draw {what}: {problem}")]
-    Picture {
-        /// Which picture.
+    /// A picture or a table could not be made.
+    #[error("cannot make {what}: {problem}")]
+    Encoding {
+        /// What it is of.
         what: String,
         /// Why not.
         problem: String,

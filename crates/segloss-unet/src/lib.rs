@@ -28,6 +28,7 @@
 //! ```
 
 pub mod balance;
+mod balance_plot;
 pub mod batch;
 pub mod catalogue;
 pub mod checkpoint;

@@ -78,20 +78,23 @@ impl NpyFile {
         let named = path.to_str().filter(|_| !path.exists()).and_then(|text| text.rsplit_once(".npz:"));
         if let Some((stem, name)) = named {
             let file = PathBuf::from(format!("{stem}.npz"));
-            return Self::decode(path, &member(&read(&file)?, Some(name), &file)?);
+            return Self::decode_npy(path, &member(&read(&file)?, Some(name), &file)?);
         }
-        let bytes = read(path)?;
-        if bytes.starts_with(b"PK\x03\x04") {
-            return Self::decode(path, &member(&bytes, None, path)?);
-        }
-        Self::decode(path, &bytes)
+        Self::decode(path, &read(path)?)
     }
 
-    /// Decodes the bytes of an `.npy`; `path` is for messages.
+    /// Decodes the bytes of an `.npy`, or of an `.npz` that holds a single array; `path` is for messages.
     ///
     /// # Errors
     /// As [`NpyFile::open`].
     pub fn decode(path: &Path, bytes: &[u8]) -> Result<Self, NpyError> {
+        match bytes.starts_with(b"PK\x03\x04") {
+            true => Self::decode_npy(path, &member(bytes, None, path)?),
+            false => Self::decode_npy(path, bytes),
+        }
+    }
+
+    fn decode_npy(path: &Path, bytes: &[u8]) -> Result<Self, NpyError> {
         let problem = |problem: String| NpyError::Content { path: path.to_owned(), problem };
         let bytes = native(bytes).map_err(&problem)?;
         let Native { bytes, code, .. } = &bytes;

@@ -56,7 +56,7 @@ fn paint(to: &mut [u8], from: &[u8], label: u8, classes: &Classes) {
 /// # Errors
 /// If it cannot be encoded or written.
 pub fn write_png(path: &Path, pixels: &Pixels) -> Result<()> {
-    let problem = |problem: String| Error::Picture { what: path.display().to_string(), problem };
+    let problem = |problem: String| Error::Encoding { what: path.display().to_string(), problem };
     files::write_atomic(path, &encode_png(pixels).map_err(problem)?)
 }
 
@@ -96,7 +96,7 @@ pub fn write_mask(path: &Path, mask: &StoredMask) -> Result<()> {
             Err(_) => (values.iter().flat_map(|value| value.to_ne_bytes()).collect(), ExtendedColorType::L16),
         },
     };
-    let problem = |problem: String| Error::Picture { what: path.display().to_string(), problem };
+    let problem = |problem: String| Error::Encoding { what: path.display().to_string(), problem };
     let png = encode(&bytes, (mask.height, mask.width), colour).map_err(problem)?;
     files::write_atomic(path, &png)
 }

@@ -236,7 +236,7 @@ impl RunFolder {
     /// Writes `log.csv` and `curves.svg`.
     ///
     /// # Errors
-    /// [`Error::Io`], or [`Error::Picture`].
+    /// [`Error::Io`], or [`Error::Encoding`].
     pub fn write_log(&self, log: &[LogRow]) -> Result<()> {
         let path = self.log_path();
         let failed = |error: String| Error::Run { path: path.clone(), problem: error };

@@ -10,7 +10,7 @@ use crate::metrics::Scores;
 /// # Errors
 /// If the table cannot be encoded.
 pub fn csv(scores: &Scores) -> Result<String> {
-    let failed = |error: String| Error::Picture { what: "the class table".to_owned(), problem: error };
+    let failed = |error: String| Error::Encoding { what: "the class table".to_owned(), problem: error };
     let mut writer = csv::Writer::from_writer(Vec::new());
     for class in &scores.classes {
         writer.serialize(class).map_err(|error| failed(error.to_string()))?;

@@ -11,7 +11,7 @@
 //! a 3×3 convolution; then the skip's channels and these, in this order, go through a block.
 //!
 //! **Layouts.** Images and logits are channels last, (N, H, W, C). [`UNet::forward_channels_first`] takes
-//! (N, C, H, W) and gives channels-last logits, as the source document's model does (S6).
+//! (N, C, H, W) and gives channels-last logits, as the [source document](segloss::source_document)'s model does (S6).
 //!
 //! **Gradients** reach every parameter, but not the images: nobody asks for them in training, and they
 //! would cost a convolution at full resolution.
@@ -269,7 +269,7 @@ impl<E: Real> UNet<E> {
         self.run(images, Mode::Evaluate, &mut self.statistics.clone())
     }
 
-    /// Channels-last logits of channels-first images, in training (S6).
+    /// Channels-last logits of channels-first images, in training ([S6](segloss::source_document)).
     ///
     /// # Errors
     /// As [`UNet::forward`].

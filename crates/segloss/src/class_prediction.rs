@@ -1,4 +1,4 @@
-//! The source document's S4: the winning scores of one class.
+//! The [source document](crate::source_document)'s S4: the winning scores of one class.
 
 use crate::element::Element;
 use crate::error::{Error, Problem};

@@ -42,7 +42,7 @@
 //!
 //! The kinds are a closed set, as each is proven: a loss of one's own is a file beside them (ARCHITECTURE.md).
 //! "The document", and S1 to S10 in it, is the forum thread whose formulas this project began with: see
-//! [`document_categorical`](kinds::document_categorical).
+//! [`source_document`].
 //!
 //! # What holds for every kind
 //!
@@ -60,6 +60,9 @@
 //!
 //! Beside the losses: [`border`] makes the U-Net's weight maps, [`signed_distances`] the level sets of the boundary
 //! loss, [`class_prediction`] the document's S4.
+
+#[doc = include_str!("../../../docs/source-document.md")]
+pub mod source_document {}
 
 pub mod border;
 mod builder;

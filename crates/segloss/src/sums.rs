@@ -14,9 +14,9 @@ pub struct Sums {
     pub denominator: f64,
     /// Pixels that are not ignored.
     pub valid_pixels: u64,
-    /// The same sums class by class (S9): what each class has, and what it costs.
+    /// The same sums class by class ([S9](crate::source_document)): what each class has, and what it costs.
     pub per_class: Vec<ClassSums>,
-    /// Where the document's S1 left the range in which it is defined.
+    /// Where the [document](crate::source_document)'s S1 left the range in which it is defined.
     #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Option::is_none"))]
     pub non_finite: Option<NonFinite>,
     /// Whether the denominator is a constant that parts share instead of adding up.

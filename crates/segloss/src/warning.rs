@@ -29,9 +29,9 @@ pub enum Warning {
         /// Which.
         classes: Vec<usize>,
     },
-    /// The document's S1 left the range in which it is defined.
+    /// The [document](crate::source_document)'s S1 left the range in which it is defined.
     NonFinite(NonFinite),
-    /// The document's S3 weight is the same for every class.
+    /// The [document](crate::source_document)'s S3 weight is the same for every class.
     ConstantWeight {
         /// The weight.
         weight: f64,

@@ -19,7 +19,7 @@
 //!   more channels an index stands for its one-hot vector (one against the rest). Distributions hold
 //!   each channel's own y in [0, 1].
 //! - Weights: a pair (w⁻, w⁺) per channel, from that channel's own share of positives. `complement` per
-//!   sample is the document's S1 rule, w⁺ = 1 − f and w⁻ = f, without its threshold.
+//!   sample is the [document](crate::source_document)'s S1 rule, w⁺ = 1 − f and w⁻ = f, without its threshold.
 //! - Reduction: [`Mean`](crate::Reduction::Mean), divided by Σ of the weights of all entries, so that
 //!   without weights it is the plain mean over valid pixels and channels.
 //! - Confidently wrong: the loss grows like |z|, the gradient tends to ±w; never zero.

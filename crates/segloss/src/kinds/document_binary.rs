@@ -1,4 +1,4 @@
-//! The source document's binary loss (S1), to the letter.
+//! The [source document](crate::source_document)'s binary loss (S1), to the letter.
 //!
 //! ```text
 //! w = Σy / size(y)                        over the batch, or over each image

@@ -1,4 +1,4 @@
-//! The source document's S3: softmax cross-entropy times one scalar weight.
+//! The [source document](crate::source_document)'s S3: softmax cross-entropy times one scalar weight.
 //!
 //! ```text
 //! w = Σy / size(y)                        over the batch, or over each image

@@ -1,4 +1,4 @@
-//! The source document's S2: −y·ln σ(z) for every class, without its overflow.
+//! The [source document](crate::source_document)'s S2: −y·ln σ(z) for every class, without its overflow.
 //!
 //! ```text
 //! value     L = Σ_c y_c·softplus(−z_c)

@@ -1,6 +1,6 @@
 //! Shifts of the logits.
 
-/// The threshold of the source document (S1), or its sound form in logit space.
+/// The threshold of the [source document](crate::source_document) (S1), or its sound form in logit space.
 ///
 /// Every shift stands wherever a formula says z.
 #[derive(Clone, Debug, PartialEq)]

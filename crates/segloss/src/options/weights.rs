@@ -54,7 +54,7 @@ pub enum Source {
     Dataset,
     /// The valid pixels of the batch together.
     PerBatch,
-    /// The valid pixels of each image by itself (S5): dynamic weights without prior knowledge.
+    /// The valid pixels of each image by itself ([S5](crate::source_document)): dynamic weights without prior knowledge.
     PerSample,
     /// A running average of the counts of the batches so far: see
     /// [`Loss::update_running_counts`](crate::Loss::update_running_counts).
@@ -90,7 +90,7 @@ pub enum Scheme {
     /// 1/(C·f): every class contributes alike.
     #[default]
     InverseFrequency,
-    /// 1 − f, the rule of S1 for any number of classes.
+    /// 1 − f, the rule of [S1](crate::source_document) for any number of classes.
     Complement,
     /// 1/√(C·f).
     InverseSqrt,
@@ -103,7 +103,7 @@ pub enum Scheme {
     Enet,
     /// (1 − β)/(1 − βⁿ) (Cui et al. 2019, "Class-balanced loss based on effective number of samples", eq. 2).
     EffectiveNumber(f64),
-    /// Σf/C, the scalar of the source document's S3: exactly 1/C for every class of one-hot labels. It
+    /// Σf/C, the scalar of the [source document](crate::source_document)'s S3: exactly 1/C for every class of one-hot labels. It
     /// balances nothing.
     DocumentScalar,
 }

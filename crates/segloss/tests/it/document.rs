@@ -88,3 +88,18 @@ fn a_logit_shift_moves_the_decision_to_the_threshold() {
     let same = two.value(&Input::from_slices(&logits, &[1, 2], &[1_u8]).unwrap()).unwrap();
     assert!((same.value - result.value).abs() <= 1e-15);
 }
+
+/// Every file that the page on the document names is there.
+#[test]
+fn the_page_on_the_document_names_what_exists() {
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let page = include_str!("../../../../docs/source-document.md");
+    let quoted = page.split('`').skip(1).step_by(2);
+    let files: Vec<&str> = quoted
+        .filter(|text| ["crates/", "fixtures/", "reports/"].iter().any(|top| text.starts_with(top)))
+        .collect();
+    assert!(files.len() > 20, "{files:?}");
+    for file in files {
+        assert!(root.join(file).exists(), "{file}");
+    }
+}
