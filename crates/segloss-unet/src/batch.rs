@@ -1,4 +1,4 @@
-//! From samples to what the net takes in: choose, crop, flip, normalise, pad.
+//! From views of samples to what the net takes in: look, normalise, pad.
 //!
 //! The net halves the resolution `depth` times, so a batch is padded to a multiple of 2^depth, at the
 //! bottom and at the right. The image is continued by its mirror image (…c b a | a b c…), as in
@@ -7,12 +7,11 @@
 use rayon::prelude::*;
 
 use crate::classes::Classes;
-use crate::config::{DataConfig, Flips};
 use crate::dataset::Normalisation;
-use crate::pixels::{Image, Values};
-use crate::random::{Purpose, Stream};
+use crate::pixels::Image;
 use crate::real::Real;
 use crate::sample::Sample;
+use crate::view::{Colour, View};
 
 /// Images of equal size with their labels.
 #[derive(Debug, Clone, PartialEq)]
@@ -27,86 +26,6 @@ pub struct Batch<E> {
     pub weights: Vec<E>,
     /// (height, width) of each image without its padding.
     pub sizes: Vec<(usize, usize)>,
-}
-
-/// Which part of which sample, and how it is turned.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct View {
-    /// Position among the samples.
-    pub sample: usize,
-    /// First row.
-    pub top: usize,
-    /// First column.
-    pub left: usize,
-    /// Number of rows.
-    pub height: usize,
-    /// Number of columns.
-    pub width: usize,
-    /// Left to right.
-    pub mirrored: bool,
-    /// Top to bottom.
-    pub upside_down: bool,
-}
-
-impl View {
-    /// The whole sample as it is.
-    pub fn whole(sample: usize, samples: &[Sample]) -> Self {
-        let (height, width) = (samples[sample].height(), samples[sample].width());
-        Self { sample, top: 0, left: 0, height, width, mirrored: false, upside_down: false }
-    }
-}
-
-/// The views of one training epoch, in their random order, `batch_size` at a time. Depends on the seed,
-/// the epoch and the sizes of the samples, and on nothing else.
-pub fn training_views(
-    samples: &[Sample],
-    config: &DataConfig,
-    batch_size: usize,
-    seed: u64,
-    epoch: usize,
-) -> Vec<Vec<View>> {
-    let epoch = epoch as u32;
-    let mut order: Vec<usize> = (0..samples.len()).collect();
-    Stream::new(seed, Purpose::Order, epoch).shuffle(&mut order);
-    let mut stream = Stream::new(seed, Purpose::Augmentation, epoch);
-    let views: Vec<View> =
-        order.into_iter().map(|sample| view(sample, samples, config, &mut stream)).collect();
-    views.chunks(batch_size.max(1)).map(<[View]>::to_vec).collect()
-}
-
-fn view(sample: usize, samples: &[Sample], config: &DataConfig, stream: &mut Stream) -> View {
-    let mut view = View::whole(sample, samples);
-    if let [height, width] = config.crop[..] {
-        // An image smaller than the crop is taken whole; the batch pads it.
-        let (full_height, full_width) = (view.height, view.width);
-        view.height = height.min(full_height);
-        view.width = width.min(full_width);
-        view.top = stream.below(full_height - view.height + 1);
-        view.left = stream.below(full_width - view.width + 1);
-    }
-    view.mirrored = config.flips != Flips::None && stream.coin();
-    view.upside_down = config.flips == Flips::Both && stream.coin();
-    view
-}
-
-/// The views of an evaluation: every sample whole and in order, up to `batch_size` neighbours of equal
-/// size at a time. (An image is never padded to the size of another one, so its result does not depend on
-/// its company.)
-pub fn evaluation_views(samples: &[Sample], batch_size: usize) -> Vec<Vec<View>> {
-    let mut batches: Vec<Vec<View>> = Vec::new();
-    for sample in 0..samples.len() {
-        let view = View::whole(sample, samples);
-        match batches.last_mut() {
-            Some(batch)
-                if batch.len() < batch_size
-                    && (batch[0].height, batch[0].width) == (view.height, view.width) =>
-            {
-                batch.push(view);
-            }
-            _ => batches.push(vec![view]),
-        }
-    }
-    batches
 }
 
 /// What turns views into batches.
@@ -132,15 +51,17 @@ impl Batcher<'_> {
         let shape = (views.len(), height, width, channels);
         let mut images = vec![E::zero(); views.len() * height * width * channels];
         let mut labels = vec![self.classes.padding_label(); views.len() * height * width];
-        let scale = Scale::<E>::new(self.normalisation);
         let image_chunks = images.par_chunks_mut((height * width * channels).max(1));
         let label_chunks = labels.par_chunks_mut((height * width).max(1));
         image_chunks.zip(label_chunks).zip(views).for_each(|((image, labels), view)| {
             let sample = &self.samples[view.sample];
-            fill(image, width, view, &sample.image, &scale);
+            fill(image, width, view, &sample.image, self.normalisation);
+            let places = view.places();
             for y in 0..view.height {
                 for x in 0..view.width {
-                    labels[y * width + x] = sample.labels[source(view, y, x, sample.width())];
+                    if let Some(at) = nearest(places(y, x), sample.height(), sample.width()) {
+                        labels[y * width + x] = sample.labels[at];
+                    }
                 }
             }
         });
@@ -153,9 +74,7 @@ impl Batcher<'_> {
             sizes: views.iter().map(|view| (view.height, view.width)).collect(),
         }
     }
-}
 
-impl Batcher<'_> {
     fn weights<E: Real>(&self, views: &[View], (height, width): (usize, usize)) -> Vec<E> {
         if views.iter().all(|view| self.samples[view.sample].weights.is_none()) {
             return Vec::new();
@@ -164,9 +83,12 @@ impl Batcher<'_> {
         for (into, view) in weights.chunks_exact_mut(height * width).zip(views) {
             let sample = &self.samples[view.sample];
             let Some(from) = &sample.weights else { continue };
+            let places = view.places();
             for y in 0..view.height {
                 for x in 0..view.width {
-                    into[y * width + x] = E::of(from[source(view, y, x, sample.width())].into());
+                    if let Some(at) = nearest(places(y, x), sample.height(), sample.width()) {
+                        into[y * width + x] = E::of(from[at].into());
+                    }
                 }
             }
         }
@@ -176,84 +98,89 @@ impl Batcher<'_> {
 
 /// A batch of one image without labels, for a prediction.
 pub fn single<E: Real>(image: &Image, normalisation: &Normalisation, multiple: usize) -> Batch<E> {
-    let (height, width) = (image.height, image.width);
-    let view = View { sample: 0, top: 0, left: 0, height, width, mirrored: false, upside_down: false };
-    let shape = (1, height.next_multiple_of(multiple), width.next_multiple_of(multiple), image.channels);
+    let size = (image.height, image.width);
+    let shape = (1, size.0.next_multiple_of(multiple), size.1.next_multiple_of(multiple), image.channels);
     let mut images = vec![E::zero(); shape.1 * shape.2 * shape.3];
-    fill(&mut images, shape.2, &view, image, &Scale::new(normalisation));
-    Batch { shape, images, labels: Vec::new(), weights: Vec::new(), sizes: vec![(height, width)] }
+    fill(&mut images, shape.2, &View::whole(0, size), image, normalisation);
+    Batch { shape, images, labels: Vec::new(), weights: Vec::new(), sizes: vec![size] }
 }
 
-/// (v − μ_c) / σ_c of a value v in channel c.
-struct Scale<'a, E> {
-    /// Of each of the 256 values that 8 bits have.
-    table: Vec<[E; 256]>,
-    normalisation: &'a Normalisation,
-}
-
-impl<'a, E: Real> Scale<'a, E> {
-    fn new(normalisation: &'a Normalisation) -> Self {
-        let table = (0..normalisation.mean.len())
-            .map(|c| std::array::from_fn(|v| Self::of(normalisation, c, v as f64)))
-            .collect();
-        Self { table, normalisation }
-    }
-
-    fn of(normalisation: &Normalisation, c: usize, value: f64) -> E {
-        E::of((value - normalisation.mean[c]) / normalisation.deviation[c])
-    }
-
-    fn byte(&self, c: usize, value: u8) -> E {
-        self.table[c][usize::from(value)]
-    }
-
-    fn number(&self, c: usize, value: f64) -> E {
-        Self::of(self.normalisation, c, value)
-    }
-}
-
-/// Fills a padded image of the given width: the view, then its mirror image.
-fn fill<E: Real>(into: &mut [E], width: usize, view: &View, from: &Image, scale: &Scale<'_, E>) {
-    match &from.values {
-        Values::Eight(values) => fill_with(into, width, view, from, |c, at| scale.byte(c, values[at])),
-        Values::Sixteen(values) => {
-            fill_with(into, width, view, from, |c, at| scale.number(c, values[at].into()));
-        }
-        Values::Float(values) => {
-            fill_with(into, width, view, from, |c, at| scale.number(c, values[at].into()))
-        }
-    }
-}
-
-fn fill_with<E>(into: &mut [E], width: usize, view: &View, from: &Image, value: impl Fn(usize, usize) -> E) {
+/// Fills a padded image of the given width: the view, then its mirror image. A value v of channel c becomes
+/// (v − μ_c) / σ_c, after the view's colours.
+fn fill<E: Real>(into: &mut [E], width: usize, view: &View, from: &Image, normalisation: &Normalisation) {
     let channels = from.channels;
+    let places = view.places();
     for (y, row) in into.chunks_exact_mut(width * channels).enumerate() {
-        let y = mirror(y, view.height);
+        let y = mirror(y as i64, view.height);
         for (x, pixel) in row.chunks_exact_mut(channels).enumerate() {
-            let at = source(view, y, mirror(x, view.width), from.width) * channels;
+            let x = mirror(x as i64, view.width);
+            let mut values = between(from, places(y, x));
+            if view.colour != Colour::PLAIN {
+                coloured(&mut values[..channels], view.colour, normalisation, from.values.largest());
+            }
             for (c, into) in pixel.iter_mut().enumerate() {
-                *into = value(c, at + c);
+                *into = E::of((values[c] - normalisation.mean[c]) / normalisation.deviation[c]);
             }
         }
     }
 }
 
-/// The pixel of the sample, in row-major order, that stands at (y, x) of the view.
-fn source(view: &View, y: usize, x: usize, width: usize) -> usize {
-    let y = if view.upside_down { view.height - 1 - y } else { y };
-    let x = if view.mirrored { view.width - 1 - x } else { x };
-    (view.top + y) * width + view.left + x
+/// The values at a place, linear between the four pixels around it; the image is continued by its mirror image.
+fn between(image: &Image, (y, x): (f64, f64)) -> [f64; 3] {
+    let (top, left) = (y.floor(), x.floor());
+    let (fy, fx) = (y - top, x - left);
+    let (top, left) = (top as i64, left as i64);
+    let at = |dy, dx| {
+        (mirror(top + dy, image.height) * image.width + mirror(left + dx, image.width)) * image.channels
+    };
+    let corners =
+        if (fy, fx) == (0.0, 0.0) { [at(0, 0); 4] } else { [at(0, 0), at(0, 1), at(1, 0), at(1, 1)] };
+    std::array::from_fn(|c| {
+        if c >= image.channels {
+            return 0.0;
+        }
+        let corner = corners.map(|corner| image.values.number(corner + c));
+        // a + f·(b − a) is a for f = 0, and for b = a.
+        let row = |left: f64, right: f64| left + fx * (right - left);
+        let (above, below) = (row(corner[0], corner[1]), row(corner[2], corner[3]));
+        above + fy * (below - above)
+    })
 }
 
-/// Continues 0, 1, …, n−1 by n−1, …, 1, 0, 0, 1, … without end.
-fn mirror(i: usize, n: usize) -> usize {
-    let i = i % (2 * n);
+/// Saturation, then contrast, then brightness; what leaves the range of whole numbers is held at its end.
+fn coloured(values: &mut [f64], colour: Colour, normalisation: &Normalisation, largest: Option<f64>) {
+    if let [red, green, blue] = *values {
+        let grey = 0.299 * red + 0.587 * green + 0.114 * blue;
+        values.iter_mut().for_each(|value| *value = grey + colour.saturation * (*value - grey));
+    }
+    for (value, mean) in values.iter_mut().zip(&normalisation.mean) {
+        *value = colour.brightness * (mean + colour.contrast * (*value - mean));
+        if let Some(largest) = largest {
+            *value = value.clamp(0.0, largest);
+        }
+    }
+}
+
+/// The pixel of the sample, in row-major order, whose middle is nearest to a place; none outside.
+fn nearest((y, x): (f64, f64), height: usize, width: usize) -> Option<usize> {
+    let (y, x) = ((y + 0.5).floor(), (x + 0.5).floor());
+    let is_inside = (0.0..height as f64).contains(&y) && (0.0..width as f64).contains(&x);
+    is_inside.then(|| y as usize * width + x as usize)
+}
+
+/// Continues 0, 1, …, n−1 by n−1, …, 1, 0, 0, 1, … without end, to both sides.
+fn mirror(i: i64, n: usize) -> usize {
+    let i = i.rem_euclid(2 * n as i64) as usize;
     if i < n { i } else { 2 * n - 1 - i }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::{AugmentConfig, DataConfig, Flips};
+    use crate::pixels::Values;
+    use crate::view::training_views;
+    use segloss::ClassCounts;
 
     fn classes(ignore_index: Option<u8>) -> Classes {
         Classes::numbered(200, ignore_index)
@@ -266,6 +193,10 @@ mod tests {
         Sample { name: format!("{height}x{width}"), image, labels: data, weights: None, origin: "m".into() }
     }
 
+    fn whole(samples: &[Sample], number: usize) -> View {
+        View::whole(number, (samples[number].height(), samples[number].width()))
+    }
+
     fn plain() -> Normalisation {
         Normalisation { mean: vec![0.0], deviation: vec![1.0], depth: Default::default() }
     }
@@ -274,15 +205,21 @@ mod tests {
     fn image_and_mask_move_together_and_crops_vary() {
         let samples: Vec<Sample> = (0..20).map(|_| sample(9, 13)).collect();
         let config = DataConfig { flips: Flips::Both, crop: vec![5, 6], ..DataConfig::default() };
+        let counts = ClassCounts::new(200);
         let (normalisation, classes) = (plain(), classes(Some(255)));
         let batcher =
             Batcher { samples: &samples, normalisation: &normalisation, classes: &classes, multiple: 4 };
         let mut seen = std::collections::BTreeSet::new();
-        for views in training_views(&samples, &config, 8, 1, 0) {
+        for views in training_views(&samples, &config, &AugmentConfig::default(), &counts, 8, 1, 0) {
             let batch: Batch<f32> = batcher.build(&views);
             assert_eq!((batch.shape.1, batch.shape.2), (8, 8));
             for (i, view) in views.iter().enumerate() {
-                seen.insert((view.top, view.left, view.mirrored, view.upside_down));
+                seen.insert((
+                    view.centre.0 as usize,
+                    view.centre.1 as usize,
+                    view.mirrored,
+                    view.upside_down,
+                ));
                 for y in 0..5 {
                     for x in 0..6 {
                         let at = (i * 8 + y) * 8 + x;
@@ -303,7 +240,7 @@ mod tests {
         let (normalisation, classes) = (plain(), classes(None));
         let batcher =
             Batcher { samples: &samples, normalisation: &normalisation, classes: &classes, multiple: 1 };
-        let mut view = View::whole(0, &samples);
+        let mut view = whole(&samples, 0);
         view.mirrored = true;
         assert_eq!(batcher.build::<f64>(&[view]).labels, [2, 1, 0, 5, 4, 3]);
         view.upside_down = true;
@@ -319,12 +256,12 @@ mod tests {
         let (normalisation, classes) = (plain(), classes(None));
         let batcher =
             Batcher { samples: &samples, normalisation: &normalisation, classes: &classes, multiple: 2 };
-        let mut view = View::whole(0, &samples);
+        let mut view = whole(&samples, 0);
         view.mirrored = true;
-        let batch: Batch<f64> = batcher.build(&[view, View::whole(1, &samples)]);
+        let batch: Batch<f64> = batcher.build(&[view, whole(&samples, 1)]);
         assert_eq!(batch.weights[..8], [1.0, 0.5, 0.0, 1.0, 2.5, 2.0, 1.5, 1.0]);
         assert_eq!(batch.weights[8..], [1.0; 8]);
-        assert!(batcher.build::<f64>(&[View::whole(1, &samples)]).weights.is_empty());
+        assert!(batcher.build::<f64>(&[whole(&samples, 1)]).weights.is_empty());
     }
 
     #[test]
@@ -333,7 +270,7 @@ mod tests {
         let (normalisation, classes) = (plain(), classes(Some(77)));
         let batcher =
             Batcher { samples: &samples, normalisation: &normalisation, classes: &classes, multiple: 8 };
-        let batch: Batch<f32> = batcher.build(&[View::whole(0, &samples)]);
+        let batch: Batch<f32> = batcher.build(&[whole(&samples, 0)]);
         assert_eq!(batch.shape, (1, 8, 8, 1));
         assert_eq!(batch.images[..8], [0.0, 1.0, 2.0, 2.0, 1.0, 0.0, 0.0, 1.0]);
         assert_eq!(batch.labels[..8], [0, 1, 2, 77, 77, 77, 77, 77]);
@@ -363,27 +300,70 @@ mod tests {
         let (normalisation, classes) = (plain(), classes(None));
         let batcher =
             Batcher { samples: &samples, normalisation: &normalisation, classes: &classes, multiple: 2 };
-        let batch: Batch<f32> = batcher.build(&[View::whole(0, &samples), View::whole(1, &samples)]);
+        let batch: Batch<f32> = batcher.build(&[whole(&samples, 0), whole(&samples, 1)]);
         assert_eq!(batch.shape, (2, 6, 6, 1));
         assert_eq!(batch.sizes, [(3, 5), (6, 2)]);
         assert_eq!(batch.labels.iter().filter(|&&label| label != 255).count(), 15 + 12);
     }
 
+    /// A quarter turn moves each pixel, and its label, to where it belongs; what lay outside is ignored.
     #[test]
-    fn evaluation_never_mixes_sizes() {
-        let samples = [sample(2, 2), sample(2, 2), sample(2, 2), sample(4, 2), sample(2, 2)];
-        let batches = evaluation_views(&samples, 2);
-        let names: Vec<Vec<usize>> = batches.iter().map(|b| b.iter().map(|v| v.sample).collect()).collect();
-        assert_eq!(names, [vec![0, 1], vec![2], vec![3], vec![4]]);
+    fn a_turned_view_takes_its_labels_along() {
+        let samples = [sample(4, 4)];
+        let (normalisation, classes) = (plain(), classes(Some(255)));
+        let batcher =
+            Batcher { samples: &samples, normalisation: &normalisation, classes: &classes, multiple: 1 };
+        let mut view = whole(&samples, 0);
+        view.angle = std::f64::consts::FRAC_PI_2;
+        let batch: Batch<f64> = batcher.build(&[view]);
+        // The first column is the last row.
+        let expected: Vec<u8> = (0..16).map(|i| 4 * (3 - i % 4) + i / 4).collect();
+        assert_eq!(batch.labels, expected);
+        for (value, &label) in batch.images.iter().zip(&batch.labels) {
+            assert!((value - f64::from(label)).abs() < 1e-9, "{value} {label}");
+        }
+        view.angle /= 2.0;
+        let batch: Batch<f64> = batcher.build(&[view]);
+        assert_eq!([0, 3, 12, 15].map(|corner| batch.labels[corner]), [255; 4]);
+        assert!(batch.labels[5] != 255 && batch.labels[10] != 255);
+    }
+
+    /// Half the size shows all of the image in the middle, and twice the size its middle.
+    #[test]
+    fn a_scaled_view_is_linear_between_pixels_and_its_labels_are_the_nearest() {
+        let samples = [sample(2, 4)];
+        let (normalisation, classes) = (plain(), classes(Some(255)));
+        let batcher =
+            Batcher { samples: &samples, normalisation: &normalisation, classes: &classes, multiple: 1 };
+        let view = View { scale: 2.0, ..whole(&samples, 0) };
+        let batch: Batch<f64> = batcher.build(&[view]);
+        // Rows at ¼ and ¾, columns at ¾, 1¼, 1¾, 2¼.
+        assert_eq!(batch.images, [1.75, 2.25, 2.75, 3.25, 3.75, 4.25, 4.75, 5.25]);
+        assert_eq!(batch.labels, [1, 1, 2, 2, 5, 5, 6, 6]);
+        let view = View { scale: 0.5, ..whole(&samples, 0) };
+        assert_eq!(batcher.build::<f64>(&[view]).labels, [255, 1, 3, 255, 255, 255, 255, 255]);
     }
 
     #[test]
-    fn epochs_differ_and_repeat() {
-        let samples: Vec<Sample> = (0..10).map(|_| sample(4, 4)).collect();
-        let config = DataConfig::default();
-        let views = |epoch| training_views(&samples, &config, 4, 9, epoch);
-        assert_eq!(views(3), views(3));
-        assert_ne!(views(3), views(4));
-        assert_eq!(views(0).iter().map(Vec::len).collect::<Vec<_>>(), [4, 4, 2]);
+    fn colours_change_about_the_mean_and_stay_in_range() {
+        let image = Image { height: 1, width: 1, channels: 3, values: Values::Eight(vec![100, 150, 250]) };
+        let sample = Sample { name: "s".into(), image, labels: vec![0], weights: None, origin: "m".into() };
+        let samples = [sample];
+        let mean = vec![110.0; 3];
+        let normalisation = Normalisation { mean, deviation: vec![1.0; 3], depth: Default::default() };
+        let classes = classes(None);
+        let batcher =
+            Batcher { samples: &samples, normalisation: &normalisation, classes: &classes, multiple: 1 };
+        let seen = |colour| {
+            let view = View { colour, ..whole(&samples, 0) };
+            batcher.build::<f64>(&[view]).images.iter().map(|v| v + 110.0).collect::<Vec<f64>>()
+        };
+        assert_eq!(seen(Colour::PLAIN), [100.0, 150.0, 250.0]);
+        assert_eq!(seen(Colour { contrast: 2.0, ..Colour::PLAIN }), [90.0, 190.0, 255.0]);
+        assert_eq!(seen(Colour { brightness: 0.5, ..Colour::PLAIN }), [50.0, 75.0, 125.0]);
+        let grey = 0.299 * 100.0 + 0.587 * 150.0 + 0.114 * 250.0;
+        for value in seen(Colour { saturation: 0.0, ..Colour::PLAIN }) {
+            assert!((value - grey).abs() < 1e-9);
+        }
     }
 }

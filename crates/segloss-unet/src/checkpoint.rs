@@ -34,8 +34,10 @@ const KEY: &str = "segloss";
 /// All that is needed to predict, and to go on training.
 #[derive(Debug, Clone)]
 pub struct Checkpoint {
-    /// The net with its weights and statistics.
+    /// The net that is judged and predicts.
     pub net: UNet<f32>,
+    /// The net that learns, where the other is the moving average of its weights.
+    pub learning: Option<UNet<f32>>,
     /// The optimizer with its moments.
     pub optimizer: Optimizer<f32>,
     /// Everything else.
@@ -87,7 +89,7 @@ impl Checkpoint {
     /// # Errors
     /// [`Error::Io`].
     pub fn save(&self, path: &Path) -> Result<()> {
-        save(path, &self.net, &self.optimizer, &self.meta)
+        save(path, &self.net, self.learning.as_ref(), &self.optimizer, &self.meta)
     }
 
     /// Reads a checkpoint and checks everything in it.
@@ -111,21 +113,23 @@ impl Checkpoint {
 }
 
 /// As [`Checkpoint::save`], of borrowed parts.
-pub(crate) fn save(path: &Path, net: &UNet<f32>, optimizer: &Optimizer<f32>, meta: &Meta) -> Result<()> {
+pub(crate) fn save(
+    path: &Path,
+    net: &UNet<f32>,
+    learning: Option<&UNet<f32>>,
+    optimizer: &Optimizer<f32>,
+    meta: &Meta,
+) -> Result<()> {
     let failed = |problem: String| Error::checkpoint(path, CheckpointProblem::Malformed(problem));
-    let mut tensors: Vec<(String, Vec<usize>, Vec<u8>)> = Vec::new();
+    let mut tensors = tensors_of(net, JUDGED)?;
+    if let Some(learning) = learning {
+        tensors.extend(tensors_of(learning, LEARNING)?);
+    }
     for (parameter, moments) in net.parameters.iter().zip(&optimizer.moments) {
         let (name, shape) = (&parameter.name, parameter.shape());
-        tensors.push((format!("model/{name}"), shape.clone(), to_bytes(parameter.values()?)));
         for (moment, values) in optimizer.moment_names().iter().zip(moments) {
             tensors.push((format!("optimizer/{name}.{moment}"), shape.clone(), to_bytes(values)));
         }
-    }
-    for statistics in &net.statistics {
-        let (name, running) = (&statistics.name, &statistics.running);
-        let shape = vec![running.mean.len()];
-        tensors.push((format!("statistics/{name}.mean"), shape.clone(), to_bytes(&running.mean)));
-        tensors.push((format!("statistics/{name}.variance"), shape, to_bytes(&running.variance)));
     }
     let mut views = Vec::with_capacity(tensors.len());
     for (name, shape, bytes) in &tensors {
@@ -136,6 +140,48 @@ pub(crate) fn save(path: &Path, net: &UNet<f32>, optimizer: &Optimizer<f32>, met
     let metadata = HashMap::from([(KEY.to_owned(), meta)]);
     let bytes = safetensors::serialize(views, Some(metadata)).map_err(|error| failed(error.to_string()))?;
     files::write_atomic(path, &bytes)
+}
+
+/// The folders of a net's weights and of its running statistics.
+type Folders = (&'static str, &'static str);
+
+const JUDGED: Folders = ("model", "statistics");
+const LEARNING: Folders = ("learning", "learning_statistics");
+
+/// Name, shape and bytes.
+type Stored = (String, Vec<usize>, Vec<u8>);
+
+fn tensors_of(net: &UNet<f32>, (weights, moments): Folders) -> Result<Vec<Stored>> {
+    let mut tensors = Vec::new();
+    for parameter in &net.parameters {
+        let values = to_bytes(parameter.values()?);
+        tensors.push((format!("{weights}/{}", parameter.name), parameter.shape(), values));
+    }
+    for statistics in &net.statistics {
+        let (name, running) = (&statistics.name, &statistics.running);
+        let shape = vec![running.mean.len()];
+        tensors.push((format!("{moments}/{name}.mean"), shape.clone(), to_bytes(&running.mean)));
+        tensors.push((format!("{moments}/{name}.variance"), shape, to_bytes(&running.variance)));
+    }
+    Ok(tensors)
+}
+
+fn fill_net(
+    tensors: &SafeTensors<'_>,
+    net: &mut UNet<f32>,
+    (weights, moments): Folders,
+) -> std::result::Result<(), NonFinite> {
+    for parameter in &mut net.parameters {
+        let (name, shape) = (format!("{weights}/{}", parameter.name), parameter.shape());
+        fill(tensors, &name, &shape, parameter.values_mut()?)?;
+    }
+    for statistics in &mut net.statistics {
+        let (name, running) = (&statistics.name, &mut statistics.running);
+        let shape = [running.mean.len()];
+        fill(tensors, &format!("{moments}/{name}.mean"), &shape, &mut running.mean)?;
+        fill(tensors, &format!("{moments}/{name}.variance"), &shape, &mut running.variance)?;
+    }
+    Ok(())
 }
 
 /// Why bytes are no checkpoint.
@@ -175,20 +221,22 @@ fn read(bytes: &[u8]) -> std::result::Result<Checkpoint, NonFinite> {
     let mut optimizer = Optimizer::new(&meta.config.optimizer, sizes);
     optimizer.steps = meta.step;
     let moment_names = optimizer.moment_names();
-    for (parameter, moments) in net.parameters.iter_mut().zip(&mut optimizer.moments) {
-        let (name, shape) = (parameter.name.clone(), parameter.shape());
-        fill(&tensors, &format!("model/{name}"), &shape, parameter.values_mut()?)?;
+    fill_net(&tensors, &mut net, JUDGED)?;
+    for (parameter, moments) in net.parameters.iter().zip(&mut optimizer.moments) {
+        let (name, shape) = (&parameter.name, parameter.shape());
         for (moment, values) in moment_names.iter().zip(moments) {
             fill(&tensors, &format!("optimizer/{name}.{moment}"), &shape, values)?;
         }
     }
-    for statistics in &mut net.statistics {
-        let (name, running) = (&statistics.name, &mut statistics.running);
-        let shape = [running.mean.len()];
-        fill(&tensors, &format!("statistics/{name}.mean"), &shape, &mut running.mean)?;
-        fill(&tensors, &format!("statistics/{name}.variance"), &shape, &mut running.variance)?;
-    }
-    Ok(Checkpoint { net, optimizer, meta })
+    let learning = match meta.config.train.ema > 0.0 {
+        true => {
+            let mut learning = net.clone();
+            fill_net(&tensors, &mut learning, LEARNING)?;
+            Some(learning)
+        }
+        false => None,
+    };
+    Ok(Checkpoint { net, learning, optimizer, meta })
 }
 
 fn read_meta(text: &str) -> std::result::Result<Meta, NonFinite> {

@@ -35,6 +35,9 @@ pub struct LogRow {
     pub calibration_error: Option<f64>,
     /// Wall time of the training steps.
     pub train_seconds: f64,
+    /// Of it, how long the steps waited for their batches.
+    #[serde(default)]
+    pub wait_seconds: f64,
     /// Wall time of the validation.
     pub val_seconds: f64,
 }

@@ -14,7 +14,11 @@ use crate::sample::Sample;
 /// [`ConfigProblem::Contradiction`] with the numbers and the ways out.
 pub fn check(config: &Config, train: &[Sample]) -> Result<()> {
     let (batch_size, images) = (config.train.batch_size, train.len());
-    if config.model.norm != Norm::Batch || batch_size > 1 && images % batch_size != 1 {
+    // What a batch normalisation sees at once.
+    let at_once = if config.train.micro_batch == 0 { batch_size } else { config.train.micro_batch };
+    let is_alone = |images: usize| images > 0 && (at_once == 1 || images % at_once == 1);
+    if config.model.norm != Norm::Batch || !is_alone(batch_size.min(images)) && !is_alone(images % batch_size)
+    {
         return Ok(());
     }
     let side = |side: usize, axis: usize| config.data.crop.get(axis).map_or(side, |&crop| crop.min(side));
@@ -26,8 +30,9 @@ pub fn check(config: &Config, train: &[Sample]) -> Result<()> {
     if largest(smallest) > multiple {
         return Ok(());
     }
-    let why = match batch_size {
-        1 => "`train.batch_size` is 1".to_owned(),
+    let why = match (at_once, config.train.micro_batch) {
+        (1, 0) => "`train.batch_size` is 1".to_owned(),
+        (_, 1..) => format!("batches of {batch_size} in parts of {at_once} (`train.micro_batch`)"),
         _ => format!("{images} training images in batches of {batch_size} leave one over"),
     };
     let mut ways = vec!["`model.norm=none`".to_owned()];

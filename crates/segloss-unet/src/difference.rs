@@ -10,8 +10,9 @@ use crate::error::{Change, ConfigProblem, Error, Result};
 /// The keys (or, with a final dot, the sections) that may change when a run goes on. Each acts from the next
 /// step on, and the net, the data and the loss stay what they were: the number of epochs and the schedule,
 /// which is a function of the step; what limits a step; where the same images lie; what is drawn.
-const MAY_CHANGE: [&str; 6] = [
+const MAY_CHANGE: [&str; 7] = [
     "train.epochs",
+    "train.patience",
     "train.overlays",
     "data.folder",
     "optimizer.learning_rate",

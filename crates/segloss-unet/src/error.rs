@@ -501,7 +501,7 @@ pub enum ConfigProblem {
     },
     /// A run that goes on was asked for another configuration than it was begun with.
     #[error(
-        "{}: a run goes on with what it was begun with, but for train.epochs, train.overlays, data.folder, \
+        "{}: a run goes on with what it was begun with, but for train.epochs, train.patience, train.overlays, data.folder, \
          optimizer.learning_rate, optimizer.clip_norm and [schedule]; begin another run (--out), or this one anew (--restart)",
         changes(.0)
     )]

@@ -2,7 +2,7 @@
 
 use rayon::prelude::*;
 
-use crate::batch::{Batch, Batcher, evaluation_views};
+use crate::batch::{Batch, Batcher};
 use crate::classes::Classes;
 use crate::dataset::Normalisation;
 use crate::error::Result;
@@ -11,6 +11,7 @@ use crate::objective::Objective;
 use crate::real::Real;
 use crate::sample::Sample;
 use crate::unet::UNet;
+use crate::view::evaluation_views;
 
 /// The outcome of an evaluation.
 #[derive(Debug, Clone, PartialEq, serde::Serialize)]

@@ -27,6 +27,7 @@
 //! # Ok::<(), segloss_unet::Error>(())
 //! ```
 
+pub mod average;
 pub mod balance;
 mod balance_plot;
 pub mod batch;
@@ -47,8 +48,10 @@ pub mod evaluate;
 mod explain;
 pub mod files;
 pub mod folder;
+pub mod gradient;
 pub mod guess;
 pub mod inspect;
+pub mod loss_schedule;
 pub mod metrics;
 pub mod npy;
 pub mod objective;
@@ -57,17 +60,20 @@ pub mod picture;
 pub mod pixels;
 pub mod predict;
 pub mod random;
+pub mod reader;
 pub mod reading;
 mod real;
 pub mod run;
 pub mod sample;
 pub mod schedule;
 pub mod split;
+pub mod supervision;
 pub mod survey;
 pub mod table;
 pub mod train;
 pub mod unet;
 pub mod unpredicted;
+pub mod view;
 mod weight_map;
 
 pub use checkpoint::Checkpoint;

@@ -1,9 +1,11 @@
 //! The bridge from the net to the loss: logits and labels in, value and gradient out.
 
+use std::borrow::Cow;
+
 use dfdx::prelude::{Cpu, HasShape, Tape, Tensor};
 use dfdx_conv::{Image, external_loss};
 use ndarray::ArrayView3;
-use segloss::{ClassCounts, Evaluation, Input, Layout, Loss, LossSpec};
+use segloss::{ClassCounts, Evaluation, Input, Layout, Loss, LossSpec, Part, Plan, Term, kinds::Combined};
 
 use crate::classes::Classes;
 use crate::dataset::count;
@@ -44,6 +46,13 @@ impl Objective {
         Ok(Self { loss: Loss::new(spec)? })
     }
 
+    /// The specification of L + `factor` · L′: layout and ignored label are for the sum to say.
+    pub fn sum(first: &LossSpec, factor: f64, second: &LossSpec) -> LossSpec {
+        let bare =
+            |spec: &LossSpec| LossSpec { layout: Layout::default(), ignore_index: None, ..spec.clone() };
+        Combined::new(vec![Term { factor: 1.0, loss: bare(first) }, Term { factor, loss: bare(second) }])
+    }
+
     /// The loss as it is computed.
     pub fn spec(&self) -> &LossSpec {
         self.loss.spec()
@@ -54,15 +63,20 @@ impl Objective {
     /// # Errors
     /// As [`count`].
     pub fn update_running_counts(&mut self, labels: &[u8], pixels: usize, classes: &Classes) -> Result<()> {
-        if self.loss.needs_running_counts() {
+        if self.keeps_running_counts() {
             self.loss.update_running_counts(&count(labels.chunks(pixels), classes)?)?;
         }
         Ok(())
     }
 
+    /// Whether the loss depends on the batches before.
+    pub fn keeps_running_counts(&self) -> bool {
+        self.loss.needs_running_counts()
+    }
+
     /// What the loss remembers of the batches so far, for a checkpoint; empty for one that needs no memory.
     pub fn running_counts(&self) -> Vec<ClassCounts> {
-        if self.loss.needs_running_counts() { self.loss.running_counts() } else { Vec::new() }
+        if self.keeps_running_counts() { self.loss.running_counts() } else { Vec::new() }
     }
 
     /// Goes on from a checkpoint's memory.
@@ -87,21 +101,10 @@ impl Objective {
         weights: &[E],
     ) -> Result<(Tensor<(), E, Cpu, T>, Evaluation)> {
         let &(n, h, w, c) = logits.shape();
-        // A loss that is nothing without weights is given ones where an image has none.
-        let ones = match weights {
-            [] if self.loss.spec().needs_weight_map() => vec![E::one(); n * h * w],
-            _ => Vec::new(),
-        };
-        let weights = if weights.is_empty() { ones.as_slice() } else { weights };
-        let shape = if weights.is_empty() { (0, h, w) } else { (n, h, w) };
-        let weights = ArrayView3::from_shape(shape, weights)
-            .map_err(|_| Error::Operation(dfdx_conv::Error::Dfdx("as many weights as labels".to_owned())))?;
+        let weights = self.weights(weights, labels.len());
         let mut evaluation = None;
         let scalar = external_loss(logits, |values, gradient| -> Result<E> {
-            let mut input = Input::from_slices(values, &[n, h, w, c], labels)?;
-            if !weights.is_empty() {
-                input = input.with_weight_map(weights)?;
-            }
+            let input = input(values, [n, h, w, c], labels, &weights)?;
             let result = match gradient {
                 Some(gradient) => self.loss.value_and_gradient(&input, gradient)?,
                 None => self.loss.value(&input)?,
@@ -113,4 +116,141 @@ impl Objective {
         let missing = || Error::Operation(dfdx_conv::Error::Dfdx("the loss was not computed".to_owned()));
         Ok((scalar, evaluation.ok_or_else(missing)?))
     }
+
+    /// Begins the loss of a batch (N, H, W) whose images do not come all at once, `images` at a time: of such a batch
+    /// weights and denominator are known from its labels alone.
+    ///
+    /// # Errors
+    /// If the loss refuses the labels.
+    pub fn in_parts<E: Real>(
+        &self,
+        size: (usize, usize),
+        classes: usize,
+        images: usize,
+        labels: &[u8],
+        weights: &[E],
+    ) -> Result<InParts<'_>> {
+        let pixels = size.0 * size.1;
+        let weights = self.weights(weights, labels.len());
+        // Logits that nobody looks at.
+        let logits = vec![E::zero(); images * pixels * classes];
+        let mut counts = None;
+        for (number, labels) in labels.chunks(images * pixels).enumerate() {
+            let n = labels.len() / pixels;
+            let weights = part(&weights, number * images * pixels, labels.len());
+            let input =
+                input(&logits[..n * pixels * classes], [n, size.0, size.1, classes], labels, weights)?;
+            let found = self.loss.label_counts(&input)?;
+            match &mut counts {
+                None => counts = Some(found),
+                Some(counts) => counts.join_images(found)?,
+            }
+        }
+        let missing = || Error::Operation(dfdx_conv::Error::Dfdx("a batch without an image".to_owned()));
+        let plan = self.loss.plan(&counts.ok_or_else(missing)?)?;
+        Ok(InParts { objective: self, plan, all: None })
+    }
+
+    /// A loss that is nothing without weights is given ones where an image has none.
+    fn weights<'a, E: Real>(&self, weights: &'a [E], pixels: usize) -> Cow<'a, [E]> {
+        match weights {
+            [] if self.loss.spec().needs_weight_map() => Cow::Owned(vec![E::one(); pixels]),
+            _ => Cow::Borrowed(weights),
+        }
+    }
+}
+
+/// The loss of a batch that comes part by part.
+#[derive(Debug)]
+pub struct InParts<'a> {
+    objective: &'a Objective,
+    plan: Plan,
+    /// All parts so far.
+    all: Option<Part>,
+}
+
+impl InParts<'_> {
+    /// Whether a part's gradient is known as soon as it is added.
+    pub fn is_additive(&self) -> bool {
+        self.objective.loss.is_additive()
+    }
+
+    /// Adds the images from number `first` on, and puts the gradient on their logits' tape if there is one and the loss
+    /// is additive. The scalar's own value is 0: the parts have one only together.
+    ///
+    /// # Errors
+    /// If the loss refuses its input.
+    pub fn add<E: Real, T: Tape<E, Cpu>>(
+        &mut self,
+        first: usize,
+        logits: Image<E, T>,
+        labels: &[u8],
+        weights: &[E],
+    ) -> Result<Tensor<(), E, Cpu, T>> {
+        let &(n, h, w, c) = logits.shape();
+        let plan = self.plan.images(first..first + n)?;
+        let weights = self.objective.weights(weights, labels.len());
+        external_loss(logits, |values, gradient| -> Result<E> {
+            let input = input(values, [n, h, w, c], labels, &weights)?;
+            let part = self.objective.loss.part(&input, &plan, gradient)?;
+            match &mut self.all {
+                None => self.all = Some(part),
+                Some(all) => all.combine(part)?,
+            }
+            Ok(E::zero())
+        })
+    }
+
+    /// Puts the gradient of a part on its logits' tape, once all parts are added.
+    ///
+    /// # Errors
+    /// If the loss refuses its input.
+    pub fn gradient<E: Real, T: Tape<E, Cpu>>(
+        &self,
+        first: usize,
+        logits: Image<E, T>,
+        labels: &[u8],
+        weights: &[E],
+    ) -> Result<Tensor<(), E, Cpu, T>> {
+        let &(n, h, w, c) = logits.shape();
+        let plan = self.plan.images(first..first + n)?;
+        let weights = self.objective.weights(weights, labels.len());
+        external_loss(logits, |values, gradient| -> Result<E> {
+            let input = input(values, [n, h, w, c], labels, &weights)?;
+            if let (Some(all), Some(gradient)) = (&self.all, gradient) {
+                self.objective.loss.part_gradient(&input, &plan, all, gradient)?;
+            }
+            Ok(E::zero())
+        })
+    }
+
+    /// The loss of all parts together.
+    ///
+    /// # Errors
+    /// If a part is missing.
+    pub fn finish(&self) -> Result<Evaluation> {
+        let missing =
+            || Error::Operation(dfdx_conv::Error::Dfdx("no part of the loss was computed".to_owned()));
+        Ok(self.objective.loss.finish(&self.plan, self.all.as_ref().ok_or_else(missing)?)?)
+    }
+}
+
+/// The entries from `first` on of weights that may be none.
+fn part<E>(weights: &[E], first: usize, length: usize) -> &[E] {
+    if weights.is_empty() { weights } else { &weights[first..first + length] }
+}
+
+fn input<'a, E: Real>(
+    logits: &'a [E],
+    shape: [usize; 4],
+    labels: &'a [u8],
+    weights: &'a [E],
+) -> Result<Input<'a, E>> {
+    let input = Input::from_slices(logits, &shape, labels)?;
+    if weights.is_empty() {
+        return Ok(input);
+    }
+    let [n, h, w, _] = shape;
+    let wrong = |_| Error::Operation(dfdx_conv::Error::Dfdx("as many weights as labels".to_owned()));
+    Ok(input.with_weight_map(ArrayView3::from_shape((n, h, w), weights).map_err(wrong)?)?)
 }

@@ -77,6 +77,24 @@ impl Values {
         }
     }
 
+    /// The value at a position.
+    pub fn number(&self, at: usize) -> f64 {
+        match self {
+            Self::Eight(values) => values[at].into(),
+            Self::Sixteen(values) => values[at].into(),
+            Self::Float(values) => values[at].into(),
+        }
+    }
+
+    /// The largest value of a range of whole numbers.
+    pub fn largest(&self) -> Option<f64> {
+        match self {
+            Self::Eight(_) => Some(u8::MAX.into()),
+            Self::Sixteen(_) => Some(u16::MAX.into()),
+            Self::Float(_) => None,
+        }
+    }
+
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
         self.len() == 0

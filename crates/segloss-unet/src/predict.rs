@@ -262,7 +262,8 @@ mod tests {
                 for (depth, channels, more, (height, width)) in
                     [(1, 3, 0, (27, 61)), (2, 1, 12, (71, 130)), (3, 1, 16, (131, 203))]
                 {
-                    let model = ModelConfig { width: 2, depth, norm, up, bias: true };
+                    let model =
+                        ModelConfig { width: 2, depth, norm, up, bias: true, deep_supervision: false };
                     let predictor = predictor(&model, channels);
                     let image = image(height, width, channels);
                     let side = smallest_tile(&predictor.net) + more;

@@ -21,6 +21,10 @@ pub enum Purpose {
     Augmentation = 3,
     /// The division of a data set into train, val and test.
     Split = 4,
+    /// Which crops are centred on a rare class, and where, in an epoch.
+    Sampling = 5,
+    /// Magnification, rotation and colour in an epoch.
+    Variation = 6,
 }
 
 /// A stream of random numbers.
@@ -58,7 +62,7 @@ impl Stream {
     }
 
     /// Uniform in (0, 1], on a grid of 2⁻⁵³.
-    fn unit(&mut self) -> f64 {
+    pub fn unit(&mut self) -> f64 {
         ((self.0.next_u64() >> 11) + 1) as f64 * (1.0 / (1_u64 << 53) as f64)
     }
 

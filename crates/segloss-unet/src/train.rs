@@ -4,23 +4,25 @@ use std::fmt;
 use std::ops::ControlFlow;
 use std::time::Instant;
 
-use dfdx::prelude::{Backward, Gradients, Trace};
-
-use crate::batch::{Batch, Batcher, View, training_views};
+use crate::average::Average;
+use crate::batch::{Batch, Batcher};
 use crate::checkpoint::{self, Best, Checkpoint, FORMAT, Meta};
 use crate::config::Config;
 use crate::curves::LogRow;
 use crate::dataset::Dataset;
 use crate::error::{ConfigProblem, Error, Result};
 use crate::evaluate::{Assessment, evaluate};
-use crate::objective::Objective;
+use crate::gradient::accumulate;
+use crate::loss_schedule::LossSchedule;
 use crate::optimizer::{Optimizer, squared_norm};
 use crate::picture;
 use crate::predict::predict;
+use crate::reader::read_ahead;
 use crate::run::{RunFolder, Standing, Which};
 use crate::schedule::Schedule;
 use crate::unet::UNet;
 use crate::unpredicted::{PATIENCE, Unpredicted};
+use crate::view::{self, training_views};
 use crate::{degenerate, difference, files};
 
 /// Is told how a run goes. Every method has a default that does nothing; `()` listens to nothing.
@@ -43,6 +45,11 @@ pub trait Progress {
     /// Something is odd that a person should know of.
     fn warned(&mut self, warning: &Warning) {
         let _ = warning;
+    }
+
+    /// The run ends before its last epoch, because it has not become better for `patience` epochs.
+    fn stopped_early(&mut self, best: &Best, patience: usize) {
+        let _ = (best, patience);
     }
 
     /// After each epoch, when everything of it has been written. `Break` ends the run here; it can be
@@ -148,10 +155,14 @@ pub struct EpochReport {
 pub struct Trainer<'a> {
     config: Config,
     data: &'a Dataset,
-    objective: Objective,
+    losses: LossSchedule,
     schedule: Schedule,
-    /// The net.
+    /// The net that learns.
     pub net: UNet<f32>,
+    /// The moving average of its weights, if there is one: what is judged and kept.
+    average: Option<Average>,
+    /// One buffer for each parameter.
+    gradients: Vec<Vec<f32>>,
     /// The optimizer.
     pub optimizer: Optimizer<f32>,
     epoch: usize,
@@ -170,15 +181,25 @@ impl<'a> Trainer<'a> {
             UNet::new(&config.model, data.channels, data.classes.count(), config.train.seed)
         };
         config.validate()?;
-        degenerate::check(config, &data.train)?;
-        let objective = Objective::new(&config.loss, &data.classes, Some(&data.counts), config.data.maps)?;
-        let config = as_used(config, data, &objective);
+        check(config, data)?;
+        let losses = LossSchedule::new(config, data)?;
+        let config = as_used(config, data, &losses);
         let schedule = schedule(&config, data);
         let net = net(&config)?;
-        let sizes = net.parameters.iter().map(|parameter| parameter.shape().iter().product());
-        let optimizer = Optimizer::new(&config.optimizer, sizes);
-        let unpredicted = Unpredicted::default();
-        Ok(Self { config, data, objective, schedule, net, optimizer, epoch: 0, best: None, unpredicted })
+        let optimizer = Optimizer::new(&config.optimizer, sizes(&net));
+        Ok(Self {
+            average: Average::new(config.train.ema, &net),
+            gradients: buffers(&net),
+            config,
+            data,
+            losses,
+            schedule,
+            net,
+            optimizer,
+            epoch: 0,
+            best: None,
+            unpredicted: Unpredicted::default(),
+        })
     }
 
     /// A trainer at the end of the checkpoint's epoch. With the checkpoint's own configuration
@@ -186,7 +207,7 @@ impl<'a> Trainer<'a> {
     ///
     /// Some keys may have another value than in the checkpoint, and act from the next step on: `train.epochs` and
     /// `[schedule]` (the rate follows the schedule of the new length, see [`schedule`](mod@crate::schedule)),
-    /// `optimizer.learning_rate`, `optimizer.clip_norm`, `train.overlays`, and `data.folder`, if the same images
+    /// `optimizer.learning_rate`, `optimizer.clip_norm`, `train.patience`, `train.overlays`, and `data.folder`, if the same images
     /// are there.
     ///
     /// # Errors
@@ -194,11 +215,10 @@ impl<'a> Trainer<'a> {
     /// [`ConfigProblem::Contradiction`] if more epochs are done than asked for, or if the data differs from
     /// that of the checkpoint in classes, channels or normalisation.
     pub fn resume(checkpoint: Checkpoint, config: &Config, data: &'a Dataset) -> Result<Self> {
-        let Checkpoint { net, mut optimizer, meta } = checkpoint;
+        let Checkpoint { net, learning, mut optimizer, meta } = checkpoint;
         config.validate()?;
-        let mut objective =
-            Objective::new(&config.loss, &data.classes, Some(&data.counts), config.data.maps)?;
-        let config = as_used(config, data, &objective);
+        let mut losses = LossSchedule::new(config, data)?;
+        let config = as_used(config, data, &losses);
         difference::check(&meta.config, &config)?;
         let misfit = |problem: &str| {
             let text = format!("the checkpoint and the data do not fit: {problem}");
@@ -222,12 +242,25 @@ impl<'a> Trainer<'a> {
                 format!("`train.epochs` is {epochs}, but {done} epochs are done; expected {done} or more");
             return Err(ConfigProblem::Contradiction(text).into());
         }
-        degenerate::check(&config, &data.train)?;
-        objective.restore_running_counts(&meta.loss_history)?;
+        check(&config, data)?;
+        losses.restore_running_counts(&meta.loss_history)?;
         optimizer.reconfigure(&config.optimizer);
         let schedule = schedule(&config, data);
-        let (epoch, best, unpredicted) = (meta.epoch, Some(meta.best), meta.unpredicted);
-        Ok(Self { config, data, objective, schedule, net, optimizer, epoch, best, unpredicted })
+        let average = Average::new(config.train.ema, &net);
+        let net = learning.unwrap_or(net);
+        Ok(Self {
+            average,
+            gradients: buffers(&net),
+            config,
+            data,
+            losses,
+            schedule,
+            net,
+            optimizer,
+            epoch: meta.epoch,
+            best: Some(meta.best),
+            unpredicted: meta.unpredicted,
+        })
     }
 
     /// The configuration as used.
@@ -251,17 +284,24 @@ impl<'a> Trainer<'a> {
     /// [`Error::Diverged`], or what data, loss or net refuse.
     pub fn run_epoch(&mut self, progress: &mut dyn Progress) -> Result<EpochReport> {
         let began = Instant::now();
-        let train = &self.config.train;
+        let Config { data, augment, train, .. } = &self.config;
+        let Dataset { train: samples, normalisation, classes, counts, .. } = self.data;
         let batches =
-            training_views(&self.data.train, &self.config.data, train.batch_size, train.seed, self.epoch);
+            training_views(samples, data, augment, counts, train.batch_size, train.seed, self.epoch);
+        let batcher = Batcher { samples, normalisation, classes, multiple: self.net.multiple() };
         let (mut loss, mut gradient_norm, mut learning_rate) = (0.0, 0.0, 0.0);
-        for (i, views) in batches.iter().enumerate() {
-            let report = self.step(views, i, batches.len())?;
-            loss += report.loss * views.len() as f64;
-            gradient_norm += report.gradient_norm;
-            learning_rate = report.rate;
-            progress.stepped(&report);
-        }
+        let waited = read_ahead(
+            &batches,
+            |views| batcher.build(views),
+            |number, views, batch| {
+                let report = self.step(&batch, number, batches.len())?;
+                loss += report.loss * views.len() as f64;
+                gradient_norm += report.gradient_norm;
+                learning_rate = report.rate;
+                progress.stepped(&report);
+                Ok(())
+            },
+        )?;
         // Not one number of any step: no rounding, but weights that leave nothing to learn.
         if gradient_norm == 0.0 && loss == 0.0 {
             return Err(ConfigProblem::NothingToLearn { epoch: self.epoch + 1 }.into());
@@ -293,49 +333,51 @@ impl<'a> Trainer<'a> {
             accuracy: assessment.scores.accuracy,
             calibration_error: assessment.scores.calibration_error,
             train_seconds,
+            wait_seconds: waited.as_secs_f64(),
             val_seconds: began.elapsed().as_secs_f64() - train_seconds,
         };
         Ok(EpochReport { epochs: self.config.train.epochs, row, assessment, is_best })
     }
 
-    /// One step: rate → batch → forward → loss → backward → clip → update.
-    fn step(&mut self, views: &[View], number: usize, steps: usize) -> Result<StepReport> {
+    /// One step: rate → forward → loss → backward → clip → update → average.
+    fn step(&mut self, batch: &Batch<f32>, number: usize, steps: usize) -> Result<StepReport> {
         let rate = self.schedule.rate(self.epoch * steps + number);
-        let batcher = Batcher {
-            samples: &self.data.train,
-            normalisation: &self.data.normalisation,
-            classes: &self.data.classes,
-            multiple: self.net.multiple(),
-        };
-        let Batch { shape, images, labels, weights, .. } = batcher.build(views);
-        self.objective.update_running_counts(&labels, shape.1 * shape.2, &self.data.classes)?;
-        let images = self.net.tensor(images, shape)?.traced(Gradients::leaky());
-        let logits = self.net.forward(images)?;
+        let pixels = batch.shape.1 * batch.shape.2;
+        self.losses.update_running_counts(&batch.labels, pixels, &self.data.classes)?;
         let (epoch, step) = (self.epoch + 1, number + 1);
         let taken = self.optimizer.steps;
         let diverged = |what, value| Error::Diverged { what, value, epoch, step: taken + 1, rate, taken };
         let finite = |what, value: f64| if value.is_finite() { Ok(()) } else { Err(diverged(what, value)) };
-        let applied = self.objective.apply(logits, &labels, &weights);
-        let (scalar, evaluation) = applied.map_err(|error| not_finite(error, diverged))?;
-        let loss = evaluation.value;
+        self.gradients.iter_mut().for_each(|gradient| gradient.fill(0.0));
+        let (objective, images) = (self.losses.at(epoch), self.config.train.micro_batch);
+        let loss = accumulate(&mut self.net, objective, batch, images, &mut self.gradients)
+            .map_err(|error| not_finite(error, diverged))?;
         finite("loss", loss)?;
-
-        let mut gradients = scalar.try_backward().map_err(dfdx_conv::Error::from)?;
-        let mut squares = 0.0;
-        for parameter in &self.net.parameters {
-            squares += squared_norm(parameter.gradient(&mut gradients)?);
-        }
-        let gradient_norm = squares.sqrt();
+        let gradient_norm = self.gradients.iter().map(|gradient| squared_norm(gradient)).sum::<f64>().sqrt();
         finite("gradient norm", gradient_norm)?;
 
         let update = self.optimizer.begin(rate, gradient_norm);
-        for (i, parameter) in self.net.parameters.iter_mut().enumerate() {
-            // A second handle on the same tensor would make `values_mut` copy it, so: gradient first.
-            let gradient = parameter.gradient(&mut gradients)?;
+        for (i, (parameter, gradient)) in self.net.parameters.iter_mut().zip(&self.gradients).enumerate() {
             let decays = parameter.decays();
             self.optimizer.update(update, i, parameter.values_mut()?, gradient, decays);
         }
+        if let Some(average) = &mut self.average {
+            average.update(&self.net, self.optimizer.steps)?;
+        }
         Ok(StepReport { epoch, step, steps, rate, loss, gradient_norm })
+    }
+
+    /// The net that is judged and kept: the average of the weights, where there is one.
+    pub fn judged(&self) -> &UNet<f32> {
+        self.average.as_ref().map_or(&self.net, |average| &average.net)
+    }
+
+    /// Whether the run has not become better for as long as its configuration waits.
+    fn is_stuck(&self) -> Option<(Best, usize)> {
+        let patience = self.config.train.patience;
+        self.best
+            .filter(|best| patience > 0 && self.epoch >= best.epoch + patience)
+            .map(|best| (best, patience))
     }
 
     /// The validation, after a last step at the learning rate `rate`.
@@ -343,7 +385,8 @@ impl<'a> Trainer<'a> {
         let Dataset { classes, normalisation, val, .. } = self.data;
         let batch_size = self.config.train.batch_size;
         let mut told = |done| progress.evaluated(done, val.len());
-        evaluate(&self.net, &self.objective, classes, normalisation, val, batch_size, &mut told).map_err(
+        let objective = self.losses.at(self.epoch + 1);
+        evaluate(self.judged(), objective, classes, normalisation, val, batch_size, &mut told).map_err(
             |error| {
                 let (epoch, step) = (self.epoch + 1, self.optimizer.steps);
                 not_finite(error, |what, value| Error::Diverged {
@@ -360,7 +403,7 @@ impl<'a> Trainer<'a> {
 
     /// Whether the loss does not weigh its classes, but could.
     fn could_weigh(&self) -> bool {
-        let mut spec = self.objective.spec().clone();
+        let mut spec = self.config.loss.clone();
         let unweighted = spec.weights.source == segloss::Source::None;
         spec.weights.source = segloss::Source::PerSample;
         unweighted && segloss::Loss::new(spec).is_ok()
@@ -376,7 +419,7 @@ impl<'a> Trainer<'a> {
             best: self.best?,
             normalisation: self.data.normalisation.clone(),
             classes: self.data.classes.clone(),
-            loss_history: self.objective.running_counts(),
+            loss_history: self.losses.running_counts(),
             unpredicted: self.unpredicted.clone(),
             config: self.config.clone(),
         })
@@ -388,7 +431,7 @@ impl<'a> Trainer<'a> {
         let count = self.config.train.overlays.min(val.len());
         for i in 0..count {
             let sample = &val[i * val.len() / count];
-            let predicted = predict(&self.net, classes, normalisation, &sample.image)?;
+            let predicted = predict(self.judged(), classes, normalisation, &sample.image)?;
             let picture = picture::panels(&sample.image, &[&sample.labels, &predicted], classes);
             let path = folder.overlay_path(&sample.name);
             path.parent().map_or(Ok(()), files::make_folder)?;
@@ -399,11 +442,25 @@ impl<'a> Trainer<'a> {
 }
 
 /// The configuration as used: the trainer decides the ignored label and some keys of the loss.
-fn as_used(config: &Config, data: &Dataset, objective: &Objective) -> Config {
+fn as_used(config: &Config, data: &Dataset, losses: &LossSchedule) -> Config {
     let mut config = config.clone();
     config.data.ignore_index = data.classes.ignore_index;
-    config.loss = objective.spec().clone();
+    losses.note(&mut config);
     config
+}
+
+/// Refuses what the data leaves without effect.
+fn check(config: &Config, data: &Dataset) -> Result<()> {
+    degenerate::check(config, &data.train)?;
+    view::check(&config.augment, &data.counts, data.channels)
+}
+
+fn sizes(net: &UNet<f32>) -> impl Iterator<Item = usize> {
+    net.parameters.iter().map(|parameter| parameter.shape().iter().product())
+}
+
+fn buffers(net: &UNet<f32>) -> Vec<Vec<f32>> {
+    sizes(net).map(|size| vec![0.0; size]).collect()
 }
 
 fn schedule(config: &Config, data: &Dataset) -> Schedule {
@@ -510,13 +567,18 @@ fn run(
         parameters: trainer.net.parameter_count(),
     });
     while trainer.epoch < epochs {
+        if let Some((best, patience)) = trainer.is_stuck() {
+            progress.stopped_early(&best, patience);
+            break;
+        }
         let report = trainer.run_epoch(progress)?;
         log.push(report.row.clone());
         folder.write_log(&log)?;
         if let Some(meta) = trainer.meta() {
             let save = |which| {
                 let path = folder.checkpoint_path(which);
-                checkpoint::save(&path, &trainer.net, &trainer.optimizer, &meta)
+                let learning = trainer.average.as_ref().map(|_| &trainer.net);
+                checkpoint::save(&path, trainer.judged(), learning, &trainer.optimizer, &meta)
             };
             if report.is_best {
                 save(Which::Best)?;

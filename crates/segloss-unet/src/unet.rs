@@ -58,6 +58,17 @@ pub struct UNet<E: Real> {
     /// From the bottom to the top.
     ups: Vec<UpStep>,
     head: Convolution,
+    /// Of the levels 1, 2, … on the way up, in training with deep supervision.
+    lower_heads: Vec<Convolution>,
+}
+
+/// Logits in training, of the full resolution and, with deep supervision, of a half, a quarter, ….
+#[derive(Debug)]
+pub struct Supervised<E: Real, T> {
+    /// (N, H, W, classes)
+    pub logits: Image<E, T>,
+    /// (N, H/2ˡ, W/2ˡ, classes) for l = 1, 2, …; on the same tape, which `logits` carries.
+    pub lower: Vec<Image<E>>,
 }
 
 /// A tensor that learns.
@@ -202,8 +213,14 @@ impl<E: Real> UNet<E> {
         }
         let deviation = (1.0 / config.width as f64).sqrt();
         let head = builder.convolution("head", 1, config.width, classes, deviation, config.bias)?;
+        let mut lower_heads = Vec::new();
+        for level in config.heads().skip(1) {
+            let (name, w) = (format!("head{level}"), width(level));
+            let deviation = (1.0 / w as f64).sqrt();
+            lower_heads.push(builder.convolution(&name, 1, w, classes, deviation, config.bias)?);
+        }
         let Builder { device, parameters, statistics, .. } = builder;
-        Ok(Self { device, parameters, statistics, downs, bottom, ups, head })
+        Ok(Self { device, parameters, statistics, downs, bottom, ups, head, lower_heads })
     }
 
     /// How many numbers learn.
@@ -254,10 +271,37 @@ impl<E: Real> UNet<E> {
     /// # Errors
     /// If the sizes are not multiples of [`UNet::multiple`] or the channels differ.
     pub fn forward<T: Tape<E, Cpu>>(&mut self, images: Image<E, T>) -> Result<Image<E, T>> {
+        Ok(self.forward_supervised(images)?.logits)
+    }
+
+    /// As [`UNet::forward`], with the logits of deep supervision where the net has its heads.
+    ///
+    /// # Errors
+    /// As [`UNet::forward`].
+    pub fn forward_supervised<T: Tape<E, Cpu>>(&mut self, images: Image<E, T>) -> Result<Supervised<E, T>> {
         let mut statistics = std::mem::take(&mut self.statistics);
         let logits = self.run(images, Mode::Train, &mut statistics);
         self.statistics = statistics;
         logits
+    }
+
+    /// The same logits, without noting the statistics: for a look before the step.
+    ///
+    /// # Errors
+    /// As [`UNet::forward`].
+    pub fn look<T: Tape<E, Cpu>>(&self, images: Image<E, T>) -> Result<Supervised<E, T>> {
+        self.run(images, Mode::Train, &mut self.statistics.clone())
+    }
+
+    /// Outputs.
+    pub fn classes(&self) -> usize {
+        // The head's kernel is (1, 1, width, classes).
+        self.parameters[self.head.weight].shape()[3]
+    }
+
+    /// How many levels below the full resolution have a head of their own.
+    pub fn lower_heads(&self) -> usize {
+        self.lower_heads.len()
     }
 
     /// As [`UNet::forward`], with the statistics noted so far and without changing them.
@@ -266,7 +310,7 @@ impl<E: Real> UNet<E> {
     /// As [`UNet::forward`].
     pub fn evaluate<T: Tape<E, Cpu>>(&self, images: Image<E, T>) -> Result<Image<E, T>> {
         // A few hundred numbers: a copy is cheaper than a second forward pass to maintain.
-        self.run(images, Mode::Evaluate, &mut self.statistics.clone())
+        Ok(self.run(images, Mode::Evaluate, &mut self.statistics.clone())?.logits)
     }
 
     /// Channels-last logits of channels-first images, in training ([S6](segloss::source_document)).
@@ -282,8 +326,9 @@ impl<E: Real> UNet<E> {
         images: Image<E, T>,
         mode: Mode,
         statistics: &mut [Statistics<E>],
-    ) -> Result<Image<E, T>> {
+    ) -> Result<Supervised<E, T>> {
         let mut x = images;
+        let mut lower = Vec::new();
         let mut skips: Vec<Image<E>> = Vec::with_capacity(self.downs.len());
         for block in &self.downs {
             x = self.block(x, block, mode, statistics)?;
@@ -292,7 +337,8 @@ impl<E: Real> UNet<E> {
             x = max_pool2d(x)?;
         }
         x = self.block(x, &self.bottom, mode, statistics)?;
-        for (step, skip) in self.ups.iter().zip(skips.into_iter().rev()) {
+        let levels = (0..self.ups.len()).rev();
+        for ((step, skip), level) in self.ups.iter().zip(skips.into_iter().rev()).zip(levels) {
             x = match step.kind {
                 Up::Transposed => {
                     let (weight, bias) = self.weights(step.convolution);
@@ -307,8 +353,19 @@ impl<E: Real> UNet<E> {
             let (up, tape) = x.split_tape();
             x = concat_channels(skip.put_tape(tape), up)?;
             x = self.block(x, &step.block, mode, statistics)?;
+            let head = level.checked_sub(1).and_then(|below| self.lower_heads.get(below));
+            if let Some(&head) = head.filter(|_| mode == Mode::Train) {
+                // The level's logits leave the way up here; the tape goes with them and comes back.
+                let (stays, tape) = x.split_tape();
+                let branch = stays.retaped::<NoneTape>().put_tape(tape);
+                let (logits, tape) = self.convolve(branch, head, Conv2dOptions::default())?.split_tape();
+                lower.push(logits);
+                x = stays.put_tape(tape);
+            }
         }
-        self.convolve(x, self.head, Conv2dOptions::default())
+        // They were met from the bottom up.
+        lower.reverse();
+        Ok(Supervised { logits: self.convolve(x, self.head, Conv2dOptions::default())?, lower })
     }
 
     fn block<T: Tape<E, Cpu>>(

@@ -204,8 +204,9 @@ impl Loss {
         &self.terms
     }
 
-    /// Whether the gradient of every pixel is known once it has been seen.
-    pub(crate) fn is_additive(&self) -> bool {
+    /// Whether the value is a sum over pixels, so that [`Loss::part`] gives its gradient at once; for every other loss
+    /// [`Loss::part_gradient`] does, once all parts are combined.
+    pub fn is_additive(&self) -> bool {
         match self.terms.is_empty() {
             true => self.description.structure() == Structure::Pixels,
             false => self.terms.iter().all(|(_, term)| term.is_additive()),

@@ -6,4 +6,5 @@ mod checkpoint;
 mod common;
 mod data_folder;
 mod training;
+mod training_options;
 mod unet;

@@ -6,7 +6,9 @@ use std::path::Path;
 
 use crate::common::{small, write_pair, write_set};
 use segloss::{Kind, LossSpec};
-use segloss_unet::config::{Flips, Norm, OptimizerKind, ScheduleConfig, ScheduleKind, Up};
+use segloss_unet::config::{
+    AddedLoss, AugmentConfig, Flips, Norm, OptimizerKind, ScheduleConfig, ScheduleKind, Up,
+};
 use segloss_unet::curves::LogRow;
 use segloss_unet::dataset::load_split;
 use segloss_unet::evaluate::evaluate;
@@ -42,7 +44,7 @@ fn content(folder: &RunFolder) -> Vec<(String, Vec<u8>)> {
 }
 
 fn without_seconds(row: LogRow) -> LogRow {
-    LogRow { train_seconds: 0.0, val_seconds: 0.0, ..row }
+    LogRow { train_seconds: 0.0, wait_seconds: 0.0, val_seconds: 0.0, ..row }
 }
 
 #[track_caller]
@@ -71,7 +73,7 @@ fn varied() -> Config {
 #[test]
 fn any_number_of_threads_gives_the_same_run() {
     let root = tempfile::tempdir().unwrap();
-    let config = varied();
+    let config = everything();
     let runs = [1, 2, 3].map(|threads| {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
         let folder = folder(root.path(), &threads.to_string());
@@ -80,6 +82,28 @@ fn any_number_of_threads_gives_the_same_run() {
     });
     assert_same(&runs[0], &runs[1]);
     assert_same(&runs[0], &runs[2]);
+}
+
+/// All that varies images and smooths, judges or adds to a loss, at once.
+fn everything() -> Config {
+    let mut config = varied();
+    config.augment = AugmentConfig {
+        scale: [0.5, 2.0],
+        rotation: 15.0,
+        brightness: 0.2,
+        contrast: 0.2,
+        saturation: 0.0,
+        rare_share: 0.5,
+    };
+    (config.model.depth, config.model.deep_supervision) = (3, true);
+    (config.train.batch_size, config.train.micro_batch) = (4, 2);
+    (config.train.ema, config.train.patience) = (0.9, 20);
+    config.added_loss = Some(AddedLoss {
+        from_epoch: 3,
+        weight: 0.5,
+        loss: LossSpec::from_toml("kind = 'lovasz_softmax'").unwrap(),
+    });
+    config
 }
 
 /// Stops after so many epochs.
@@ -94,8 +118,9 @@ impl Progress for Stop {
 #[test]
 fn a_resumed_run_is_the_uninterrupted_run() {
     let root = tempfile::tempdir().unwrap();
-    for (up, kind) in [(Up::Transposed, OptimizerKind::AdamW), (Up::Nearest, OptimizerKind::Sgd)] {
-        let mut config = varied();
+    for (mut config, up, kind) in
+        [(varied(), Up::Transposed, OptimizerKind::AdamW), (everything(), Up::Nearest, OptimizerKind::Sgd)]
+    {
         config.model.up = up;
         config.optimizer.kind = kind;
         // Weights that remember the batches before, in a term of a loss.

@@ -10,7 +10,7 @@ fn shapes() -> Vec<ModelConfig> {
     for norm in [Norm::Batch, Norm::None] {
         for up in [Up::Transposed, Up::Nearest] {
             for bias in [true, false] {
-                shapes.push(ModelConfig { width: 3, depth: 2, norm, up, bias });
+                shapes.push(ModelConfig { width: 3, depth: 2, norm, up, bias, deep_supervision: false });
             }
         }
     }
@@ -136,7 +136,8 @@ fn the_gradient_is_the_derivative() {
 fn a_logit_sees_as_far_as_it_says() {
     for up in [Up::Transposed, Up::Nearest] {
         for depth in 1..=4 {
-            let config = ModelConfig { width: 1, depth, norm: Norm::None, up, bias: false };
+            let config =
+                ModelConfig { width: 1, depth, norm: Norm::None, up, bias: false, deep_supervision: false };
             let mut net = UNet::<f64>::new(&config, 1, 1, 0).unwrap();
             for parameter in &mut net.parameters {
                 let values = parameter.values_mut().unwrap();
