@@ -4,6 +4,7 @@ use std::io::{self, IsTerminal, Write};
 use std::ops::ControlFlow;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use segloss_unet::checkpoint::Best;
 use segloss_unet::curves::LogRow;
 use segloss_unet::table::percent;
 use segloss_unet::train::{EpochReport, Progress, Start, StepReport, Warning};
@@ -99,6 +100,14 @@ impl Progress for Display {
     /// Also when quiet: a warning is no progress.
     fn warned(&mut self, warning: &Warning) {
         self.message(&format!("warning: {warning}"));
+    }
+
+    fn stopped_early(&mut self, best: &Best, patience: usize) {
+        self.bar.finish_and_clear();
+        self.line(&format!(
+            "ended early: mean IoU has not been better than in epoch {} for {patience} epochs (train.patience)",
+            best.epoch
+        ));
     }
 
     fn finished_epoch(&mut self, epoch: &EpochReport) -> ControlFlow<()> {

@@ -1,0 +1,10 @@
+//! A checkpoint: safetensors with the run's configuration in its metadata.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use segloss_unet::Checkpoint;
+use std::path::Path;
+
+fuzz_target!(|bytes: &[u8]| {
+    let _ = Checkpoint::decode(bytes, Path::new("fuzzed"));
+});
