@@ -1,14 +1,13 @@
 //! What the judges know of the drawn cases, whoever is judged: worked out once, for every check that asks and for
-//! every subject after the first.
+//! every implementation after the first.
 
-use crate::case::Case;
 use crate::finite_difference::Derivative;
-use crate::matrix::{self, Effort};
+use crate::implementation::Implementation;
 use crate::number::Number;
 use crate::number::big::Big;
-use crate::subject::Subject;
 use crate::textbook::{self, Answer};
 use rayon::prelude::*;
+use segloss_cases::{Case, Effort, matrix};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
@@ -49,9 +48,9 @@ impl ExactCases {
         Self { seed, effort, only, misreading, false_rule, cases, differences, others: Mutex::default() }
     }
 
-    /// For a subject that the textbook may share a misreading with.
-    pub fn shared_with(self, subject: &dyn Subject) -> Self {
-        Self { misreading: subject.misreading(), false_rule: subject.false_rule(), ..self }
+    /// For an implementation that the textbook may share a misreading with.
+    pub fn shared_with(self, implementation: &dyn Implementation) -> Self {
+        Self { misreading: implementation.misreading(), false_rule: implementation.false_rule(), ..self }
     }
 
     /// The case as the textbook reads it: as it stands, unless a planted bug has it otherwise.

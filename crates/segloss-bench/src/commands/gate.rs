@@ -11,7 +11,7 @@ use crate::gate::table::Comparison;
 use crate::gate::timing::{self, Timing, Verdict};
 use crate::gate::{self, environment, record, revision, workloads};
 use segloss_verify::Options;
-use segloss_verify::subject::Library;
+use segloss_verify::library::Library;
 use segloss_verify::report::Report;
 use segloss_verify::terminal::{self, check_line, mark};
 use std::path::{Path, PathBuf};

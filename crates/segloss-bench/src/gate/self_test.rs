@@ -9,7 +9,7 @@ use super::workloads::{COUNTED_SETS, TIMED, counted};
 use crate::error::Error;
 use rand::seq::SliceRandom;
 use segloss::InstructionSet;
-use segloss_verify::case::generator;
+use segloss_cases::generator;
 use serde::Serialize;
 use std::path::Path;
 use std::time::Duration;

@@ -9,7 +9,7 @@ use super::bootstrap::{Interval, of_median};
 use super::pairs::{Launch, LogRatios, Rounds, pair};
 use super::processors;
 use crate::error::Error;
-use segloss_verify::case::generator;
+use segloss_cases::generator;
 use serde::Serialize;
 use std::time::Duration;
 

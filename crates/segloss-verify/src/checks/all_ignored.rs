@@ -1,19 +1,18 @@
 //! A batch in which every pixel is ignored has no loss, and says so.
 
-use super::{Check, Context, Judges};
-use crate::case::{Grid, Labels, TargetForm, draw};
+use crate::check::{Check, Context, Judged};
 use crate::compare::bitwise;
 use crate::error::HarnessError;
-use crate::matrix::{self, IGNORED};
-use crate::subject::Precision;
+use crate::implementation::Precision;
 use crate::tally::Tally;
 use crate::tolerance::EXACT;
 use segloss::Kind;
+use segloss_cases::{Grid, IGNORED, Labels, TargetForm, draw, matrix};
 
 pub(super) const CHECK: Check = Check {
     name: "all_ignored",
     claim: "with every pixel ignored the value and the gradient are 0, never NaN, and the result says why",
-    judges: Judges::Losses,
+    judged: Judged::Losses,
     drawn: true,
     run,
 };
@@ -28,7 +27,7 @@ fn run(context: &Context<'_>) -> Result<Tally, HarnessError> {
             let mut case = draw(context.seed, &name, spec, grid, TargetForm::Indices, 1.0);
             case.target = Labels::Indices(vec![IGNORED; 8]);
             for precision in Precision::ALL {
-                let Some(found) = tally.evaluate(context.subject, &case, precision) else { continue };
+                let Some(found) = tally.evaluate(context.implementation, &case, precision) else { continue };
                 tally.measure(&EXACT, bitwise(&[found.value], &[0.0]), &name);
                 tally.measure(&EXACT, bitwise(&found.gradient, &[0.0; 24]), &name);
                 tally.require(found.valid_pixels == 0 && found.says_all_ignored, &name, || {

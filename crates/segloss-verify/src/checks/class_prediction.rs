@@ -1,19 +1,18 @@
 //! S4 on drawn scores, ties included.
 
-use super::{Check, Context, Judges};
-use crate::case::{Grid, generator};
+use crate::check::{Check, Context, Judged};
 use crate::compare::bitwise;
 use crate::error::HarnessError;
-use crate::matrix::LAYOUTS;
 use crate::tally::Tally;
 use crate::textbook;
 use crate::tolerance::EXACT;
 use rand::RngExt;
+use segloss_cases::{Grid, LAYOUTS, generator};
 
 pub(super) const CHECK: Check = Check {
     name: "class_prediction",
     claim: "S4 keeps a class's score where it is the first largest of its pixel, and 0 elsewhere",
-    judges: Judges::Losses,
+    judged: Judged::Losses,
     drawn: true,
     run,
 };
@@ -28,7 +27,8 @@ fn run(context: &Context<'_>) -> Result<Tally, HarnessError> {
             let scores: Vec<f64> =
                 (0..grid.len()).map(|_| f64::from(rng.random_range(0..4u8)) * 0.25).collect();
             for class in 0..grid.classes {
-                let found = context.subject.class_prediction(&scores, &grid.shape(layout), layout, class);
+                let found =
+                    context.implementation.class_prediction(&scores, &grid.shape(layout), layout, class);
                 let Some(found) = tally.accept(found, &name) else { continue };
                 let want = textbook::class_prediction::class_prediction(&scores, &grid, layout, class);
                 tally.measure(&EXACT, bitwise(&found, &want), &format!("{name}, class {class}"));

@@ -1,18 +1,17 @@
 //! A pixel that is sure and wrong is what training is for: its gradient must not vanish.
 
-use super::{Check, Context, Judges};
-use crate::case::{Case, Grid, Labels};
+use crate::check::{Check, Context, Judged};
 use crate::error::HarnessError;
-use crate::matrix::{LAYOUTS, activations};
-use crate::subject::Precision;
+use crate::implementation::Precision;
 use crate::tally::Tally;
 use segloss::kinds::Combined;
 use segloss::{InstructionSet, Kind, Layout, LossSpec, Reach, Reduction, Term, Threshold};
+use segloss_cases::{Case, Grid, LAYOUTS, Labels, activations};
 
 pub(super) const CHECK: Check = Check {
     name: "confidently_wrong",
     claim: "a pixel that is sure of the wrong class pulls its own class up and the wrong one down, at |z| = 8 and at 40, unless the definition itself says otherwise",
-    judges: Judges::Losses,
+    judged: Judged::Losses,
     drawn: false,
     run,
 };
@@ -79,7 +78,7 @@ fn case(spec: &LossSpec, sure: f64) -> Case {
 }
 
 fn one(context: &Context<'_>, tally: &mut Tally, case: &Case, sure: f64, precision: Precision) {
-    let Some(found) = tally.evaluate(context.subject, case, precision) else { return };
+    let Some(found) = tally.evaluate(context.implementation, case, precision) else { return };
     let (own, wrong) = (found.gradient[case.at(0, 1, 0)], found.gradient[case.at(0, 0, 0)]);
     let name = format!("{}, {:?}, {}", case.name, case.spec.activation(), precision.name());
     match case.spec.kind().reach() {

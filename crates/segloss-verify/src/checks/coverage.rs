@@ -1,6 +1,6 @@
 //! Every kind in the library's registry is judged by every check that speaks of all kinds.
 
-use super::{Check, Context, Judges};
+use crate::check::{Check, Context, Judged};
 use crate::error::HarnessError;
 use crate::tally::Tally;
 use segloss::Kind;
@@ -8,7 +8,7 @@ use segloss::Kind;
 pub(super) const CHECK: Check = Check {
     name: "coverage",
     claim: "every kind of the registry went through values, gradients, laws, threads and a framework's fixture",
-    judges: Judges::Run,
+    judged: Judged::Run,
     drawn: false,
     run,
 };
@@ -51,7 +51,7 @@ fn run(context: &Context<'_>) -> Result<Tally, HarnessError> {
 mod tests {
     use super::*;
     use crate::checks::tests::{judge, result};
-    use crate::run::CheckResult;
+    use crate::tally::CheckResult;
 
     /// All results that are asked for, each of every kind.
     fn whole() -> Vec<CheckResult> {

@@ -1,23 +1,22 @@
 //! Large images: the value, and the gradient along random directions.
 
-use super::{Check, Context, Judges};
-use crate::case::{Grid, TargetForm, draw, generator};
+use crate::check::{Check, Context, Judged};
 use crate::compare::relative_to;
 use crate::error::HarnessError;
-use crate::matrix::{self, LAYOUTS, spread};
+use crate::implementation::Precision;
 use crate::number::dual::Dual;
-use crate::subject::Precision;
 use crate::tally::Tally;
 use crate::textbook::Textbook;
 use crate::tolerance::LARGE_F64;
 use rand::RngExt;
 use rayon::prelude::*;
 use segloss::{Kind, LossSpec};
+use segloss_cases::{Grid, LAYOUTS, TargetForm, draw, forms, generator, matrix, spread};
 
 pub(super) const CHECK: Check = Check {
     name: "directions",
     claim: "on 256² pixels the value is the textbook's, and the gradient its derivative along 8 random directions, by dual numbers",
-    judges: Judges::Losses,
+    judged: Judged::Losses,
     drawn: true,
     run,
 };
@@ -40,11 +39,11 @@ fn one(context: &Context<'_>, i: usize, side: usize, spec: LossSpec) -> Tally {
     let mut tally = Tally::default();
     let name = format!("{}/{i} on {side}²", spec.kind().name());
     let spec = LossSpec { layout: LAYOUTS[i % 2], ..spec };
-    let forms = matrix::forms(&spec);
+    let forms = forms(&spec);
     let spread = spread(&spec);
     let form: TargetForm = forms[i % forms.len()];
     let case = draw(context.seed, &name, spec, Grid::new(1, CLASSES, &[side, side]), form, spread);
-    let Some(found) = tally.evaluate(context.subject, &case, Precision::F64) else { return tally };
+    let Some(found) = tally.evaluate(context.implementation, &case, Precision::F64) else { return tally };
     let mut rng = generator(context.seed, &format!("directions of {name}"));
     // Exact in few bits: the products with the gradient are rounded once.
     let mut rate = || f64::from(rng.random_range(-64..=64i8)) / 64.0;

@@ -1,17 +1,17 @@
 //! S1 breaks, and that is a fact to be reproduced and reported, not to be hidden.
 
-use super::{Check, Context, Judges};
-use crate::case::{Case, Grid, Labels};
+use crate::check::{Check, Context, Judged};
 use crate::error::HarnessError;
-use crate::subject::Precision;
+use crate::implementation::Precision;
 use crate::tally::Tally;
 use crate::textbook;
 use segloss::{InstructionSet, Kind, Layout, LossSpec, Source, Threshold, WeightSpec};
+use segloss_cases::{Case, Grid, Labels};
 
 pub(super) const CHECK: Check = Check {
     name: "document_breakdown",
     claim: "S1 gives NaN from σ + 0.5 − th = 1 upwards and ∞ or NaN from 0 downwards, as the document's formula does, and says how often",
-    judges: Judges::Losses,
+    judged: Judged::Losses,
     drawn: false,
     run,
 };
@@ -65,7 +65,7 @@ fn run(context: &Context<'_>) -> Result<Tally, HarnessError> {
             };
             let textbook = textbook::evaluate::<f64>(&case).map.unwrap_or_default();
             tally.require(breaks(textbook[0]) == want, &case.name, || "the textbook disagrees".to_owned());
-            let Some(found) = tally.evaluate(context.subject, &case, precision) else { continue };
+            let Some(found) = tally.evaluate(context.implementation, &case, precision) else { continue };
             let map = found.map.unwrap_or_default();
             tally.require(map.first().is_some_and(|&loss| breaks(loss) == want), &case.name, || {
                 format!("the pixels' losses are {map:?}, expected {want:?} first")

@@ -1,22 +1,20 @@
 //! One pixel, one class, logits that are 0, next to nothing, tied, large and far too large: against the textbook in
 //! 320 bits, which knows no edges.
 
-use super::{Check, Context, Judges};
-use crate::case::{Case, Grid, Labels};
+use crate::check::{Check, Context, Judged};
 use crate::compare::{relative_to, relative_to_max};
 use crate::error::HarnessError;
-use crate::matrix::{activations, has_term};
-use crate::subject::Precision;
+use crate::implementation::Precision;
 use crate::tally::Tally;
-use crate::textbook::is_sigmoid;
 use crate::tolerance::EDGE_F64;
 use segloss::kinds::Combined;
 use segloss::{InstructionSet, Kind, Layout, LossSpec, Term};
+use segloss_cases::{Case, Grid, Labels, activations, has_term, is_sigmoid};
 
 pub(super) const CHECK: Check = Check {
     name: "edges",
     claim: "a single pixel of one, two or three classes, |z| = 0, 1e-300, 80 or 1e4, tied or not, has the textbook's value and gradient",
-    judges: Judges::Losses,
+    judged: Judged::Losses,
     drawn: false,
     run,
 };
@@ -91,12 +89,12 @@ fn one(
         weight_map: None,
         instructions: InstructionSet::best(),
     };
-    if let Some(narrow) = tally.evaluate(context.subject, &case, Precision::F32) {
+    if let Some(narrow) = tally.evaluate(context.implementation, &case, Precision::F32) {
         let finite = narrow.value.is_finite() && narrow.gradient.iter().all(|g| g.is_finite());
         tally.require(finite, &case.name, || format!("in f32: {} and {:?}", narrow.value, narrow.gradient));
     }
     let want = context.exact.of(&case);
-    let Some(found) = tally.evaluate(context.subject, &case, Precision::F64) else { return };
+    let Some(found) = tally.evaluate(context.implementation, &case, Precision::F64) else { return };
     let value = relative_to(found.value, want.answer.value, want.answer.magnitude);
     tally.measure(&EDGE_F64, value, &case.name);
     let gradient = relative_to_max(&found.gradient, &want.gradient);

@@ -1,20 +1,19 @@
 //! Logits up to ±1e4, where every exponential overflows or vanishes, against closed forms.
 
-use super::{Check, Context, Judges};
-use crate::case::{Case, Grid, Labels, TargetForm, draw};
+use crate::check::{Check, Context, Judged};
 use crate::compare::{relative, relative_to, relative_to_max};
 use crate::error::HarnessError;
-use crate::matrix::{self, ByKey, LAYOUTS};
-use crate::subject::Precision;
+use crate::implementation::Precision;
 use crate::tally::Tally;
 use crate::textbook;
 use crate::tolerance::{EXTREME, VALUE_F32};
 use segloss::{Activation, InstructionSet, Kind, Layout, LossSpec, PriorSpec, Reduction, Source};
+use segloss_cases::{ByKey, Case, Grid, LAYOUTS, Labels, TargetForm, draw, has_term, matrix};
 
 pub(super) const CHECK: Check = Check {
     name: "extreme_logits",
     claim: "|z| = 1e4 gives the closed form's value and gradient where there is one, and never NaN or infinity",
-    judges: Judges::Losses,
+    judged: Judged::Losses,
     drawn: true,
     run,
 };
@@ -197,7 +196,7 @@ fn of_probabilities(
     });
     let mut near = far.clone();
     near.logits.iter_mut().for_each(|z| *z = z.clamp(-300.0, 300.0));
-    let Some(there) = tally.evaluate(context.subject, &near, Precision::F64) else { return };
+    let Some(there) = tally.evaluate(context.implementation, &near, Precision::F64) else { return };
     let want = textbook::evaluate::<f64>(&context.exact.read(&near));
     tally.measure(&EXTREME, relative_to(there.value, want.value, want.magnitude), &near.name);
     hold(context, tally, &far, want.value, Some(&there.gradient), layout);
@@ -208,7 +207,7 @@ fn finite(context: &Context<'_>, tally: &mut Tally) {
     let count = context.effort.of([1, 6, 40, 200]);
     for kind in Kind::ALL {
         for (i, spec) in matrix::specs(context.seed, "extreme", kind, 3, count).into_iter().enumerate() {
-            if matrix::has_term(&spec, |kind| kind == Kind::DocumentBinary) {
+            if has_term(&spec, |kind| kind == Kind::DocumentBinary) {
                 continue;
             }
             // Beyond f32's exponentials, beyond f64's, and far beyond both.
@@ -217,7 +216,9 @@ fn finite(context: &Context<'_>, tally: &mut Tally) {
                 let grid = Grid::new(2, 3, &[5]);
                 let case = draw(context.seed, &name, spec.clone(), grid, TargetForm::Indices, far);
                 for precision in Precision::ALL {
-                    let Some(found) = tally.evaluate(context.subject, &case, precision) else { continue };
+                    let Some(found) = tally.evaluate(context.implementation, &case, precision) else {
+                        continue;
+                    };
                     let finite = found.value.is_finite() && found.gradient.iter().all(|g| g.is_finite());
                     tally.require(finite, &name, || format!("{} and {:?}", found.value, found.gradient));
                 }
@@ -254,7 +255,7 @@ fn hold(
 ) {
     let relaid = case.relaid(layout);
     for precision in Precision::ALL {
-        let Some(found) = tally.evaluate(context.subject, &relaid, precision) else { continue };
+        let Some(found) = tally.evaluate(context.implementation, &relaid, precision) else { continue };
         let bound = if precision == Precision::F64 { &EXTREME } else { &VALUE_F32 };
         let name = format!("{}, {:?}, {layout:?}, {}", case.name, case.spec.activation(), precision.name());
         tally.measure(bound, relative(found.value, value), &name);

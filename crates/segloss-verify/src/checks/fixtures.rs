@@ -1,17 +1,17 @@
 //! The golden numbers: of frameworks, and of the code that papers' authors published.
 
-use super::{Check, Context, Judges};
+use crate::check::{Check, Context, Judged};
 use crate::compare::{relative_to_max, relative_where_finite};
 use crate::error::HarnessError;
 use crate::fixtures::FRAMEWORKS;
-use crate::subject::Precision;
+use crate::implementation::Precision;
 use crate::tally::Tally;
 use crate::tolerance::{FIXTURE_F32, FIXTURE_F64};
 
 pub(super) const FILES: Check = Check {
     name: "fixture_files",
     claim: "every fixture is the file whose hash was recorded when it was made",
-    judges: Judges::Run,
+    judged: Judged::Run,
     drawn: false,
     run: files,
 };
@@ -19,7 +19,7 @@ pub(super) const FILES: Check = Check {
 pub(super) const TENSORFLOW: Check = Check {
     name: "fixtures_tensorflow",
     claim: "values and gradients agree with TensorFlow's and Keras', S1's NaN and infinity included",
-    judges: Judges::Losses,
+    judged: Judged::Losses,
     drawn: false,
     run: |context| golden(context, &FRAMEWORKS[0..=0]),
 };
@@ -27,7 +27,7 @@ pub(super) const TENSORFLOW: Check = Check {
 pub(super) const TORCH: Check = Check {
     name: "fixtures_torch",
     claim: "values and gradients agree with PyTorch's",
-    judges: Judges::Losses,
+    judged: Judged::Losses,
     drawn: false,
     run: |context| golden(context, &FRAMEWORKS[1..=1]),
 };
@@ -35,7 +35,7 @@ pub(super) const TORCH: Check = Check {
 pub(super) const MONAI: Check = Check {
     name: "fixtures_monai",
     claim: "values and gradients agree with MONAI's and torchvision's",
-    judges: Judges::Losses,
+    judged: Judged::Losses,
     drawn: false,
     run: |context| golden(context, &FRAMEWORKS[2..=2]),
 };
@@ -43,7 +43,7 @@ pub(super) const MONAI: Check = Check {
 pub(super) const OPTAX: Check = Check {
     name: "fixtures_optax",
     claim: "values and gradients agree with Optax'",
-    judges: Judges::Losses,
+    judged: Judged::Losses,
     drawn: false,
     run: |context| golden(context, &FRAMEWORKS[3..=3]),
 };
@@ -51,7 +51,7 @@ pub(super) const OPTAX: Check = Check {
 pub(super) const KERAS: Check = Check {
     name: "fixtures_keras",
     claim: "values and gradients agree with Keras' newer losses",
-    judges: Judges::Losses,
+    judged: Judged::Losses,
     drawn: false,
     run: |context| golden(context, &FRAMEWORKS[4..=4]),
 };
@@ -59,7 +59,7 @@ pub(super) const KERAS: Check = Check {
 pub(super) const PAPERS: Check = Check {
     name: "fixtures_papers",
     claim: "values and gradients agree with the code that the papers' authors published",
-    judges: Judges::Losses,
+    judged: Judged::Losses,
     drawn: false,
     run: |context| golden(context, &FRAMEWORKS[5..]),
 };
@@ -67,7 +67,7 @@ pub(super) const PAPERS: Check = Check {
 pub(super) const KNOWN_WRONG: Check = Check {
     name: "fixtures_known_wrong",
     claim: "where a formula or call in use is known to be wrong, the subject does not follow it",
-    judges: Judges::Losses,
+    judged: Judged::Losses,
     drawn: false,
     run: known_wrong,
 };
@@ -92,7 +92,9 @@ fn golden(context: &Context<'_>, frameworks: &[&str]) -> Result<Tally, HarnessEr
             Precision::F32 => &FIXTURE_F32,
             Precision::F64 => &FIXTURE_F64,
         };
-        let Some(found) = tally.evaluate(context.subject, &golden.case, golden.precision) else { continue };
+        let Some(found) = tally.evaluate(context.implementation, &golden.case, golden.precision) else {
+            continue;
+        };
         let name = |part: &str| format!("{} {} {part}", golden.case.name, golden.precision.name());
         tally.measure(bound, relative_where_finite(&[found.value], &[golden.value]), &name("value"));
         tally.measure(bound, relative_where_finite(&found.gradient, &golden.gradient), &name("gradient"));
@@ -113,7 +115,7 @@ fn known_wrong(context: &Context<'_>) -> Result<Tally, HarnessError> {
         for known in context.fixtures.known_wrong(framework)? {
             let folder = format!("losses/{framework}/{}", known.case);
             let case = context.fixtures.case(&folder, "spec.toml", "target.npy")?;
-            let Some(found) = tally.evaluate(context.subject, &case, Precision::F64) else { continue };
+            let Some(found) = tally.evaluate(context.implementation, &case, Precision::F64) else { continue };
             // Far apart, not a rounding: a tenth at least, where both are numbers at all.
             let apart = !(relative_to_max(&[found.value], &[known.value]) <= 0.1);
             tally.require(found.value.is_finite() && apart, &known.case, || {

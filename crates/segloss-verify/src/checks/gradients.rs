@@ -1,22 +1,21 @@
 //! Gradients against finite differences of the textbook.
 
-use super::{Check, Context, Judges};
-use crate::case::Case;
+use crate::artifact::{Artifact, StepError};
+use crate::check::{Check, Context, Judged};
 use crate::compare::{largest, relative_to_max};
 use crate::error::HarnessError;
 use crate::finite_difference::{Derivative, central, ridders};
-use crate::matrix;
-use crate::report::StepError;
-use crate::subject::Precision;
-use crate::tally::{Exhibit, Tally};
+use crate::implementation::Precision;
+use crate::tally::Tally;
 use crate::textbook::Textbook;
 use crate::tolerance::GRADIENT_F64;
 use segloss::{Kind, LossSpec, Options};
+use segloss_cases::{Case, Effort, matrix};
 
 pub(super) const CHECK: Check = Check {
     name: "gradients",
     claim: "the gradient of every kind, source, scheme, layout and form of target is the textbook's derivative",
-    judges: Judges::Losses,
+    judged: Judged::Losses,
     drawn: true,
     run,
 };
@@ -36,7 +35,7 @@ fn run(context: &Context<'_>) -> Result<Tally, HarnessError> {
     let cases = context.exact.differences(differentiate);
     let mut unsure = Vec::new();
     for (case, derivatives) in cases {
-        let Some(found) = tally.evaluate(context.subject, case, Precision::F64) else { continue };
+        let Some(found) = tally.evaluate(context.implementation, case, Precision::F64) else { continue };
         let want: Vec<f64> = derivatives.iter().map(|d| d.value).collect();
         if are_unsure(derivatives) {
             // The estimate holds the rounding of the values: it is 0 only where all of them were. Whether such a loss is
@@ -52,7 +51,7 @@ fn run(context: &Context<'_>) -> Result<Tally, HarnessError> {
     tally.require(unsure.len() as f64 <= allowed, "finite differences", || {
         format!("they do not know their own answer for {unsure:?}")
     });
-    tally.exhibits.push(Exhibit::Steps(step_errors(context, &mut tally.clone())));
+    tally.artifacts.push(Artifact::Steps(step_errors(context, &mut tally.clone())));
     Ok(tally)
 }
 
@@ -94,10 +93,10 @@ pub(super) fn differentiate(case: &Case) -> Vec<Derivative> {
 fn step_errors(context: &Context<'_>, tally: &mut Tally) -> Vec<StepError> {
     let mut errors = Vec::new();
     for kind in Kind::ALL {
-        let Some(case) = matrix::of_kind(context.seed, matrix::Effort::Quick, kind).into_iter().next() else {
+        let Some(case) = matrix::of_kind(context.seed, Effort::Quick, kind).into_iter().next() else {
             continue;
         };
-        let Some(found) = tally.evaluate(context.subject, &case, Precision::F64) else { continue };
+        let Some(found) = tally.evaluate(context.implementation, &case, Precision::F64) else { continue };
         let textbook = Textbook::of(&case);
         for exponent in 0..=32 {
             let h = 10f64.powf(-f64::from(exponent) / 3.0) * 0.2;

@@ -1,19 +1,18 @@
 //! An ignored pixel is a pixel that is not there.
 
-use super::{Check, Context, Judges};
-use crate::case::{Case, Grid, Labels, TargetForm, draw};
+use crate::check::{Check, Context, Judged};
 use crate::compare::{bitwise, relative, relative_to_max};
 use crate::error::HarnessError;
-use crate::matrix::{self, IGNORED, has_term, spread};
-use crate::subject::Precision;
+use crate::implementation::Precision;
 use crate::tally::Tally;
 use crate::tolerance::{EXACT, LAW_F64};
 use segloss::{Kind, LossSpec, Reduction};
+use segloss_cases::{Case, Grid, IGNORED, Labels, TargetForm, draw, has_term, matrix, spread};
 
 pub(super) const CHECK: Check = Check {
     name: "ignored",
     claim: "ignoring pixels is removing them, whatever their logits hold: NaN and ±∞ too; their gradient is 0",
-    judges: Judges::Losses,
+    judged: Judged::Losses,
     drawn: true,
     run,
 };
@@ -56,11 +55,11 @@ fn one(context: &Context<'_>, tally: &mut Tally, name: &str, spec: LossSpec) {
             labels[n * PIXELS + p] = IGNORED;
         }
     }
-    let subject = context.subject;
-    let Some(ignored) = tally.evaluate(subject, &case, Precision::F64) else { return };
+    let implementation = context.implementation;
+    let Some(ignored) = tally.evaluate(implementation, &case, Precision::F64) else { return };
     // A pixel that is taken out of an image moves the others closer together.
     if !has_term(&case.spec, |kind| kind == Kind::Boundary) {
-        let Some(without) = tally.evaluate(subject, &removed, Precision::F64) else { return };
+        let Some(without) = tally.evaluate(implementation, &removed, Precision::F64) else { return };
         // What is left lies elsewhere, and is added in another order: also where a gradient follows from the sums.
         let bound = if case.spec.kind().is_additive() { &EXACT } else { &LAW_F64 };
         tally.measure(&LAW_F64, relative(ignored.value, without.value), name);
@@ -80,7 +79,7 @@ fn one(context: &Context<'_>, tally: &mut Tally, name: &str, spec: LossSpec) {
             spoilt.logits[case.at(n, c, p)] = rubbish;
         }
         let name = format!("{name}, ignored logits {rubbish}");
-        let Some(found) = tally.evaluate(subject, &spoilt, Precision::F64) else { continue };
+        let Some(found) = tally.evaluate(implementation, &spoilt, Precision::F64) else { continue };
         tally.measure(&EXACT, bitwise(&[found.value], &[ignored.value]), &name);
         tally.measure(&EXACT, bitwise(&found.gradient, &ignored.gradient), &name);
         for (n, p, c) in case.grid.entries().filter(|&(n, p, _)| case.is_ignored(n, p)) {

@@ -1,19 +1,19 @@
 //! What a loss is computed with changes no more than roundings.
 
-use super::{Check, Context, Judges, scale};
-use crate::case::Case;
+use crate::check::{Check, Context, Judged};
 use crate::compare::{bitwise, relative_to, relative_to_max};
 use crate::error::HarnessError;
-use crate::matrix;
-use crate::subject::Precision;
+use crate::implementation::Precision;
 use crate::tally::Tally;
+use crate::textbook::scale;
 use crate::tolerance::{EXACT, INSTRUCTIONS_F64};
 use segloss::InstructionSet;
+use segloss_cases::{Case, matrix};
 
 pub(super) const CHECK: Check = Check {
     name: "instruction_sets",
     claim: "AVX2 and AVX-512 give the same bits, where the machine has them, and portable instructions the same but for rounding",
-    judges: Judges::Losses,
+    judged: Judged::Losses,
     drawn: true,
     run,
 };
@@ -34,10 +34,10 @@ fn run(context: &Context<'_>) -> Result<Tally, HarnessError> {
 }
 
 fn hold(context: &Context<'_>, tally: &mut Tally, case: &Case, precision: Precision) {
-    let Some(best) = tally.evaluate(context.subject, case, precision) else { return };
+    let Some(best) = tally.evaluate(context.implementation, case, precision) else { return };
     for instructions in available() {
         let case = Case { instructions, ..case.clone() };
-        let Some(found) = tally.evaluate(context.subject, &case, precision) else { continue };
+        let Some(found) = tally.evaluate(context.implementation, &case, precision) else { continue };
         let name = format!("{} {} {}", case.name, precision.name(), instructions.name());
         if instructions != InstructionSet::Portable {
             tally.measure(&EXACT, bitwise(&[found.value], &[best.value]), &name);

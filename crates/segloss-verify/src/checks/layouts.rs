@@ -1,18 +1,19 @@
 //! Channels-first and channels-last are two ways to write one input.
 
-use super::{Check, Context, Judges, scale};
+use crate::check::{Check, Context, Judged};
 use crate::compare::{relative, relative_to, relative_to_max};
 use crate::error::HarnessError;
-use crate::matrix;
-use crate::subject::Precision;
+use crate::implementation::Precision;
 use crate::tally::Tally;
+use crate::textbook::scale;
 use crate::tolerance::EXACT;
 use segloss::Layout;
+use segloss_cases::matrix;
 
 pub(super) const CHECK: Check = Check {
     name: "layouts",
     claim: "transposing the input transposes the gradient and leaves value, denominator and weights alone",
-    judges: Judges::Losses,
+    judged: Judged::Losses,
     drawn: true,
     run,
 };
@@ -24,8 +25,8 @@ fn run(context: &Context<'_>) -> Result<Tally, HarnessError> {
             continue;
         }
         let (first, last) = (Layout::ChannelsFirst, Layout::ChannelsLast);
-        let Some(here) = tally.evaluate(context.subject, &case, Precision::F64) else { continue };
-        let Some(there) = tally.evaluate(context.subject, &case.relaid(last), Precision::F64) else {
+        let Some(here) = tally.evaluate(context.implementation, &case, Precision::F64) else { continue };
+        let Some(there) = tally.evaluate(context.implementation, &case.relaid(last), Precision::F64) else {
             continue;
         };
         let back = case.grid.relaid(&there.gradient, last, first);

@@ -1,25 +1,28 @@
 //! One loss written as another: where options meet, so must the numbers.
 
-use super::{Check, Context, Judges, scale};
-use crate::case::{Case, Grid, Labels, TargetForm, draw};
+use crate::check::{Check, Context, Judged};
 use crate::compare::{relative, relative_to, relative_to_max};
 use crate::error::HarnessError;
-use crate::matrix::{self, ByKey, LAYOUTS, has_term, spread};
-use crate::subject::Precision;
+use crate::implementation::Precision;
 use crate::tally::Tally;
+use crate::textbook::counts;
 use crate::textbook::counts::Counts;
-use crate::textbook::{counts, has_pairs, is_sigmoid};
+use crate::textbook::scale;
 use crate::tolerance::LAW_F64;
 use segloss::kinds::Combined;
 use segloss::{
     Absent, Activation, ClassCounts, Classes, InstructionSet, Kind, LossSpec, PriorSpec, Reduction, Region,
     Scheme, Source, Term, Threshold, WeightSpec,
 };
+use segloss_cases::{
+    ByKey, Case, Grid, IGNORED, LAYOUTS, Labels, TargetForm, activations, draw, forms, has_pairs, has_term,
+    is_sigmoid, matrix, set, spread,
+};
 
 pub(super) const CHECK: Check = Check {
     name: "limits",
     claim: "where one loss is another by definition (γ = 0, α = β, equal weights, a map of whole numbers, …) it gives the other's value and gradient",
-    judges: Judges::Losses,
+    judged: Judged::Losses,
     drawn: true,
     run,
 };
@@ -29,7 +32,7 @@ const CLASSES: usize = 3;
 fn run(context: &Context<'_>) -> Result<Tally, HarnessError> {
     let mut tally = Tally::default();
     for (i, (law, one, other)) in of_kinds().into_iter().chain(of_options()).enumerate() {
-        let forms = matrix::forms(&one);
+        let forms = forms(&one);
         for (layout, form) in [(LAYOUTS[i % 2], forms[0]), (LAYOUTS[(i + 1) % 2], forms[forms.len() - 1])] {
             let name = format!("{}, {law}/{form:?}", one.kind().name());
             let spec = LossSpec { layout, ..one.clone() };
@@ -55,8 +58,8 @@ fn run(context: &Context<'_>) -> Result<Tally, HarnessError> {
 
 /// Two cases over the same logits have the same value and gradient.
 fn same(context: &Context<'_>, tally: &mut Tally, one: &Case, other: &Case) {
-    let Some(mine) = tally.evaluate(context.subject, one, Precision::F64) else { return };
-    let Some(theirs) = tally.evaluate(context.subject, other, Precision::F64) else { return };
+    let Some(mine) = tally.evaluate(context.implementation, one, Precision::F64) else { return };
+    let Some(theirs) = tally.evaluate(context.implementation, other, Precision::F64) else { return };
     let value = relative_to(mine.value, theirs.value, scale(other, theirs.value));
     tally.measure(&LAW_F64, value, &one.name);
     let gradient = relative_to_max(&mine.gradient, &theirs.gradient);
@@ -129,7 +132,7 @@ fn of_kinds() -> Vec<Pair> {
 fn of_options() -> Vec<Pair> {
     let mut pairs = Vec::new();
     for kind in Kind::ALL.into_iter().filter(|kind| kind.info().takes("prior")) {
-        for none in matrix::activations(&plain(kind)) {
+        for none in activations(&plain(kind)) {
             shifts(&none, &mut pairs);
             if kind.info().takes("weights") {
                 weights(&none, &mut pairs);
@@ -182,7 +185,7 @@ fn weights(none: &LossSpec, pairs: &mut Vec<Pair>) {
 fn drawn(context: &Context<'_>, law: &str, kind: Kind, count: usize) -> Vec<Case> {
     let specs = matrix::specs(context.seed, law, kind, CLASSES, count).into_iter().enumerate();
     let case = |(i, spec): (usize, LossSpec)| {
-        let forms = matrix::forms(&spec);
+        let forms = forms(&spec);
         let name = format!("{}, {law}/{i}", kind.name());
         let spread = spread(&spec);
         draw(context.seed, &name, spec, Grid::new(2, CLASSES, &[4, 2]), forms[i % forms.len()], spread)
@@ -281,8 +284,10 @@ fn repeated(context: &Context<'_>, tally: &mut Tally, kind: Kind) {
             let of = |n: usize| sources[n].iter().map(move |p| labels[n * pixels + p]);
             long.target = Labels::Indices((0..images).flat_map(of).collect());
         }
-        let Some(weighed) = tally.evaluate(context.subject, &case, Precision::F64) else { continue };
-        let Some(written_out) = tally.evaluate(context.subject, &long, Precision::F64) else { continue };
+        let Some(weighed) = tally.evaluate(context.implementation, &case, Precision::F64) else { continue };
+        let Some(written_out) = tally.evaluate(context.implementation, &long, Precision::F64) else {
+            continue;
+        };
         tally.measure(&LAW_F64, relative(weighed.value, written_out.value), &case.name);
         let mut gradient = vec![0.0; case.logits.len()];
         for (n, p, c) in long.grid.entries() {
@@ -330,7 +335,7 @@ fn smoothed_by_hand(context: &Context<'_>, tally: &mut Tally) {
         let name = format!("{}, smoothing is a soft target", kind.name());
         let case = draw(context.seed, &name, spec, grid, TargetForm::OneHot, 4.0);
         let mut by_hand = case.clone();
-        matrix::set(&mut by_hand.spec, "label_smoothing", 0.0);
+        set(&mut by_hand.spec, "label_smoothing", 0.0);
         if let Labels::Distribution(y) = &mut by_hand.target {
             y.iter_mut().for_each(|y| *y = (1.0 - s) * *y + s / 2.0);
         }
@@ -345,16 +350,16 @@ fn two_classes(context: &Context<'_>, tally: &mut Tally) {
         (plain(Kind::Focal), plain(Kind::Focal).with("activation", Activation::Sigmoid)),
     ] {
         let fixed = WeightSpec { source: Source::Fixed, values: vec![0.5, 3.0], ..WeightSpec::default() };
-        let softmax = LossSpec { weights: fixed.clone(), ignore_index: Some(matrix::IGNORED), ..softmax };
-        let sigmoid = LossSpec { weights: fixed, ignore_index: Some(matrix::IGNORED), ..sigmoid };
+        let softmax = LossSpec { weights: fixed.clone(), ignore_index: Some(IGNORED), ..softmax };
+        let sigmoid = LossSpec { weights: fixed, ignore_index: Some(IGNORED), ..sigmoid };
         let name = format!("{}, two classes are one channel", softmax.kind().name());
         let two = draw(context.seed, &name, softmax, Grid::new(2, 2, &[6]), TargetForm::Indices, 4.0);
         let grid = Grid::new(2, 1, &[6]);
         let logits = (0..2).flat_map(|n| (0..6).map(move |p| (n, p)));
         let logits = logits.map(|(n, p)| two.logits[two.at(n, 1, p)] - two.logits[two.at(n, 0, p)]);
         let one = Case { spec: sigmoid, grid, logits: logits.collect(), ..two.clone() };
-        let Some(of_two) = tally.evaluate(context.subject, &two, Precision::F64) else { continue };
-        let Some(of_one) = tally.evaluate(context.subject, &one, Precision::F64) else { continue };
+        let Some(of_two) = tally.evaluate(context.implementation, &two, Precision::F64) else { continue };
+        let Some(of_one) = tally.evaluate(context.implementation, &one, Precision::F64) else { continue };
         tally.measure(&LAW_F64, relative(of_two.value, of_one.value), &name);
         let mut gradient = vec![0.0; two.logits.len()];
         for (n, p, _) in one.grid.entries() {
@@ -418,7 +423,7 @@ fn intersection_over_union(context: &Context<'_>, tally: &mut Tally) {
             weight_map: None,
             instructions: InstructionSet::best(),
         };
-        let Some(found) = tally.evaluate(context.subject, &case, Precision::F64) else { continue };
+        let Some(found) = tally.evaluate(context.implementation, &case, Precision::F64) else { continue };
         tally.measure(&LAW_F64, relative(found.value, want), &case.name);
     }
 }

@@ -1,7 +1,6 @@
 //! A whole U-Net with its loss: its gradient along directions through the space of all parameters.
 
-use super::{Check, Context, Judges};
-use crate::case::generator;
+use crate::check::{Check, Context, Judged};
 use crate::compare::relative_to;
 use crate::error::HarnessError;
 use crate::network::tasks;
@@ -9,11 +8,12 @@ use crate::tally::Tally;
 use crate::tolerance::NETWORK_F64;
 use rand::RngExt;
 use rayon::prelude::*;
+use segloss_cases::generator;
 
 pub(super) const CHECK: Check = Check {
     name: "network",
     claim: "through a whole U-Net and its loss, the tape's gradient is the definition's, by dual numbers: no step crosses a kink",
-    judges: Judges::Networks,
+    judged: Judged::Networks,
     drawn: true,
     run,
 };
@@ -26,7 +26,7 @@ fn run(context: &Context<'_>) -> Result<Tally, HarnessError> {
     let Some(tasks) = tally.accept(tasks, "embedded images") else { return Ok(tally) };
     let mut steps = Vec::new();
     for task in &tasks {
-        let Some(step) = tally.accept(context.subject.step(task), &task.name) else { continue };
+        let Some(step) = tally.accept(context.implementation.step(task), &task.name) else { continue };
         let mut rng = generator(context.seed, &format!("directions of {}", task.name));
         let directions: Vec<Vec<Vec<f64>>> = (0..DIRECTIONS)
             .map(|_| {

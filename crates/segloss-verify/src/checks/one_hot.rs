@@ -1,18 +1,18 @@
 //! A label and its one-hot vector are the same target.
 
-use super::{Check, Context, Judges, scale};
-use crate::case::{Labels, distribution};
+use crate::check::{Check, Context, Judged};
 use crate::compare::{relative_to, relative_to_max};
 use crate::error::HarnessError;
-use crate::matrix;
-use crate::subject::Precision;
+use crate::implementation::Precision;
 use crate::tally::Tally;
+use crate::textbook::scale;
 use crate::tolerance::EXACT;
+use segloss_cases::{Labels, distribution, matrix};
 
 pub(super) const CHECK: Check = Check {
     name: "one_hot",
     claim: "index targets and the same targets written as one-hot give the same result",
-    judges: Judges::Losses,
+    judged: Judged::Losses,
     drawn: true,
     run,
 };
@@ -29,8 +29,10 @@ fn run(context: &Context<'_>) -> Result<Tally, HarnessError> {
         }
         let mut written_out = case.clone();
         written_out.target = Labels::Distribution(distribution(&case));
-        let Some(indices) = tally.evaluate(context.subject, &case, Precision::F64) else { continue };
-        let Some(one_hot) = tally.evaluate(context.subject, &written_out, Precision::F64) else { continue };
+        let Some(indices) = tally.evaluate(context.implementation, &case, Precision::F64) else { continue };
+        let Some(one_hot) = tally.evaluate(context.implementation, &written_out, Precision::F64) else {
+            continue;
+        };
         let scale = scale(&case, indices.value);
         tally.measure(&EXACT, relative_to(one_hot.value, indices.value, scale), &case.name);
         tally.measure(&EXACT, relative_to_max(&one_hot.gradient, &indices.gradient), &case.name);

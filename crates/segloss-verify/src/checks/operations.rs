@@ -1,10 +1,10 @@
 //! The network's operations against their slow definitions, forward and backward.
 
-use super::{Check, Context, Judges};
+use crate::check::{Check, Context, Judged};
 use crate::compare::{largest_relative_to, relative_to_max};
 use crate::error::HarnessError;
+use crate::implementation::Precision;
 use crate::operation::{Applied, Operation, Task, tasks};
-use crate::subject::Precision;
 use crate::tally::Tally;
 use crate::tolerance::{OPERATION_F32, OPERATION_F64};
 use rayon::prelude::*;
@@ -12,7 +12,7 @@ use rayon::prelude::*;
 pub(super) const CHECK: Check = Check {
     name: "operations",
     claim: "convolution, pooling, up-sampling, batch norm, ReLU, layouts and concatenation are their definitions, with their derivatives, at ties and kinks, too",
-    judges: Judges::Operations,
+    judged: Judged::Operations,
     drawn: true,
     run,
 };
@@ -32,7 +32,7 @@ fn run(context: &Context<'_>) -> Result<Tally, HarnessError> {
                 Precision::F32 => &OPERATION_F32,
                 Precision::F64 => &OPERATION_F64,
             };
-            let found = context.subject.operate(task, precision);
+            let found = context.implementation.operate(task, precision);
             let Some(found) = tally.accept(found, &task.name) else { continue };
             let name = |part: &str| format!("{} {} {part}", task.name, precision.name());
             let scale = task.output_scale(&want.output);

@@ -1,7 +1,7 @@
 //! The judges agree with each other before they judge anybody.
 
 use super::gradients::{are_unsure, differentiate};
-use super::{Check, Context, Judges};
+use crate::check::{Check, Context, Judged};
 use crate::compare::{relative_to, relative_to_max};
 use crate::error::HarnessError;
 use crate::exact::Exact;
@@ -15,7 +15,7 @@ use rayon::prelude::*;
 pub(super) const CHECK: Check = Check {
     name: "oracles",
     claim: "the textbook in 320 bits, in f64, as dual numbers and by finite differences is one and the same function",
-    judges: Judges::Run,
+    judged: Judged::Run,
     drawn: true,
     run,
 };

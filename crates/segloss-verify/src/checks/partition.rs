@@ -1,20 +1,20 @@
 //! A batch in parts is the batch: the reduction is a monoid.
 
-use super::{Check, Context, Judges, scale};
-use crate::case::{Case, Grid, draw};
+use crate::check::{Check, Context, Judged};
 use crate::compare::{bitwise, relative_to, relative_to_max};
 use crate::error::HarnessError;
-use crate::matrix::{self, spread};
-use crate::subject::Precision;
+use crate::implementation::Precision;
 use crate::tally::Tally;
+use crate::textbook::scale;
 use crate::tolerance::{EXACT, LAW_F64};
 use segloss::Kind;
+use segloss_cases::{Case, Grid, draw, forms, matrix, spread};
 use std::ops::Range;
 
 pub(super) const CHECK: Check = Check {
     name: "partition",
     claim: "a batch computed in parts has the value and gradient of the whole; bit for bit the gradient of a sum over pixels",
-    judges: Judges::Losses,
+    judged: Judged::Losses,
     drawn: true,
     run,
 };
@@ -27,7 +27,7 @@ fn run(context: &Context<'_>) -> Result<Tally, HarnessError> {
     for kind in Kind::ALL {
         let count = context.effort.of([2, 12, 70, 350]);
         for (i, spec) in matrix::specs(context.seed, "partition", kind, 3, count).into_iter().enumerate() {
-            let forms = matrix::forms(&spec);
+            let forms = forms(&spec);
             let (form, spread) = (forms[i % forms.len()], spread(&spec));
             let name = format!("{}/{i}/{form:?}", kind.name()).to_lowercase();
             let mut case = draw(context.seed, &name, spec, Grid::new(4, 3, &[5, 2]), form, spread);
@@ -41,10 +41,10 @@ fn run(context: &Context<'_>) -> Result<Tally, HarnessError> {
 }
 
 fn one(context: &Context<'_>, tally: &mut Tally, case: &Case) {
-    let Some(whole) = tally.evaluate(context.subject, case, Precision::F64) else { return };
+    let Some(whole) = tally.evaluate(context.implementation, case, Precision::F64) else { return };
     for cut in CUTS {
         let name = format!("{} in {} parts", case.name, cut.len());
-        let parts = context.subject.evaluate_in_parts(case, cut);
+        let parts = context.implementation.evaluate_in_parts(case, cut);
         let Some(parts) = tally.accept(parts, &name) else { continue };
         tally.measure(&LAW_F64, relative_to(parts.value, whole.value, scale(case, whole.value)), &name);
         match case.spec.kind().is_additive() {

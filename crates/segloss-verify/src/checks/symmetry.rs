@@ -1,20 +1,19 @@
 //! What the mathematics does not see: the order of pixels and of classes, and softmax a constant.
 
-use super::{Check, Context, Judges, scale};
-use crate::case::{Case, Labels};
+use crate::check::{Check, Context, Judged};
 use crate::compare::{relative_to, relative_to_max};
 use crate::error::HarnessError;
-use crate::matrix;
-use crate::subject::{Outcome, Precision};
+use crate::implementation::{Outcome, Precision};
 use crate::tally::Tally;
-use crate::textbook::{has_pairs, is_sigmoid};
+use crate::textbook::scale;
 use crate::tolerance::{EXACT, LAW_F64, Tolerance};
 use segloss::{Classes, LossSpec, Options, PriorSpec, Source, Threshold};
+use segloss_cases::{Case, Labels, has_pairs, is_sigmoid, matrix};
 
 pub(super) const CHECK: Check = Check {
     name: "symmetry",
     claim: "reordering pixels or classes reorders the gradient; a constant added to a pixel's logits changes no softmax loss",
-    judges: Judges::Losses,
+    judged: Judged::Losses,
     drawn: true,
     run,
 };
@@ -22,7 +21,7 @@ pub(super) const CHECK: Check = Check {
 fn run(context: &Context<'_>) -> Result<Tally, HarnessError> {
     let mut tally = Tally::default();
     for case in matrix::cases(context.seed, context.effort) {
-        let Some(plain) = tally.evaluate(context.subject, &case, Precision::F64) else { continue };
+        let Some(plain) = tally.evaluate(context.implementation, &case, Precision::F64) else { continue };
         let pixels = case.grid.pixels();
         let reversed = reordered(&case, |p| pixels - 1 - p, |c| c);
         hold(
@@ -51,7 +50,9 @@ fn run(context: &Context<'_>) -> Result<Tally, HarnessError> {
             let mut coarse = case.clone();
             coarse.logits.iter_mut().for_each(|z| *z = (*z * 256.0).round() / 256.0);
             coarse.spec = coarsened(&case.spec, classes);
-            let Some(before) = tally.evaluate(context.subject, &coarse, Precision::F64) else { continue };
+            let Some(before) = tally.evaluate(context.implementation, &coarse, Precision::F64) else {
+                continue;
+            };
             let mut shifted = coarse.clone();
             shifted.logits.iter_mut().for_each(|z| *z += 1024.0);
             hold(context, &mut tally, &coarse, &before, &shifted, |p| p, |c| c, &EXACT, "all + 1024");
@@ -157,7 +158,7 @@ fn hold(
     bound: &'static Tolerance,
     law: &str,
 ) {
-    let Some(found) = tally.evaluate(context.subject, changed, Precision::F64) else { return };
+    let Some(found) = tally.evaluate(context.implementation, changed, Precision::F64) else { return };
     let mut back = vec![f64::NAN; found.gradient.len()];
     for (n, p, c) in case.grid.entries() {
         back[case.at(n, c, p)] = found.gradient[case.at(n, class(c), pixel(p))];

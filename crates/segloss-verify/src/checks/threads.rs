@@ -1,18 +1,17 @@
 //! The number of threads changes no bit.
 
-use super::{Check, Context, Judges};
-use crate::case::{Grid, TargetForm, draw};
+use crate::check::{Check, Context, Judged};
 use crate::compare::bitwise;
 use crate::error::HarnessError;
-use crate::matrix::{self, Effort, spread};
-use crate::subject::{Outcome, Precision};
+use crate::implementation::{Outcome, Precision};
 use crate::tally::Tally;
 use crate::tolerance::EXACT;
+use segloss_cases::{Effort, Grid, TargetForm, draw, forms, matrix, spread};
 
 pub(super) const CHECK: Check = Check {
     name: "threads",
     claim: "1, 2 and 3 threads give the same bits: value, gradient, map and weights",
-    judges: Judges::Losses,
+    judged: Judged::Losses,
     drawn: true,
     run,
 };
@@ -30,15 +29,15 @@ fn run(context: &Context<'_>) -> Result<Tally, HarnessError> {
             pool.map_err(|error| HarnessError::Threads { threads, what: error.to_string() })
         })
         .collect::<Result<Vec<_>, _>>()?;
-    let (sides, forms): (_, &[TargetForm]) = match context.effort {
+    let (sides, wanted): (_, &[TargetForm]) = match context.effort {
         Effort::Sweep | Effort::Quick => (QUICK_SIDES, &[TargetForm::Soft]),
         Effort::Default | Effort::Full => (SIDES, &[TargetForm::Indices, TargetForm::Soft]),
     };
     for kind in context.effort.kinds(context.seed) {
-        let specs = matrix::specs(context.seed, "threads", kind, 3, forms.len());
+        let specs = matrix::specs(context.seed, "threads", kind, 3, wanted.len());
         for (i, spec) in specs.into_iter().enumerate() {
-            let taken = matrix::forms(&spec);
-            let form = if taken.contains(&forms[i]) { forms[i] } else { taken[0] };
+            let taken = forms(&spec);
+            let form = if taken.contains(&wanted[i]) { wanted[i] } else { taken[0] };
             let name = format!("{}/{i}/{form:?}", kind.name()).to_lowercase();
             let spread = spread(&spec);
             let case = draw(context.seed, &name, spec, Grid::new(2, 3, &sides), form, spread);
@@ -47,7 +46,7 @@ fn run(context: &Context<'_>) -> Result<Tally, HarnessError> {
                 let name = format!("{name}/{}", precision.name());
                 let mut answers = Vec::new();
                 for pool in &pools {
-                    answers.extend(pool.install(|| tally.evaluate(context.subject, &case, precision)));
+                    answers.extend(pool.install(|| tally.evaluate(context.implementation, &case, precision)));
                 }
                 let Some((one, others)) = answers.split_first() else { continue };
                 for other in others {

@@ -1,6 +1,6 @@
 //! A bound that nothing comes near notices nothing.
 
-use super::{Check, Context, Judges};
+use crate::check::{Check, Context, Judged};
 use crate::error::HarnessError;
 use crate::tally::Tally;
 use crate::tolerance;
@@ -8,7 +8,7 @@ use crate::tolerance;
 pub(super) const CHECK: Check = Check {
     name: "tightness",
     claim: "no bound of the tolerance table could be four times as tight, and none is unused",
-    judges: Judges::Run,
+    judged: Judged::Run,
     drawn: false,
     run,
 };
@@ -32,7 +32,7 @@ fn run(context: &Context<'_>) -> Result<Tally, HarnessError> {
 mod tests {
     use super::*;
     use crate::checks::tests::{judge, result};
-    use crate::run::CheckResult;
+    use crate::tally::CheckResult;
     use crate::tolerance::{ALL, SLACK, ULPS};
 
     /// A result that uses every bound but `ULPS` whole, and these differences under `ULPS`.

@@ -1,10 +1,10 @@
 //! A short training on the embedded images: does the loss change the result as it promises?
 
-use super::{Check, Context, Judges};
+use crate::artifact::{Artifact, Training, TrainingRun};
+use crate::check::{Check, Context, Judged};
 use crate::error::HarnessError;
-use crate::report::{Training, TrainingRun};
-use crate::subject::Subject;
-use crate::tally::{Exhibit, Tally};
+use crate::implementation::Implementation;
+use crate::tally::Tally;
 use segloss::{LossSpec, Scheme, Source, WeightSpec};
 use segloss_unet::predict::predict;
 use segloss_unet::{Config, Dataset, Error, Trainer, picture};
@@ -12,7 +12,7 @@ use segloss_unet::{Config, Dataset, Error, Trainer, picture};
 pub(super) const CHECK: Check = Check {
     name: "training",
     claim: "on the embedded images, weighting by each image's inverse class frequency raises the recall of the rarest class",
-    judges: Judges::Training,
+    judged: Judged::Training,
     drawn: false,
     run,
 };
@@ -32,7 +32,7 @@ const MARGIN: f64 = 0.4;
 
 fn run(context: &Context<'_>) -> Result<Tally, HarnessError> {
     let mut tally = Tally::default();
-    let training = train_all(context.subject);
+    let training = train_all(context.implementation);
     let Some(training) = tally.accept(training, "training") else { return Ok(tally) };
     let rare = training.rare;
     let recall = |loss: &'static str| training.mean(loss, |run| run.recall[rare]);
@@ -53,12 +53,12 @@ fn run(context: &Context<'_>) -> Result<Tally, HarnessError> {
             "the loss does not fall".to_owned()
         });
     }
-    tally.exhibits.push(Exhibit::Training(training));
+    tally.artifacts.push(Artifact::Training(training));
     Ok(tally)
 }
 
-fn train_all(subject: &dyn Subject) -> Result<Training, String> {
-    let (mut training, maps, data) = train_each_seed(subject).map_err(|error| error.to_string())?;
+fn train_all(implementation: &dyn Implementation) -> Result<Training, String> {
+    let (mut training, maps, data) = train_each_seed(implementation).map_err(|error| error.to_string())?;
     let sample = &data.val[0];
     let maps: Vec<&[u8]> = [&sample.labels].into_iter().chain(&maps).map(Vec::as_slice).collect();
     training.picture = picture::encode_png(&picture::panels(&sample.image, &maps, &data.classes))?;
@@ -66,7 +66,7 @@ fn train_all(subject: &dyn Subject) -> Result<Training, String> {
 }
 
 /// The runs, what the first seed's two nets make of the first validation image, and the data.
-fn train_each_seed(subject: &dyn Subject) -> Result<(Training, Vec<Vec<u8>>, Dataset), Error> {
+fn train_each_seed(implementation: &dyn Implementation) -> Result<(Training, Vec<Vec<u8>>, Dataset), Error> {
     let mut config = Config::default();
     (config.model.width, config.model.depth) = (WIDTH, DEPTH);
     (config.train.epochs, config.train.batch_size) = (EPOCHS, BATCH);
@@ -80,7 +80,7 @@ fn train_each_seed(subject: &dyn Subject) -> Result<(Training, Vec<Vec<u8>>, Dat
         for seed in SEEDS {
             config.loss = LossSpec { weights: weights.clone(), ..LossSpec::default() };
             config.train.seed = seed;
-            let mut trainer = Trainer::new(&subject.configure(config.clone()), &data)?;
+            let mut trainer = Trainer::new(&implementation.configure(config.clone()), &data)?;
             let mut run = TrainingRun { loss, seed, losses: Vec::new(), recall: Vec::new(), iou: Vec::new() };
             for _ in 0..EPOCHS {
                 let report = trainer.run_epoch(&mut ())?;

@@ -4,24 +4,23 @@
 //! for the softmax kinds is therefore the textbook at the rounded differences, where nothing is rounded yet.
 
 use super::instruction_sets::available;
-use super::{Check, Context, Judges};
-use crate::case::{Case, Grid, Labels, generator};
+use crate::artifact::{Artifact, UlpCount};
+use crate::check::{Check, Context, Judged};
 use crate::compare::{largest, ulps_f32, ulps_f64};
 use crate::error::HarnessError;
 use crate::exact::Exact;
-use crate::matrix::ByKey;
-use crate::report::UlpCount;
-use crate::subject::Precision;
-use crate::tally::{Exhibit, Tally};
+use crate::implementation::Precision;
+use crate::tally::Tally;
 use crate::tolerance::{Tolerance, ULPS, ULPS_POWER};
 use rand::RngExt;
 use segloss::{Activation, InstructionSet, Kind, Layout, LossSpec, Reduction};
+use segloss_cases::{ByKey, Case, Grid, Labels, generator};
 use std::collections::BTreeMap;
 
 pub(super) const CHECK: Check = Check {
     name: "ulps",
     claim: "each pixel's loss and each entry of the gradient is right to a few units in the last place, |z| ≤ 80, sure pixels included",
-    judges: Judges::Losses,
+    judged: Judged::Losses,
     drawn: true,
     run,
 };
@@ -182,7 +181,7 @@ fn hold_with(
     precision: Precision,
     bound: &'static Tolerance,
 ) {
-    let Some(found) = tally.evaluate(context.subject, case, precision) else { return };
+    let Some(found) = tally.evaluate(context.implementation, case, precision) else { return };
     let of_map = each(&found.map.unwrap_or_default(), &want.narrow.0, want.answer.map.as_deref(), precision);
     let of_gradient = each(&found.gradient, &want.narrow.1, Some(&want.gradient), precision);
     let name = |part| format!("{} {} {} {part}", case.name, precision.name(), case.instructions.name());
@@ -195,7 +194,7 @@ fn hold_with(
     let loss = case.name.trim_start_matches("ulps of ").to_owned();
     let (precision, bound) = (precision.name(), bound.bound);
     let count = |(ulps, count)| UlpCount { loss: loss.clone(), precision, ulps, count, bound };
-    tally.exhibits.push(Exhibit::Ulps(counts.into_iter().map(count).collect()));
+    tally.artifacts.push(Artifact::Ulps(counts.into_iter().map(count).collect()));
 }
 
 /// Units in the last place, entry by entry.

@@ -1,17 +1,17 @@
 //! Values, maps, sums and weights against the textbook.
 
-use super::{Check, Context, Judges};
+use crate::check::{Check, Context, Judged};
 use crate::compare::{largest, relative_to, relative_to_max};
 use crate::error::HarnessError;
 use crate::exact::Exact;
-use crate::subject::Precision;
+use crate::implementation::Precision;
 use crate::tally::Tally;
 use crate::tolerance::{GRADIENT_F32, MAP_F64, SCALED_F32, SCALED_F64, VALUE_F32, VALUE_F64, scaled};
 
 pub(super) const F64: Check = Check {
     name: "values_f64",
     claim: "value, numerator, denominator, weights and loss map are the textbook's, in f64",
-    judges: Judges::Losses,
+    judged: Judged::Losses,
     drawn: true,
     run: f64_,
 };
@@ -19,7 +19,7 @@ pub(super) const F64: Check = Check {
 pub(super) const F32: Check = Check {
     name: "values_f32",
     claim: "f32 gives the textbook's value and the f64 gradient to f32's precision",
-    judges: Judges::Losses,
+    judged: Judged::Losses,
     drawn: true,
     run: f32_,
 };
@@ -27,7 +27,7 @@ pub(super) const F32: Check = Check {
 fn f64_(context: &Context<'_>) -> Result<Tally, HarnessError> {
     let mut tally = Tally::default();
     for Exact { case, answer: want, .. } in context.exact.get() {
-        let Some(found) = tally.evaluate(context.subject, case, Precision::F64) else { continue };
+        let Some(found) = tally.evaluate(context.implementation, case, Precision::F64) else { continue };
         let [of_value, of_map] = [&VALUE_F64, &MAP_F64].map(|usual| scaled(&case.spec, &SCALED_F64, usual));
         for (part, found, want, scale) in [
             ("value", found.value, want.value, want.magnitude),
@@ -60,8 +60,8 @@ const VANISHING: f64 = 1e-30;
 fn f32_(context: &Context<'_>) -> Result<Tally, HarnessError> {
     let mut tally = Tally::default();
     for Exact { case, answer: want, .. } in context.exact.get() {
-        let Some(wide) = tally.evaluate(context.subject, case, Precision::F64) else { continue };
-        let Some(found) = tally.evaluate(context.subject, case, Precision::F32) else { continue };
+        let Some(wide) = tally.evaluate(context.implementation, case, Precision::F64) else { continue };
+        let Some(found) = tally.evaluate(context.implementation, case, Precision::F32) else { continue };
         let steepest = largest(wide.gradient.iter().map(|g| g.abs()));
         if want.magnitude < VANISHING && steepest < VANISHING {
             // All pixels are right and sure: what is left of a loss is below f32's range.

@@ -1,16 +1,16 @@
 //! The document's worked example, with the numbers that README and DESIGN quote.
 
-use super::{Check, Context, Judges};
+use crate::check::{Check, Context, Judged};
 use crate::compare::{bitwise, relative, relative_to_max};
 use crate::error::HarnessError;
-use crate::subject::Precision;
+use crate::implementation::Precision;
 use crate::tally::Tally;
 use crate::tolerance::{EXACT, FIXTURE_F32};
 
 pub(super) const CHECK: Check = Check {
     name: "worked_example",
     claim: "the document's example gives TensorFlow's weight, map, mean and gradient (S3) and its class-1 prediction (S4)",
-    judges: Judges::Losses,
+    judged: Judged::Losses,
     drawn: false,
     run,
 };
@@ -29,7 +29,7 @@ fn run(context: &Context<'_>) -> Result<Tally, HarnessError> {
     let (gradient, map) = (wide("s3_gradient.npy")?, wide("s3_map.npy")?);
     for target in ["target.npy", "one_hot.npy"] {
         let case = context.fixtures.case(FOLDER, "s3.toml", target)?;
-        let Some(found) = tally.evaluate(context.subject, &case, Precision::F32) else { continue };
+        let Some(found) = tally.evaluate(context.implementation, &case, Precision::F32) else { continue };
         tally.measure(&FIXTURE_F32, relative(found.value, MEAN), &format!("mean, {target}"));
         let own = found.map.unwrap_or_default();
         tally.measure(&FIXTURE_F32, relative_to_max(&own, &MAP), &format!("printed map, {target}"));
@@ -50,7 +50,7 @@ fn run(context: &Context<'_>) -> Result<Tally, HarnessError> {
     let kept = wide("class_prediction.npy")?;
     for class in 0..3 {
         let name = format!("S4, class {class}");
-        let found = context.subject.class_prediction(&scores, &case.shape(), case.spec.layout, class);
+        let found = context.implementation.class_prediction(&scores, &case.shape(), case.spec.layout, class);
         let Some(found) = tally.accept(found, &name) else { continue };
         let want: Vec<f64> = kept.iter().skip(class).step_by(3).copied().collect();
         tally.measure(&EXACT, bitwise(&found, &want), &name);

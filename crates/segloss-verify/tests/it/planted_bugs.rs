@@ -32,7 +32,7 @@ fn a_sample_of_the_zoo_is_killed_as_meant() {
 fn every_bug_has_a_check_that_is_meant_to_notice_it() {
     for bug in zoo() {
         let check = segloss_verify::checks::ALL.iter().find(|check| check.name == bug.killer);
-        let judges = check.map(|check| check.judges);
-        assert_eq!(judges, Some(bug.judges()), "{}: {}", bug.name, bug.killer);
+        let judged = check.map(|check| check.judged);
+        assert_eq!(judged, Some(bug.judged()), "{}: {}", bug.name, bug.killer);
     }
 }
