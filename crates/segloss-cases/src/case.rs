@@ -32,6 +32,22 @@ pub enum Labels {
     Distribution(Vec<f64>),
 }
 
+/// How a target is drawn.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TargetForm {
+    /// Labels.
+    Indices,
+    /// Labels, written as a distribution.
+    OneHot,
+    /// Several classes share a pixel; in binary kinds, any number in [0, 1].
+    Soft,
+}
+
+impl TargetForm {
+    /// All forms.
+    pub const ALL: [Self; 3] = [Self::Indices, Self::OneHot, Self::Soft];
+}
+
 impl Case {
     /// A case whose pixels all count as 1, for the best instructions that the machine has.
     pub fn new(
@@ -89,6 +105,28 @@ impl Case {
             case.target = Labels::Distribution(self.grid.relaid(y, from, to));
         }
         case
+    }
+
+    /// The case with other pixels of its own: image n has those at the places `sources[n]`, as many as all the others.
+    pub fn gathered(&self, spatial: &[usize], sources: &[Vec<usize>]) -> Self {
+        let mut out = self.clone();
+        out.grid.spatial = spatial.to_vec();
+        let entries: Vec<(usize, usize)> =
+            (out.grid.entries()).map(|(n, p, c)| (out.at(n, c, p), self.at(n, c, sources[n][p]))).collect();
+        let of_entries = |from: &[f64]| {
+            let mut to = vec![0.0; entries.len()];
+            entries.iter().for_each(|&(into, at)| to[into] = from[at]);
+            to
+        };
+        let places: Vec<usize> =
+            out.grid.places().map(|(n, p)| n * self.grid.pixels() + sources[n][p]).collect();
+        out.logits = of_entries(&self.logits);
+        out.target = match &self.target {
+            Labels::Indices(labels) => Labels::Indices(places.iter().map(|&at| labels[at]).collect()),
+            Labels::Distribution(y) => Labels::Distribution(of_entries(y)),
+        };
+        out.weight_map = self.weight_map.as_ref().map(|map| places.iter().map(|&at| map[at]).collect());
+        out
     }
 
     /// Some images of the case as a case of their own.

@@ -1,27 +1,12 @@
 //! Drawing a case: logits, labels and a map of weights, from the run's seed and the case's name.
 
-use crate::case::{Case, Labels};
+use crate::case::{Case, Labels, TargetForm};
 use crate::grid::Grid;
 use crate::random::generator;
+use crate::spec::spread;
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
 use segloss::{LossSpec, Source};
-
-/// How a target is drawn.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum TargetForm {
-    /// Labels.
-    Indices,
-    /// Labels, written as a distribution.
-    OneHot,
-    /// Several classes share a pixel; in binary kinds, any number in [0, 1].
-    Soft,
-}
-
-impl TargetForm {
-    /// All forms.
-    pub const ALL: [Self; 3] = [Self::Indices, Self::OneHot, Self::Soft];
-}
 
 /// The share of each class, rare ones last: 1, 1/2, 1/4, …
 fn draw_class(rng: &mut ChaCha8Rng, classes: usize) -> i64 {
@@ -36,9 +21,15 @@ fn draw_class(rng: &mut ChaCha8Rng, classes: usize) -> i64 {
     classes as i64 - 1
 }
 
+/// Draws a case with logits of the usual size for its loss.
+pub fn draw(seed: u64, name: &str, spec: LossSpec, grid: Grid, form: TargetForm) -> Case {
+    let spread = spread(&spec);
+    draw_within(seed, name, spec, grid, form, spread)
+}
+
 /// Draws a case: logits uniform in ±`spread` and f32-exact, unbalanced labels, about a seventh of them
 /// ignored where the specification ignores an index. Every class occurs in the first image if it fits.
-pub fn draw(seed: u64, name: &str, spec: LossSpec, grid: Grid, form: TargetForm, spread: f64) -> Case {
+pub fn draw_within(seed: u64, name: &str, spec: LossSpec, grid: Grid, form: TargetForm, spread: f64) -> Case {
     let mut rng = generator(seed, name);
     let logits =
         (0..grid.len()).map(|_| f64::from((rng.random::<f64>() * 2.0 * spread - spread) as f32)).collect();
@@ -135,9 +126,8 @@ mod tests {
 
     #[test]
     fn a_case_replays_from_its_seed_and_name() {
-        let make = |seed, name| {
-            draw(seed, name, LossSpec::default(), Grid::new(2, 3, &[4, 2]), TargetForm::Soft, 4.0)
-        };
+        let make =
+            |seed, name| draw(seed, name, LossSpec::default(), Grid::new(2, 3, &[4, 2]), TargetForm::Soft);
         assert_eq!(make(1, "a").logits, make(1, "a").logits);
         assert_eq!(make(1, "a").target, make(1, "a").target);
         assert_ne!(make(1, "a").logits, make(2, "a").logits);
@@ -146,7 +136,7 @@ mod tests {
 
     #[test]
     fn relaying_twice_is_nothing() {
-        let case = draw(1, "a", LossSpec::default(), Grid::new(2, 3, &[4, 2]), TargetForm::Soft, 4.0);
+        let case = draw(1, "a", LossSpec::default(), Grid::new(2, 3, &[4, 2]), TargetForm::Soft);
         let there = case.relaid(Layout::ChannelsLast);
         assert_ne!(there.logits, case.logits);
         let back = there.relaid(Layout::ChannelsFirst);
@@ -155,7 +145,7 @@ mod tests {
 
     #[test]
     fn soft_targets_are_distributions() {
-        let case = draw(1, "a", LossSpec::default(), Grid::new(2, 3, &[4, 2]), TargetForm::Soft, 4.0);
+        let case = draw(1, "a", LossSpec::default(), Grid::new(2, 3, &[4, 2]), TargetForm::Soft);
         for (n, p) in case.grid.places() {
             assert_eq!((0..3).map(|c| case.target(n, p, c)).sum::<f64>(), 1.0);
         }

@@ -23,13 +23,13 @@ mod settled;
 mod spec;
 mod weighting;
 
-pub use case::{Case, Labels};
-pub use draw::{TargetForm, distribution, draw};
+pub use case::{Case, Labels, TargetForm};
+pub use draw::{distribution, draw, draw_within};
 pub use effort::Effort;
 pub use grid::Grid;
 pub use input::in_words;
 pub use random::generator;
 pub use settled::settled;
 pub use spec::{
-    ByKey, IGNORED, LAYOUTS, activations, forms, has_pairs, has_sigmoid, has_term, is_sigmoid, set, spread,
+    ByKey, IGNORED, LAYOUTS, activations, form, forms, has_pairs, has_sigmoid, has_term, is_sigmoid, set,
 };

@@ -7,7 +7,7 @@ use crate::grid::Grid;
 use crate::oddity::Oddity;
 use crate::options::{sampled, with_activation};
 use crate::sampler::OptionSampler;
-use crate::spec::{IGNORED, LAYOUTS, forms, is_sigmoid, spread};
+use crate::spec::{IGNORED, LAYOUTS, forms, is_sigmoid};
 use segloss::{Activation, Kind, LossSpec};
 
 /// Every kind's cases, kind by kind.
@@ -60,8 +60,7 @@ fn one(sampler: &mut OptionSampler, seed: u64, kind: Kind, i: usize) -> Case {
         all => sampler.sample("form", all),
     };
     let name = format!("{}/{i}/{layout:?}/{form:?}", kind.name()).to_lowercase();
-    let spread = spread(&spec);
-    let mut case = draw(seed, &name, spec, Grid::new(images, classes, spatial), form, spread);
+    let mut case = draw(seed, &name, spec, Grid::new(images, classes, spatial), form);
     if case.weight_map.is_none() && sampler.sample("map", &[false, false, true]) {
         case = case.with_drawn_map(seed);
     }

@@ -1,6 +1,6 @@
 //! What the harness asks of a specification, and changes in it.
 
-use crate::draw::TargetForm;
+use crate::case::TargetForm;
 use segloss::{Activation, Kind, Layout, LossSpec, Options, Value};
 
 /// Both layouts.
@@ -11,7 +11,7 @@ pub const IGNORED: i64 = 255;
 
 /// Logits of drawn cases lie in ± this. The document's S1 gets less, where a larger logit breaks it; and LDAM, which
 /// multiplies them: s = 30 is meant for cosines.
-pub fn spread(spec: &LossSpec) -> f64 {
+pub(crate) fn spread(spec: &LossSpec) -> f64 {
     let own = match &spec.options {
         Options::DocumentBinary(_) => 1.2,
         Options::Ldam(options) => f64::min(4.0, 20.0 / options.scale),
@@ -32,6 +32,12 @@ pub fn forms(spec: &LossSpec) -> &'static [TargetForm] {
     } else {
         &TargetForm::ALL
     }
+}
+
+/// The form of the i-th case of many: the forms that a loss takes, in turn.
+pub fn form(spec: &LossSpec, i: usize) -> TargetForm {
+    let forms = forms(spec);
+    forms[i % forms.len()]
 }
 
 /// Whether every channel is a problem of its own.

@@ -1,7 +1,7 @@
 //! Runs the checks, one after the other.
 
 use crate::check::{Check, Context, Judged};
-use crate::checks::{ALL, TIGHTNESS};
+use crate::checks;
 use crate::error::HarnessError;
 use crate::exact::ExactCases;
 use crate::fixtures::{Fixtures, default_root};
@@ -88,7 +88,7 @@ pub fn run(
     {
         return Err(HarnessError::NoSuchCheck {
             name: name.clone(),
-            known: ALL.map(|check| check.name).join(", "),
+            known: checks::all().map(|check| check.name).collect::<Vec<_>>().join(", "),
         });
     }
     let only = implementation.only().map(str::to_owned);
@@ -106,7 +106,7 @@ pub fn run(
             effort: options.effort,
             before: &results,
         };
-        let tally = on_all_seeds(&check, own, fresh)?;
+        let tally = on_all_seeds(check, own, fresh)?;
         let seconds = started.elapsed().as_secs_f64();
         let result = CheckResult { name: check.name, claim: check.claim, tally, seconds };
         report(&result);
@@ -140,34 +140,28 @@ fn on_all_seeds(
 fn carry_out(check: &Check, context: &Context<'_>) -> Result<Tally, HarnessError> {
     match (check.run)(context) {
         // One file of the fixtures is missing or spoilt: that falls short, and the other checks go on.
-        Err(trouble @ (HarnessError::File { .. } | HarnessError::Malformed { .. })) => {
+        Err(error @ (HarnessError::File { .. } | HarnessError::Malformed { .. })) => {
             let mut tally = Tally::default();
-            tally.require(false, check.name, || trouble.to_string());
+            tally.require(false, check.name, || error.to_string());
             Ok(tally)
         }
         tally => tally,
     }
 }
 
-fn selected(options: &Options) -> Vec<Check> {
-    let whole = options.effort >= Effort::Default;
-    let mut checks: Vec<Check> = ALL
-        .into_iter()
-        .chain([TIGHTNESS])
-        // A quick look trains nothing, and sees too little to call a bound too wide.
-        .filter(|check| whole || ![TIGHTNESS.name, "training"].contains(&check.name))
-        .filter(|check| options.effort != Effort::Sweep || check.drawn)
+/// The checks that there is time for, of what is to be judged, or the one that is asked for.
+fn selected(options: &Options) -> Vec<&'static Check> {
+    checks::all()
+        .filter(|check| options.effort >= check.least)
         .filter(|check| options.judged.is_none_or(|judged| check.judged == judged))
-        .collect();
-    if let Some(name) = &options.check {
-        checks.retain(|check| check.name == name);
-    }
-    checks
+        .filter(|check| options.check.as_ref().is_none_or(|name| check.name == name))
+        .collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::check::DRAWN;
     use crate::library::Library;
     use std::fs;
 
@@ -211,19 +205,22 @@ mod tests {
         selected(&options).iter().map(|check| check.name).collect()
     }
 
-    /// The names of all checks but tightness that are so.
+    /// The names of all checks that are so.
     fn all(are: impl Fn(&Check) -> bool) -> Vec<&'static str> {
-        ALL.iter().filter(|check| are(check)).map(|check| check.name).collect()
+        checks::all().filter(|check| are(check)).map(|check| check.name).collect()
     }
 
     #[test]
     fn the_effort_says_which_checks_there_is_time_for() {
-        let whole = [all(|_| true), vec!["tightness"]].concat();
+        let whole = all(|_| true);
         assert_eq!(names(Effort::Default, None, None), whole);
         assert_eq!(names(Effort::Full, None, None), whole);
-        assert_eq!(names(Effort::Quick, None, None), all(|check| check.name != "training"));
+        assert_eq!(
+            names(Effort::Quick, None, None),
+            all(|check| !["training", "tightness"].contains(&check.name))
+        );
         let drawn = names(Effort::Sweep, None, None);
-        assert_eq!(drawn, all(|check| check.drawn));
+        assert_eq!(drawn, all(Check::is_drawn));
         assert!(drawn.contains(&"values_f64") && !drawn.contains(&"worked_example"));
     }
 
@@ -268,7 +265,7 @@ mod tests {
         let (run, reported) = quick("classprediction", default_root());
         let Err(HarnessError::NoSuchCheck { name, known }) = run else { panic!("{run:?}") };
         assert_eq!((name.as_str(), reported.len()), ("classprediction", 0));
-        assert!(known.starts_with("oracles, fixture_files, ") && known.ends_with(", coverage"));
+        assert!(known.starts_with("oracles, fixture_files, ") && known.ends_with(", tightness"));
     }
 
     #[test]
@@ -303,7 +300,7 @@ mod tests {
             effort,
             before: &[],
         };
-        on_all_seeds(&Check { name, claim: "", judged: Judged::Run, drawn: true, run }, own, fresh)
+        on_all_seeds(&Check { name, run, ..DRAWN }, own, fresh)
     }
 
     /// A check that only tells what it was asked.

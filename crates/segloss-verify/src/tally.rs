@@ -85,6 +85,14 @@ const KEPT: usize = 10;
 /// Failures that are written out; the others are only counted.
 const WRITTEN: usize = 5;
 
+impl FromIterator<Self> for Tally {
+    fn from_iter<I: IntoIterator<Item = Self>>(tallies: I) -> Self {
+        let mut all = Self::default();
+        tallies.into_iter().for_each(|tally| all.join(tally));
+        all
+    }
+}
+
 impl Tally {
     /// Holds a difference against a bound.
     pub fn measure(&mut self, bound: &'static Tolerance, difference: f64, case: &str) {
@@ -233,7 +241,7 @@ mod tests {
     }
 
     fn case() -> Case {
-        draw(1, "own", LossSpec::default(), Grid::new(1, 2, &[2]), TargetForm::Indices, 1.0)
+        draw(1, "own", LossSpec::default(), Grid::new(1, 2, &[2]), TargetForm::Indices)
     }
 
     #[test]

@@ -1,77 +1,29 @@
-//! The checks, a file each. A check states a claim, and counts what it compared.
+//! The checks: a claim each, and what is counted to hold it. A file, or a folder, is a group of them, with a table of what it
+//! claims first.
 
-mod all_ignored;
-mod class_prediction;
-mod confidently_wrong;
 mod coverage;
-mod directions;
-mod document_breakdown;
-mod document_weight;
-mod edges;
-mod exact_gradients;
-mod extreme_logits;
+mod document;
 mod fixtures;
-mod gradients;
-mod ignored;
-mod instruction_sets;
-mod layouts;
-mod limits;
+mod laws;
 mod network;
-mod one_hot;
-mod operations;
-mod oracles;
-mod partition;
-mod symmetry;
-mod threads;
-mod tightness;
-mod training;
-mod ulps;
-mod values;
-mod worked_example;
+mod textbook;
 
 use crate::check::Check;
 
 /// Every check, in the order in which they run.
-pub const ALL: [Check; 35] = [
-    oracles::CHECK,
-    fixtures::FILES,
-    worked_example::CHECK,
-    fixtures::TENSORFLOW,
-    fixtures::TORCH,
-    fixtures::MONAI,
-    fixtures::OPTAX,
-    fixtures::KERAS,
-    fixtures::PAPERS,
-    fixtures::KNOWN_WRONG,
-    document_breakdown::CHECK,
-    document_weight::CHECK,
-    class_prediction::CHECK,
-    values::F64,
-    values::F32,
-    gradients::CHECK,
-    exact_gradients::CHECK,
-    directions::CHECK,
-    ulps::CHECK,
-    edges::CHECK,
-    extreme_logits::CHECK,
-    confidently_wrong::CHECK,
-    limits::CHECK,
-    layouts::CHECK,
-    instruction_sets::CHECK,
-    one_hot::CHECK,
-    symmetry::CHECK,
-    ignored::CHECK,
-    all_ignored::CHECK,
-    partition::CHECK,
-    threads::CHECK,
-    operations::CHECK,
-    network::CHECK,
-    training::CHECK,
-    coverage::CHECK,
-];
-
-/// Runs after all others of a default run.
-pub const TIGHTNESS: Check = tightness::CHECK;
+pub fn all() -> impl Iterator<Item = &'static Check> {
+    [
+        coverage::BEFORE,
+        fixtures::CHECKS,
+        document::CHECKS,
+        textbook::CHECKS,
+        laws::CHECKS,
+        network::CHECKS,
+        coverage::AFTER,
+    ]
+    .into_iter()
+    .flatten()
+}
 
 #[cfg(test)]
 mod tests {
@@ -83,8 +35,16 @@ mod tests {
     use crate::tally::{CheckResult, Tally};
     use segloss_cases::Effort;
 
+    #[test]
+    fn names_tell_checks_apart_and_each_claims_something() {
+        let names: std::collections::BTreeSet<&str> = all().map(|check| check.name).collect();
+        assert_eq!(names.len(), all().count());
+        assert!(all().all(|check| !check.name.is_empty() && check.claim.len() > 20));
+    }
+
     /// What a check makes of the results of others.
-    pub(super) fn judge(check: &Check, before: &[CheckResult]) -> Tally {
+    pub(super) fn judge(name: &str, before: &[CheckResult]) -> Tally {
+        let check = all().find(|check| check.name == name).unwrap();
         let fixtures = Fixtures::open(&default_root()).unwrap();
         let (seed, effort) = (1, Effort::Quick);
         let exact = ExactCases::new(seed, effort, None);

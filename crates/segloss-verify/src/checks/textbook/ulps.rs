@@ -3,27 +3,17 @@
 //! A softmax begins with z_j − max, and rounds it: what this does to the result no formula can undo. The reference
 //! for the softmax kinds is therefore the textbook at the rounded differences, where nothing is rounded yet.
 
-use super::instruction_sets::available;
 use crate::artifact::{Artifact, UlpCount};
-use crate::check::{Check, Context, Judged};
+use crate::check::{Context, available_instructions};
 use crate::compare::{largest, ulps_f32, ulps_f64};
 use crate::error::HarnessError;
-use crate::exact::Exact;
 use crate::implementation::Precision;
 use crate::tally::Tally;
 use crate::tolerance::{Tolerance, ULPS, ULPS_POWER};
 use rand::RngExt;
-use segloss::{Activation, InstructionSet, Kind, Layout, LossSpec, Reduction};
+use segloss::{Activation, Kind, Layout, LossSpec, Reduction};
 use segloss_cases::{ByKey, Case, Grid, Labels, generator};
 use std::collections::BTreeMap;
-
-pub(super) const CHECK: Check = Check {
-    name: "ulps",
-    claim: "each pixel's loss and each entry of the gradient is right to a few units in the last place, |z| ≤ 80, sure pixels included",
-    judged: Judged::Losses,
-    drawn: true,
-    run,
-};
 
 /// Logits at which something saturates, cancels or vanishes.
 const EDGES: [f64; 15] =
@@ -38,7 +28,7 @@ fn drawn(context: &Context<'_>) -> usize {
     context.effort.of([12, 90, 90, 900])
 }
 
-fn run(context: &Context<'_>) -> Result<Tally, HarnessError> {
+pub(super) fn run(context: &Context<'_>) -> Result<Tally, HarnessError> {
     let mut tally = Tally::default();
     for precision in Precision::ALL {
         for (spec, bound) in sigmoid_kinds() {
@@ -91,15 +81,7 @@ fn binary(context: &Context<'_>, spec: LossSpec) -> Case {
     let labels = (0..2 * z.len()).map(|i| (i % 2) as i64).collect();
     let logits: Vec<f64> = z.iter().flat_map(|&z| [z, z]).collect();
     let grid = Grid::new(1, 1, &[logits.len()]);
-    Case {
-        name: name(&spec),
-        spec,
-        grid,
-        logits,
-        target: Labels::Indices(labels),
-        weight_map: None,
-        instructions: InstructionSet::best(),
-    }
+    Case::new(name(&spec), spec, grid, logits, Labels::Indices(labels))
 }
 
 /// Pixels whose classes are far apart, near, or tied; the label is each class in turn.
@@ -124,15 +106,7 @@ fn categorical(context: &Context<'_>, spec: LossSpec, classes: usize) -> Case {
     let labels = (0..pixels).map(|p| (p % classes) as i64).collect();
     let grid = Grid::new(1, classes, &[pixels]);
     let name = format!("{}, {classes} classes", name(&spec));
-    Case {
-        name,
-        spec,
-        grid,
-        logits,
-        target: Labels::Indices(labels),
-        weight_map: None,
-        instructions: InstructionSet::best(),
-    }
+    Case::new(name, spec, grid, logits, Labels::Indices(labels))
 }
 
 fn name(spec: &LossSpec) -> String {
@@ -167,34 +141,24 @@ fn hold(
     bound: &'static Tolerance,
 ) {
     let want = context.exact.of(reference);
-    for instructions in available() {
+    for instructions in available_instructions() {
         let case = Case { instructions, ..case.clone() };
-        hold_with(context, tally, &case, &want, precision, bound);
+        let Some(found) = tally.evaluate(context.implementation, &case, precision) else { continue };
+        let map = found.map.unwrap_or_default();
+        let of_map = each(&map, &want.narrow.0, want.answer.map.as_deref(), precision);
+        let of_gradient = each(&found.gradient, &want.narrow.1, Some(&want.gradient), precision);
+        let name = |part| format!("{} {} {} {part}", case.name, precision.name(), instructions.name());
+        tally.measure(bound, largest(of_map.iter().copied()), &name("loss"));
+        tally.measure(bound, largest(of_gradient.iter().copied()), &name("gradient"));
+        let mut counts = BTreeMap::<u64, u64>::new();
+        for ulps in of_map.into_iter().chain(of_gradient) {
+            *counts.entry(ulps as u64).or_default() += 1;
+        }
+        let loss = case.name.trim_start_matches("ulps of ").to_owned();
+        let (precision, bound) = (precision.name(), bound.bound);
+        let count = |(ulps, count)| UlpCount { loss: loss.clone(), precision, ulps, count, bound };
+        tally.artifacts.push(Artifact::Ulps(counts.into_iter().map(count).collect()));
     }
-}
-
-fn hold_with(
-    context: &Context<'_>,
-    tally: &mut Tally,
-    case: &Case,
-    want: &Exact,
-    precision: Precision,
-    bound: &'static Tolerance,
-) {
-    let Some(found) = tally.evaluate(context.implementation, case, precision) else { return };
-    let of_map = each(&found.map.unwrap_or_default(), &want.narrow.0, want.answer.map.as_deref(), precision);
-    let of_gradient = each(&found.gradient, &want.narrow.1, Some(&want.gradient), precision);
-    let name = |part| format!("{} {} {} {part}", case.name, precision.name(), case.instructions.name());
-    tally.measure(bound, largest(of_map.iter().copied()), &name("loss"));
-    tally.measure(bound, largest(of_gradient.iter().copied()), &name("gradient"));
-    let mut counts = BTreeMap::<u64, u64>::new();
-    for ulps in of_map.into_iter().chain(of_gradient) {
-        *counts.entry(ulps as u64).or_default() += 1;
-    }
-    let loss = case.name.trim_start_matches("ulps of ").to_owned();
-    let (precision, bound) = (precision.name(), bound.bound);
-    let count = |(ulps, count)| UlpCount { loss: loss.clone(), precision, ulps, count, bound };
-    tally.artifacts.push(Artifact::Ulps(counts.into_iter().map(count).collect()));
 }
 
 /// Units in the last place, entry by entry.

@@ -1,42 +1,33 @@
 //! One loss written as another: where options meet, so must the numbers.
 
-use crate::check::{Check, Context, Judged};
+use crate::check::Context;
 use crate::compare::{relative, relative_to, relative_to_max};
 use crate::error::HarnessError;
 use crate::implementation::Precision;
 use crate::tally::Tally;
-use crate::textbook::counts;
-use crate::textbook::counts::Counts;
+use crate::textbook::counts::{self, Counts};
 use crate::textbook::scale;
 use crate::tolerance::LAW_F64;
 use segloss::kinds::Combined;
 use segloss::{
-    Absent, Activation, ClassCounts, Classes, InstructionSet, Kind, LossSpec, PriorSpec, Reduction, Region,
-    Scheme, Source, Term, Threshold, WeightSpec,
+    Absent, Activation, ClassCounts, Classes, Kind, LossSpec, PriorSpec, Reduction, Region, Scheme, Source,
+    Term, Threshold, WeightSpec,
 };
 use segloss_cases::{
-    ByKey, Case, Grid, IGNORED, LAYOUTS, Labels, TargetForm, activations, draw, forms, has_pairs, has_term,
-    is_sigmoid, matrix, set, spread,
-};
-
-pub(super) const CHECK: Check = Check {
-    name: "limits",
-    claim: "where one loss is another by definition (γ = 0, α = β, equal weights, a map of whole numbers, …) it gives the other's value and gradient",
-    judged: Judged::Losses,
-    drawn: true,
-    run,
+    ByKey, Case, Grid, IGNORED, LAYOUTS, Labels, TargetForm, activations, draw, form, forms, has_pairs,
+    has_term, is_sigmoid, matrix, set,
 };
 
 const CLASSES: usize = 3;
 
-fn run(context: &Context<'_>) -> Result<Tally, HarnessError> {
+pub(super) fn run(context: &Context<'_>) -> Result<Tally, HarnessError> {
     let mut tally = Tally::default();
     for (i, (law, one, other)) in of_kinds().into_iter().chain(of_options()).enumerate() {
         let forms = forms(&one);
         for (layout, form) in [(LAYOUTS[i % 2], forms[0]), (LAYOUTS[(i + 1) % 2], forms[forms.len() - 1])] {
             let name = format!("{}, {law}/{form:?}", one.kind().name());
             let spec = LossSpec { layout, ..one.clone() };
-            let case = draw(context.seed, &name, spec, Grid::new(2, CLASSES, &[4, 2]), form, spread(&one));
+            let case = draw(context.seed, &name, spec, Grid::new(2, CLASSES, &[4, 2]), form);
             let case = if i % 3 == 0 { case.with_drawn_map(context.seed) } else { case };
             let changed = Case { spec: LossSpec { layout, ..other.clone() }, ..case.clone() };
             same(context, &mut tally, &case, &changed);
@@ -185,10 +176,8 @@ fn weights(none: &LossSpec, pairs: &mut Vec<Pair>) {
 fn drawn(context: &Context<'_>, law: &str, kind: Kind, count: usize) -> Vec<Case> {
     let specs = matrix::specs(context.seed, law, kind, CLASSES, count).into_iter().enumerate();
     let case = |(i, spec): (usize, LossSpec)| {
-        let forms = forms(&spec);
-        let name = format!("{}, {law}/{i}", kind.name());
-        let spread = spread(&spec);
-        draw(context.seed, &name, spec, Grid::new(2, CLASSES, &[4, 2]), forms[i % forms.len()], spread)
+        let (name, form) = (format!("{}, {law}/{i}", kind.name()), form(&spec, i));
+        draw(context.seed, &name, spec, Grid::new(2, CLASSES, &[4, 2]), form)
     };
     specs.map(case).collect()
 }
@@ -264,26 +253,13 @@ fn repeated(context: &Context<'_>, tally: &mut Tally, kind: Kind) {
         without_counting(&mut case.spec);
         let (images, pixels) = (case.grid.images, case.grid.pixels());
         // As many in every image.
-        let counts: Vec<usize> =
-            (0..images).flat_map(|n| (0..pixels).map(move |p| (p + 3 * n) % 4)).collect();
-        case.weight_map = Some(counts.iter().map(|&k| k as f64).collect());
-        case.grid.spatial = vec![pixels];
-
+        let counts: Vec<usize> = case.grid.places().map(|(n, p)| (p + 3 * n) % 4).collect();
         let sources: Vec<Vec<usize>> = (0..images)
             .map(|n| (0..pixels).flat_map(|p| std::iter::repeat_n(p, counts[n * pixels + p])).collect())
             .collect();
-        let mut long = case.clone();
-        long.weight_map = None;
-        long.grid.spatial = vec![sources[0].len()];
-        long.logits = vec![0.0; long.grid.len()];
-        for (n, p, c) in long.grid.entries() {
-            let to = long.at(n, c, p);
-            long.logits[to] = case.logits[case.at(n, c, sources[n][p])];
-        }
-        if let Labels::Indices(labels) = &case.target {
-            let of = |n: usize| sources[n].iter().map(move |p| labels[n * pixels + p]);
-            long.target = Labels::Indices((0..images).flat_map(of).collect());
-        }
+        case.grid.spatial = vec![pixels];
+        let long = Case { weight_map: None, ..case.gathered(&[sources[0].len()], &sources) };
+        case.weight_map = Some(counts.iter().map(|&k| k as f64).collect());
         let Some(weighed) = tally.evaluate(context.implementation, &case, Precision::F64) else { continue };
         let Some(written_out) = tally.evaluate(context.implementation, &long, Precision::F64) else {
             continue;
@@ -333,7 +309,7 @@ fn smoothed_by_hand(context: &Context<'_>, tally: &mut Tally) {
         let grid = Grid::new(2, 2, &[5]);
         let spec = LossSpec { reduction: Some(Reduction::MeanAll), ..plain(kind).with("label_smoothing", s) };
         let name = format!("{}, smoothing is a soft target", kind.name());
-        let case = draw(context.seed, &name, spec, grid, TargetForm::OneHot, 4.0);
+        let case = draw(context.seed, &name, spec, grid, TargetForm::OneHot);
         let mut by_hand = case.clone();
         set(&mut by_hand.spec, "label_smoothing", 0.0);
         if let Labels::Distribution(y) = &mut by_hand.target {
@@ -353,7 +329,7 @@ fn two_classes(context: &Context<'_>, tally: &mut Tally) {
         let softmax = LossSpec { weights: fixed.clone(), ignore_index: Some(IGNORED), ..softmax };
         let sigmoid = LossSpec { weights: fixed, ignore_index: Some(IGNORED), ..sigmoid };
         let name = format!("{}, two classes are one channel", softmax.kind().name());
-        let two = draw(context.seed, &name, softmax, Grid::new(2, 2, &[6]), TargetForm::Indices, 4.0);
+        let two = draw(context.seed, &name, softmax, Grid::new(2, 2, &[6]), TargetForm::Indices);
         let grid = Grid::new(2, 1, &[6]);
         let logits = (0..2).flat_map(|n| (0..6).map(move |p| (n, p)));
         let logits = logits.map(|(n, p)| two.logits[two.at(n, 1, p)] - two.logits[two.at(n, 0, p)]);
@@ -374,7 +350,7 @@ fn two_classes(context: &Context<'_>, tally: &mut Tally) {
 fn equal_sizes(context: &Context<'_>, tally: &mut Tally) {
     let name = "generalized_dice, equal sizes have equal weights";
     let own = plain(Kind::GeneralizedDice);
-    let mut case = draw(context.seed, name, own, Grid::new(2, 3, &[6]), TargetForm::Indices, 4.0);
+    let mut case = draw(context.seed, name, own, Grid::new(2, 3, &[6]), TargetForm::Indices);
     case.target = Labels::Indices(vec![0, 1, 2, 2, 1, 0, 1, 0, 2, 2, 1, 0]);
     let mut pooled = case.clone();
     pooled.spec.weights = WeightSpec { source: Source::Fixed, values: vec![1.0; 3], ..WeightSpec::default() };
@@ -387,7 +363,7 @@ fn pooled_channels(context: &Context<'_>, tally: &mut Tally) {
     let of = |kind| plain(kind).with("activation", Activation::Sigmoid).with("smooth", 0.25);
     let fixed = WeightSpec { source: Source::Fixed, values: vec![1.0; 3], ..WeightSpec::default() };
     let pooled = LossSpec { weights: fixed, ..of(Kind::GeneralizedDice) };
-    let case = draw(context.seed, name, pooled, Grid::new(1, 3, &[8]), TargetForm::Soft, 4.0);
+    let case = draw(context.seed, name, pooled, Grid::new(1, 3, &[8]), TargetForm::Soft);
     // Channels first: the channels lie one after the other already.
     let mut long = case.clone();
     long.grid = Grid::new(1, 1, &[24]);
@@ -413,16 +389,7 @@ fn intersection_over_union(context: &Context<'_>, tally: &mut Tally) {
             logits[grid.at(LAYOUTS[0], 0, c as usize, p)] = sure;
         }
         let name = format!("{}, sure of everything", kind.name());
-        let target = Labels::Indices(labels.to_vec());
-        let case = Case {
-            name,
-            spec: plain(kind),
-            grid,
-            logits,
-            target,
-            weight_map: None,
-            instructions: InstructionSet::best(),
-        };
+        let case = Case::new(name, plain(kind), grid, logits, Labels::Indices(labels.to_vec()));
         let Some(found) = tally.evaluate(context.implementation, &case, Precision::F64) else { continue };
         tally.measure(&LAW_F64, relative(found.value, want), &case.name);
     }

@@ -1,33 +1,22 @@
 //! An ignored pixel is a pixel that is not there.
 
-use crate::check::{Check, Context, Judged};
+use crate::check::Context;
 use crate::compare::{bitwise, relative, relative_to_max};
 use crate::error::HarnessError;
 use crate::implementation::Precision;
 use crate::tally::Tally;
 use crate::tolerance::{EXACT, LAW_F64};
 use segloss::{Kind, LossSpec, Reduction};
-use segloss_cases::{Case, Grid, IGNORED, Labels, TargetForm, draw, has_term, matrix, spread};
-
-pub(super) const CHECK: Check = Check {
-    name: "ignored",
-    claim: "ignoring pixels is removing them, whatever their logits hold: NaN and ±∞ too; their gradient is 0",
-    judged: Judged::Losses,
-    drawn: true,
-    run,
-};
+use segloss_cases::{Grid, IGNORED, Labels, TargetForm, draw, draw_within, has_term};
 
 /// Ignored in every image, so that what is left is still a batch.
 const REMOVED: [usize; 3] = [2, 5, 9];
 const PIXELS: usize = 10;
 
-fn run(context: &Context<'_>) -> Result<Tally, HarnessError> {
+pub(super) fn ignored(context: &Context<'_>) -> Result<Tally, HarnessError> {
     let mut tally = Tally::default();
-    for kind in Kind::ALL {
-        let count = context.effort.of([2, 10, 60, 300]);
-        for (i, spec) in matrix::specs(context.seed, "ignored", kind, 3, count).into_iter().enumerate() {
-            one(context, &mut tally, &format!("{}/{i}", kind.name()), by_what_counts(spec));
-        }
+    for (kind, i, spec) in context.sampled("ignored", [2, 10, 60, 300]) {
+        is_removed(context, &mut tally, &format!("{}/{i}", kind.name()), by_what_counts(spec));
     }
     Ok(tally)
 }
@@ -43,15 +32,15 @@ fn by_what_counts(mut spec: LossSpec) -> LossSpec {
     spec
 }
 
-fn one(context: &Context<'_>, tally: &mut Tally, name: &str, spec: LossSpec) {
+fn is_removed(context: &Context<'_>, tally: &mut Tally, name: &str, spec: LossSpec) {
     let none_ignored = LossSpec { ignore_index: None, ..spec.clone() };
     let grid = Grid::new(2, 3, &[PIXELS]);
-    let spread = spread(&spec);
-    let mut case = draw(context.seed, name, none_ignored, grid, TargetForm::Indices, spread);
+    let mut case = draw(context.seed, name, none_ignored, grid, TargetForm::Indices);
     case.spec = spec;
-    let removed = remove(&case);
+    let kept: Vec<usize> = (0..PIXELS).filter(|p| !REMOVED.contains(p)).collect();
+    let removed = case.gathered(&[kept.len()], &[kept.clone(), kept.clone()]);
     if let Labels::Indices(labels) = &mut case.target {
-        for (n, p) in (0..2).flat_map(|n| REMOVED.map(|p| (n, p))) {
+        for (n, p) in case.grid.places().filter(|(_, p)| REMOVED.contains(p)) {
             labels[n * PIXELS + p] = IGNORED;
         }
     }
@@ -68,50 +57,41 @@ fn one(context: &Context<'_>, tally: &mut Tally, name: &str, spec: LossSpec) {
         });
         let mut want = vec![0.0; case.logits.len()];
         for (n, p, c) in removed.grid.entries() {
-            want[case.at(n, c, kept()[p])] = without.gradient[removed.at(n, c, p)];
+            want[case.at(n, c, kept[p])] = without.gradient[removed.at(n, c, p)];
         }
         tally.measure(bound, relative_to_max(&ignored.gradient, &want), name);
     }
 
     for rubbish in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY, 1e300] {
+        let hidden = || case.grid.entries().filter(|&(n, p, _)| case.is_ignored(n, p));
         let mut spoilt = case.clone();
-        for (n, p, c) in case.grid.entries().filter(|&(n, p, _)| case.is_ignored(n, p)) {
-            spoilt.logits[case.at(n, c, p)] = rubbish;
-        }
+        hidden().for_each(|(n, p, c)| spoilt.logits[case.at(n, c, p)] = rubbish);
         let name = format!("{name}, ignored logits {rubbish}");
         let Some(found) = tally.evaluate(implementation, &spoilt, Precision::F64) else { continue };
         tally.measure(&EXACT, bitwise(&[found.value], &[ignored.value]), &name);
         tally.measure(&EXACT, bitwise(&found.gradient, &ignored.gradient), &name);
-        for (n, p, c) in case.grid.entries().filter(|&(n, p, _)| case.is_ignored(n, p)) {
-            let g = found.gradient[case.at(n, c, p)];
-            if g != 0.0 {
-                tally.require(false, &name, || format!("gradient {g} at an ignored pixel"));
-            }
+        for g in hidden().map(|(n, p, c)| found.gradient[case.at(n, c, p)]).filter(|&g| g != 0.0) {
+            tally.require(false, &name, || format!("gradient {g} at an ignored pixel"));
         }
     }
 }
 
-fn kept() -> Vec<usize> {
-    (0..PIXELS).filter(|p| !REMOVED.contains(p)).collect()
-}
-
-/// The case without the pixels of [`REMOVED`].
-fn remove(case: &Case) -> Case {
-    let kept = kept();
-    let mut out = case.clone();
-    out.grid = Grid::new(2, 3, &[kept.len()]);
-    out.logits = vec![0.0; out.grid.len()];
-    for (n, p, c) in out.grid.entries() {
-        let to = out.at(n, c, p);
-        out.logits[to] = case.logits[case.at(n, c, kept[p])];
+/// A batch in which every pixel is ignored has no loss, and says so.
+pub(super) fn all_ignored(context: &Context<'_>) -> Result<Tally, HarnessError> {
+    let mut tally = Tally::default();
+    for (kind, i, spec) in context.sampled("all_ignored", [2, 20, 40, 200]) {
+        let name = format!("{}/{i}", kind.name());
+        let mut case =
+            draw_within(context.seed, &name, spec, Grid::new(2, 3, &[4]), TargetForm::Indices, 1.0);
+        case.target = Labels::Indices(vec![IGNORED; 8]);
+        for precision in Precision::ALL {
+            let Some(found) = tally.evaluate(context.implementation, &case, precision) else { continue };
+            tally.measure(&EXACT, bitwise(&[found.value], &[0.0]), &name);
+            tally.measure(&EXACT, bitwise(&found.gradient, &[0.0; 24]), &name);
+            tally.require(found.valid_pixels == 0 && found.says_all_ignored, &name, || {
+                format!("{} valid pixels, and no word that all are ignored", found.valid_pixels)
+            });
+        }
     }
-    if let Labels::Indices(labels) = &case.target {
-        let at = |n: usize| kept.iter().map(move |p| labels[n * PIXELS + p]);
-        out.target = Labels::Indices((0..2).flat_map(at).collect());
-    }
-    if let Some(map) = &case.weight_map {
-        let at = |n: usize| kept.iter().map(move |p| map[n * PIXELS + p]);
-        out.weight_map = Some((0..2).flat_map(at).collect());
-    }
-    out
+    Ok(tally)
 }
