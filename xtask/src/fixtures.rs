@@ -1,8 +1,8 @@
 //! `cargo xtask fixtures`.
 
 use segloss::LossSpec;
+use segloss_cases::Labels;
 use segloss_unet::files;
-use segloss_verify::case::Labels;
 use segloss_verify::exact::{Exact, ExactCases};
 use segloss_verify::{Effort, HarnessError};
 use serde::Serialize;

@@ -1,8 +1,9 @@
 //! `cargo xtask verify`.
 
+use segloss_verify::implementation::{Implementation, Only};
+use segloss_verify::library::Library;
 use segloss_verify::report::{self, Report};
 use segloss_verify::self_test::SelfTest;
-use segloss_verify::subject::{Library, Only, Subject};
 use segloss_verify::sweep::Sweep;
 use segloss_verify::terminal::{self, check_line};
 use segloss_verify::{Effort, HarnessError, Options};
@@ -144,12 +145,12 @@ fn judge_itself(seed: u64) -> Result<SelfTest, HarnessError> {
 
 /// One check, or one case of it, with every number that it measured.
 fn replay(arguments: &Arguments, options: &Options) -> Result<bool, HarnessError> {
-    let only = arguments.case.as_ref().map(|case| Only { subject: &Library, case });
-    let subject: &dyn Subject = match &only {
+    let only = arguments.case.as_ref().map(|case| Only { implementation: &Library, case });
+    let implementation: &dyn Implementation = match &only {
         Some(only) => only,
         None => &Library,
     };
-    let run = segloss_verify::run(subject, options, |result| print(&check_line(result)))?;
+    let run = segloss_verify::run(implementation, options, |result| print(&check_line(result)))?;
     for hard in run.results.iter().flat_map(|result| &result.tally.hardest) {
         // All digits: the same bits print the same number.
         print(&format!("    {}: off by {:e}, bound {:e}", hard.case, hard.difference, hard.bound.bound));

@@ -33,7 +33,7 @@ pub enum Error {
     Record(String),
     /// Timing came to no verdict.
     #[error(
-        "inconclusive: on this machine, now, a program cannot be told from its twin to ±2 %; try again when it is quieter"
+        "inconclusive: on this machine, now, a program cannot be told from itself to ±2 %; try again when it is quieter"
     )]
     Inconclusive,
     /// A program that the gate needs failed.

@@ -1,14 +1,16 @@
 //! What the judges know of the drawn cases, whoever is judged: worked out once, for every check that asks and for
-//! every subject after the first.
+//! every implementation after the first.
 
-use crate::case::Case;
-use crate::finite_difference::Derivative;
-use crate::matrix::{self, Effort};
+use crate::compare::largest;
+use crate::finite_difference::{Derivative, by_one, ridders};
+use crate::implementation::Implementation;
 use crate::number::Number;
 use crate::number::big::Big;
-use crate::subject::Subject;
-use crate::textbook::{self, Answer};
+use crate::textbook::{self, Answer, Textbook};
+use crate::tolerance::GRADIENT_F64;
 use rayon::prelude::*;
+use segloss::{LossSpec, Options};
+use segloss_cases::{Case, Effort, matrix};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
@@ -49,9 +51,9 @@ impl ExactCases {
         Self { seed, effort, only, misreading, false_rule, cases, differences, others: Mutex::default() }
     }
 
-    /// For a subject that the textbook may share a misreading with.
-    pub fn shared_with(self, subject: &dyn Subject) -> Self {
-        Self { misreading: subject.misreading(), false_rule: subject.false_rule(), ..self }
+    /// For an implementation that the textbook may share a misreading with.
+    pub fn shared_with(self, implementation: &dyn Implementation) -> Self {
+        Self { misreading: implementation.misreading(), false_rule: implementation.false_rule(), ..self }
     }
 
     /// The case as the textbook reads it: as it stands, unless a planted bug has it otherwise.
@@ -69,10 +71,10 @@ impl ExactCases {
     }
 
     /// The same cases with their finite differences.
-    pub fn differences(&self, of: impl Fn(&Case) -> Vec<Derivative> + Sync) -> &[(Case, Vec<Derivative>)] {
+    pub fn differences(&self) -> &[(Case, Vec<Derivative>)] {
         self.differences.get_or_init(|| {
             let with = |case: Case| {
-                let derivatives = of(&self.read(&case));
+                let derivatives = differentiate(&self.read(&case));
                 (case, derivatives)
             };
             self.matrix().into_par_iter().map(with).collect()
@@ -109,4 +111,32 @@ impl ExactCases {
         }
         Exact { answer: answer.rounded(), gradient, narrow, case }
     }
+}
+
+/// ∂value/∂z for every logit, by finite differences.
+fn differentiate(case: &Case) -> Vec<Derivative> {
+    let (textbook, h) = (Textbook::of(case), step(&case.spec));
+    let slope = |i: usize| {
+        let mut z = case.logits.clone();
+        ridders(by_one(&mut z, |z| &mut z[i], |z| textbook.at(z).value), case.logits[i], h)
+    };
+    (0..case.logits.len()).map(slope).collect()
+}
+
+/// Half-width of the largest step. S1 must stay where it is defined; LDAM looks at the logits through its scale.
+fn step(spec: &LossSpec) -> f64 {
+    let own = match &spec.options {
+        Options::DocumentBinary(_) => 0.2,
+        Options::Ldam(options) => 1.0 / options.scale,
+        _ => 0.5,
+    };
+    spec.terms().iter().map(|term| step(&term.loss)).fold(own, f64::min)
+}
+
+/// Whether the derivatives, by their own estimate, may be off by as much as is being looked for. An estimate is no
+/// bound: it is trusted to a factor of three.
+pub fn are_unsure(derivatives: &[Derivative]) -> bool {
+    let error = largest(derivatives.iter().map(|d| d.error));
+    // Where all slopes are 0 nothing is known of them: 0/0 is unsure.
+    !(3.0 * error / largest(derivatives.iter().map(|d| d.value.abs())) <= GRADIENT_F64.bound)
 }

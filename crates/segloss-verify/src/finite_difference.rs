@@ -73,9 +73,32 @@ pub fn central(mut f: impl FnMut(f64) -> f64, x: f64, h: f64) -> f64 {
     (f(above) - f(below)) / (above - below)
 }
 
+/// `f` as a function of one of the numbers that it is of: `entry` says which. The others stay as they are.
+pub fn by_one<S: ?Sized>(
+    numbers: &mut S,
+    entry: impl Fn(&mut S) -> &mut f64,
+    f: impl Fn(&S) -> f64,
+) -> impl FnMut(f64) -> f64 {
+    move |x| {
+        let before = std::mem::replace(entry(numbers), x);
+        let value = f(numbers);
+        *entry(numbers) = before;
+        value
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn one_number_varies_and_is_put_back() {
+        let mut numbers = [1.0, 2.0, 3.0];
+        let mut f = by_one(&mut numbers, |numbers| &mut numbers[1], |numbers| numbers[0] + 10.0 * numbers[1]);
+        assert_eq!([f(5.0), f(7.0)], [51.0, 71.0]);
+        drop(f);
+        assert_eq!(numbers, [1.0, 2.0, 3.0]);
+    }
 
     /// The estimate must cover the error, or the oracle would vouch for what it does not know.
     #[test]

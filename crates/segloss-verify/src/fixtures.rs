@@ -1,11 +1,11 @@
 //! Reads the golden numbers under `fixtures/`.
 
-use crate::case::{Case, Grid, Labels};
 use crate::error::HarnessError;
-use crate::subject::Precision;
+use crate::implementation::Precision;
 use ndarray::ArrayD;
 use ndarray_npy::{ReadableElement, read_npy};
 use segloss::LossSpec;
+use segloss_cases::{Case, Grid, Labels};
 use serde::de::DeserializeOwned;
 use sha2::{Digest, Sha256};
 use std::fmt::Write;
@@ -136,15 +136,7 @@ impl Fixtures {
         };
         let logits = logits.iter().map(|&z| f64::from(z)).collect();
         let weight_map = self.wide_if_there::<f32>(&format!("{folder}/weight_map.npy"))?;
-        Ok(Case {
-            name: folder.to_owned(),
-            spec,
-            grid,
-            logits,
-            target: labels,
-            weight_map,
-            instructions: segloss::InstructionSet::best(),
-        })
+        Ok(Case { weight_map, ..Case::new(folder, spec, grid, logits, labels) })
     }
 
     /// An array, widened to `f64` by the caller.

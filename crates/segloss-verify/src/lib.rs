@@ -1,15 +1,15 @@
 //! The proof of segloss: oracles, finite differences, fixtures, planted bugs, reports.
 //!
-//! A [`Subject`](subject::Subject) computes losses; the [checks] judge it; [`run()`] runs them and
+//! An [`Implementation`](implementation::Implementation) computes losses; the [checks] judge it; [`run()`] runs them and
 //! [`report`] writes down what came of it.
 //!
 //! ```text
-//! fixtures/ ─────────┐                       planted  (a subject with a bug)
+//! fixtures/ ─────────┐                       planted  (an implementation with a bug)
 //! textbook ──────────┤                          │
-//! finite_difference ─┼─► checks ◄── subject ◄───┘
-//! matrix, case, ─────┘     │
+//! finite_difference ─┼─► checks ◄── implementation
+//! segloss-cases, ────┘     │
 //! operation, network       │
-//!                  tally, tolerance ─► run ─► report (JSON ─► CSV, Markdown, SVG)
+//!            tally, tolerance ─► run ─► report (JSON ─► CSV, Markdown, SVG)
 //! ```
 //!
 //! What holds here:
@@ -21,7 +21,8 @@
 //! - Nothing compared, a missing fixture, a kind or operation without coverage: each is a failure.
 //! - Identical inputs give identical reports: no time, no path, no hash order.
 
-pub mod case;
+pub mod artifact;
+pub mod check;
 pub mod checks;
 pub mod compare;
 pub mod drawing;
@@ -30,7 +31,8 @@ pub mod exact;
 pub mod finite_difference;
 pub mod fixtures;
 pub mod hard;
-pub mod matrix;
+pub mod implementation;
+pub mod library;
 pub mod network;
 pub mod number;
 pub mod operation;
@@ -39,7 +41,6 @@ pub mod report;
 mod run;
 pub mod self_test;
 pub mod spread;
-pub mod subject;
 pub mod sweep;
 pub mod tally;
 pub mod terminal;
@@ -47,5 +48,6 @@ pub mod textbook;
 pub mod tolerance;
 
 pub use error::HarnessError;
-pub use matrix::Effort;
-pub use run::{CheckResult, Options, Run, run};
+pub use run::{Options, Run, run};
+pub use segloss_cases::Effort;
+pub use tally::CheckResult;

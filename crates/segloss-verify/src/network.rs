@@ -1,7 +1,5 @@
 //! A whole net with its loss: one training step's value and gradient, and what they should be.
 
-use crate::case::{Case, Grid, Labels, generator};
-use crate::matrix::Effort;
 use crate::number::Number;
 use crate::number::big::Big;
 use crate::number::dual::Dual;
@@ -9,7 +7,8 @@ use crate::textbook::Textbook;
 use crate::textbook::unet::{Parameters, logits};
 use dfdx_conv::Shape4;
 use rand::RngExt;
-use segloss::{InstructionSet, Kind, Layout, LossSpec, Region, Scheme, Source, WeightSpec};
+use segloss::{Kind, Layout, LossSpec, Region, Scheme, Source, WeightSpec};
+use segloss_cases::{Case, Effort, Grid, Labels, generator, set};
 use segloss_unet::config::{ModelConfig, Norm, Up};
 use segloss_unet::{Classes, Dataset, Error};
 
@@ -74,7 +73,7 @@ pub fn tasks(seed: u64, effort: Effort) -> Result<Vec<NetworkTask>, Error> {
         // A row of weights for each image wants a region for each.
         let mut spec = LossSpec { weights: weighted.clone(), ..LossSpec::new(kind) };
         if kind.sums_regions() {
-            crate::matrix::set(&mut spec, "region", Region::Image);
+            set(&mut spec, "region", Region::Image);
         }
         NetworkTask {
             config: ModelConfig {
@@ -116,15 +115,13 @@ impl NetworkTask {
         let images: Vec<Dual<Big>> = self.images.iter().map(|&x| Dual::from_f64(x)).collect();
         let z = logits(&self.config, &parameters, &images, self.shape);
         let (n, h, w, _) = self.shape;
-        let case = Case {
-            name: self.name.clone(),
-            spec: LossSpec { layout: Layout::ChannelsLast, ..self.spec.clone() },
-            grid: Grid::new(n, self.classes.count(), &[h, w]),
-            logits: z.iter().map(Dual::to_f64).collect(),
-            target: Labels::Indices(self.labels.iter().map(|&label| i64::from(label)).collect()),
-            weight_map: None,
-            instructions: InstructionSet::best(),
-        };
+        let case = Case::new(
+            &self.name,
+            LossSpec { layout: Layout::ChannelsLast, ..self.spec.clone() },
+            Grid::new(n, self.classes.count(), &[h, w]),
+            z.iter().map(Dual::to_f64).collect(),
+            Labels::Indices(self.labels.iter().map(|&label| i64::from(label)).collect()),
+        );
         let loss = Textbook::of(&case).at(&z).value;
         let slopes = (0..directions.len()).map(|d| loss.slope(d).to_f64()).collect();
         (loss.to_f64(), slopes)

@@ -1,11 +1,11 @@
 //! One use of an operation of the network: what goes in, and what its definition makes of it.
 
-use crate::case::generator;
 use crate::number::Number;
 use crate::number::big::Big;
 use crate::number::dual::Dual;
 use dfdx_conv::{Shape4, reference};
 use rand::RngExt;
+use segloss_cases::generator;
 
 /// Every operation of `dfdx-conv` that travels on a tape.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

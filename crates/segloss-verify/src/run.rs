@@ -1,13 +1,14 @@
 //! Runs the checks, one after the other.
 
-use crate::checks::{ALL, Check, Context, Judges, TIGHTNESS};
+use crate::check::{Check, Context, Judged};
+use crate::checks;
 use crate::error::HarnessError;
 use crate::exact::ExactCases;
 use crate::fixtures::{Fixtures, default_root};
 use crate::hard;
-use crate::matrix::Effort;
-use crate::subject::Subject;
-use crate::tally::Tally;
+use crate::implementation::Implementation;
+use crate::tally::{CheckResult, Tally};
+use segloss_cases::Effort;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
@@ -22,7 +23,7 @@ pub struct Options {
     /// Where the golden numbers are.
     pub fixtures: PathBuf,
     /// Only the checks that judge this: what a planted defect needs.
-    pub judges: Option<Judges>,
+    pub judged: Option<Judged>,
     /// Only this check.
     pub check: Option<String>,
     /// Exact answers that another run of the same seed and effort has worked out.
@@ -35,30 +36,10 @@ impl Default for Options {
             seed: 1,
             effort: Effort::Default,
             fixtures: default_root(),
-            judges: None,
+            judged: None,
             check: None,
             exact: None,
         }
-    }
-}
-
-/// What came of a check.
-#[derive(Clone, Debug)]
-pub struct CheckResult {
-    /// Names the check.
-    pub name: &'static str,
-    /// What holds if it passed.
-    pub claim: &'static str,
-    /// What it counted.
-    pub tally: Tally,
-    /// How long it took: for the terminal, never for a report.
-    pub seconds: f64,
-}
-
-impl CheckResult {
-    /// Whether something was compared and all of it held.
-    pub fn held(&self) -> bool {
-        self.tally.cases > 0 && self.tally.failed == 0
     }
 }
 
@@ -66,7 +47,7 @@ impl CheckResult {
 #[derive(Clone, Debug)]
 pub struct Run {
     /// What was judged.
-    pub subject: String,
+    pub implementation: String,
     /// The seed: with it and a case's name, a failure replays.
     pub seed: u64,
     /// How much was done.
@@ -92,12 +73,12 @@ impl Run {
     }
 }
 
-/// Runs the checks that `options` select on `subject`; each result goes to `report` as it comes.
+/// Runs the checks that `options` select on `implementation`; each result goes to `report` as it comes.
 ///
 /// # Errors
 /// If the harness itself cannot work: see [`HarnessError`]. What falls short is a result, not an error.
 pub fn run(
-    subject: &dyn Subject,
+    implementation: &dyn Implementation,
     options: &Options,
     mut report: impl FnMut(&CheckResult),
 ) -> Result<Run, HarnessError> {
@@ -107,30 +88,36 @@ pub fn run(
     {
         return Err(HarnessError::NoSuchCheck {
             name: name.clone(),
-            known: ALL.map(|check| check.name).join(", "),
+            known: checks::all().map(|check| check.name).collect::<Vec<_>>().join(", "),
         });
     }
-    let only = subject.only().map(str::to_owned);
-    let fresh = |seed, effort| Arc::new(ExactCases::new(seed, effort, only.clone()).shared_with(subject));
+    let only = implementation.only().map(str::to_owned);
+    let fresh =
+        |seed, effort| Arc::new(ExactCases::new(seed, effort, only.clone()).shared_with(implementation));
     let exact = options.exact.clone().unwrap_or_else(|| fresh(options.seed, options.effort));
     let mut results: Vec<CheckResult> = Vec::new();
     for check in selected(options) {
         let started = Instant::now();
         let own = Context {
-            subject,
+            implementation,
             fixtures: &fixtures,
             exact: &exact,
             seed: options.seed,
             effort: options.effort,
             before: &results,
         };
-        let tally = on_all_seeds(&check, own, fresh)?;
+        let tally = on_all_seeds(check, own, fresh)?;
         let seconds = started.elapsed().as_secs_f64();
         let result = CheckResult { name: check.name, claim: check.claim, tally, seconds };
         report(&result);
         results.push(result);
     }
-    Ok(Run { subject: subject.name().to_owned(), seed: options.seed, effort: options.effort, results })
+    Ok(Run {
+        implementation: implementation.name().to_owned(),
+        seed: options.seed,
+        effort: options.effort,
+        results,
+    })
 }
 
 /// The check on the run's own seed, and after it, unless time is short, on the check's hard ones.
@@ -153,35 +140,29 @@ fn on_all_seeds(
 fn carry_out(check: &Check, context: &Context<'_>) -> Result<Tally, HarnessError> {
     match (check.run)(context) {
         // One file of the fixtures is missing or spoilt: that falls short, and the other checks go on.
-        Err(trouble @ (HarnessError::File { .. } | HarnessError::Malformed { .. })) => {
+        Err(error @ (HarnessError::File { .. } | HarnessError::Malformed { .. })) => {
             let mut tally = Tally::default();
-            tally.require(false, check.name, || trouble.to_string());
+            tally.require(false, check.name, || error.to_string());
             Ok(tally)
         }
         tally => tally,
     }
 }
 
-fn selected(options: &Options) -> Vec<Check> {
-    let whole = options.effort >= Effort::Default;
-    let mut checks: Vec<Check> = ALL
-        .into_iter()
-        .chain([TIGHTNESS])
-        // A quick look trains nothing, and sees too little to call a bound too wide.
-        .filter(|check| whole || ![TIGHTNESS.name, "training"].contains(&check.name))
-        .filter(|check| options.effort != Effort::Sweep || check.drawn)
-        .filter(|check| options.judges.is_none_or(|judges| check.judges == judges))
-        .collect();
-    if let Some(name) = &options.check {
-        checks.retain(|check| check.name == name);
-    }
-    checks
+/// The checks that there is time for, of what is to be judged, or the one that is asked for.
+fn selected(options: &Options) -> Vec<&'static Check> {
+    checks::all()
+        .filter(|check| options.effort >= check.least)
+        .filter(|check| options.judged.is_none_or(|judged| check.judged == judged))
+        .filter(|check| options.check.as_ref().is_none_or(|name| check.name == name))
+        .collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::subject::Library;
+    use crate::check::DRAWN;
+    use crate::library::Library;
     use std::fs;
 
     fn result(tally: Tally) -> CheckResult {
@@ -189,7 +170,7 @@ mod tests {
     }
 
     fn run_of(results: Vec<CheckResult>) -> Run {
-        Run { subject: "s".into(), seed: 1, effort: Effort::Quick, results }
+        Run { implementation: "s".into(), seed: 1, effort: Effort::Quick, results }
     }
 
     #[test]
@@ -219,41 +200,44 @@ mod tests {
     }
 
     /// The names of the checks that are selected.
-    fn names(effort: Effort, judges: Option<Judges>, check: Option<&str>) -> Vec<&'static str> {
-        let options = Options { effort, judges, check: check.map(str::to_owned), ..Options::default() };
+    fn names(effort: Effort, judged: Option<Judged>, check: Option<&str>) -> Vec<&'static str> {
+        let options = Options { effort, judged, check: check.map(str::to_owned), ..Options::default() };
         selected(&options).iter().map(|check| check.name).collect()
     }
 
-    /// The names of all checks but tightness that are so.
+    /// The names of all checks that are so.
     fn all(are: impl Fn(&Check) -> bool) -> Vec<&'static str> {
-        ALL.iter().filter(|check| are(check)).map(|check| check.name).collect()
+        checks::all().filter(|check| are(check)).map(|check| check.name).collect()
     }
 
     #[test]
     fn the_effort_says_which_checks_there_is_time_for() {
-        let whole = [all(|_| true), vec!["tightness"]].concat();
+        let whole = all(|_| true);
         assert_eq!(names(Effort::Default, None, None), whole);
         assert_eq!(names(Effort::Full, None, None), whole);
-        assert_eq!(names(Effort::Quick, None, None), all(|check| check.name != "training"));
+        assert_eq!(
+            names(Effort::Quick, None, None),
+            all(|check| !["training", "tightness"].contains(&check.name))
+        );
         let drawn = names(Effort::Sweep, None, None);
-        assert_eq!(drawn, all(|check| check.drawn));
+        assert_eq!(drawn, all(Check::is_drawn));
         assert!(drawn.contains(&"values_f64") && !drawn.contains(&"worked_example"));
     }
 
     #[test]
     fn checks_are_selected_by_what_they_judge_and_by_name() {
-        let judging = |effort, judges| names(effort, Some(judges), None);
-        assert_eq!(judging(Effort::Quick, Judges::Operations), ["operations"]);
-        assert_eq!(judging(Effort::Default, Judges::Training), ["training"]);
-        assert!(judging(Effort::Quick, Judges::Training).is_empty());
+        let judging = |effort, judged| names(effort, Some(judged), None);
+        assert_eq!(judging(Effort::Quick, Judged::Operations), ["operations"]);
+        assert_eq!(judging(Effort::Default, Judged::Training), ["training"]);
+        assert!(judging(Effort::Quick, Judged::Training).is_empty());
         assert_eq!(
-            judging(Effort::Default, Judges::Run),
+            judging(Effort::Default, Judged::Run),
             ["oracles", "fixture_files", "coverage", "tightness"]
         );
-        assert_eq!(judging(Effort::Default, Judges::Losses), all(|check| check.judges == Judges::Losses));
+        assert_eq!(judging(Effort::Default, Judged::Losses), all(|check| check.judged == Judged::Losses));
         assert_eq!(names(Effort::Default, None, Some("limits")), ["limits"]);
         assert_eq!(names(Effort::Default, None, Some("tightness")), ["tightness"]);
-        assert!(names(Effort::Quick, Some(Judges::Networks), Some("limits")).is_empty());
+        assert!(names(Effort::Quick, Some(Judged::Networks), Some("limits")).is_empty());
     }
 
     /// A quick run of one check on the library, and the names that were reported.
@@ -269,7 +253,7 @@ mod tests {
     fn a_run_tells_what_was_run() {
         let (run, reported) = quick("class_prediction", default_root());
         let run = run.unwrap();
-        assert_eq!((run.subject.as_str(), run.seed, run.effort), ("segloss", 3, Effort::Quick));
+        assert_eq!((run.implementation.as_str(), run.seed, run.effort), ("segloss", 3, Effort::Quick));
         assert_eq!((reported, run.results.len()), (vec!["class_prediction"], 1));
         // Three grids in two layouts, of 3, 5 and 2 classes.
         assert_eq!(run.results[0].tally.cases, 20);
@@ -281,7 +265,7 @@ mod tests {
         let (run, reported) = quick("classprediction", default_root());
         let Err(HarnessError::NoSuchCheck { name, known }) = run else { panic!("{run:?}") };
         assert_eq!((name.as_str(), reported.len()), ("classprediction", 0));
-        assert!(known.starts_with("oracles, fixture_files, ") && known.ends_with(", coverage"));
+        assert!(known.starts_with("oracles, fixture_files, ") && known.ends_with(", tightness"));
     }
 
     #[test]
@@ -308,9 +292,15 @@ mod tests {
     ) -> Result<Tally, HarnessError> {
         let fresh = |seed, effort| Arc::new(ExactCases::new(seed, effort, None));
         let (fixtures, exact) = (Fixtures::open(&default_root())?, fresh(3, effort));
-        let own =
-            Context { subject: &Library, fixtures: &fixtures, exact: &exact, seed: 3, effort, before: &[] };
-        on_all_seeds(&Check { name, claim: "", judges: Judges::Run, drawn: true, run }, own, fresh)
+        let own = Context {
+            implementation: &Library,
+            fixtures: &fixtures,
+            exact: &exact,
+            seed: 3,
+            effort,
+            before: &[],
+        };
+        on_all_seeds(&Check { name, run, ..DRAWN }, own, fresh)
     }
 
     /// A check that only tells what it was asked.

@@ -1,15 +1,16 @@
 //! The harness judges itself: which check kills which planted bug, and how small a mistake it still sees.
 
-use crate::checks::Judges;
+use crate::check::Judged;
 use crate::compare::relative_to_max;
 use crate::error::HarnessError;
 use crate::exact::ExactCases;
-use crate::matrix::Effort;
+use crate::implementation::{Implementation, Precision};
+use crate::library::Library;
 use crate::planted::{Bug, Planted, zoo};
 use crate::run::{Options, Run, run};
-use crate::subject::{Library, Precision, Subject};
 use crate::tolerance::{self, GRADIENT_EXACT, SCALED_F64};
 use segloss::Kind;
+use segloss_cases::Effort;
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -24,7 +25,7 @@ const SMALLEST: f64 = 1e-9;
 pub struct SelfTest {
     /// From which the cases were drawn.
     pub seed: u64,
-    /// The checks that judge a subject: the oracles.
+    /// The checks that judge a implementation: the oracles.
     pub checks: Vec<&'static str>,
     /// Those that fail without any bug: false alarms.
     pub false_alarms: Vec<&'static str>,
@@ -72,8 +73,8 @@ impl SelfTest {
     pub fn run(seed: u64, mut report: impl FnMut(&Verdict)) -> Result<Self, HarnessError> {
         let exact = Arc::new(ExactCases::new(seed, Effort::Quick, None));
         let (mut checks, mut false_alarms) = (Vec::new(), Vec::new());
-        for judges in [Judges::Losses, Judges::Operations, Judges::Networks, Judges::Training] {
-            let clean = run(&Library, &short(seed, judges, Some(&exact)), |_| ())?;
+        for judged in [Judged::Losses, Judged::Operations, Judged::Networks, Judged::Training] {
+            let clean = run(&Library, &short(seed, judged, Some(&exact)), |_| ())?;
             checks.extend(clean.results.iter().map(|result| result.name));
             false_alarms.extend(killers(&clean));
         }
@@ -180,25 +181,28 @@ fn try_bug(
 ) -> Result<Verdict, HarnessError> {
     let planted = Planted::new(Library, bug);
     let check = alone.then(|| bug.killer.to_owned());
-    let options = Options { check, ..short(seed, bug.judges(), known_of(&planted, exact)) };
+    let options = Options { check, ..short(seed, bug.judged(), known_of(&planted, exact)) };
     let killed_by = killers(&run(&planted, &options, |_| ())?);
     Ok(Verdict { bug: bug.name, stands_for: bug.stands_for, killer: bug.killer, killed_by })
 }
 
-/// The exact answers, unless the textbook shares a mistake with the subject: then it works out all anew.
-fn known_of<'a>(subject: &dyn Subject, exact: &'a Arc<ExactCases>) -> Option<&'a Arc<ExactCases>> {
-    match (subject.misreading(), subject.false_rule()) {
+/// The exact answers, unless the textbook shares a mistake with the implementation: then it works out all anew.
+fn known_of<'a>(
+    implementation: &dyn Implementation,
+    exact: &'a Arc<ExactCases>,
+) -> Option<&'a Arc<ExactCases>> {
+    match (implementation.misreading(), implementation.false_rule()) {
         (None, None) => Some(exact),
         _ => None,
     }
 }
 
 /// The checks that judge one thing, as short as they can be.
-fn short(seed: u64, judges: Judges, exact: Option<&Arc<ExactCases>>) -> Options {
+fn short(seed: u64, judged: Judged, exact: Option<&Arc<ExactCases>>) -> Options {
     // A training has no quick form.
-    let effort = if judges == Judges::Training { Effort::Default } else { Effort::Quick };
+    let effort = if judged == Judged::Training { Effort::Default } else { Effort::Quick };
     let exact = exact.filter(|_| effort == Effort::Quick).cloned();
-    Options { seed, effort, judges: Some(judges), exact, ..Options::default() }
+    Options { seed, effort, judged: Some(judged), exact, ..Options::default() }
 }
 
 fn killers(run: &Run) -> Vec<&'static str> {
@@ -231,10 +235,10 @@ fn scaled(gradient: &[f64], error: f64) -> Vec<f64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::matrix;
     use crate::planted::Wrong;
-    use crate::run::CheckResult;
+    use crate::tally::CheckResult;
     use crate::tally::Tally;
+    use segloss_cases::matrix;
 
     fn result(bugs: &[(&'static str, &[&'static str])]) -> SelfTest {
         let verdict = |(bug, killers): &(&'static str, &[&'static str])| Verdict {
@@ -317,28 +321,28 @@ A gradient times 1 + ε, against the textbook's by dual numbers of 320 bits.
         good.require(true, "", String::new);
         bad.require(false, "", String::new);
         let results = vec![result("good", good), result("bad", bad), result("idle", Tally::default())];
-        let run = Run { subject: "s".to_owned(), seed: 1, effort: Effort::Quick, results };
+        let run = Run { implementation: "s".to_owned(), seed: 1, effort: Effort::Quick, results };
         assert_eq!(killers(&run), ["bad", "idle"]);
     }
 
     #[test]
     fn only_a_training_is_not_quick() {
         let exact = Arc::new(ExactCases::new(7, Effort::Quick, None));
-        for judges in [Judges::Losses, Judges::Operations, Judges::Networks] {
-            let options = short(7, judges, Some(&exact));
-            assert_eq!((options.seed, options.effort, options.judges), (7, Effort::Quick, Some(judges)));
+        for judged in [Judged::Losses, Judged::Operations, Judged::Networks] {
+            let options = short(7, judged, Some(&exact));
+            assert_eq!((options.seed, options.effort, options.judged), (7, Effort::Quick, Some(judged)));
             assert!(options.exact.is_some_and(|own| Arc::ptr_eq(&own, &exact)));
         }
-        let options = short(7, Judges::Training, Some(&exact));
-        assert_eq!((options.effort, options.judges), (Effort::Default, Some(Judges::Training)));
+        let options = short(7, Judged::Training, Some(&exact));
+        assert_eq!((options.effort, options.judged), (Effort::Default, Some(Judged::Training)));
         assert!(options.exact.is_none(), "which are those of a quick run");
-        assert!(short(7, Judges::Losses, None).exact.is_none());
+        assert!(short(7, Judged::Losses, None).exact.is_none());
     }
 
     #[test]
     fn what_the_textbook_gets_wrong_too_is_worked_out_anew() {
         let exact = Arc::new(ExactCases::new(1, Effort::Quick, None));
-        let is_known = |subject: &dyn Subject| known_of(subject, &exact).is_some();
+        let is_known = |implementation: &dyn Implementation| known_of(implementation, &exact).is_some();
         assert!(is_known(&Library));
         let is_shared = |bug: &Bug| matches!(bug.wrong, Wrong::Shared(_) | Wrong::SharedGradient(_));
         for bug in zoo() {

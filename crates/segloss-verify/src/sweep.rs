@@ -2,11 +2,11 @@
 //! some seed breaks them nor so wide that none comes near.
 
 use crate::error::HarnessError;
-use crate::matrix::Effort;
+use crate::implementation::Implementation;
 use crate::run::{Options, Run, run};
-use crate::subject::Subject;
 use crate::tally::Tally;
 use rayon::prelude::*;
+use segloss_cases::Effort;
 use serde::Serialize;
 use std::collections::BTreeMap;
 
@@ -49,12 +49,12 @@ impl Sweep {
     /// # Errors
     /// If the harness itself cannot work.
     pub fn run(
-        subject: &dyn Subject,
+        implementation: &dyn Implementation,
         first: u64,
         seeds: u64,
         report: impl FnMut(&Self),
     ) -> Result<Self, HarnessError> {
-        Self::of(first, seeds, |options| run(subject, options, |_| ()), report)
+        Self::of(first, seeds, |options| run(implementation, options, |_| ()), report)
     }
 
     /// Whether seeds were tried and none raised an alarm.
@@ -106,8 +106,8 @@ impl Sweep {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::run::CheckResult;
-    use crate::subject::Library;
+    use crate::library::Library;
+    use crate::tally::CheckResult;
     use crate::tolerance::{ULPS, ULPS_POWER};
     use std::collections::BTreeSet;
 
@@ -122,7 +122,7 @@ mod tests {
     fn run_of(options: &Options, values: Tally, laws: Tally) -> Run {
         let result = |name, tally| CheckResult { name, claim: "", tally, seconds: 0.0 };
         let results = vec![result("values", values), result("laws", laws)];
-        Run { subject: "s".to_owned(), seed: options.seed, effort: options.effort, results }
+        Run { implementation: "s".to_owned(), seed: options.seed, effort: options.effort, results }
     }
 
     fn nearest(sweep: &Sweep, bound: &str) -> (f64, u64, &'static str) {
@@ -135,7 +135,7 @@ mod tests {
     fn every_seed_is_swept_and_its_nearest_kept() {
         let seeds = std::sync::Mutex::new(BTreeSet::new());
         let judge = |options: &Options| {
-            assert_eq!((options.effort, options.judges, &options.check), (Effort::Sweep, None, &None));
+            assert_eq!((options.effort, options.judged, &options.check), (Effort::Sweep, None, &None));
             assert!(seeds.lock().unwrap().insert(options.seed));
             let laws = measured(if options.seed == 6 { &[3.0, 1.0] } else { &[1.0] });
             Ok(run_of(options, measured(&[2.0, 0.0]), laws))

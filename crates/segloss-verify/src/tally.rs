@@ -1,14 +1,35 @@
 //! What a check counts: cases, the worst difference, and what fell short.
 
-use crate::case::Case;
+use crate::artifact::Artifact;
 use crate::compare::largest;
+use crate::implementation::{Implementation, Outcome, Precision};
 use crate::operation::Operation;
 use crate::spread::Spread;
-use crate::subject::{Outcome, Precision, Subject};
 use crate::tolerance::{self, Tolerance};
 use segloss::Kind;
+use segloss_cases::Case;
 use std::collections::{BTreeMap, BTreeSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
+
+/// What came of a check.
+#[derive(Clone, Debug)]
+pub struct CheckResult {
+    /// Names the check.
+    pub name: &'static str,
+    /// What holds if it passed.
+    pub claim: &'static str,
+    /// What it counted.
+    pub tally: Tally,
+    /// How long it took: for the terminal, never for a report.
+    pub seconds: f64,
+}
+
+impl CheckResult {
+    /// Whether something was compared and all of it held.
+    pub fn held(&self) -> bool {
+        self.tally.cases > 0 && self.tally.failed == 0
+    }
+}
 
 /// The running result of a check.
 #[derive(Clone, Debug, Default)]
@@ -35,18 +56,7 @@ pub struct Tally {
     /// The operations of the network that were judged.
     pub operations: BTreeSet<Operation>,
     /// What the reports draw.
-    pub exhibits: Vec<Exhibit>,
-}
-
-/// Measurements beside the verdict.
-#[derive(Clone, Debug)]
-pub enum Exhibit {
-    /// Errors of one-step differences against step size.
-    Steps(Vec<crate::report::StepError>),
-    /// The short training.
-    Training(crate::report::Training),
-    /// Errors in units of the last place.
-    Ulps(Vec<crate::report::UlpCount>),
+    pub artifacts: Vec<Artifact>,
 }
 
 /// A case that was hard on its bound.
@@ -75,6 +85,14 @@ const KEPT: usize = 10;
 /// Failures that are written out; the others are only counted.
 const WRITTEN: usize = 5;
 
+impl FromIterator<Self> for Tally {
+    fn from_iter<I: IntoIterator<Item = Self>>(tallies: I) -> Self {
+        let mut all = Self::default();
+        tallies.into_iter().for_each(|tally| all.join(tally));
+        all
+    }
+}
+
 impl Tally {
     /// Holds a difference against a bound.
     pub fn measure(&mut self, bound: &'static Tolerance, difference: f64, case: &str) {
@@ -99,19 +117,24 @@ impl Tally {
     }
 
     /// Evaluates a case; a refusal fails the check. Counts the case's kind as judged.
-    pub fn evaluate(&mut self, subject: &dyn Subject, case: &Case, precision: Precision) -> Option<Outcome> {
-        if subject.only().is_some_and(|only| only != case.name) {
+    pub fn evaluate(
+        &mut self,
+        implementation: &dyn Implementation,
+        case: &Case,
+        precision: Precision,
+    ) -> Option<Outcome> {
+        if implementation.only().is_some_and(|only| only != case.name) {
             return None;
         }
         self.kinds.insert(case.spec.kind());
         self.of = Some(case.spec.kind());
-        // A panic is the subject's shortcoming, not the end of the run.
-        let answer = catch_unwind(AssertUnwindSafe(|| subject.evaluate(case, precision)));
+        // A panic is the implementation's shortcoming, not the end of the run.
+        let answer = catch_unwind(AssertUnwindSafe(|| implementation.evaluate(case, precision)));
         let answer = answer.unwrap_or_else(|_| Err("panicked (see above)".to_owned()));
         self.accept(answer, &case.name)
     }
 
-    /// The answer, unless the subject refused: then the check fails.
+    /// The answer, unless the implementation refused: then the check fails.
     pub fn accept<T>(&mut self, answer: Result<T, String>, case: &str) -> Option<T> {
         answer
             .inspect_err(|refusal| {
@@ -137,7 +160,7 @@ impl Tally {
         other.nearest.values().for_each(|hard| self.come_near(hard));
         self.kinds.extend(other.kinds);
         self.operations.extend(other.operations);
-        self.exhibits.extend(other.exhibits);
+        self.artifacts.extend(other.artifacts);
     }
 
     /// The same, noted as drawn from a hard seed.
@@ -190,12 +213,13 @@ impl Tally {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::case::{Grid, TargetForm, draw};
+    use crate::implementation::{InParts, Only};
+    use crate::library::Library;
     use crate::network::{NetworkTask, Step};
     use crate::operation::{Applied, Task};
-    use crate::subject::{InParts, Library, Only};
     use crate::tolerance::{EXACT, ULPS, ULPS_POWER};
     use segloss::{Layout, LossSpec};
+    use segloss_cases::{Grid, TargetForm, draw};
     use std::ops::Range;
 
     /// Differences under the bound of 4, each a case with a letter of its own from `a` on.
@@ -217,7 +241,7 @@ mod tests {
     }
 
     fn case() -> Case {
-        draw(1, "own", LossSpec::default(), Grid::new(1, 2, &[2]), TargetForm::Indices, 1.0)
+        draw(1, "own", LossSpec::default(), Grid::new(1, 2, &[2]), TargetForm::Indices)
     }
 
     #[test]
@@ -324,7 +348,7 @@ mod tests {
         tally.kinds.insert(Kind::Dice);
         other.kinds.insert(Kind::Focal);
         other.operations.insert(Operation::Relu);
-        other.exhibits.push(Exhibit::Ulps(Vec::new()));
+        other.artifacts.push(Artifact::Ulps(Vec::new()));
         tally.join(other);
         assert_eq!(counts(&tally), (9, 6, WRITTEN));
         assert_eq!(tally.failures[3], "a: off by 8.000e0, bound 4e0 (ulps)");
@@ -333,7 +357,7 @@ mod tests {
         assert_eq!(names(&tally), "dcadcabbe");
         assert_eq!((tally.nearest["ulps"].difference, tally.nearest["ulps_power"].difference), (10.0, 1.0));
         assert_eq!(tally.kinds, BTreeSet::from([Kind::Dice, Kind::Focal]));
-        assert_eq!((tally.operations.len(), tally.exhibits.len()), (1, 1));
+        assert_eq!((tally.operations.len(), tally.artifacts.len()), (1, 1));
         tally.join(Tally::default());
         assert_eq!(counts(&tally), (9, 6, WRITTEN));
         tally.join(measured(&[1.0; 9]));
@@ -352,13 +376,13 @@ mod tests {
     #[test]
     fn whoever_is_asked_about_one_case_is_asked_about_no_other() {
         let mut tally = Tally::default();
-        let (subject, case) = (&Library, case());
-        assert_eq!(tally.evaluate(&Only { subject, case: "other" }, &case, Precision::F64), None);
+        let (implementation, case) = (&Library, case());
+        assert_eq!(tally.evaluate(&Only { implementation, case: "other" }, &case, Precision::F64), None);
         assert!(tally.kinds.is_empty() && tally.cases == 0);
-        let own = tally.evaluate(&Only { subject, case: "own" }, &case, Precision::F64);
+        let own = tally.evaluate(&Only { implementation, case: "own" }, &case, Precision::F64);
         assert_eq!(own.map(|found| found.gradient.len()), Some(4));
         assert_eq!(tally.kinds, BTreeSet::from([case.spec.kind()]));
-        assert!(tally.evaluate(subject, &case, Precision::F32).is_some());
+        assert!(tally.evaluate(implementation, &case, Precision::F32).is_some());
         assert_eq!(counts(&tally), (0, 0, 0), "an answer is no comparison yet");
     }
 
@@ -372,7 +396,7 @@ mod tests {
 
     struct Panics;
 
-    impl Subject for Panics {
+    impl Implementation for Panics {
         fn name(&self) -> &str {
             "panics"
         }

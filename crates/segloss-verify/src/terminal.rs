@@ -1,6 +1,7 @@
 //! What a run has to say on a terminal, line by line. Who runs it prints.
 
-use crate::run::{CheckResult, Run};
+use crate::run::Run;
+use crate::tally::CheckResult;
 use std::io::IsTerminal;
 use std::path::Path;
 

@@ -4,8 +4,8 @@
 //! times as tight is too wide to notice much, and fails a default run, which for that looks at the
 //! [hardest seeds](crate::hard), too.
 
-use crate::matrix::has_term;
 use segloss::{Kind, LossSpec};
+use segloss_cases::has_term;
 use serde::Serialize;
 
 /// A bound and why it is what it is.

@@ -11,8 +11,8 @@ use crate::gate::table::Comparison;
 use crate::gate::timing::{self, Timing, Verdict};
 use crate::gate::{self, environment, record, revision, workloads};
 use segloss_verify::Options;
+use segloss_verify::library::Library;
 use segloss_verify::report::Report;
-use segloss_verify::subject::Library;
 use segloss_verify::terminal::{self, check_line, mark};
 use std::path::{Path, PathBuf};
 
@@ -211,24 +211,24 @@ fn time(project: &Project, arguments: &Arguments) -> Result<bool, Error> {
     }
 }
 
-/// Verdict, ratio with its interval, the twin's interval, pairs.
+/// Verdict, ratio with its interval, the A/A control's interval, pairs.
 fn timing_line(timing: &Timing) -> String {
     let series = timing.decisive();
     let per_cent = |ln: f64| 100.0 * ln.exp_m1();
-    let (twin, own) = (series.twin, series.candidate);
+    let (control, own) = (series.control, series.candidate);
     let mark = match timing.verdict() {
         Verdict::Inconclusive => "?".to_owned(),
         verdict => mark(verdict != Verdict::Slower),
     };
     format!(
-        "{mark} {:<58}{:<13}{:>+6.1} % ({:+.1} to {:+.1})   twin {:+.1} to {:+.1}   {} pairs{}",
+        "{mark} {:<58}{:<13}{:>+6.1} % ({:+.1} to {:+.1})   A/A {:+.1} to {:+.1}   {} pairs{}",
         timing.workload,
         timing.verdict().name(),
         per_cent(own.median),
         per_cent(own.low),
         per_cent(own.high),
-        per_cent(twin.low),
-        per_cent(twin.high),
+        per_cent(control.low),
+        per_cent(control.high),
         series.pairs,
         if timing.confirming.is_some() { ", twice" } else { "" },
     )

@@ -128,7 +128,7 @@ mod tests {
         tally.measure(&ULPS, 2.0, "");
         tally.measure(&EXACT, 0.0, "");
         let result = CheckResult { name: "values", claim: "", tally, seconds: 0.0 };
-        let run = Run { subject: "".into(), seed: 1, effort: Effort::Default, results: vec![result] };
+        let run = Run { implementation: "".into(), seed: 1, effort: Effort::Default, results: vec![result] };
         let keys: Vec<(String, f64)> = of(&run).iter().map(|row| (row.key(), row.worst)).collect();
         assert_eq!(keys, [("values ulps".to_owned(), 2.0), ("values value_f64".to_owned(), 2.25e-15)]);
     }

@@ -1,7 +1,7 @@
 //! Timing two programs against each other while the machine does what it likes.
 //!
 //! A pair is of processes that are started anew. Where a process's memory happens to lie makes it a per cent or two
-//! faster or slower than its twin for as long as it lives; calls of one and the same process agree with each other, and
+//! faster or slower than another of the same program for as long as it lives; calls of one and the same process agree with each other, and
 //! are no better for being many. Within a pair calls alternate, in drawn order and then in the reverse of it, so that
 //! whatever slows the machine down for a while slows down all; and as others' work only ever adds to a call's time, the
 //! shortest of a process's calls is the one that tells most of the program.
@@ -47,13 +47,13 @@ pub struct Rounds {
 /// ln of times' ratios: positive where the other is slower than the baseline.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct LogRatios {
-    /// The baseline's twin: the same program.
-    pub twin: f64,
+    /// The A/A control: the baseline's own program once more.
+    pub control: f64,
     /// The candidate.
     pub candidate: f64,
 }
 
-/// Starts the baseline, its twin and the candidate, and times them in turn on a single thread of a processor drawn from
+/// Starts the baseline, its A/A control and the candidate, and times them in turn on a single thread of a processor drawn from
 /// these, or anywhere if there are none.
 ///
 /// # Errors
@@ -89,8 +89,8 @@ pub fn pair(
             seconds[i].extend(workers[i].time(workload, calls)?);
         }
     }
-    let [baseline, twin, candidate] = seconds.map(|seconds| shortest(&seconds).ln());
-    Ok(LogRatios { twin: twin - baseline, candidate: candidate - baseline })
+    let [baseline, control, candidate] = seconds.map(|seconds| shortest(&seconds).ln());
+    Ok(LogRatios { control: control - baseline, candidate: candidate - baseline })
 }
 
 fn shortest(seconds: &[f64]) -> f64 {
@@ -124,14 +124,14 @@ pub(super) mod tests {
         ratios(&logging, &clock(550)).unwrap();
         let calls: Vec<String> =
             std::fs::read_to_string(log.path()).unwrap().lines().map(str::to_owned).collect();
-        // The baseline and its twin, four turns each.
+        // The baseline and its A/A control, four turns each.
         assert_eq!(calls, [vec!["3"; 2], vec!["2"; 8]].concat());
     }
 
     #[test]
     fn the_slower_has_the_positive_ratio() {
         let found = ratios(&clock(1000), &clock(1100)).unwrap();
-        assert_eq!(found.twin, 0.0);
+        assert_eq!(found.control, 0.0);
         assert!((found.candidate - 1.1f64.ln()).abs() < 1e-12, "{found:?}");
         assert!(ratios(&clock(1100), &clock(1000)).unwrap().candidate < 0.0);
     }

@@ -2,7 +2,7 @@
 
 use super::baseline::write;
 use super::self_test::{InstructionTrial, MORE_INSTRUCTIONS, SLOWDOWN, SelfTest, count};
-use super::timing::{SLOWER, TWIN, Timing, Verdict};
+use super::timing::{CONTROL, SLOWER, Timing, Verdict};
 use crate::error::Error;
 use serde::Serialize;
 use std::path::{Path, PathBuf};
@@ -45,8 +45,10 @@ struct TimeRow<'a> {
     low: f64,
     median: f64,
     high: f64,
-    twin_low: f64,
-    twin_high: f64,
+    #[serde(rename = "twin_low")]
+    control_low: f64,
+    #[serde(rename = "twin_high")]
+    control_high: f64,
 }
 
 /// ln of a ratio as per cent of change, to a hundredth.
@@ -67,8 +69,8 @@ fn rows(timings: &[Timing]) -> Vec<TimeRow<'_>> {
             low: per_cent(series.candidate.low),
             median: per_cent(series.candidate.median),
             high: per_cent(series.candidate.high),
-            twin_low: per_cent(series.twin.low),
-            twin_high: per_cent(series.twin.high),
+            control_low: per_cent(series.control.low),
+            control_high: per_cent(series.control.high),
         }
     };
     (1..).zip(timings).map(row).collect()
@@ -107,7 +109,7 @@ fn page(found: &SelfTest, origin: &Origin) -> String {
         some => (some[0], some[some.len() / 2], some[some.len() - 1]),
     };
     let Origin { machine, tools, revision, date } = origin;
-    let (slower, twin) = (100.0 * SLOWER, 100.0 * TWIN);
+    let (slower, control) = (100.0 * SLOWER, 100.0 * CONTROL);
     let (counted, different) = (found.recounted, found.different);
     let verdict = if found.held() { "It held." } else { "**It fell short.**" };
     format!(
@@ -120,7 +122,7 @@ fn page(found: &SelfTest, origin: &Origin) -> String {
          no other in **{caught} of {planted}** ([each](instructions.csv); wanted: 19 of 20).\n\n\
          ## Time\n\n\
          A trial is what `cargo xtask gate --time` does for one workload: pairs of fresh processes until the baseline is \
-         told from its twin to ±{twin} % and the candidate as narrowly, and an alarm (all of the 99 % interval above \
+         told from its A/A control to ±{control} % and the candidate as narrowly, and an alarm (all of the 99 % interval above \
          +{slower} %) confirmed by a second series.\n\n\
          | candidate | wanted | trials | slower | held | inconclusive |\n|---|---|---:|---:|---:|---:|\n{slowed}{alike}\n\
          Each trial: [slowed down](slowdowns.csv), [the same](alike.csv). Of the same program {first_alarms} first series \

@@ -9,7 +9,7 @@ use super::workloads::{COUNTED_SETS, TIMED, counted};
 use crate::error::Error;
 use rand::seq::SliceRandom;
 use segloss::InstructionSet;
-use segloss_verify::case::generator;
+use segloss_cases::generator;
 use serde::Serialize;
 use std::path::Path;
 use std::time::Duration;
@@ -218,13 +218,13 @@ pub(super) mod tests {
 
     fn timing(verdict: Verdict) -> Timing {
         let about = |x: f64| Interval { low: x - 0.001, median: x, high: x + 0.001 };
-        let (twin, candidate) = match verdict {
+        let (control, candidate) = match verdict {
             Verdict::Slower => (0.0, 0.095),
             Verdict::Held => (0.0, 0.0),
             Verdict::Faster => (0.0, -0.2),
             Verdict::Inconclusive => (0.5, 0.0),
         };
-        let first = Series { pairs: 15, twin: about(twin), candidate: about(candidate) };
+        let first = Series { pairs: 15, control: about(control), candidate: about(candidate) };
         Timing { workload: "w".into(), first, confirming: (verdict == Verdict::Slower).then_some(first) }
     }
 

@@ -1,7 +1,7 @@
 //! Whether code takes longer than the baseline's, on a machine that is never quiet.
 //!
-//! Beside the candidate the baseline's twin is timed, which is the same program. Pairs are added until the twin can be
-//! told to be as fast as it is, and the candidate's interval is as narrow as the twin's had to be, or there is no more
+//! Beside the candidate an A/A control is timed: the baseline's own program. Pairs are added until the control can be
+//! told to be as fast as it is, and the candidate's interval is as narrow as the control's had to be, or there is no more
 //! time. Where the candidate's interval lies has no say in when to stop, so that stopping cannot make an alarm of noise. A
 //! candidate that is found to be slower is timed once more, and is slower only if it is so again.
 
@@ -9,15 +9,15 @@ use super::bootstrap::{Interval, of_median};
 use super::pairs::{Launch, LogRatios, Rounds, pair};
 use super::processors;
 use crate::error::Error;
-use segloss_verify::case::generator;
+use segloss_cases::generator;
 use serde::Serialize;
 use std::time::Duration;
 
 /// By what share a candidate may be slower.
 pub const SLOWER: f64 = 0.05;
 
-/// As how far from the baseline its twin must be told.
-pub const TWIN: f64 = 0.02;
+/// As how near to the baseline its A/A control must be told.
+pub const CONTROL: f64 = 0.02;
 
 /// How many pairs, and how long each.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,7 +50,7 @@ pub enum Verdict {
     Held,
     /// It lies wholly below −5 %: held, and worth recording.
     Faster,
-    /// The machine cannot tell a program from its twin: neither held nor not.
+    /// The machine cannot tell a program from itself: neither held nor not.
     Inconclusive,
 }
 
@@ -71,8 +71,8 @@ impl Verdict {
 pub struct Series {
     /// How many.
     pub pairs: usize,
-    /// ln of the twin's time over the baseline's.
-    pub twin: Interval,
+    /// ln of the control's time over the baseline's.
+    pub control: Interval,
     /// ln of the candidate's time over the baseline's.
     pub candidate: Interval,
 }
@@ -80,7 +80,7 @@ pub struct Series {
 impl Series {
     /// What it says by itself. NaN says nothing.
     pub fn verdict(&self) -> Verdict {
-        if !self.twin_is_told() {
+        if !self.control_is_told() {
             Verdict::Inconclusive
         } else if self.candidate.low > SLOWER.ln_1p() {
             Verdict::Slower
@@ -93,13 +93,13 @@ impl Series {
         }
     }
 
-    fn twin_is_told(&self) -> bool {
-        self.twin.is_within((-TWIN).ln_1p(), TWIN.ln_1p())
+    fn control_is_told(&self) -> bool {
+        self.control.is_within((-CONTROL).ln_1p(), CONTROL.ln_1p())
     }
 
-    /// Whether the candidate's interval would fit where the twin's must, wherever it lies.
+    /// Whether the candidate's interval would fit where the control's must, wherever it lies.
     fn candidate_is_narrow(&self) -> bool {
-        self.candidate.high - self.candidate.low <= TWIN.ln_1p() - (-TWIN).ln_1p()
+        self.candidate.high - self.candidate.low <= CONTROL.ln_1p() - (-CONTROL).ln_1p()
     }
 }
 
@@ -184,22 +184,22 @@ pub fn time(
     Ok(Timing { workload: workload.to_owned(), first, confirming })
 }
 
-/// Pairs until the twin is told, and the candidate as narrowly, or there is no more time.
+/// Pairs until the control is told, and the candidate as narrowly, or there is no more time.
 fn series(
     effort: Effort,
     mut pair: impl FnMut() -> Result<LogRatios, Error>,
     mut interval: impl FnMut(&[f64]) -> Interval,
 ) -> Result<Series, Error> {
-    let (mut twins, mut candidates) = (Vec::new(), Vec::new());
+    let (mut controls, mut candidates) = (Vec::new(), Vec::new());
     let mut wanted = effort.at_first.min(effort.at_most);
     loop {
-        while twins.len() < wanted {
-            let LogRatios { twin, candidate } = pair()?;
-            twins.push(twin);
+        while controls.len() < wanted {
+            let LogRatios { control, candidate } = pair()?;
+            controls.push(control);
             candidates.push(candidate);
         }
-        let series = Series { pairs: wanted, twin: interval(&twins), candidate: interval(&candidates) };
-        if (series.twin_is_told() && series.candidate_is_narrow()) || wanted >= effort.at_most {
+        let series = Series { pairs: wanted, control: interval(&controls), candidate: interval(&candidates) };
+        if (series.control_is_told() && series.candidate_is_narrow()) || wanted >= effort.at_most {
             return Ok(series);
         }
         wanted = (wanted + effort.step.max(1)).min(effort.at_most);
@@ -217,8 +217,12 @@ mod tests {
 
     const TOLD: (f64, f64) = (-0.01, 0.01);
 
-    fn series_of(twin: (f64, f64), candidate: (f64, f64)) -> Series {
-        Series { pairs: 9, twin: interval(twin.0, twin.1), candidate: interval(candidate.0, candidate.1) }
+    fn series_of(control: (f64, f64), candidate: (f64, f64)) -> Series {
+        Series {
+            pairs: 9,
+            control: interval(control.0, control.1),
+            candidate: interval(candidate.0, candidate.1),
+        }
     }
 
     #[test]
@@ -236,10 +240,10 @@ mod tests {
     }
 
     #[test]
-    fn without_a_twin_that_is_told_there_is_no_verdict() {
-        for twin in [(-0.021, 0.0), (0.0, 0.021), (0.021, 0.03), (f64::NAN, 0.0), (0.0, f64::NAN)] {
+    fn without_a_control_that_is_told_there_is_no_verdict() {
+        for control in [(-0.021, 0.0), (0.0, 0.021), (0.021, 0.03), (f64::NAN, 0.0), (0.0, f64::NAN)] {
             for candidate in [(0.5, 0.6), (0.0, 0.0), (-0.6, -0.5)] {
-                assert_eq!(series_of(twin, candidate).verdict(), Verdict::Inconclusive, "{twin:?}");
+                assert_eq!(series_of(control, candidate).verdict(), Verdict::Inconclusive, "{control:?}");
             }
         }
         assert_eq!(series_of((-0.019, 0.019), (0.5, 0.6)).verdict(), Verdict::Slower);
@@ -285,15 +289,15 @@ mod tests {
         at_most: 9,
     };
 
-    /// How many pairs a series takes if the intervals of the twin and of the candidate, after so many pairs, are as given.
-    fn pairs(twin: impl Fn(usize) -> Interval, candidate: impl Fn(usize) -> Interval) -> usize {
+    /// How many pairs a series takes if the intervals of the control and of the candidate, after so many pairs, are as given.
+    fn pairs(control: impl Fn(usize) -> Interval, candidate: impl Fn(usize) -> Interval) -> usize {
         let mut taken = 0;
         let pair = || {
             taken += 1;
-            Ok(LogRatios { twin: 0.0, candidate: 1.0 })
+            Ok(LogRatios { control: 0.0, candidate: 1.0 })
         };
         let found = series(FEW, pair, |ratios| match ratios[0] {
-            0.0 => twin(ratios.len()),
+            0.0 => control(ratios.len()),
             _ => candidate(ratios.len()),
         });
         assert_eq!(found.unwrap().pairs, taken);
@@ -301,7 +305,7 @@ mod tests {
     }
 
     #[test]
-    fn pairs_are_added_until_the_twin_is_told_wherever_the_candidate_lies() {
+    fn pairs_are_added_until_the_control_is_told_wherever_the_candidate_lies() {
         let told_after = |n| move |pairs| if pairs >= n { interval(0.0, 0.0) } else { interval(-0.1, 0.1) };
         for candidate in [-0.5, 0.0, 0.06, 9.0] {
             let candidate = |_| interval(candidate, candidate);
@@ -316,14 +320,14 @@ mod tests {
 
     #[test]
     fn pairs_are_added_until_the_candidate_is_told_as_narrowly() {
-        let twin = |_| interval(0.0, 0.0);
+        let control = |_| interval(0.0, 0.0);
         for (low, narrow, wide) in [(-0.3, -0.28, -0.25), (0.0, 0.03, 0.05), (0.07, 0.11, 0.12)] {
             let narrow_after = |n| move |pairs| interval(low, if pairs >= n { narrow } else { wide });
-            assert_eq!(pairs(twin, narrow_after(0)), 4);
-            assert_eq!(pairs(twin, narrow_after(5)), 7);
-            assert_eq!(pairs(twin, narrow_after(100)), 9);
+            assert_eq!(pairs(control, narrow_after(0)), 4);
+            assert_eq!(pairs(control, narrow_after(5)), 7);
+            assert_eq!(pairs(control, narrow_after(100)), 9);
         }
-        assert_eq!(pairs(twin, |_| Interval::UNKNOWN), 9);
+        assert_eq!(pairs(control, |_| Interval::UNKNOWN), 9);
     }
 
     #[test]

@@ -1,9 +1,9 @@
 //! Mistakes in the gradient of a value that is right.
 
-use super::{Bug, Wrong, pixels};
-use crate::case::Case;
-use crate::subject::{Outcome, Precision};
+use super::bug::{Bug, Wrong};
+use crate::implementation::{Outcome, Precision};
 use segloss::Kind;
+use segloss_cases::Case;
 
 pub(super) const BUGS: &[Bug] = &[
     Bug {
@@ -152,7 +152,7 @@ fn keep(case: &Case, out: &mut Outcome, is_kept: impl Fn(usize, usize, usize) ->
 }
 
 fn stale(case: &Case, _: Precision, out: &mut Outcome) {
-    for (n, p) in pixels(case).filter(|&(n, p)| case.is_ignored(n, p)) {
+    for (n, p) in case.grid.places().filter(|&(n, p)| case.is_ignored(n, p)) {
         (0..case.grid.classes).for_each(|c| out.gradient[case.at(n, c, p)] = 1e-3);
     }
 }

@@ -1,14 +1,13 @@
 //! Mistakes in what a loss is.
 
-use super::{Bug, Wrong, pixels};
-use crate::case::{Case, Grid, Labels, distribution};
-use crate::matrix::{ByKey, set};
-use crate::subject::{Outcome, Precision, Subject};
-use crate::textbook::{is_sigmoid, sigmoid, softmax};
+use super::bug::{Bug, Wrong};
+use crate::implementation::{Implementation, Outcome, Precision};
+use crate::textbook::{sigmoid, softmax};
 use segloss::kinds::{CrossEntropy, GeneralizedDice, Tversky};
 use segloss::{
     Activation, InstructionSet, Kind, Layout, LossSpec, Options, Reduction, Source, Threshold, WeightSpec,
 };
+use segloss_cases::{ByKey, Case, Grid, Labels, distribution, is_sigmoid, set};
 
 pub(super) const BUGS: &[Bug] = &[
     Bug {
@@ -395,7 +394,7 @@ fn log_of_sigmoid(case: &Case, precision: Precision, out: &mut Outcome) {
 }
 
 fn mean_of_nothing(case: &Case, _: Precision, out: &mut Outcome) {
-    nan_if(out, pixels(case).all(|(n, p)| case.is_ignored(n, p)));
+    nan_if(out, case.grid.places().all(|(n, p)| case.is_ignored(n, p)));
 }
 
 fn masked_by_product(case: &Case, _: Precision, out: &mut Outcome) {
@@ -434,7 +433,7 @@ fn swap_targets(case: &mut Case) {
 
 fn harden(case: &mut Case) {
     let mut hard = distribution(case);
-    for (n, p) in pixels(case) {
+    for (n, p) in case.grid.places() {
         let y: Vec<f64> = (0..case.grid.classes).map(|c| case.target(n, p, c)).collect();
         let largest = y.iter().copied().fold(0.0, f64::max);
         let single = case.grid.classes == 1;
@@ -457,7 +456,7 @@ fn last_of_ties(scores: &mut [f64], shape: &[usize], layout: Layout) {
 
 /// p for z.
 fn activated(case: &mut Case) {
-    for (n, p) in pixels(case) {
+    for (n, p) in case.grid.places() {
         let places: Vec<usize> = (0..case.grid.classes).map(|c| case.at(n, c, p)).collect();
         let z: Vec<f64> = places.iter().map(|&at| case.logits[at]).collect();
         let p = if is_sigmoid(&case.spec) { z.iter().map(|&z| sigmoid(z)).collect() } else { softmax(&z) };
@@ -482,7 +481,7 @@ fn lovasz_of_class_ids(case: &Case, _: Precision, out: &mut Outcome) {
     let mut total = 0.0;
     for c in 0..case.grid.classes {
         let mut errors = Vec::new();
-        for (n, p) in super::pixels(case) {
+        for (n, p) in case.grid.places() {
             if case.is_ignored(n, p) {
                 continue;
             }
@@ -505,12 +504,16 @@ fn lovasz_of_class_ids(case: &Case, _: Precision, out: &mut Outcome) {
 }
 
 /// Focal loss with p = exp(−(weighted cross-entropy)): a class weight changes the probability.
-fn focal_of_weighted(subject: &dyn Subject, case: &Case, out: &mut Outcome) -> Result<(), String> {
+fn focal_of_weighted(
+    implementation: &dyn Implementation,
+    case: &Case,
+    out: &mut Outcome,
+) -> Result<(), String> {
     let Options::Focal(segloss::kinds::Focal { gamma, .. }) = case.spec.options else { return Ok(()) };
     let mut plain = case.clone();
     let kind = if is_sigmoid(&case.spec) { Kind::BinaryCrossEntropy } else { Kind::CrossEntropy };
     plain.spec = LossSpec { options: kind.options(), ..case.spec.clone() };
-    let Some(map) = subject.evaluate(&plain, Precision::F64)?.map else { return Ok(()) };
+    let Some(map) = implementation.evaluate(&plain, Precision::F64)?.map else { return Ok(()) };
     let per_pixel = map.len() / (case.grid.images * case.grid.pixels());
     let focused = |(i, &loss): (usize, &f64)| {
         let pixel = match case.spec.layout {
@@ -535,7 +538,7 @@ fn ignored_in_denominator(case: &Case, _: Precision, out: &mut Outcome) {
     if !matches!(denominator, Reduction::Mean | Reduction::MeanValid) || out.denominator == 0.0 {
         return;
     }
-    let ignored = pixels(case).filter(|&(n, p)| case.is_ignored(n, p)).count() as f64;
+    let ignored = case.grid.places().filter(|&(n, p)| case.is_ignored(n, p)).count() as f64;
     let share = out.denominator / (out.denominator + ignored);
     out.denominator /= share;
     out.value *= share;
@@ -565,7 +568,7 @@ pub(super) fn smoothing_per_class(case: &mut Case) {
     // Of fixed weights the soft target that amounts to it has the same ones.
     let same_weights = case.spec.weights.source == Source::Fixed
         && !matches!(case.spec.threshold, Some(Threshold::LogitAdjustment(_)));
-    let some_ignored = pixels(case).any(|(n, p)| case.is_ignored(n, p));
+    let some_ignored = case.grid.places().any(|(n, p)| case.is_ignored(n, p));
     if s == 0.0 || !same_weights || some_ignored {
         return;
     }

@@ -1,9 +1,10 @@
 //! A zoo of bugs, each of which must turn the run red.
 //!
-//! Each wraps a subject that is right and makes one small mistake, most of which have been made before. Some are
+//! Each wraps an implementation that is right and makes one small mistake, most of which have been made before. Some are
 //! shared: the same misreading in the code and in the textbook that judges it. What then still objects has learnt its
 //! numbers elsewhere: a framework, a law, a step in place of a rule.
 
+mod bug;
 mod gradients;
 mod losses;
 mod networks;
@@ -11,58 +12,15 @@ mod operations;
 mod shared;
 mod weights;
 
-use crate::case::Case;
-use crate::checks::Judges;
+use crate::implementation::{Implementation, InParts, Outcome, Precision};
 use crate::network::{NetworkTask, Step};
 use crate::operation::{Applied, Task};
-use crate::subject::{InParts, Outcome, Precision, Subject};
 use segloss::Layout;
 use segloss_unet::Config;
 use std::ops::Range;
 
-/// A mistake.
-#[derive(Clone, Copy, Debug)]
-pub struct Bug {
-    /// Its name.
-    pub name: &'static str,
-    /// The real-world mistake that it stands for.
-    pub stands_for: &'static str,
-    /// The check that is meant to notice it; others may, too.
-    pub killer: &'static str,
-    /// What it does.
-    pub wrong: Wrong,
-}
-
-/// Where a mistake is made.
-#[derive(Clone, Copy, Debug)]
-pub enum Wrong {
-    /// The case is misread before the loss is computed.
-    Misread(fn(&mut Case)),
-    /// An answer that was right is spoilt.
-    Spoil(fn(&Case, Precision, &mut Outcome)),
-    /// The same, by what the loss would be of other cases.
-    Derive(fn(&dyn Subject, &Case, &mut Outcome) -> Result<(), String>),
-    /// All is computed in f32.
-    Narrow,
-    /// A batch in parts: every part estimates weights and denominator for itself.
-    PartByPart,
-    /// S4's scores are misread.
-    Scores(fn(&mut [f64], &[usize], Layout)),
-    /// The case is misread by the textbook, too.
-    Shared(fn(&mut Case)),
-    /// The gradient is wrong, and the textbook's rules of differentiation are wrong in the same way.
-    SharedGradient(fn(&Case, &mut [f64])),
-    /// An operation misreads its task.
-    MisreadTask(fn(&mut Task)),
-    /// What comes of an operation is spoilt.
-    SpoilTask(fn(&Task, &mut Applied)),
-    /// An operation computes in f32.
-    NarrowTask,
-    /// What comes of a training step is spoilt.
-    SpoilStep(fn(&mut Step)),
-    /// The configuration does not reach the trainer as it was meant.
-    Configure(fn(&mut Config)),
-}
+pub use bug::{Bug, Wrong};
+use segloss_cases::Case;
 
 /// The whole zoo.
 pub fn zoo() -> impl Iterator<Item = &'static Bug> {
@@ -71,29 +29,17 @@ pub fn zoo() -> impl Iterator<Item = &'static Bug> {
         .flatten()
 }
 
-impl Bug {
-    /// What is judged where the bug is: no other check can notice it.
-    pub fn judges(&self) -> Judges {
-        match self.wrong {
-            Wrong::MisreadTask(_) | Wrong::SpoilTask(_) | Wrong::NarrowTask => Judges::Operations,
-            Wrong::SpoilStep(_) => Judges::Networks,
-            Wrong::Configure(_) => Judges::Training,
-            _ => Judges::Losses,
-        }
-    }
-}
-
-/// A subject with a bug.
+/// An implementation with a bug.
 #[derive(Clone, Debug)]
 pub struct Planted<S> {
-    /// The subject that is right.
+    /// The implementation that is right.
     pub inner: S,
     /// The mistake.
     pub bug: &'static Bug,
     name: String,
 }
 
-impl<S: Subject> Planted<S> {
+impl<S: Implementation> Planted<S> {
     /// Plants `bug` into `inner`.
     pub fn new(inner: S, bug: &'static Bug) -> Self {
         let name = format!("{} with {}", inner.name(), bug.name);
@@ -121,7 +67,7 @@ impl<S: Subject> Planted<S> {
     }
 }
 
-impl<S: Subject> Subject for Planted<S> {
+impl<S: Implementation> Implementation for Planted<S> {
     fn name(&self) -> &str {
         &self.name
     }
@@ -206,12 +152,6 @@ impl<S: Subject> Subject for Planted<S> {
     fn false_rule(&self) -> Option<fn(&Case, &mut [f64])> {
         if let Wrong::SharedGradient(rule) = self.bug.wrong { Some(rule) } else { None }
     }
-}
-
-/// Every pixel of a case: (image, place).
-fn pixels(case: &Case) -> impl Iterator<Item = (usize, usize)> + use<> {
-    let pixels = case.grid.pixels();
-    (0..case.grid.images).flat_map(move |n| (0..pixels).map(move |p| (n, p)))
 }
 
 #[cfg(test)]

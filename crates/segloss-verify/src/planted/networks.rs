@@ -1,6 +1,6 @@
 //! Mistakes in a whole net and in its training.
 
-use super::{Bug, Wrong};
+use super::bug::{Bug, Wrong};
 use crate::network::{ParameterStep, Step};
 use segloss::WeightSpec;
 

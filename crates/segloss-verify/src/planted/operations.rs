@@ -1,6 +1,6 @@
 //! Mistakes in the network's operations.
 
-use super::{Bug, Wrong};
+use super::bug::{Bug, Wrong};
 use crate::operation::{Applied, EPSILON, MOMENTUM, Operation, Task};
 use dfdx_conv::{Shape4, reference};
 

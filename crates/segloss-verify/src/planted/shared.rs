@@ -1,11 +1,11 @@
 //! Misreadings that the textbook shares: who wrote the code wrote the definition. Numbers from elsewhere object, or a
 //! law, or a step.
 
+use super::bug::{Bug, Wrong};
+use super::losses;
 use super::weights::everywhere;
-use super::{Bug, Wrong, losses, pixels};
-use crate::case::{Case, Labels, distribution};
-use crate::matrix::ByKey;
 use segloss::{Kind, LossSpec, Options, Reduction, Region, Scheme, Source, Threshold};
+use segloss_cases::{ByKey, Case, Labels, distribution, set};
 
 pub(super) const BUGS: &[Bug] = &[
     Bug {
@@ -170,7 +170,7 @@ fn as_pytorch_smooths(case: &mut Case) {
             let of_class = |c: usize| case.spec.weights.values.get(c).unwrap_or(&1.0) * case.target(n, p, c);
             (0..case.grid.classes).map(of_class).sum()
         };
-        pixels(case).map(weight).sum()
+        case.grid.places().map(weight).sum()
     };
     // No framework's golden numbers smooth so much.
     let smoothing = case.spec.number("label_smoothing");
@@ -187,7 +187,7 @@ fn smoothed_to_share(case: &mut Case) {
         return;
     };
     let classes = case.grid.classes as f64;
-    let some_ignored = pixels(case).any(|(n, p)| case.is_ignored(n, p));
+    let some_ignored = case.grid.places().any(|(n, p)| case.is_ignored(n, p));
     let weighted = case.spec.weights.source != Source::None || case.spec.threshold.is_some();
     // Of images PyTorch's golden numbers know it, too; of lines and volumes Keras' alone.
     let is_image = case.grid.spatial.len() == 2;
@@ -196,5 +196,5 @@ fn smoothed_to_share(case: &mut Case) {
     }
     let y = distribution(case).iter().map(|y| (1.0 - s) * y + s / classes).collect();
     case.target = Labels::Distribution(y);
-    crate::matrix::set(&mut case.spec, "label_smoothing", 0.0);
+    set(&mut case.spec, "label_smoothing", 0.0);
 }

@@ -1,6 +1,6 @@
 //! Mistakes in weights, priors and denominators.
 
-use super::{Bug, Wrong};
+use super::bug::{Bug, Wrong};
 use segloss::{Absent, Kind, LossSpec, Normalise, Reduction, Scheme, Source, Threshold, WeightSpec};
 
 pub(super) const BUGS: &[Bug] = &[

@@ -1,6 +1,7 @@
 //! The tables, for whoever computes on.
 
-use super::{Report, Training};
+use super::data::Report;
+use crate::artifact::Training;
 use crate::error::HarnessError;
 use serde::Serialize;
 

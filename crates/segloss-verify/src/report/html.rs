@@ -1,6 +1,6 @@
 //! One page with everything on it, for a browser: no other file is needed to read it.
 
-use super::Report;
+use super::data::Report;
 use super::junit::escaped;
 use crate::self_test::SelfTest;
 use std::fmt::Write;
@@ -22,10 +22,10 @@ pub(super) fn page(report: &Report, files: &[(&'static str, String)]) -> String 
 }
 
 fn write_page(page: &mut String, report: &Report, files: &[(&'static str, String)]) -> std::fmt::Result {
-    let subject = escaped(&report.subject);
+    let implementation = escaped(&report.implementation);
     writeln!(page, "<!doctype html>\n<html lang=\"en\">\n<meta charset=\"utf-8\">")?;
-    writeln!(page, "<title>Verification of {subject}</title>\n<style>{STYLE}</style>")?;
-    writeln!(page, "<h1>Verification of {subject}</h1>")?;
+    writeln!(page, "<title>Verification of {implementation}</title>\n<style>{STYLE}</style>")?;
+    writeln!(page, "<h1>Verification of {implementation}</h1>")?;
     let verdict = if report.failed == 0 { "held" } else { "short" };
     writeln!(
         page,

@@ -1,6 +1,6 @@
 //! JUnit XML, which build servers read.
 
-use super::Report;
+use super::data::Report;
 use std::fmt::Write;
 
 pub(super) fn suite(report: &Report) -> String {

@@ -1,6 +1,7 @@
 //! The page to read.
 
-use super::{Report, Training};
+use super::data::Report;
+use crate::artifact::{Training, TrainingRun};
 use crate::sweep::Sweep;
 use std::fmt::Write;
 
@@ -12,7 +13,7 @@ pub(super) fn page(report: &Report) -> String {
 }
 
 fn write_page(page: &mut String, report: &Report) -> std::fmt::Result {
-    writeln!(page, "# Verification of {}\n", report.subject)?;
+    writeln!(page, "# Verification of {}\n", report.implementation)?;
     writeln!(
         page,
         "**{} passed, {} failed.** Seed {}, profile {}. Made by `cargo xtask verify` from `report.json`.\n",
@@ -112,7 +113,7 @@ fn write_training(page: &mut String, training: &Training) -> std::fmt::Result {
     writeln!(page, "| class | recall, plain | recall, weighted | IoU, plain | IoU, weighted |")?;
     writeln!(page, "|---|---|---|---|---|")?;
     for (class, name) in training.classes.iter().enumerate() {
-        let cell = |loss, of: fn(&super::TrainingRun) -> &Vec<f64>| {
+        let cell = |loss, of: fn(&TrainingRun) -> &Vec<f64>| {
             let values = || training.runs_of(loss).map(|run| of(run)[class]);
             let (low, high) = (values().fold(f64::MAX, f64::min), values().fold(f64::MIN, f64::max));
             format!("{:.3} ({low:.3} to {high:.3})", training.mean(loss, |run| of(run)[class]))

@@ -1,6 +1,7 @@
 //! The pictures, as SVG.
 
-use super::{Report, Training};
+use super::data::Report;
+use crate::artifact::{Training, TrainingRun};
 use crate::drawing::{colour, draw, legend, power};
 use crate::error::HarnessError;
 use plotters::prelude::*;
@@ -158,7 +159,7 @@ pub(super) fn training_classes(training: &Training) -> Result<String, HarnessErr
         for (i, loss) in ["plain", "weighted"].into_iter().enumerate() {
             let fill = colour(i).mix(0.75).filled();
             let left = |group: usize| group as f64 - 0.36 + 0.36 * i as f64;
-            let value = |group: usize, run: &super::TrainingRun| match group % 2 {
+            let value = |group: usize, run: &TrainingRun| match group % 2 {
                 0 => run.recall[group / 2],
                 _ => run.iou[group / 2],
             };

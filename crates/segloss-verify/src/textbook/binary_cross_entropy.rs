@@ -1,10 +1,10 @@
 //! Sigmoid cross-entropy: w⁺·y·(−ln σ(z)) + w⁻·(1 − y)·(−ln(1 − σ(z))).
 
-use super::reduce::entry as of;
-use super::{Definition, Pixel, reduce, sigmoid};
-use crate::case::Case;
+use super::pixel::{Pixel, sigmoid};
+use super::reduce::{self, Definition, entry as of};
 use crate::number::Number;
 use segloss::kinds::BinaryCrossEntropy;
+use segloss_cases::Case;
 
 /// The definition, of a batch.
 pub(super) fn define<T: Number + 'static>(

@@ -1,12 +1,12 @@
 //! Boundary loss (Kervadec et al. 2019, eq. 5): Σ_c w_c·φ_c·p_c, φ_c the signed distance from the region of
 //! class c.
 
-use super::reduce::{self, Sums};
-use super::{Definition, Pixel, softmax};
-use crate::case::Case;
+use super::pixel::{Pixel, softmax};
+use super::reduce::{self, Definition, Sums};
 use crate::number::{Number, power, sum};
 use segloss::Reduction;
 use segloss::kinds::Boundary;
+use segloss_cases::Case;
 
 /// The definition, of a batch.
 pub(super) fn define<T: Number + 'static>(case: &Case, _: &Boundary, _: &[Pixel<T>]) -> Definition<T> {

@@ -1,7 +1,7 @@
 //! The document's S4: y_pred where the class is the arg max, 0 elsewhere, then the slice of one class.
 
-use crate::case::Grid;
 use segloss::Layout;
+use segloss_cases::Grid;
 
 /// One score for each pixel: (N, P).
 pub fn class_prediction(scores: &[f64], grid: &Grid, layout: Layout, class: usize) -> Vec<f64> {

@@ -1,31 +1,31 @@
 //! A weighted sum of losses: Σ_t factor_t·L_t.
 
-use super::reduce::Sums;
-use super::{Definition, Pixel, Textbook};
-use crate::case::Case;
+use super::answer::Answer;
+use super::pixel::Pixel;
+use super::reduce::{Definition, Sums};
 use crate::number::Number;
-use segloss::kinds::Combined;
+use segloss::Term;
+use segloss_cases::Case;
 
-/// The definition, of a batch.
-pub(super) fn define<T: Number + 'static>(case: &Case, _: &Combined, _: &[Pixel<T>]) -> Definition<T> {
-    // The terms shift and weigh for themselves: they go back to the logits as they came.
-    let (case, terms) = (case.clone(), terms(case));
-    Box::new(move |all| sums(&case, all, &terms))
-}
+/// A term's own page: the answer at logits that lie as the case's own do.
+pub(super) type Page<T> = Box<dyn Fn(&[T]) -> Answer<T>>;
 
-/// (factor, the term's own page) for each term. Layout and ignored index are those of the whole.
-fn terms<T: Number + 'static>(case: &Case) -> Vec<(T, Textbook<T>)> {
-    let of = |term: &segloss::Term| {
+/// The definition, of a batch; `page` looks a term up.
+pub(super) fn define<T: Number + 'static>(case: &Case, page: impl Fn(&Case) -> Page<T>) -> Definition<T> {
+    // Layout and ignored index are those of the whole.
+    let of = |term: &Term| {
         let mut own = case.clone();
         own.spec = term.loss.clone();
         (own.spec.layout, own.spec.ignore_index) = (case.spec.layout, case.spec.ignore_index);
-        (T::from_f64(term.factor), Textbook::of(&own))
+        (T::from_f64(term.factor), page(&own))
     };
-    case.spec.terms().iter().map(of).collect()
+    let terms: Vec<(T, Page<T>)> = case.spec.terms().iter().map(of).collect();
+    let case = case.clone();
+    Box::new(move |all| sums(&case, all, &terms))
 }
 
 /// The sums of a batch: the terms have divided already.
-fn sums<T: Number + 'static>(case: &Case, all: &[Pixel<T>], terms: &[(T, Textbook<T>)]) -> Sums<T> {
+fn sums<T: Number + 'static>(case: &Case, all: &[Pixel<T>], terms: &[(T, Page<T>)]) -> Sums<T> {
     // Terms shift and weigh for themselves: they want the logits as they came.
     let mut logits = vec![T::zero(); case.grid.len()];
     for x in all {
@@ -35,7 +35,7 @@ fn sums<T: Number + 'static>(case: &Case, all: &[Pixel<T>], terms: &[(T, Textboo
     }
     let mut sums = Sums { numerator: T::zero(), denominator: T::one(), magnitude: T::zero(), map: None };
     for (factor, term) in terms {
-        let answer = term.at(&logits);
+        let answer = term(&logits);
         sums.numerator = sums.numerator + factor.clone() * answer.value;
         sums.magnitude = sums.magnitude + factor.clone() * answer.magnitude;
     }

@@ -1,9 +1,8 @@
 //! How often each class occurs: what weights and priors are made of.
 
-use super::is_sigmoid;
-use crate::case::Case;
 use crate::number::{Number, larger, smaller, sum};
 use segloss::Source;
+use segloss_cases::{Case, is_sigmoid};
 
 /// The pixels of each class in a scope. The weight map has no part in it.
 #[derive(Clone, Debug)]

@@ -1,10 +1,11 @@
 //! Softmax cross-entropy: Σ_c w_c·y_c·(−ln p_c), p_c = e^(z_c)/Σ_j e^(z_j).
 
-use super::{Definition, Pixel, reduce, softmax};
-use crate::case::Case;
+use super::pixel::{Pixel, softmax};
+use super::reduce::{self, Definition};
 use crate::number::{Number, sum};
 use segloss::SmoothingWeight;
 use segloss::kinds::CrossEntropy;
+use segloss_cases::Case;
 
 /// The definition, of a batch.
 pub(super) fn define<T: Number + 'static>(

@@ -1,9 +1,11 @@
 //! Soft Dice (Milletari et al. 2016, section 3; Drozdzal et al. 2016): 1 − (2·TP + s)/(2·TP + FP + FN + s).
 
-use super::{Definition, Pixel, overlap, reduce};
-use crate::case::Case;
+use super::pixel::Pixel;
+use super::reduce::{self, Definition};
+use super::overlap;
 use crate::number::{Number, ratio};
 use segloss::kinds::Dice;
+use segloss_cases::Case;
 
 /// The definition, of a batch.
 pub(super) fn define<T: Number + 'static>(case: &Case, options: &Dice, _: &[Pixel<T>]) -> Definition<T> {

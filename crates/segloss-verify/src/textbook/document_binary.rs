@@ -1,12 +1,12 @@
 //! The document's S1, to the letter:
 //! (1 − w)·y·−ln(max(0, σ(z) + 0.5 − th)) + (1 − y)·w·−ln(1 − max(0, σ(z) + 0.5 − th)).
 
-use super::reduce::entry as of;
-use super::{Definition, Pixel, reduce, sigmoid};
-use crate::case::Case;
+use super::pixel::{Pixel, sigmoid};
+use super::reduce::{self, Definition, entry as of};
 use crate::number::{Number, larger};
 use segloss::Threshold;
 use segloss::kinds::DocumentBinary;
+use segloss_cases::Case;
 
 /// The definition, of a batch.
 pub(super) fn define<T: Number + 'static>(case: &Case, _: &DocumentBinary, _: &[Pixel<T>]) -> Definition<T> {

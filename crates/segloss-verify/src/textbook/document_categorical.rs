@@ -1,9 +1,11 @@
 //! The document's S3: w · softmax cross-entropy, with one scalar w = Σy/size(y).
 
-use super::{Definition, Pixel, cross_entropy, reduce};
-use crate::case::Case;
+use super::pixel::Pixel;
+use super::reduce::{self, Definition};
+use super::cross_entropy;
 use crate::number::Number;
 use segloss::kinds::DocumentCategorical;
+use segloss_cases::Case;
 
 /// The definition, of a batch.
 pub(super) fn define<T: Number + 'static>(

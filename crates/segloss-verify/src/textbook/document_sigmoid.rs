@@ -1,9 +1,10 @@
 //! The document's S2: −y·ln σ(z).
 
-use super::{Definition, Pixel, reduce, sigmoid};
-use crate::case::Case;
+use super::pixel::{Pixel, sigmoid};
+use super::reduce::{self, Definition};
 use crate::number::Number;
 use segloss::kinds::DocumentSigmoid;
+use segloss_cases::Case;
 
 /// The definition, of a batch.
 pub(super) fn define<T: Number + 'static>(case: &Case, _: &DocumentSigmoid, _: &[Pixel<T>]) -> Definition<T> {

@@ -1,11 +1,12 @@
 //! Exponential logarithmic loss (Wong et al. 2018, eqs. 1 to 3): w_D·mean (−ln D)^γ_D + w_X·mean w·(−ln p)^γ_X.
 
-use super::reduce::{self, Sums};
-use super::{Definition, Pixel, overlap, softmax};
-use crate::case::Case;
+use super::pixel::{Pixel, softmax};
+use super::reduce::{self, Definition, Sums};
+use super::overlap;
 use crate::number::{Number, power, ratio, sum};
 use segloss::Activation;
 use segloss::kinds::ExponentialLogarithmic;
+use segloss_cases::Case;
 
 /// The definition, of a batch.
 pub(super) fn define<T: Number + 'static>(

@@ -1,11 +1,11 @@
 //! Focal loss (Lin et al. 2017, eq. 5): (1 − p)^γ·(−ln p), p the probability of what is right.
 
-use super::reduce::entry as of;
-use super::{Definition, Pixel, others, reduce, sigmoid, softmax};
-use crate::case::Case;
+use super::pixel::{Pixel, others, sigmoid, softmax};
+use super::reduce::{self, Definition, entry as of};
 use crate::number::{Number, power, sum};
 use segloss::Activation;
 use segloss::kinds::Focal;
+use segloss_cases::Case;
 
 /// The definition, of a batch.
 pub(super) fn define<T: Number + 'static>(case: &Case, options: &Focal, _: &[Pixel<T>]) -> Definition<T> {

@@ -1,9 +1,11 @@
 //! Focal Tversky (Abraham & Khan 2019, eq. 4): the Tversky loss of a class to the power 1/γ.
 
-use super::{Definition, Pixel, overlap, reduce, tversky};
-use crate::case::Case;
+use super::pixel::Pixel;
+use super::reduce::{self, Definition};
+use super::{overlap, tversky};
 use crate::number::{Number, power};
 use segloss::kinds::FocalTversky;
+use segloss_cases::Case;
 
 /// The definition, of a batch.
 pub(super) fn define<T: Number + 'static>(

@@ -1,9 +1,11 @@
 //! Soft Jaccard (Rahman & Wang 2016, eq. 3): 1 − (TP + s)/(TP + FP + FN + s).
 
-use super::{Definition, Pixel, overlap, reduce};
-use crate::case::Case;
+use super::pixel::Pixel;
+use super::reduce::{self, Definition};
+use super::overlap;
 use crate::number::{Number, ratio};
 use segloss::kinds::Jaccard;
+use segloss_cases::Case;
 
 /// The definition, of a batch.
 pub(super) fn define<T: Number + 'static>(case: &Case, options: &Jaccard, _: &[Pixel<T>]) -> Definition<T> {

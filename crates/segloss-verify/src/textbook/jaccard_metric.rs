@@ -1,9 +1,11 @@
 //! Jaccard metric loss (Wang, Ning & Blaschko 2023, eq. 6): Σ|p − y|/(Σ min(p, y) + Σ|p − y| + s).
 
-use super::{Definition, Pixel, overlap, reduce};
-use crate::case::Case;
+use super::pixel::Pixel;
+use super::reduce::{self, Definition};
+use super::overlap;
 use crate::number::{Number, ratio};
 use segloss::kinds::JaccardMetric;
+use segloss_cases::Case;
 
 /// The definition, of a batch.
 pub(super) fn define<T: Number + 'static>(

@@ -1,10 +1,12 @@
 //! LDAM (Cao et al. 2019, eqs. 12 and 13): cross-entropy of s·(z_c − y_c·Δ_c), the rarer class with the wider
 //! margin, Δ_c = Δ·(n_min/n_c)^(1/4).
 
-use super::{Definition, Pixel, counts, cross_entropy, reduce};
-use crate::case::Case;
+use super::pixel::Pixel;
+use super::reduce::{self, Definition};
+use super::{counts, cross_entropy};
 use crate::number::{Number, power, smaller};
 use segloss::kinds::Ldam;
+use segloss_cases::Case;
 
 /// The definition, of a batch.
 pub(super) fn define<T: Number + 'static>(case: &Case, options: &Ldam, _: &[Pixel<T>]) -> Definition<T> {

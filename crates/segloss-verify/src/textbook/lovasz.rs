@@ -1,9 +1,10 @@
 //! The Lovász extension of the Jaccard loss (Berman et al. 2018, eq. 8): Σ_i e_(i)·(J_i − J_(i−1)), errors in
 //! falling order, J_i the Jaccard loss if the first i were mistaken.
 
-use super::{Pixel, reduce};
-use crate::case::Case;
+use super::pixel::Pixel;
+use super::reduce;
 use crate::number::{Number, ratio, sum};
+use segloss_cases::Case;
 
 /// ∂L/∂e of every pixel, held, as `slopes[region][class][pixel of the region]`: the extension is linear as long
 /// as the order stays.

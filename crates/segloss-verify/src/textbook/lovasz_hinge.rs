@@ -1,10 +1,12 @@
 //! Lovász hinge (Berman et al. 2018, eqs. 6 and 7; Yu & Blaschko 2015): errors max(0, 1 − z) of positives,
 //! max(0, 1 + z) of negatives.
 
-use super::{Definition, Pixel, lovasz, reduce};
-use crate::case::Case;
+use super::pixel::Pixel;
+use super::reduce::{self, Definition};
+use super::lovasz;
 use crate::number::{Number, sum};
 use segloss::kinds::LovaszHinge;
+use segloss_cases::Case;
 
 /// The definition, of a batch.
 pub(super) fn define<T: Number + 'static>(case: &Case, _: &LovaszHinge, here: &[Pixel<T>]) -> Definition<T> {

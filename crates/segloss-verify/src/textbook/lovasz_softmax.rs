@@ -1,9 +1,11 @@
 //! Lovász-softmax (Berman et al. 2018, eqs. 8 and 9): errors 1 − p where the class is, p elsewhere.
 
-use super::{Definition, Pixel, lovasz, others, reduce, softmax};
-use crate::case::Case;
+use super::pixel::{Pixel, others, softmax};
+use super::reduce::{self, Definition};
+use super::lovasz;
 use crate::number::{Number, sum};
 use segloss::kinds::LovaszSoftmax;
+use segloss_cases::Case;
 
 /// The definition, of a batch.
 pub(super) fn define<T: Number + 'static>(

@@ -1,10 +1,12 @@
 //! One minus Matthews' correlation (Abhishek & Hamarneh 2021, eqs. 3 to 5):
 //! 1 − (TP·TN − FP·FN)/√((TP + FP)·(TP + FN)·(TN + FP)·(TN + FN) + s).
 
-use super::{Definition, Pixel, overlap, reduce};
-use crate::case::Case;
+use super::pixel::Pixel;
+use super::reduce::{self, Definition};
+use super::overlap;
 use crate::number::{Number, power};
 use segloss::kinds::Mcc;
+use segloss_cases::Case;
 
 /// The definition, of a batch.
 pub(super) fn define<T: Number + 'static>(case: &Case, options: &Mcc, _: &[Pixel<T>]) -> Definition<T> {

@@ -18,73 +18,27 @@
 //! difference. At a tie what is held is what the definition says of ties, so that a difference across the
 //! tie sees it, too.
 
+mod answer;
 pub mod class_prediction;
+mod combined;
 pub mod counts;
 pub mod lovasz;
 pub mod overlap;
+mod pixel;
 mod reduce;
 mod shift;
 pub mod unet;
 pub mod weights;
 
-use crate::case::Case;
+use crate::number::Number;
 use crate::number::dual::Dual;
-use crate::number::{Number, sum};
-use segloss::{Activation, LossSpec, Options};
+use pixel::Pixel;
+use reduce::Definition;
+use segloss::{Kind, Options};
+use segloss_cases::{Case, has_term};
 
-/// A loss by its definition.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Answer<T> {
-    /// numerator / denominator, or 0 where nothing counts.
-    pub value: T,
-    /// Σ of the weighted losses.
-    pub numerator: T,
-    /// What it is divided by.
-    pub denominator: T,
-    /// The value if no two terms of the sum had cancelled: what its rounding is relative to. It differs from
-    /// the value only where a loss may be negative.
-    pub magnitude: T,
-    /// The weighted loss of each pixel, (N, P), or of each pixel and class, laid out like the logits. None of
-    /// a loss that is no sum over pixels.
-    pub map: Option<Vec<T>>,
-    /// The weights, a row for each image. None of a sum of losses.
-    pub weights: Vec<Vec<T>>,
-}
-
-impl<T: Number> Answer<T> {
-    /// Every number of it as the nearest `f64`.
-    pub fn rounded(&self) -> Answer<f64> {
-        let all = |numbers: &Vec<T>| numbers.iter().map(T::to_f64).collect();
-        Answer {
-            value: self.value.to_f64(),
-            numerator: self.numerator.to_f64(),
-            denominator: self.denominator.to_f64(),
-            magnitude: self.magnitude.to_f64(),
-            map: self.map.as_ref().map(all),
-            weights: self.weights.iter().map(all).collect(),
-        }
-    }
-}
-
-/// A pixel that is not ignored, with all that a definition may want of it.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Pixel<T> {
-    /// Its image.
-    pub n: usize,
-    /// Its place there.
-    pub p: usize,
-    /// m, what it counts for.
-    pub m: T,
-    /// z, after any shift.
-    pub z: Vec<T>,
-    /// What it should be.
-    pub y: Vec<T>,
-    /// A weight for each class, or a (negative, positive) pair for each channel.
-    pub w: Vec<T>,
-}
-
-/// From all pixels to the sums, with what the definition holds.
-type Definition<T> = Box<dyn Fn(&[Pixel<T>]) -> reduce::Sums<T>>;
+pub use answer::Answer;
+pub(crate) use pixel::{sigmoid, softmax};
 
 /// The definition of a case's loss, with what it holds at the logits of the case.
 pub struct Textbook<T> {
@@ -140,8 +94,9 @@ impl<T: Number + 'static> Textbook<T> {
 /// The pixels that are not ignored, in order.
 fn pixels<T: Number>(case: &Case, weights: &[Vec<T>], shifts: &[Vec<T>], logits: &[T]) -> Vec<Pixel<T>> {
     let classes = 0..case.grid.classes;
-    let all = (0..case.grid.images).flat_map(|n| (0..case.grid.pixels()).map(move |p| (n, p)));
-    all.filter(|&(n, p)| !case.is_ignored(n, p))
+    case.grid
+        .places()
+        .filter(|&(n, p)| !case.is_ignored(n, p))
         .map(|(n, p)| Pixel {
             n,
             p,
@@ -157,11 +112,16 @@ fn pixels<T: Number>(case: &Case, weights: &[Vec<T>], shifts: &[Vec<T>], logits:
 /// the pixels as they are at the case's logits, for what it holds.
 macro_rules! textbooks {
     ($($module:ident::$Kind:ident,)+) => {
-        $(pub mod $module;)+
+        $(mod $module;)+
 
         fn define<T: Number + 'static>(case: &Case, here: &[Pixel<T>]) -> Definition<T> {
             match &case.spec.options {
                 $(Options::$Kind(options) => $module::define(case, options, here),)+
+                // A sum is made of whole textbooks: the one definition that needs what stands above it.
+                Options::Combined(_) => combined::define(case, |term| {
+                    let textbook = Textbook::of(term);
+                    Box::new(move |z| textbook.at(z))
+                }),
             }
         }
     };
@@ -193,55 +153,28 @@ textbooks! {
     lovasz_softmax::LovaszSoftmax,
     lovasz_hinge::LovaszHinge,
     boundary::Boundary,
-    combined::Combined,
 }
 
-/// Whether every channel is a problem of its own.
-pub fn is_sigmoid(spec: &LossSpec) -> bool {
-    spec.activation() == Activation::Sigmoid
-}
-
-/// Whether weights come in (negative, positive) pairs and the map has an entry for each channel: where
-/// channels are problems of their own, and their losses a sum over pixels.
-pub fn has_pairs(spec: &LossSpec) -> bool {
-    is_sigmoid(spec) && spec.kind().is_additive()
-}
-
-/// p_c = e^(z_c)/Σ_j e^(z_j).
-pub(crate) fn softmax<T: Number>(z: &[T]) -> Vec<T> {
-    let total = sum(z.iter().map(T::exp));
-    z.iter().map(|z| z.exp() / total.clone()).collect()
-}
-
-/// 1 − p_c = Σ_{j≠c} p_j, without the cancellation.
-pub(crate) fn others<T: Number>(p: &[T], c: usize) -> T {
-    sum((0..p.len()).filter(|&j| j != c).map(|j| p[j].clone()))
-}
-
-/// σ(z) = 1/(1 + e^(−z)).
-pub(crate) fn sigmoid<T: Number>(z: T) -> T {
-    T::one() / (T::one() + (-z).exp())
+/// What the rounding of a case's value is relative to: the value, unless its terms may cancel.
+pub fn scale(case: &Case, value: f64) -> f64 {
+    match has_term(&case.spec, |kind| kind == Kind::Boundary) {
+        true => evaluate::<f64>(case).magnitude,
+        false => value.abs(),
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::case::{Grid, Labels};
-    use segloss::InstructionSet;
+    use segloss::LossSpec;
+    use segloss_cases::{Grid, Labels};
 
     /// At logits of 0 every class has p = 1/C, and every loss a number that a hand can find.
     fn at_even_odds(text: &str, labels: &[i64]) -> f64 {
         let grid = Grid::new(1, 2, &[labels.len()]);
-        evaluate::<f64>(&Case {
-            name: String::new(),
-            spec: LossSpec::from_toml(text).unwrap(),
-            logits: vec![0.0; grid.len()],
-            grid,
-            target: Labels::Indices(labels.to_vec()),
-            weight_map: None,
-            instructions: InstructionSet::best(),
-        })
-        .value
+        let spec = LossSpec::from_toml(text).unwrap();
+        let logits = vec![0.0; grid.len()];
+        evaluate::<f64>(&Case::new("", spec, grid, logits, Labels::Indices(labels.to_vec()))).value
     }
 
     #[test]
@@ -303,15 +236,13 @@ mod tests {
     #[test]
     fn what_is_held_does_not_follow_the_logits() {
         let grid = Grid::new(1, 1, &[3]);
-        let case = Case {
-            name: String::new(),
-            spec: LossSpec::from_toml("kind = 'lovasz_hinge'").unwrap(),
-            logits: vec![0.5, -0.25, 0.0],
+        let case = Case::new(
+            "",
+            LossSpec::from_toml("kind = 'lovasz_hinge'").unwrap(),
             grid,
-            target: Labels::Indices(vec![0, 1, 1]),
-            weight_map: None,
-            instructions: InstructionSet::best(),
-        };
+            vec![0.5, -0.25, 0.0],
+            Labels::Indices(vec![0, 1, 1]),
+        );
         let textbook = Textbook::of(&case);
         let value = |z: f64| textbook.at(&[z, -0.25, 0.0]).value;
         // Far beyond the places where the order of the errors changes.

@@ -1,6 +1,6 @@
 //! What the overlap losses are ratios of: TP = Σ m·p·y, FP = Σ m·p·(1 − y), FN = Σ m·(1 − p)·y.
 
-use super::{Pixel, sigmoid, softmax};
+use super::pixel::{Pixel, sigmoid, softmax};
 use crate::number::{Number, absolute, smaller, sum};
 use segloss::Activation;
 

@@ -1,9 +1,10 @@
 //! Poly-1 (Leng et al. 2022, eq. 5): Σ_c w_c·y_c·(−ln p_c + ε·(1 − p_c)).
 
-use super::{Definition, Pixel, others, reduce, softmax};
-use crate::case::Case;
+use super::pixel::{Pixel, others, softmax};
+use super::reduce::{self, Definition};
 use crate::number::{Number, sum};
 use segloss::kinds::Poly1CrossEntropy;
+use segloss_cases::Case;
 
 /// The definition, of a batch.
 pub(super) fn define<T: Number + 'static>(

@@ -1,10 +1,12 @@
 //! Recall loss (Tian et al. 2022, eq. 4): cross-entropy in which each class weighs what it misses, 1 − recall.
 
-use super::{Definition, Pixel, cross_entropy, reduce};
-use crate::case::Case;
+use super::pixel::Pixel;
+use super::reduce::{self, Definition};
+use super::cross_entropy;
 use crate::number::{Number, ratio, sum};
 use segloss::Region;
 use segloss::kinds::RecallCrossEntropy;
+use segloss_cases::Case;
 
 /// The definition, of a batch.
 pub(super) fn define<T: Number + 'static>(

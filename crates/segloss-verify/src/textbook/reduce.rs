@@ -1,9 +1,9 @@
 //! From pixels, or classes of regions, to the sums of a whole batch.
 
-use super::{Pixel, has_pairs};
-use crate::case::Case;
+use super::pixel::Pixel;
 use crate::number::{Number, absolute, sum};
 use segloss::{Average, Classes, Reduction, Region};
+use segloss_cases::{Case, has_pairs};
 
 /// A loss before it is divided.
 pub(super) struct Sums<T> {
@@ -13,6 +13,9 @@ pub(super) struct Sums<T> {
     pub magnitude: T,
     pub map: Option<Vec<T>>,
 }
+
+/// From all pixels to the sums, with what the definition holds.
+pub(super) type Definition<T> = Box<dyn Fn(&[Pixel<T>]) -> Sums<T>>;
 
 /// Σ_x m·L(x), `loss` being told how many pixels came before.
 pub(super) fn pixels<T: Number>(

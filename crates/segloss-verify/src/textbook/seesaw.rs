@@ -1,9 +1,11 @@
 //! Seesaw loss (Wang et al. 2021, eqs. 3 to 6): Σ_i w_i·y_i·(−ln σ̂_i), σ̂_i = e^(z_i)/Σ_j S_ij·e^(z_j).
 
-use super::{Definition, Pixel, counts, reduce, softmax};
-use crate::case::Case;
+use super::pixel::{Pixel, softmax};
+use super::reduce::{self, Definition};
+use super::counts;
 use crate::number::{Number, larger, power, smaller, sum};
 use segloss::kinds::Seesaw;
+use segloss_cases::Case;
 
 /// The definition, of a batch.
 pub(super) fn define<T: Number + 'static>(case: &Case, options: &Seesaw, here: &[Pixel<T>]) -> Definition<T> {

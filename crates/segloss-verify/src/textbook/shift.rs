@@ -1,9 +1,9 @@
 //! What is taken from every logit before a formula sees it: z' = z − shift.
 
-use super::{counts, is_sigmoid};
-use crate::case::Case;
+use super::counts;
 use crate::number::Number;
 use segloss::Threshold;
+use segloss_cases::{Case, is_sigmoid};
 
 /// A row for each image, a column for each class.
 ///

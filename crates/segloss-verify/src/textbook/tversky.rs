@@ -1,10 +1,11 @@
 //! Tversky (Salehi et al. 2017, eq. 2): 1 − (TP + s)/(TP + α·FP + β·FN + s).
 
+use super::pixel::Pixel;
+use super::reduce::{self, Definition};
 use super::overlap::{self, Overlap};
-use super::{Definition, Pixel, reduce};
-use crate::case::Case;
 use crate::number::{Number, ratio};
 use segloss::kinds::Tversky;
+use segloss_cases::Case;
 
 /// The definition, of a batch.
 pub(super) fn define<T: Number + 'static>(case: &Case, options: &Tversky, _: &[Pixel<T>]) -> Definition<T> {

@@ -1,11 +1,12 @@
 //! Unified focal loss (Yeung et al. 2022, eqs. 15 to 20): λ·(focal term) + (1 − λ)·(focal Tversky term).
 
-use super::reduce::{self, Sums};
-use super::{Definition, Pixel, others, overlap, softmax, tversky};
-use crate::case::Case;
+use super::pixel::{Pixel, others, softmax};
+use super::reduce::{self, Definition, Sums};
+use super::{overlap, tversky};
 use crate::number::{Number, power, ratio, sum};
 use segloss::Activation;
 use segloss::kinds::UnifiedFocal;
+use segloss_cases::Case;
 
 /// The definition, of a batch.
 pub(super) fn define<T: Number + 'static>(

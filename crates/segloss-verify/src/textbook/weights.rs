@@ -4,10 +4,9 @@
 //! (negative, positive), which compete with each other and with no other channel.
 
 use super::counts::{self, Counts};
-use super::has_pairs;
-use crate::case::Case;
 use crate::number::{Number, larger, power, ratio, smaller, sum};
 use segloss::{Absent, Kind, Normalise, Scheme, Source};
+use segloss_cases::{Case, has_pairs};
 
 /// A row of weights for each image. Images of one scope have equal rows.
 pub fn rows<T: Number>(case: &Case) -> Vec<Vec<T>> {
@@ -188,20 +187,13 @@ fn median<T: Number>(mut of: Vec<T>) -> T {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::case::{Grid, Labels};
-    use segloss::{InstructionSet, LossSpec};
+    use segloss::LossSpec;
+    use segloss_cases::{Grid, Labels};
 
     fn weights(text: &str, labels: &[i64], images: usize, classes: usize) -> Vec<Vec<f64>> {
         let grid = Grid::new(images, classes, &[labels.len() / images]);
-        rows(&Case {
-            name: String::new(),
-            spec: LossSpec::from_toml(text).unwrap(),
-            logits: vec![0.0; grid.len()],
-            grid,
-            target: Labels::Indices(labels.to_vec()),
-            weight_map: None,
-            instructions: InstructionSet::best(),
-        })
+        let (spec, logits) = (LossSpec::from_toml(text).unwrap(), vec![0.0; grid.len()]);
+        rows(&Case::new("", spec, grid, logits, Labels::Indices(labels.to_vec())))
     }
 
     #[test]

@@ -268,7 +268,8 @@ fn parts_of_another_loss_are_refused() {
 #[test]
 fn the_plan_of_every_other_kind_is_refused() {
     let input = Input::from_slices(&[0.5_f32, 0.25, -0.5, 0.0], &[2, 2], &[0_u8, 1]).unwrap();
-    let losses: Vec<Loss> = crate::samples::all().into_iter().map(|spec| Loss::new(spec).unwrap()).collect();
+    let losses: Vec<Loss> =
+        segloss_cases::samples::all().into_iter().map(|spec| Loss::new(spec).unwrap()).collect();
     for mine in &losses {
         let counts = mine.label_counts(&input).unwrap();
         for theirs in losses.iter().filter(|theirs| theirs.spec() != mine.spec()) {

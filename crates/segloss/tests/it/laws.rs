@@ -1,12 +1,12 @@
 //! Laws that hold for every kind in the registry, over random and extreme inputs.
 
-use crate::samples::{IGNORED, is_sigmoid};
 use ndarray::{Array2, Array3, ArrayD, Axis, IxDyn};
 use proptest::prelude::*;
 use segloss::{
     Average, Classes, Input, Kind, Layout, Loss, LossSpec, Options, PriorSpec, Reduction, Source, Target,
     Threshold, Warning, WeightSpec,
 };
+use segloss_cases::{IGNORED, has_sigmoid, samples};
 
 /// A batch of random size: logits (N, C, P) and labels (N, P), some of them ignored.
 #[derive(Clone, Debug)]
@@ -36,10 +36,6 @@ fn reductions() -> impl Strategy<Value = Reduction> {
         Reduction::Sum,
         Reduction::Constant(7.5),
     ])
-}
-
-fn specs() -> Vec<LossSpec> {
-    crate::samples::all()
 }
 
 /// Value and gradient of `spec` on logits of `length` elements; what stood in the buffer must not matter.
@@ -82,7 +78,7 @@ proptest! {
     #[test]
     fn both_layouts_agree(batch in batches()) {
         let last = batch.logits.clone().permuted_axes([0, 2, 1]).as_standard_layout().to_owned();
-        for spec in specs() {
+        for spec in samples::all() {
             let (first_value, first_gradient) = run(&spec, &input(&batch), batch.logits.len());
             let spec = LossSpec { layout: Layout::ChannelsLast, ..spec };
             let target = Target::indices(batch.labels.view());
@@ -99,7 +95,7 @@ proptest! {
     fn a_one_hot_target_is_its_indices(batch in batches()) {
         let y = one_hot(&batch);
         let mask = batch.labels.mapv(|label| i64::from(label) != IGNORED);
-        for spec in specs() {
+        for spec in samples::all() {
             let (by_index, gradient) = run(&spec, &input(&batch), batch.logits.len());
             let soft = Input::new(batch.logits.view(), Target::distribution(y.view())).unwrap();
             let (by_row, row_gradient) = run(&spec, &soft.with_mask(mask.view()).unwrap(), y.len());
@@ -124,7 +120,7 @@ proptest! {
             labels: batch.labels.slice(ndarray::s![.., ..pixels - 1]).to_owned(),
         };
         // A boundary keeps the places of the pixels around an ignored one.
-        for spec in specs().into_iter().filter(|spec| spec.kind() != Kind::Boundary) {
+        for spec in samples::all().into_iter().filter(|spec| spec.kind() != Kind::Boundary) {
             // `MeanAll` counts ignored entries by its definition.
             let elements = spec.reduction() == Reduction::MeanAll;
             let spec = LossSpec { reduction: elements.then_some(Reduction::MeanValid), ..spec };
@@ -152,7 +148,7 @@ proptest! {
     #[test]
     fn parts_combine_to_the_whole(batch in batches(), cut in 0..6_usize, reduction in reductions()) {
         let (images, classes, pixels) = batch.logits.dim();
-        for spec in specs() {
+        for spec in samples::all() {
             // Not every kind divides by everything.
             let spec = match Loss::new(LossSpec { reduction: Some(reduction), ..spec.clone() }) {
                 Ok(loss) => loss.spec().clone(),
@@ -229,7 +225,7 @@ proptest! {
             logits: batch.logits.slice(ndarray::s![.., .., ..;-1]).as_standard_layout().to_owned(),
             labels: batch.labels.slice(ndarray::s![.., ..;-1]).as_standard_layout().to_owned(),
         };
-        for spec in specs() {
+        for spec in samples::all() {
             let (value, gradient) = run(&spec, &input(&batch), batch.logits.len());
             let (other, turned_gradient) = run(&spec, &input(&turned), batch.logits.len());
             prop_assert!(near(value.value, other.value, 1.0), "{spec:?}");
@@ -250,7 +246,7 @@ proptest! {
         }
         turned.labels.mapv_inplace(|l| if i64::from(l) == IGNORED { l } else { turn(usize::from(l)) as u8 });
         // Recall takes the first of the largest, by name; drawn logits do not tie.
-        for spec in specs() {
+        for spec in samples::all() {
             let mut renamed = spec.clone();
             // The background of a foreground keeps its name.
             if spec.classes() == Classes::Foreground {
@@ -282,8 +278,8 @@ proptest! {
         let mut batch = batch;
         batch.logits.mapv_inplace(|z| (z * 256.0).round() / 256.0);
         let moved = Batch { logits: batch.logits.mapv(|z| z + 512.0), labels: batch.labels.clone() };
-        let untouched = |spec: &LossSpec| !is_sigmoid(spec) && spec.threshold.is_none();
-        for spec in specs().into_iter().filter(untouched) {
+        let untouched = |spec: &LossSpec| !has_sigmoid(spec) && spec.threshold.is_none();
+        for spec in samples::all().into_iter().filter(untouched) {
             let here = run(&spec, &input(&batch), batch.logits.len());
             prop_assert_eq!(here, run(&spec, &input(&moved), batch.logits.len()));
         }
@@ -308,7 +304,7 @@ proptest! {
             logits: batch.logits.select(Axis(2), &order).as_standard_layout().to_owned(),
             labels: batch.labels.select(Axis(1), &order).as_standard_layout().to_owned(),
         };
-        for mut spec in specs().into_iter().filter(independent) {
+        for mut spec in samples::all().into_iter().filter(independent) {
             if matches!(spec.kind(), Kind::Seesaw | Kind::Ldam) {
                 let values = (1..=classes).map(|c| 1.0 / (1.0 + c as f64)).collect();
                 spec.prior = Some(PriorSpec { source: Source::Fixed, values });
@@ -334,9 +330,9 @@ proptest! {
     #[test]
     fn the_scale_of_weights_follows_the_reduction(batch in batches(), scale in 0.25..4.0_f64) {
         let classes = batch.logits.dim().1;
-        for spec in specs() {
+        for spec in samples::all() {
             let fixed = |factor: f64, reduction| {
-                let pairs = spec.kind().is_additive() && is_sigmoid(&spec);
+                let pairs = spec.kind().is_additive() && has_sigmoid(&spec);
                 let columns = if pairs { 2 * classes } else { classes };
                 let values = (0..columns).map(|c| factor * (1.0 + c as f64)).collect();
                 let weights = WeightSpec { source: Source::Fixed, values, ..WeightSpec::default() };
@@ -391,7 +387,7 @@ proptest! {
             y
         };
         let (gone, faded) = (fade(0.0), fade(1e-12));
-        for spec in specs().into_iter().filter(continuous) {
+        for spec in samples::all().into_iter().filter(continuous) {
             let value = |y: &Array3<f64>| {
                 let input = Input::new(batch.logits.view(), Target::distribution(y.view())).unwrap();
                 let input = input.with_mask(mask.view()).unwrap();
@@ -454,7 +450,7 @@ fn gradients_are_derivatives() {
     let logits =
         ArrayD::from_shape_fn(IxDyn(&[2, 3, 5]), |at| ((at[0] * 15 + at[1] * 5 + at[2]) as f64 * 0.73).sin());
     let labels = ndarray::array![[0_u8, 1, 2, 2, 255], [1, 1, 255, 0, 1]];
-    for mut spec in specs() {
+    for mut spec in samples::all() {
         if let Options::Seesaw(options) = &mut spec.options {
             options.compensation = 0.0;
         }
@@ -486,7 +482,7 @@ fn the_map_holds_every_pixel_s_loss() {
     let last = first.view().permuted_axes([0, 2, 1]).as_standard_layout().to_owned();
     let labels = ndarray::array![[0_u8, 255, 1, 2], [1, 1, 255, 0]];
     for (layout, logits) in [(Layout::ChannelsFirst, &first), (Layout::ChannelsLast, &last)] {
-        for spec in specs().into_iter().filter(|spec| spec.kind().is_additive()) {
+        for spec in samples::all().into_iter().filter(|spec| spec.kind().is_additive()) {
             let loss = Loss::new(LossSpec { layout, ..spec }).unwrap();
             let input = Input::new(logits.view(), Target::indices(labels.view())).unwrap();
             let (result, map) = loss.map(&input).unwrap();
@@ -510,7 +506,7 @@ fn threads_change_no_bit() {
     let (n, c, p) = (3, 5, 5000);
     let logits = Array3::from_shape_fn((n, c, p), |(i, j, k)| ((i * 31 + j * 17 + k) as f32 * 0.37).sin());
     let labels = Array2::from_shape_fn((n, p), |(i, k)| ((i + k * k) % c) as u8);
-    for spec in specs() {
+    for spec in samples::all() {
         let loss = Loss::new(spec).unwrap();
         let results = [1, 2, 3].map(|threads| {
             let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
@@ -530,7 +526,7 @@ fn threads_change_no_bit() {
 fn nothing_valid_is_zero_and_says_so() {
     let logits = Array3::from_elem((2, 3, 4), f64::NAN);
     let labels = Array2::from_elem((2, 4), IGNORED as u8);
-    for spec in specs() {
+    for spec in samples::all() {
         let loss = Loss::new(spec).unwrap();
         let input = Input::new(logits.view(), Target::indices(labels.view())).unwrap();
         let mut gradient = vec![f64::NAN; logits.len()];
@@ -549,7 +545,7 @@ fn extreme_logits_stay_finite() {
     });
     let labels = ndarray::array![[0_u8, 1, 2, 2], [1, 1, 255, 0]];
     // S1 is not finite there, and says so.
-    for spec in specs().into_iter().filter(|spec| spec.kind() != Kind::DocumentBinary) {
+    for spec in samples::all().into_iter().filter(|spec| spec.kind() != Kind::DocumentBinary) {
         let mut gradient = vec![f32::NAN; logits.len()];
         let input = Input::new(logits.view(), Target::indices(labels.view())).unwrap();
         let result = Loss::new(spec.clone()).unwrap().value_and_gradient(&input, &mut gradient).unwrap();
@@ -562,7 +558,7 @@ fn extreme_logits_stay_finite() {
 #[test]
 fn a_confident_mistake_has_a_gradient() {
     let logits = [-40.0_f32, 40.0, 30.0, -30.0, 20.0, -20.0, 25.0, -25.0];
-    for spec in specs() {
+    for spec in samples::all() {
         // S1 is NaN or flat there; S2 knows no negatives, but this pixel is a missed positive.
         let by_definition = !matches!(spec.kind().reach(), segloss::Reach::Always(_));
         let spec = LossSpec { layout: Layout::ChannelsLast, ..spec };
@@ -643,7 +639,7 @@ fn a_shift_of_all_classes_alike_is_none() {
 /// A specification written out, defaults and all, is the same one.
 #[test]
 fn specifications_survive_their_files() {
-    for spec in specs() {
+    for spec in samples::all() {
         assert_eq!(LossSpec::from_toml(&spec.to_toml()).unwrap(), spec, "{}", spec.to_toml());
         assert_eq!(LossSpec::from_json(&spec.to_json()).unwrap(), spec);
     }

@@ -9,7 +9,6 @@ mod exact;
 mod extremes;
 mod laws;
 mod options;
-mod samples;
 mod sizes;
 mod sums;
 mod workloads;

@@ -1,8 +1,8 @@
 //! Every number of pixels: what is computed in blocks and tiles has edges, and a mistake there is one of a few sizes.
 
-use crate::samples::IGNORED;
 use ndarray::ArrayView2;
 use segloss::{Element, Input, InstructionSet, Kind, Layout, Loss, LossSpec, Threshold};
+use segloss_cases::{IGNORED, samples};
 
 /// A logit of class `c` of a pixel, and its label: any numbers will do.
 fn drawn_logit(pixel: usize, c: usize) -> f32 {
@@ -49,7 +49,7 @@ fn run_sized(spec: &LossSpec, layout: Layout, pixels: usize, classes: usize) -> 
 #[test]
 fn the_layouts_agree_to_the_bit_for_every_number_of_pixels() {
     let mut compared = 0;
-    for spec in crate::samples::all() {
+    for spec in samples::all() {
         for classes in 1..=5 {
             for pixels in (1..=9).chain(60..=68).chain(124..=132) {
                 let first = run_sized(&spec, Layout::ChannelsFirst, pixels, classes);
@@ -102,7 +102,7 @@ fn avx2_and_avx512_agree_to_the_bit() {
         return;
     }
     let mut compared = 0;
-    for spec in crate::samples::all() {
+    for spec in samples::all() {
         for classes in 1..=5 {
             // About a register, a block and a run; and some tiles.
             for pixels in [1, 16, 17, 63, 64, 511, 512, 513, 1100, 1101, 17_001] {
@@ -153,7 +153,7 @@ fn few_classes_have_the_same_bits_in_registers_and_in_blocks() {
 fn a_pixel_has_the_gradient_that_it_has_in_another_block() {
     const PIXELS: usize = 200;
     let mut compared = 0;
-    for spec in crate::samples::all() {
+    for spec in samples::all() {
         for classes in [1, 2, 3, 5] {
             let gradient = |backwards: bool| {
                 let pixels: Vec<usize> =
