@@ -5,5 +5,7 @@
 mod checkpoint;
 mod common;
 mod data_folder;
+mod metrics;
+mod results;
 mod training;
 mod unet;
