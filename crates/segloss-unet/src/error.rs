@@ -49,6 +49,14 @@ pub enum Error {
         /// What is wrong with it.
         problem: String,
     },
+    /// A file of an evaluation cannot be used.
+    #[error("{}: {problem}", path.display())]
+    Results {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        problem: ResultsProblem,
+    },
     /// Training met an output of the net, a loss or a gradient that is not a finite number.
     #[error("epoch {epoch}, step {step}, learning rate {rate:e}: the {what} is {value}; {}", after_divergence(*epoch, *taken))]
     Diverged {
@@ -594,4 +602,32 @@ pub enum CheckpointProblem {
         /// The number.
         value: f64,
     },
+}
+
+/// What is wrong with the file of an evaluation.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ResultsProblem {
+    /// More than any evaluation leaves.
+    #[error("is larger than {megabytes} MB; it was not written by `segloss evaluate`")]
+    TooLarge {
+        /// The largest file that is read.
+        megabytes: u64,
+    },
+    /// Not JSON, truncated, or of other keys.
+    #[error("is no result of `segloss evaluate`: {0}")]
+    Malformed(String),
+    /// Written by another version.
+    #[error(
+        "has format version {found}, this program reads version {expected}; `segloss evaluate --run RUN` writes it again"
+    )]
+    Version {
+        /// In the file.
+        found: u32,
+        /// Of this program.
+        expected: u32,
+    },
+    /// Numbers that no evaluation gives.
+    #[error("its numbers contradict each other: {0}")]
+    Inconsistent(String),
 }

@@ -6,12 +6,14 @@ use crate::batch::{Batch, Batcher};
 use crate::classes::Classes;
 use crate::dataset::Normalisation;
 use crate::error::Result;
-use crate::metrics::{Decision, Scores, Tally, decide};
+use crate::metrics::image::{Calibration, Counting, ImageResult};
+use crate::metrics::results::Origin;
+use crate::metrics::{Decision, Results, Scores, Tally, decide};
 use crate::objective::Objective;
 use crate::real::Real;
 use crate::sample::Sample;
 use crate::unet::UNet;
-use crate::view::evaluation_views;
+use crate::view::{View, evaluation_views};
 
 /// The outcome of an evaluation.
 #[derive(Debug, Clone, PartialEq, serde::Serialize)]
@@ -38,19 +40,68 @@ pub fn evaluate<E: Real>(
 ) -> Result<Assessment> {
     let batcher = Batcher { samples, normalisation, classes, multiple: net.multiple() };
     let mut tally = Tally::new(classes.count());
-    let (mut loss, mut images) = (0.0, 0);
-    for views in evaluation_views(samples, batch_size) {
-        let batch: Batch<E> = batcher.build(&views);
-        let Batch { shape, images: values, labels, weights, sizes } = batch;
-        let logits = net.evaluate(net.tensor(values, shape)?)?;
-        let tallies = tally_images(dfdx_conv::data(&logits)?, &labels, shape, &sizes, classes);
+    let loss = each_batch(net, objective, &batcher, batch_size, progress, |_, logits, batch| {
+        let tallies = tally_images(logits, &batch.labels, batch.shape, &batch.sizes, classes);
         tallies.iter().for_each(|image| tally.merge(image));
-        let (_, evaluation) = objective.apply(logits, &labels, &weights)?;
+    })?;
+    Ok(Assessment { loss, scores: tally.scores(classes) })
+}
+
+/// As [`evaluate`], with all that can be told of each image: outlines, bands and probabilities take longer than the net may.
+///
+/// # Errors
+/// If the net or the loss refuses a batch.
+pub fn examine<E: Real>(
+    net: &UNet<E>,
+    objective: &Objective,
+    batcher: &Batcher<'_>,
+    batch_size: usize,
+    origin: Origin,
+    progress: &mut dyn FnMut(usize),
+) -> Result<Results> {
+    let classes = batcher.classes;
+    let counting = Counting { classes, rule: &origin.rule, measures: origin.measures };
+    let mut calibration = Calibration::new(classes.count());
+    let mut images = Vec::new();
+    let loss = each_batch(net, objective, batcher, batch_size, progress, |views, logits, batch| {
+        let (_, height, width, _) = batch.shape;
+        let logits = logits.par_chunks((height * width * classes.count()).max(1));
+        let labels = batch.labels.par_chunks((height * width).max(1));
+        let of_image = |((logits, labels), (view, &size)): ((&[E], &[u8]), (&View, &(usize, usize)))| {
+            counting.count(&batcher.samples[view.sample].name, logits, labels, width, size)
+        };
+        let images_of_batch = views.par_iter().zip(&batch.sizes);
+        let counted: Vec<(ImageResult, Calibration)> =
+            logits.zip(labels).zip(images_of_batch).map(of_image).collect();
+        for (image, of_image) in counted {
+            calibration.merge(&of_image);
+            images.push(image);
+        }
+    })?;
+    Ok(Results::new(origin, classes, loss, &calibration, images))
+}
+
+/// Gives `count` the views, the logits and the labels of each batch; its own value is the mean over the images of the loss of their batch.
+fn each_batch<E: Real>(
+    net: &UNet<E>,
+    objective: &Objective,
+    batcher: &Batcher<'_>,
+    batch_size: usize,
+    progress: &mut dyn FnMut(usize),
+    mut count: impl FnMut(&[View], &[E], &Batch<E>),
+) -> Result<f64> {
+    let (mut loss, mut images) = (0.0, 0);
+    for views in evaluation_views(batcher.samples, batch_size) {
+        let mut batch: Batch<E> = batcher.build(&views);
+        let values = std::mem::take(&mut batch.images);
+        let logits = net.evaluate(net.tensor(values, batch.shape)?)?;
+        count(&views, dfdx_conv::data(&logits)?, &batch);
+        let (_, evaluation) = objective.apply(logits, &batch.labels, &batch.weights)?;
         loss += evaluation.value * views.len() as f64;
         images += views.len();
         progress(images);
     }
-    Ok(Assessment { loss: loss / images.max(1) as f64, scores: tally.scores(classes) })
+    Ok(loss / images.max(1) as f64)
 }
 
 /// One tally per image: its pixels that are neither padding nor ignored.

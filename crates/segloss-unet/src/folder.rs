@@ -64,6 +64,16 @@ impl Source {
         }
     }
 
+    /// What to call it: the folder's own name; `embedded` for what is compiled in.
+    pub fn name(&self) -> String {
+        let Self::Folder(folder) = self else { return "embedded".to_owned() };
+        // `.` and `..` have a name of their own only when they are resolved.
+        let named = folder.file_name().map(ToOwned::to_owned);
+        let resolved =
+            || fs::canonicalize(folder).ok().and_then(|path| path.file_name().map(ToOwned::to_owned));
+        named.or_else(resolved).map_or_else(|| "data".to_owned(), |name| name.to_string_lossy().into_owned())
+    }
+
     /// The path of `dataset.toml`, whether it is there or not.
     pub fn description_path(&self) -> PathBuf {
         self.root().join("dataset.toml")

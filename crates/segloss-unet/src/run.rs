@@ -8,6 +8,7 @@
 //! | `last.safetensors`, `best.safetensors` | [`Checkpoint`]s: of the last epoch, and of that with the largest validation mean IoU |
 //! | `classes.csv`, `classes.md` | the per-class table of the best epoch, on the validation images |
 //! | `overlays/*.png` | image, truth and prediction of the best epoch, for some validation images |
+//! | `results/*.json` | what `segloss evaluate` counted: [`Results`](crate::metrics::Results) |
 //!
 //! Each file is replaced as a whole or not at all.
 
@@ -19,6 +20,7 @@ use crate::config::{Config, Sources};
 use crate::curves::{self, LogRow};
 use crate::error::{Error, Result};
 use crate::files;
+use crate::folder::Split;
 use crate::metrics::Scores;
 use crate::table;
 
@@ -35,6 +37,16 @@ pub enum Which {
     Best,
     /// Of the last epoch.
     Last,
+}
+
+impl Which {
+    /// `best` or `last`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Best => "best",
+            Self::Last => "last",
+        }
+    }
 }
 
 /// How far the run in a folder has come.
@@ -154,14 +166,16 @@ impl RunFolder {
         }
         let checkpoints = [Which::Last, Which::Best].map(|which| self.checkpoint_path(which));
         checkpoints.iter().try_for_each(|path| remove(path))?;
-        clear_pictures(&self.path.join("overlays"))?;
+        clear_files(&self.path.join("overlays"), "png")?;
+        clear_files(&self.path.join("results"), "json")?;
         self.sweep()?;
         FILES.iter().try_for_each(|name| remove(&self.path.join(name)))
     }
 
     /// Removes what an interrupted write left beside its file.
     pub(crate) fn sweep(&self) -> Result<()> {
-        for path in [entries(&self.path)?, entries(&self.path.join("overlays"))?].concat() {
+        let folders = [self.path.clone(), self.path.join("overlays"), self.path.join("results")];
+        for path in folders.iter().map(|folder| entries(folder)).collect::<Result<Vec<_>>>()?.concat() {
             let begun = path
                 .file_name()
                 .is_some_and(|name| name.as_encoded_bytes().starts_with(files::BESIDE.as_bytes()));
@@ -196,6 +210,12 @@ impl RunFolder {
     /// Where the overlay of an image is, or will be.
     pub fn overlay_path(&self, name: &str) -> PathBuf {
         self.path.join("overlays").join(format!("{name}.png"))
+    }
+
+    /// Where what was counted of a split is, or will be; `data` names a data set that is not the run's own.
+    pub fn results_path(&self, split: Split, which: Which, data: Option<&str>) -> PathBuf {
+        let data = data.map_or_else(String::new, |data| format!("-{data}"));
+        self.path.join("results").join(format!("{}-{}{data}.json", split.name(), which.name()))
     }
 
     /// Makes the folder if needed, and writes `config.toml`.
@@ -281,12 +301,12 @@ fn remove(path: &Path) -> Result<()> {
     }
 }
 
-/// Removes the PNGs of a folder and below, and the folders that are empty then.
-fn clear_pictures(folder: &Path) -> Result<()> {
+/// Removes the files of a kind in a folder and below, and the folders that are empty then.
+fn clear_files(folder: &Path, kind: &str) -> Result<()> {
     for path in entries(folder)? {
         if path.is_dir() {
-            clear_pictures(&path)?;
-        } else if path.extension().is_some_and(|extension| extension == "png") {
+            clear_files(&path, kind)?;
+        } else if path.extension().is_some_and(|extension| extension == kind) {
             remove(&path)?;
         }
     }

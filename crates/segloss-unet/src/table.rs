@@ -3,7 +3,9 @@
 use std::fmt::Write;
 
 use crate::error::{Error, Result};
-use crate::metrics::Scores;
+use crate::metrics::definitions::{CLASS_METRICS, ClassMetric, RUN_METRICS, Unit};
+use crate::metrics::report::counts;
+use crate::metrics::{Report, Scores};
 
 /// As CSV: parts of 1 in full precision; an empty cell where there is no score.
 ///
@@ -49,6 +51,149 @@ pub fn markdown(scores: &Scores) -> String {
         scores.valid_pixels,
     );
     text
+}
+
+/// The scores of an evaluation, as [`markdown`]: the usual ones of each class, or all; then those of all images.
+pub fn report(report: &Report, all: bool) -> String {
+    let shown: Vec<&ClassMetric> = CLASS_METRICS.iter().filter(|metric| all || metric.usual).collect();
+    let counted = ["pixels", "images", "missed_images", "claimed_images"];
+    let counted = if all { &counted[..] } else { &counted[..1] };
+    let plain = |name: &str| name.replace('_', " ");
+    let title =
+        ["label".to_owned(), "class".to_owned()].into_iter().chain(counted.iter().map(|name| plain(name)));
+    let mut rows = vec![title.chain(shown.iter().map(|metric| titled(metric, report.beta()))).collect()];
+    for class in &report.sums.classes {
+        let mut row = vec![class.class.label.to_string(), class.class.name.replace('|', "\\|")];
+        let count = |(name, count): (&str, u64)| counted.contains(&name).then(|| count.to_string());
+        row.extend(counts(class).into_iter().filter_map(count));
+        row.extend(
+            shown.iter().map(|metric| shown_as(report.of_class(metric, class), metric.definition.unit)),
+        );
+        rows.push(row);
+    }
+    let mut mean = vec![String::new(), "mean".to_owned()];
+    mean.extend(counted.iter().map(|_| String::new()));
+    mean.extend(shown.iter().map(|metric| shown_as(report.mean(metric), metric.definition.unit)));
+    rows.push(mean);
+    let mut text = aligned(&rows);
+    let value = |name: &str, title: &str| {
+        let of_class =
+            CLASS_METRICS.iter().find(|metric| metric.mean == name).map(|metric| metric.definition);
+        let of_run = RUN_METRICS.iter().map(|metric| metric.definition).find(|metric| metric.name == name);
+        let unit = of_run.or(of_class).map_or(Unit::Plain, |definition| definition.unit);
+        format!("{title} {}{}", shown_as(report.value(name), unit), suffix(unit))
+    };
+    let measures = report.measures();
+    let of_pixels = [
+        value("accuracy", "accuracy"),
+        value("class_average", "class average"),
+        value("mean_iou", "mean IoU"),
+        value("mean_dice", "mean Dice"),
+        format!("{} pixels", report.sums.valid_pixels),
+    ];
+    let of_images = [
+        format!(
+            "{} (worst tenth of the images {} %)",
+            value("iou_of_images", "mIoU^I"),
+            percent(report.value("iou_of_images_worst"))
+        ),
+        format!(
+            "{} (of each class's images {} %)",
+            value("mean_image_iou", "mIoU^C"),
+            percent(report.value("mean_image_iou_worst"))
+        ),
+        format!("{} images", report.images),
+    ];
+    let of_outlines = [
+        format!("{} within {} px", value("mean_surface_dice", "mean NSD"), measures.tolerance),
+        value("mean_hd95", "mean HD95"),
+        format!(
+            "{} (band {} % of the diagonal)",
+            value("mean_boundary_iou", "mean boundary IoU"),
+            nice(100.0 * measures.band_ratio)
+        ),
+    ];
+    let of_probabilities = [
+        value("calibration_error", "calibration error"),
+        value("classwise_calibration_error", "class-wise"),
+        value("brier", "Brier"),
+        value("nll", "NLL"),
+    ];
+    text.push('\n');
+    for line in [&of_pixels[..], &of_images, &of_outlines, &of_probabilities] {
+        text.push_str(&line.join(" · "));
+        text.push('\n');
+    }
+    for class in report.sums.classes.iter().filter(|class| class.claimed_images > 0) {
+        let (name, claimed, absent) = (&class.class.name, class.claimed_images, class.absent_images);
+        // Writing to a String cannot fail.
+        let _ = writeln!(
+            text,
+            "`{name}` was predicted in {claimed} of the {absent} images without it: {} pixels",
+            class.claimed_pixels
+        );
+    }
+    text
+}
+
+/// The scores of each class as CSV: parts of 1 and pixels in full precision; an empty cell where there is no score. The
+/// last row has the means.
+///
+/// # Errors
+/// If the table cannot be encoded.
+pub fn report_csv(report: &Report) -> Result<String> {
+    let failed = |problem: String| Error::Encoding { what: "the table of scores".to_owned(), problem };
+    let mut writer = csv::Writer::from_writer(Vec::new());
+    let cell = |score: Option<f64>| score.map_or_else(String::new, |score| score.to_string());
+    for (position, class) in report.sums.classes.iter().enumerate() {
+        let counts = counts(class);
+        if position == 0 {
+            let names = ["label", "name"].into_iter().chain(counts.map(|(name, _)| name));
+            let metrics = CLASS_METRICS.iter().map(|metric| metric.definition.name);
+            writer.write_record(names.chain(metrics)).map_err(|error| failed(error.to_string()))?;
+        }
+        let row = [class.class.label.to_string(), class.class.name.clone()].into_iter();
+        let row = row.chain(counts.map(|(_, count)| count.to_string()));
+        let scores = CLASS_METRICS.iter().map(|metric| cell(report.of_class(metric, class)));
+        writer.write_record(row.chain(scores)).map_err(|error| failed(error.to_string()))?;
+        if position + 1 == report.sums.classes.len() {
+            let row = [String::new(), "mean".to_owned()].into_iter().chain(counts.map(|_| String::new()));
+            let means = CLASS_METRICS.iter().map(|metric| cell(report.mean(metric)));
+            writer.write_record(row.chain(means)).map_err(|error| failed(error.to_string()))?;
+        }
+    }
+    let bytes = writer.into_inner().map_err(|error| failed(error.to_string()))?;
+    String::from_utf8(bytes).map_err(|error| failed(error.to_string()))
+}
+
+/// The head of a column, with its unit.
+fn titled(metric: &ClassMetric, beta: f64) -> String {
+    let title = metric.definition.title.replace("F_β", &format!("F_{}", nice(beta)));
+    // "worst 10 %" says already that it is a part.
+    let suffix = if title.ends_with('%') { "" } else { suffix(metric.definition.unit) };
+    format!("{title}{suffix}")
+}
+
+fn suffix(unit: Unit) -> &'static str {
+    match unit {
+        Unit::Part => " %",
+        Unit::Pixels => " px",
+        Unit::Plain => "",
+    }
+}
+
+fn shown_as(score: Option<f64>, unit: Unit) -> String {
+    match (score, unit) {
+        (None, _) => "–".to_owned(),
+        (score, Unit::Part) => percent(score),
+        (Some(score), Unit::Pixels) => format!("{score:.1}"),
+        (Some(score), Unit::Plain) => format!("{score:.3}"),
+    }
+}
+
+/// A number that a person typed, without the digits that binary fractions add.
+fn nice(x: f64) -> String {
+    ((x * 1e6).round() / 1e6).to_string()
 }
 
 /// Rows as a Markdown table: the second column to the left, numbers to the right.

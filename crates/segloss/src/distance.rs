@@ -7,11 +7,22 @@
 /// No seed has been met yet.
 const FAR: u64 = u64::MAX;
 
-/// The squared distance, in pixels², of every pixel of a row-major grid to its nearest seed; none without
+/// The squared Euclidean distance, in pixels², of every pixel of a row-major grid to its nearest seed; none without
 /// a seed.
 ///
 /// Exact as long as the squares of the sizes sum to less than 2⁶²: axes of two billion pixels.
-pub(crate) fn squared_distances(seeds: &[bool], spatial: &[usize]) -> Option<Vec<u64>> {
+///
+/// ```
+/// use segloss::squared_distances;
+///
+/// let seeds = [true, false, false, false, false, false];
+/// assert_eq!(squared_distances(&seeds, &[2, 3]), Some(vec![0, 1, 4, 1, 2, 5]));
+/// ```
+///
+/// # Panics
+/// If there are not as many pixels as the axes say.
+pub fn squared_distances(seeds: &[bool], spatial: &[usize]) -> Option<Vec<u64>> {
+    assert_eq!(seeds.len(), spatial.iter().product::<usize>(), "pixels of the axes {spatial:?}");
     if !seeds.contains(&true) {
         return None;
     }

@@ -103,7 +103,7 @@ mod weights;
 pub use builder::LossBuilder;
 pub use class_prediction::class_prediction;
 pub use counts::ClassCounts;
-pub use distance::signed_distances;
+pub use distance::{signed_distances, squared_distances};
 pub use element::Element;
 pub use error::{Error, Problem};
 pub use evaluation::Evaluation;

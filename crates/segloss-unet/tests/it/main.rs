@@ -5,6 +5,8 @@
 mod checkpoint;
 mod common;
 mod data_folder;
+mod metrics;
+mod results;
 mod training;
 mod training_options;
 mod unet;

@@ -1,26 +1,13 @@
-//! How good a segmentation is: counts first, scores from the counts.
+//! Counts over all pixels of all images, and the usual scores of them: what training looks at after each epoch.
 //!
-//! Pixels with the ignored label are not counted at all. With TP, FP and FN the pixels of a class that
-//! were found, wrongly claimed and missed:
-//!
-//! | score | formula |
-//! |---|---|
-//! | IoU | TP / (TP + FP + FN) |
-//! | Dice | 2·TP / (2·TP + FP + FN) |
-//! | precision | TP / (TP + FP); none if the class was never predicted |
-//! | recall | TP / (TP + FN) |
-//! | accuracy | Σ TP / valid pixels |
-//! | class average | mean recall of the classes present |
-//! | mean IoU, mean Dice | mean over the classes present |
-//! | calibration error | Σ_b n_b/n · \|accuracy_b − confidence_b\| (Guo 2017), see [`Tally::BINS`] |
-//!
-//! **A class without a pixel in the truth is absent**: its scores are `None` and no mean counts it. Where
-//! it was predicted all the same, those pixels are misses of the classes that are there.
+//! The definitions are those of [`Overlap`] and of [`bins`](super::bins); [`Report`](super::Report) has more of them.
 
 use serde::Serialize;
 
+use super::bins::{Bins, calibration_error};
+use super::decision::Decision;
+use super::overlap::{Overlap, mean, ratio};
 use crate::classes::Classes;
-use crate::real::Real;
 
 /// Counts over any number of images. Adding images in any grouping gives the same counts.
 #[derive(Debug, Clone, PartialEq)]
@@ -28,60 +15,19 @@ pub struct Tally {
     classes: usize,
     /// `confusion[truth · classes + predicted]`, in pixels.
     confusion: Vec<u64>,
-    bins: [Bin; Tally::BINS],
-}
-
-/// The pixels whose prediction had about the same confidence.
-#[derive(Debug, Clone, Copy, Default, PartialEq)]
-struct Bin {
-    pixels: u64,
-    correct: u64,
-    /// Σ confidence, in units of 2⁻³²: integers add up to the same sum in any order.
-    confidence: u64,
-}
-
-/// The class a pixel is given, and the probability the net gives it.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Decision {
-    /// The scored class of the largest logit; the first of equals.
-    pub class: usize,
-    /// Its softmax probability among the scored classes.
-    pub confidence: f64,
-}
-
-/// Decides one pixel from its logits; `scored` says which classes may win.
-pub fn decide<E: Real>(logits: &[E], scored: &[bool]) -> Decision {
-    let mut class = 0;
-    let mut largest = E::neg_infinity();
-    for (c, (&logit, _)) in logits.iter().zip(scored).enumerate().filter(|(_, (_, scored))| **scored) {
-        // The first scored class is taken even if its logit is NaN or −∞.
-        if logit > largest || !scored[class] {
-            (class, largest) = (c, logit);
-        }
-    }
-    let exponentials = logits.iter().zip(scored).filter(|(_, scored)| **scored);
-    // The largest logit is taken out, so its own term is exactly 1 and nothing overflows.
-    let sum: f64 = exponentials.map(|(&logit, _)| (logit - largest).wide().exp()).sum();
-    Decision { class, confidence: 1.0 / sum }
+    bins: Bins,
 }
 
 impl Tally {
-    /// Confidences fall into 15 bins of equal width over 0..=1, closed on the right, as in Guo 2017.
-    pub const BINS: usize = 15;
-
     /// Nothing counted yet, for a net of so many outputs.
     pub fn new(classes: usize) -> Self {
-        Self { classes, confusion: vec![0; classes * classes], bins: [Bin::default(); Self::BINS] }
+        Self { classes, confusion: vec![0; classes * classes], bins: Bins::default() }
     }
 
     /// Counts one pixel whose truth is a class (ignored pixels are the caller's to leave out).
     pub fn add(&mut self, truth: usize, decision: Decision) {
         self.confusion[truth * self.classes + decision.class] += 1;
-        let bin = (decision.confidence * Self::BINS as f64).ceil() as usize;
-        let bin = &mut self.bins[bin.clamp(1, Self::BINS) - 1];
-        bin.pixels += 1;
-        bin.correct += u64::from(truth == decision.class);
-        bin.confidence += (decision.confidence * (1_u64 << 32) as f64) as u64;
+        self.bins.add(decision.confidence, truth == decision.class);
     }
 
     /// Adds the counts of another tally of the same classes.
@@ -89,11 +35,7 @@ impl Tally {
         for (a, b) in self.confusion.iter_mut().zip(&other.confusion) {
             *a += b;
         }
-        for (a, b) in self.bins.iter_mut().zip(&other.bins) {
-            a.pixels += b.pixels;
-            a.correct += b.correct;
-            a.confidence += b.confidence;
-        }
+        self.bins.merge(&other.bins);
     }
 
     /// Pixels of class `truth` that were given class `predicted`.
@@ -107,16 +49,13 @@ impl Tally {
         let per_class: Vec<ClassScores> = scored.map(|class| self.class_scores(class, classes)).collect();
         let valid: u64 = self.confusion.iter().sum();
         let correct: u64 = (0..self.classes).map(|class| self.pixels(class, class)).sum();
-        let calibration_error = self.bins.iter().filter(|bin| bin.pixels > 0).map(|bin| {
-            (bin.correct as f64 - bin.confidence as f64 / (1_u64 << 32) as f64).abs() / valid as f64
-        });
         Scores {
             valid_pixels: valid,
             accuracy: ratio(correct, valid),
             class_average: mean(per_class.iter().map(|class| class.recall)),
             mean_iou: mean(per_class.iter().map(|class| class.iou)),
             mean_dice: mean(per_class.iter().map(|class| class.dice)),
-            calibration_error: (valid > 0).then(|| calibration_error.sum()),
+            calibration_error: calibration_error(&self.bins.sums()),
             classes: per_class,
         }
     }
@@ -125,27 +64,18 @@ impl Tally {
         let found = self.pixels(class, class);
         let pixels: u64 = (0..self.classes).map(|predicted| self.pixels(class, predicted)).sum();
         let predicted: u64 = (0..self.classes).map(|truth| self.pixels(truth, class)).sum();
-        let present = |score: Option<f64>| score.filter(|_| pixels > 0);
+        let overlap = Overlap { found, claimed: predicted - found, missed: pixels - found };
         ClassScores {
             label: class,
             name: classes.names.get(class).cloned().unwrap_or_default(),
             pixels,
             predicted,
-            iou: present(ratio(found, pixels + predicted - found)),
-            dice: present(ratio(2 * found, pixels + predicted)),
-            precision: present(ratio(found, predicted)),
-            recall: present(ratio(found, pixels)),
+            iou: overlap.iou(),
+            dice: overlap.dice(),
+            precision: overlap.precision(),
+            recall: overlap.recall(),
         }
     }
-}
-
-fn ratio(part: u64, whole: u64) -> Option<f64> {
-    (whole > 0).then(|| part as f64 / whole as f64)
-}
-
-fn mean(scores: impl Iterator<Item = Option<f64>>) -> Option<f64> {
-    let present: Vec<f64> = scores.flatten().collect();
-    (!present.is_empty()).then(|| present.iter().sum::<f64>() / present.len() as f64)
 }
 
 /// The scores of a set of images. All are parts of 1; `None` where there was nothing to score.
@@ -190,6 +120,7 @@ pub struct ClassScores {
 
 #[cfg(test)]
 mod tests {
+    use super::super::decision::decide;
     use super::*;
 
     fn classes(count: usize, ignore_index: Option<u8>) -> Classes {
@@ -242,19 +173,6 @@ mod tests {
     }
 
     #[test]
-    fn calibration_by_hand() {
-        // Two pixels at 0.8 (bin (0.733, 0.8]), one right; one at 0.3 (bin (0.267, 0.333]), right.
-        let mut tally = Tally::new(2);
-        tally.add(0, Decision { class: 0, confidence: 0.8 });
-        tally.add(1, Decision { class: 0, confidence: 0.8 });
-        tally.add(1, Decision { class: 1, confidence: 0.3 });
-        let error = tally.scores(&classes(2, None)).calibration_error.unwrap();
-        let expected = (2.0 * 0.3 + 1.0 * 0.7) / 3.0;
-        // Confidences are kept to 2⁻³².
-        assert!((error - expected).abs() < 1e-9, "{error} {expected}");
-    }
-
-    #[test]
     fn an_ignored_class_within_the_range_never_wins_and_has_no_row() {
         let classes = classes(3, Some(0));
         let scored: Vec<bool> = (0..3).map(|c| classes.is_scored(c)).collect();
@@ -263,13 +181,6 @@ mod tests {
         let mut tally = Tally::new(3);
         tally.add(1, decision);
         assert_eq!(tally.scores(&classes).classes.iter().map(|c| c.label).collect::<Vec<_>>(), [1, 2]);
-    }
-
-    #[test]
-    fn decisions_at_the_extremes() {
-        assert_eq!(decide(&[1e30_f64, -1e30], &[true, true]), sure(0));
-        assert_eq!(decide(&[0.0_f32, 0.0, 0.0, 0.0], &[true; 4]).confidence, 0.25);
-        assert_eq!(decide(&[f32::NEG_INFINITY, 0.0], &[false, true]).class, 1);
     }
 
     #[test]
