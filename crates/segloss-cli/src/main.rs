@@ -11,6 +11,7 @@ mod losses;
 mod options;
 mod predict;
 mod progress;
+mod replay;
 mod train;
 mod weights;
 
@@ -51,6 +52,7 @@ enum Command {
     Predict(predict::PredictArgs),
     Weights(weights::WeightsArgs),
     BorderMap(border_map::BorderMapArgs),
+    Replay(replay::ReplayArgs),
 }
 
 fn main() -> ExitCode {
@@ -70,6 +72,7 @@ fn run(command: &Command) -> Result<(), Box<dyn Error>> {
         }
         Command::Weights(args) => args.run()?,
         Command::BorderMap(args) => args.run()?,
+        Command::Replay(args) => args.run()?,
     }
     Ok(())
 }

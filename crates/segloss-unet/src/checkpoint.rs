@@ -5,6 +5,7 @@
 //! | `model/NAME` | of the parameter |
 //! | `statistics/NAME.mean`, `statistics/NAME.variance` | (C) |
 //! | `optimizer/NAME.MOMENT`, for each [moment](Optimizer::moment_names) of the rule | of the parameter |
+//! | `learning/NAME`, `learning_statistics/NAME.…` | as above, where `model` is an average of the weights that learn |
 //!
 //! All are f32. The file's metadata has one entry, `segloss`, which is [`Meta`] as TOML (whose numbers
 //! come back bit by bit). No generator is saved: random numbers depend on (seed, purpose, epoch) alone.
@@ -105,10 +106,7 @@ impl Checkpoint {
     /// # Errors
     /// [`Error::Checkpoint`].
     pub fn decode(bytes: &[u8], path: &Path) -> Result<Self> {
-        read(bytes).map_err(|error| match error {
-            NonFinite::Problem(problem) => Error::checkpoint(path, problem),
-            NonFinite::Other(error) => error,
-        })
+        read(bytes).map_err(|refusal| refusal.of(path))
     }
 }
 
@@ -143,15 +141,15 @@ pub(crate) fn save(
 }
 
 /// The folders of a net's weights and of its running statistics.
-type Folders = (&'static str, &'static str);
+pub(crate) type Folders = (&'static str, &'static str);
 
-const JUDGED: Folders = ("model", "statistics");
+pub(crate) const JUDGED: Folders = ("model", "statistics");
 const LEARNING: Folders = ("learning", "learning_statistics");
 
 /// Name, shape and bytes.
-type Stored = (String, Vec<usize>, Vec<u8>);
+pub(crate) type Stored = (String, Vec<usize>, Vec<u8>);
 
-fn tensors_of(net: &UNet<f32>, (weights, moments): Folders) -> Result<Vec<Stored>> {
+pub(crate) fn tensors_of(net: &UNet<f32>, (weights, moments): Folders) -> Result<Vec<Stored>> {
     let mut tensors = Vec::new();
     for parameter in &net.parameters {
         let values = to_bytes(parameter.values()?);
@@ -166,43 +164,60 @@ fn tensors_of(net: &UNet<f32>, (weights, moments): Folders) -> Result<Vec<Stored
     Ok(tensors)
 }
 
-fn fill_net(
+/// Whether numbers that are not finite are refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Numbers {
+    Finite,
+    Any,
+}
+
+pub(crate) fn fill_net(
     tensors: &SafeTensors<'_>,
     net: &mut UNet<f32>,
     (weights, moments): Folders,
-) -> std::result::Result<(), NonFinite> {
+    numbers: Numbers,
+) -> std::result::Result<(), Refusal> {
     for parameter in &mut net.parameters {
         let (name, shape) = (format!("{weights}/{}", parameter.name), parameter.shape());
-        fill(tensors, &name, &shape, parameter.values_mut()?)?;
+        fill(tensors, &name, &shape, parameter.values_mut()?, numbers)?;
     }
     for statistics in &mut net.statistics {
         let (name, running) = (&statistics.name, &mut statistics.running);
         let shape = [running.mean.len()];
-        fill(tensors, &format!("{moments}/{name}.mean"), &shape, &mut running.mean)?;
-        fill(tensors, &format!("{moments}/{name}.variance"), &shape, &mut running.variance)?;
+        fill(tensors, &format!("{moments}/{name}.mean"), &shape, &mut running.mean, numbers)?;
+        fill(tensors, &format!("{moments}/{name}.variance"), &shape, &mut running.variance, numbers)?;
     }
     Ok(())
 }
 
 /// Why bytes are no checkpoint.
-enum NonFinite {
+pub(crate) enum Refusal {
     Problem(CheckpointProblem),
     Other(Error),
 }
 
-impl From<CheckpointProblem> for NonFinite {
+impl Refusal {
+    pub(crate) fn of(self, path: &Path) -> Error {
+        match self {
+            Self::Problem(problem) => Error::checkpoint(path, problem),
+            Self::Other(error) => error,
+        }
+    }
+}
+
+impl From<CheckpointProblem> for Refusal {
     fn from(problem: CheckpointProblem) -> Self {
         Self::Problem(problem)
     }
 }
 
-impl From<Error> for NonFinite {
+impl From<Error> for Refusal {
     fn from(error: Error) -> Self {
         Self::Other(error)
     }
 }
 
-fn read(bytes: &[u8]) -> std::result::Result<Checkpoint, NonFinite> {
+fn read(bytes: &[u8]) -> std::result::Result<Checkpoint, Refusal> {
     let malformed =
         |error: safetensors::SafeTensorError| CheckpointProblem::Malformed(one_line(&error.to_string()));
     let (_, header) = SafeTensors::read_metadata(bytes).map_err(malformed)?;
@@ -221,17 +236,17 @@ fn read(bytes: &[u8]) -> std::result::Result<Checkpoint, NonFinite> {
     let mut optimizer = Optimizer::new(&meta.config.optimizer, sizes);
     optimizer.steps = meta.step;
     let moment_names = optimizer.moment_names();
-    fill_net(&tensors, &mut net, JUDGED)?;
+    fill_net(&tensors, &mut net, JUDGED, Numbers::Finite)?;
     for (parameter, moments) in net.parameters.iter().zip(&mut optimizer.moments) {
         let (name, shape) = (&parameter.name, parameter.shape());
         for (moment, values) in moment_names.iter().zip(moments) {
-            fill(&tensors, &format!("optimizer/{name}.{moment}"), &shape, values)?;
+            fill(&tensors, &format!("optimizer/{name}.{moment}"), &shape, values, Numbers::Finite)?;
         }
     }
     let learning = match meta.config.train.ema > 0.0 {
         true => {
             let mut learning = net.clone();
-            fill_net(&tensors, &mut learning, LEARNING)?;
+            fill_net(&tensors, &mut learning, LEARNING, Numbers::Finite)?;
             Some(learning)
         }
         false => None,
@@ -239,7 +254,7 @@ fn read(bytes: &[u8]) -> std::result::Result<Checkpoint, NonFinite> {
     Ok(Checkpoint { net, learning, optimizer, meta })
 }
 
-fn read_meta(text: &str) -> std::result::Result<Meta, NonFinite> {
+fn read_meta(text: &str) -> std::result::Result<Meta, Refusal> {
     let bad = |problem: &str| CheckpointProblem::Metadata(one_line(problem));
     let table: toml::Table = toml::from_str(text).map_err(|error: toml::de::Error| bad(error.message()))?;
     // The version comes first: another version's metadata may have other keys.
@@ -266,11 +281,12 @@ fn read_meta(text: &str) -> std::result::Result<Meta, NonFinite> {
     Ok(meta)
 }
 
-fn fill(
+pub(crate) fn fill(
     tensors: &SafeTensors<'_>,
     name: &str,
     shape: &[usize],
     into: &mut [f32],
+    numbers: Numbers,
 ) -> std::result::Result<(), CheckpointProblem> {
     let missing = |_| CheckpointProblem::MissingTensor(name.to_owned());
     let tensor = tensors.tensor(name).map_err(missing)?;
@@ -283,7 +299,7 @@ fn fill(
     }
     for (index, (into, bytes)) in into.iter_mut().zip(tensor.data().chunks_exact(4)).enumerate() {
         let value = f32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]);
-        if !value.is_finite() {
+        if numbers == Numbers::Finite && !value.is_finite() {
             return Err(CheckpointProblem::NotFinite { name: name.to_owned(), index, value: value.into() });
         }
         *into = value;
@@ -291,6 +307,6 @@ fn fill(
     Ok(())
 }
 
-fn to_bytes(values: &[f32]) -> Vec<u8> {
+pub(crate) fn to_bytes(values: &[f32]) -> Vec<u8> {
     values.iter().flat_map(|value| value.to_le_bytes()).collect()
 }

@@ -1,5 +1,6 @@
 //! What can go wrong, in one place: every variant names the file or the setting at fault.
 
+use std::fmt;
 use std::path::{Path, PathBuf};
 
 use crate::colour::{PaletteConflict, hex};
@@ -58,7 +59,10 @@ pub enum Error {
         problem: ResultsProblem,
     },
     /// Training met an output of the net, a loss or a gradient that is not a finite number.
-    #[error("epoch {epoch}, step {step}, learning rate {rate:e}: the {what} is {value}; {}", after_divergence(*epoch, *taken))]
+    #[error(
+        "epoch {epoch}, step {step}, learning rate {rate:e}: the {what} is {value}{met}; {}",
+        after_divergence(*epoch, *taken)
+    )]
     Diverged {
         /// "net's output", "loss" or "gradient norm".
         what: &'static str,
@@ -72,6 +76,8 @@ pub enum Error {
         rate: f64,
         /// Steps that had been taken when it was met: one less, or in a validation all of them.
         taken: u64,
+        /// Where it was met, as far as that is known.
+        met: Box<Met>,
     },
     /// The loss refused its options or its input.
     #[error("the loss cannot be computed")]
@@ -105,6 +111,32 @@ impl Error {
 }
 
 /// What to try when training has diverged.
+/// Where a number that is not finite was met.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Met {
+    /// The first tensor that held one, in words.
+    pub first: Option<String>,
+    /// The images of the batch, by name.
+    pub images: Vec<String>,
+    /// The file that replays the step.
+    pub replay: Option<PathBuf>,
+}
+
+impl fmt::Display for Met {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(first) = &self.first {
+            write!(f, ", first in {first}")?;
+        }
+        if !self.images.is_empty() {
+            write!(f, ", of the images {}", self.images.join(", "))?;
+        }
+        if let Some(replay) = &self.replay {
+            write!(f, " (`segloss replay {}` computes the step again)", replay.display())?;
+        }
+        Ok(())
+    }
+}
+
 fn after_divergence(epoch: usize, taken: u64) -> String {
     if taken == 0 {
         return "no step was taken before, so no learning rate is to blame: look at the loss and at the images"

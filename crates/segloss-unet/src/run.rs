@@ -6,6 +6,7 @@
 //! | `log.csv` | one row per epoch: [`LogRow`] |
 //! | `curves.svg` | the log, drawn |
 //! | `last.safetensors`, `best.safetensors` | [`Checkpoint`]s: of the last epoch, and of that with the largest validation mean IoU |
+//! | `diverged.safetensors` | the step that met a number that is not finite, until the run goes on: see [`replay`](crate::replay) |
 //! | `classes.csv`, `classes.md` | the per-class table of the best epoch, on the validation images |
 //! | `overlays/*.png` | image, truth and prediction of the best epoch, for some validation images |
 //! | `results/*.json` | what `segloss evaluate` counted: [`Results`](crate::metrics::Results) |
@@ -172,8 +173,9 @@ impl RunFolder {
         FILES.iter().try_for_each(|name| remove(&self.path.join(name)))
     }
 
-    /// Removes what an interrupted write left beside its file.
+    /// Removes what an interrupted write left beside its file, and a step that went wrong.
     pub(crate) fn sweep(&self) -> Result<()> {
+        remove(&self.replay_path())?;
         let folders = [self.path.clone(), self.path.join("overlays"), self.path.join("results")];
         for path in folders.iter().map(|folder| entries(folder)).collect::<Result<Vec<_>>>()?.concat() {
             let begun = path
@@ -205,6 +207,11 @@ impl RunFolder {
             Which::Best => "best.safetensors",
             Which::Last => "last.safetensors",
         })
+    }
+
+    /// Where the step that met a number that is not finite is kept.
+    pub fn replay_path(&self) -> PathBuf {
+        self.path.join("diverged.safetensors")
     }
 
     /// Where the overlay of an image is, or will be.

@@ -18,11 +18,12 @@ use crate::optimizer::{Optimizer, squared_norm};
 use crate::picture;
 use crate::predict::predict;
 use crate::reader::read_ahead;
+use crate::replay::{self, Replay};
 use crate::run::{RunFolder, Standing, Which};
 use crate::schedule::Schedule;
 use crate::unet::UNet;
 use crate::unpredicted::{PATIENCE, Unpredicted};
-use crate::view::{self, training_views};
+use crate::view::{self, View, training_views};
 use crate::{degenerate, difference, files};
 
 /// Is told how a run goes. Every method has a default that does nothing; `()` listens to nothing.
@@ -168,6 +169,8 @@ pub struct Trainer<'a> {
     epoch: usize,
     best: Option<Best>,
     unpredicted: Unpredicted,
+    /// The step that met a number that is not finite.
+    failed: Option<Replay>,
 }
 
 impl<'a> Trainer<'a> {
@@ -199,6 +202,7 @@ impl<'a> Trainer<'a> {
             epoch: 0,
             best: None,
             unpredicted: Unpredicted::default(),
+            failed: None,
         })
     }
 
@@ -260,6 +264,7 @@ impl<'a> Trainer<'a> {
             epoch: meta.epoch,
             best: Some(meta.best),
             unpredicted: meta.unpredicted,
+            failed: None,
         })
     }
 
@@ -294,7 +299,10 @@ impl<'a> Trainer<'a> {
             &batches,
             |views| batcher.build(views),
             |number, views, batch| {
-                let report = self.step(&batch, number, batches.len())?;
+                let report = match self.step(&batch, number, batches.len()) {
+                    Err(error) => return Err(self.explained(error, views, batch)),
+                    Ok(report) => report,
+                };
                 loss += report.loss * views.len() as f64;
                 gradient_norm += report.gradient_norm;
                 learning_rate = report.rate;
@@ -346,15 +354,35 @@ impl<'a> Trainer<'a> {
         self.losses.update_running_counts(&batch.labels, pixels, &self.data.classes)?;
         let (epoch, step) = (self.epoch + 1, number + 1);
         let taken = self.optimizer.steps;
-        let diverged = |what, value| Error::Diverged { what, value, epoch, step: taken + 1, rate, taken };
+        let diverged = |what, value| Error::Diverged {
+            what,
+            value,
+            epoch,
+            step: taken + 1,
+            rate,
+            taken,
+            met: Box::default(),
+        };
         let finite = |what, value: f64| if value.is_finite() { Ok(()) } else { Err(diverged(what, value)) };
         self.gradients.iter_mut().for_each(|gradient| gradient.fill(0.0));
+        let statistics = self.net.statistics.clone();
         let (objective, images) = (self.losses.at(epoch), self.config.train.micro_batch);
         let loss = accumulate(&mut self.net, objective, batch, images, &mut self.gradients)
-            .map_err(|error| not_finite(error, diverged))?;
-        finite("loss", loss)?;
-        let gradient_norm = self.gradients.iter().map(|gradient| squared_norm(gradient)).sum::<f64>().sqrt();
-        finite("gradient norm", gradient_norm)?;
+            .map_err(|error| not_finite(error, diverged))
+            .and_then(|loss| finite("loss", loss).map(|()| loss));
+        let norm = || self.gradients.iter().map(|gradient| squared_norm(gradient)).sum::<f64>().sqrt();
+        let found = loss.and_then(|loss| {
+            let norm = norm();
+            finite("gradient norm", norm).map(|()| (loss, norm))
+        });
+        let (loss, gradient_norm) = match found {
+            Ok(found) => found,
+            Err(error) => {
+                // As they were before the step.
+                self.net.statistics = statistics;
+                return Err(error);
+            }
+        };
 
         let update = self.optimizer.begin(rate, gradient_norm);
         for (i, (parameter, gradient)) in self.net.parameters.iter_mut().zip(&self.gradients).enumerate() {
@@ -365,6 +393,36 @@ impl<'a> Trainer<'a> {
             average.update(&self.net, self.optimizer.steps)?;
         }
         Ok(StepReport { epoch, step, steps, rate, loss, gradient_norm })
+    }
+
+    /// An error of a step with where a number that is not finite was met first. The step is kept, to be replayed.
+    fn explained(&mut self, error: Error, views: &[View], batch: Batch<f32>) -> Error {
+        let Error::Diverged { what, value, epoch, step, rate, taken, mut met } = error else { return error };
+        met.images = views.iter().map(|view| self.data.train[view.sample].name.clone()).collect();
+        let images = self.net.tensor(batch.images.clone(), batch.shape);
+        met.first = images.and_then(|images| self.net.first_non_finite(images)).ok().flatten();
+        let objective = self.losses.at(epoch);
+        let config = Config { loss: objective.spec().clone(), added_loss: None, ..self.config.clone() };
+        let meta = replay::Meta {
+            epoch,
+            step,
+            images: met.images.clone(),
+            shape: batch.shape,
+            classes: self.data.classes.clone(),
+            loss_history: objective.running_counts(),
+            config,
+        };
+        self.failed = Some(Replay { net: self.net.clone(), batch, meta });
+        Error::Diverged { what, value, epoch, step, rate, taken, met }
+    }
+
+    /// Leaves the step that failed in the run folder. Where that cannot be, the failure is still the one to tell of.
+    fn keep_failed(&mut self, mut error: Error, folder: &RunFolder) -> Error {
+        if let (Some(failed), Error::Diverged { met, .. }) = (self.failed.take(), &mut error) {
+            let path = folder.replay_path();
+            met.replay = failed.save(&path).ok().map(|()| path);
+        }
+        error
     }
 
     /// The net that is judged and kept: the average of the weights, where there is one.
@@ -396,6 +454,7 @@ impl<'a> Trainer<'a> {
                     step,
                     rate,
                     taken: step,
+                    met: Box::default(),
                 })
             },
         )
@@ -571,7 +630,10 @@ fn run(
             progress.stopped_early(&best, patience);
             break;
         }
-        let report = trainer.run_epoch(progress)?;
+        let report = match trainer.run_epoch(progress) {
+            Err(error) => return Err(trainer.keep_failed(error, folder)),
+            Ok(report) => report,
+        };
         log.push(report.row.clone());
         folder.write_log(&log)?;
         if let Some(meta) = trainer.meta() {

@@ -147,6 +147,20 @@ enum Mode {
     Evaluate,
 }
 
+/// What one pass through the net works with.
+struct Pass<'a, E: Real> {
+    mode: Mode,
+    statistics: &'a mut [Statistics<E>],
+    /// Is shown what each layer makes of the images.
+    watch: Option<&'a mut dyn FnMut(&str, &[E])>,
+}
+
+impl<'a, E: Real> Pass<'a, E> {
+    fn new(mode: Mode, statistics: &'a mut [Statistics<E>]) -> Self {
+        Self { mode, statistics, watch: None }
+    }
+}
+
 // The layers hold positions in `parameters` and `statistics`: so the optimizer and the checkpoint see one
 // flat list, and the forward pass the structure.
 
@@ -280,7 +294,7 @@ impl<E: Real> UNet<E> {
     /// As [`UNet::forward`].
     pub fn forward_supervised<T: Tape<E, Cpu>>(&mut self, images: Image<E, T>) -> Result<Supervised<E, T>> {
         let mut statistics = std::mem::take(&mut self.statistics);
-        let logits = self.run(images, Mode::Train, &mut statistics);
+        let logits = self.run(images, &mut Pass::new(Mode::Train, &mut statistics));
         self.statistics = statistics;
         logits
     }
@@ -290,13 +304,40 @@ impl<E: Real> UNet<E> {
     /// # Errors
     /// As [`UNet::forward`].
     pub fn look<T: Tape<E, Cpu>>(&self, images: Image<E, T>) -> Result<Supervised<E, T>> {
-        self.run(images, Mode::Train, &mut self.statistics.clone())
+        self.run(images, &mut Pass::new(Mode::Train, &mut self.statistics.clone()))
     }
 
     /// Outputs.
     pub fn classes(&self) -> usize {
         // The head's kernel is (1, 1, width, classes).
         self.parameters[self.head.weight].shape()[3]
+    }
+
+    /// The first tensor with a number that is not finite, in words: a weight, or what a layer makes of these images in
+    /// training; none if there is none up to the logits.
+    ///
+    /// # Errors
+    /// As [`UNet::forward`].
+    pub fn first_non_finite(&self, images: Image<E>) -> Result<Option<String>> {
+        let is_bad = |values: &[E]| values.iter().any(|value| !value.is_finite());
+        for parameter in &self.parameters {
+            if is_bad(parameter.values()?) {
+                return Ok(Some(format!("the weights `{}`", parameter.name)));
+            }
+        }
+        let mut first = None;
+        let mut watch = |name: &str, values: &[E]| {
+            if first.is_none() && is_bad(values) {
+                first = Some(format!("the output of `{name}`"));
+            }
+        };
+        let mut statistics = self.statistics.clone();
+        let pass = &mut Pass { mode: Mode::Train, statistics: &mut statistics, watch: Some(&mut watch) };
+        let logits = self.run(images, pass)?.logits;
+        if first.is_none() && is_bad(data(&logits)?) {
+            first = Some("the logits".to_owned());
+        }
+        Ok(first)
     }
 
     /// How many levels below the full resolution have a head of their own.
@@ -310,7 +351,7 @@ impl<E: Real> UNet<E> {
     /// As [`UNet::forward`].
     pub fn evaluate<T: Tape<E, Cpu>>(&self, images: Image<E, T>) -> Result<Image<E, T>> {
         // A few hundred numbers: a copy is cheaper than a second forward pass to maintain.
-        Ok(self.run(images, Mode::Evaluate, &mut self.statistics.clone())?.logits)
+        Ok(self.run(images, &mut Pass::new(Mode::Evaluate, &mut self.statistics.clone()))?.logits)
     }
 
     /// Channels-last logits of channels-first images, in training ([S6](segloss::source_document)).
@@ -321,22 +362,17 @@ impl<E: Real> UNet<E> {
         self.forward(to_channels_last(images)?)
     }
 
-    fn run<T: Tape<E, Cpu>>(
-        &self,
-        images: Image<E, T>,
-        mode: Mode,
-        statistics: &mut [Statistics<E>],
-    ) -> Result<Supervised<E, T>> {
+    fn run<T: Tape<E, Cpu>>(&self, images: Image<E, T>, pass: &mut Pass<'_, E>) -> Result<Supervised<E, T>> {
         let mut x = images;
         let mut lower = Vec::new();
         let mut skips: Vec<Image<E>> = Vec::with_capacity(self.downs.len());
         for block in &self.downs {
-            x = self.block(x, block, mode, statistics)?;
+            x = self.block(x, block, pass)?;
             // dfdx gives gradients to a tensor by its identity, which the copy without a tape shares.
             skips.push(x.retaped::<NoneTape>());
             x = max_pool2d(x)?;
         }
-        x = self.block(x, &self.bottom, mode, statistics)?;
+        x = self.block(x, &self.bottom, pass)?;
         let levels = (0..self.ups.len()).rev();
         for ((step, skip), level) in self.ups.iter().zip(skips.into_iter().rev()).zip(levels) {
             x = match step.kind {
@@ -352,9 +388,9 @@ impl<E: Real> UNet<E> {
             // The skip comes first, so it is the one to carry the tape.
             let (up, tape) = x.split_tape();
             x = concat_channels(skip.put_tape(tape), up)?;
-            x = self.block(x, &step.block, mode, statistics)?;
+            x = self.block(x, &step.block, pass)?;
             let head = level.checked_sub(1).and_then(|below| self.lower_heads.get(below));
-            if let Some(&head) = head.filter(|_| mode == Mode::Train) {
+            if let Some(&head) = head.filter(|_| pass.mode == Mode::Train) {
                 // The level's logits leave the way up here; the tape goes with them and comes back.
                 let (stays, tape) = x.split_tape();
                 let branch = stays.retaped::<NoneTape>().put_tape(tape);
@@ -372,17 +408,17 @@ impl<E: Real> UNet<E> {
         &self,
         mut x: Image<E, T>,
         block: &Block,
-        mode: Mode,
-        statistics: &mut [Statistics<E>],
+        pass: &mut Pass<'_, E>,
     ) -> Result<Image<E, T>> {
         for layer in &block.0 {
             // Nobody asks for the gradient of the images, which the very first convolution would compute.
             let input_gradient = layer.convolution.weight != 0;
             let activation = if layer.norm.is_some() { Activation::Identity } else { Activation::Relu };
             x = self.convolve(x, layer.convolution, Conv2dOptions { input_gradient, activation })?;
+            self.show(&x, layer.convolution, pass)?;
             let Some(norm) = layer.norm else { continue };
-            let running = &mut statistics[norm.statistics].running;
-            let mode = match mode {
+            let running = &mut pass.statistics[norm.statistics].running;
+            let mode = match pass.mode {
                 Mode::Train => BatchNormMode::Train(running),
                 Mode::Evaluate => BatchNormMode::Evaluate(running),
             };
@@ -391,6 +427,19 @@ impl<E: Real> UNet<E> {
             x = relu(x)?;
         }
         Ok(x)
+    }
+
+    fn show<T: Tape<E, Cpu>>(
+        &self,
+        x: &Image<E, T>,
+        layer: Convolution,
+        pass: &mut Pass<'_, E>,
+    ) -> Result<()> {
+        if let Some(watch) = &mut pass.watch {
+            let name = &self.parameters[layer.weight].name;
+            watch(name.strip_suffix(".weight").unwrap_or(name), data(&x.retaped::<NoneTape>())?);
+        }
+        Ok(())
     }
 
     fn convolve<T: Tape<E, Cpu>>(

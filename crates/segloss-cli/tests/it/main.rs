@@ -4,6 +4,7 @@
 
 mod border_map;
 mod inspect;
+mod interruption;
 mod losses;
 mod trainer;
 mod weights;

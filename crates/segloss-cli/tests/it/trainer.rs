@@ -253,41 +253,6 @@ fn a_reader_that_leaves_early_is_no_error() {
     assert_eq!(output.status.code(), Some(2));
 }
 
-/// A run that is killed again and again, and goes on each time, is the run that nobody killed.
-#[test]
-fn a_killed_run_goes_on() {
-    let root = tempfile::tempdir().unwrap();
-    let dir = root.path();
-    let args = |name| {
-        let mut args = vec!["train", "--quiet", "--resume", "--set", "train.overlays=1", "--out", name];
-        args.extend(SMALL);
-        args
-    };
-    let whole = segloss(dir, &args("whole"));
-    assert_eq!(whole.status.code(), Some(0), "{}", stderr(&whole));
-    let mut kills = 0;
-    for pause in (0..).map(|n| 20 + 150 * n) {
-        let mut child =
-            command(dir, &args("parts")).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
-        std::thread::sleep(std::time::Duration::from_millis(pause));
-        let _ = child.kill();
-        let output = child.wait_with_output().unwrap();
-        match output.status.code() {
-            Some(0) => break,
-            Some(_) => panic!("after {kills} kills: {}", stderr(&output)),
-            None => kills += 1,
-        }
-    }
-    assert!(kills > 0);
-    for file in ["config.toml", "best.safetensors", "last.safetensors", "classes.csv"] {
-        let [whole, parts] = ["whole", "parts"].map(|run| fs::read(dir.join(run).join(file)).unwrap());
-        assert!(whole == parts, "{file}");
-    }
-    let rest: Vec<_> =
-        fs::read_dir(dir.join("parts")).unwrap().map(|entry| entry.unwrap().file_name()).collect();
-    assert_eq!(rest.len(), fs::read_dir(dir.join("whole")).unwrap().count(), "{rest:?}");
-}
-
 #[test]
 fn a_run_goes_on_for_longer_and_with_nothing_else_changed() {
     let root = tempfile::tempdir().unwrap();
@@ -423,4 +388,25 @@ fn folders_are_predicted_with_their_paths() {
     assert_eq!(bad.status.code(), Some(2));
     assert!(stderr(&bad).contains("in/bad.png: cannot be decoded"), "{}", stderr(&bad));
     assert_eq!(fs::read_dir(dir.join("y")).unwrap().count(), 2);
+}
+
+#[test]
+fn a_step_that_diverged_is_computed_again() {
+    let root = tempfile::tempdir().unwrap();
+    let dir = root.path();
+    let text = stderr(&train(
+        dir,
+        &["--quiet", "--set", "optimizer.learning_rate=1e30", "--set", "model.norm=none"],
+    ));
+    assert!(
+        text.contains("first in the output of `") && text.contains("segloss replay run/diverged.safetensors"),
+        "{text}"
+    );
+    let output = segloss(dir, &["replay", "run/diverged.safetensors"]);
+    assert_eq!(output.status.code(), Some(1), "{}", stderr(&output));
+    assert!(stdout(&output).contains("step            2, of epoch 1"), "{}", stdout(&output));
+    assert_eq!(stderr(&output), "error: the step comes to a number that is not finite\n");
+    fs::write(dir.join("short"), &fs::read(dir.join("run/diverged.safetensors")).unwrap()[..5000]).unwrap();
+    one_line(dir, &["replay", "short"]);
+    one_line(dir, &["replay", "none"]);
 }

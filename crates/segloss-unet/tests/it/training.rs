@@ -13,6 +13,7 @@ use segloss_unet::curves::LogRow;
 use segloss_unet::dataset::load_split;
 use segloss_unet::evaluate::evaluate;
 use segloss_unet::objective::Objective;
+use segloss_unet::replay::Replay;
 use segloss_unet::run::{Standing, Which};
 use segloss_unet::schedule::Schedule;
 use segloss_unet::train::{EpochReport, StepReport, Warning};
@@ -378,8 +379,26 @@ fn divergence_is_an_error_with_its_step() {
     let (folder, text, _root) = diverging(|config| config.optimizer.learning_rate = 1e30);
     let advice = "training diverged: try a smaller `optimizer.learning_rate`, or limit the gradient \
                   (`optimizer.clip_norm=1`); no epoch was completed, so the same command begins anew in the same folder";
-    assert_eq!(text, format!("epoch 1, step 2, learning rate 1e30: the net's output is NaN; {advice}"));
+    let start = "epoch 1, step 2, learning rate 1e30: the net's output is NaN, first in the output of `down";
+    assert!(text.starts_with(start) && text.ends_with(advice), "{text}");
+
+    // The step that failed is kept, and comes to the same again.
+    let path = folder.replay_path();
+    assert!(
+        text.contains(&format!("(`segloss replay {}` computes the step again)", path.display())),
+        "{text}"
+    );
+    let mut replay = Replay::load(&path).unwrap();
+    assert_eq!((replay.meta.epoch, replay.meta.step, replay.meta.images.len()), (1, 2, 2));
+    assert!(text.contains(&format!(", of the images {} (", replay.meta.images.join(", "))), "{text}");
+    let found = replay.run().unwrap();
+    assert!(!found.is_finite() && found.loss.is_err(), "{found:?}");
+    assert!(text.contains(&found.first.unwrap()), "{text}");
+    // A new run there removes it.
     folder.check_new().unwrap();
+    let config = small(None);
+    train(&config, &Dataset::load(&config.data).unwrap(), &folder, &mut ()).unwrap();
+    assert!(!path.exists());
 
     // In the validation after the only step of an epoch.
     let (_, text, _root) = diverging(|config| {
@@ -394,6 +413,8 @@ fn divergence_is_an_error_with_its_step() {
             LossSpec::from_toml("kind = 'document_binary'\nthreshold = { document = 0.01 }").unwrap();
     });
     assert!(text.starts_with("epoch 1, step 1, ") && text.contains("no learning rate is to blame"), "{text}");
+    // Every tensor was finite: it is the loss.
+    assert!(!text.contains("first in"), "{text}");
 }
 
 #[test]
