@@ -144,6 +144,19 @@ mod tests {
     }
 
     #[test]
+    fn gathering_backwards_twice_is_nothing() {
+        for form in [TargetForm::Indices, TargetForm::Soft] {
+            let case = draw(1, "a", LossSpec::default(), Grid::new(2, 3, &[4, 2]), form).with_drawn_map(1);
+            let backwards = vec![(0..8).rev().collect(); 2];
+            let there = case.gathered(&[8], &backwards);
+            assert_eq!(there.logits[there.at(1, 2, 0)], case.logits[case.at(1, 2, 7)]);
+            let back = there.gathered(&[4, 2], &backwards);
+            assert_eq!((back.grid, back.logits), (case.grid, case.logits));
+            assert_eq!((back.target, back.weight_map), (case.target, case.weight_map));
+        }
+    }
+
+    #[test]
     fn soft_targets_are_distributions() {
         let case = draw(1, "a", LossSpec::default(), Grid::new(2, 3, &[4, 2]), TargetForm::Soft);
         for (n, p) in case.grid.places() {

@@ -3,7 +3,7 @@
 
 use crate::compare::largest;
 use crate::finite_difference::{Derivative, by_one, ridders};
-use crate::implementation::Implementation;
+use crate::implementation::{Implementation, Misreading};
 use crate::number::Number;
 use crate::number::big::Big;
 use crate::textbook::{self, Answer, Textbook};
@@ -35,7 +35,7 @@ pub struct ExactCases {
     /// The name of the only case that is wanted.
     only: Option<String>,
     /// How the textbook misreads a case, and a gradient, where a planted bug has it so.
-    misreading: Option<fn(&mut Case)>,
+    misreading: Option<Misreading>,
     false_rule: Option<fn(&Case, &mut [f64])>,
     cases: OnceLock<Vec<Exact>>,
     differences: OnceLock<Vec<(Case, Vec<Derivative>)>>,
@@ -58,11 +58,7 @@ impl ExactCases {
 
     /// The case as the textbook reads it: as it stands, unless a planted bug has it otherwise.
     pub fn read(&self, case: &Case) -> Case {
-        let mut case = case.clone();
-        if let Some(misread) = self.misreading {
-            misread(&mut case);
-        }
-        case
+        self.misreading.map_or_else(|| case.clone(), |misreading| misreading.of(case))
     }
 
     /// The cases of the matrix, in its order.

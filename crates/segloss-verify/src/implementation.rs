@@ -2,7 +2,7 @@
 
 use crate::network::{NetworkTask, Step};
 use crate::operation::{Applied, Task};
-use segloss::Layout;
+use segloss::{Layout, LossSpec};
 use segloss_cases::Case;
 use segloss_unet::Config;
 use std::ops::Range;
@@ -63,6 +63,31 @@ pub struct InParts {
     pub at_once: Option<Vec<f64>>,
 }
 
+/// How a case is misread.
+#[derive(Clone, Copy, Debug)]
+pub enum Misreading {
+    /// The case itself.
+    Case(fn(&mut Case)),
+    /// Its specification, and that of every term.
+    Spec(fn(&mut LossSpec)),
+}
+
+impl Misreading {
+    /// The case as it is misread.
+    pub fn of(self, case: &Case) -> Case {
+        fn everywhere(spec: &mut LossSpec, change: fn(&mut LossSpec)) {
+            change(spec);
+            spec.terms_mut().iter_mut().for_each(|term| everywhere(&mut term.loss, change));
+        }
+        let mut case = case.clone();
+        match self {
+            Self::Case(misread) => misread(&mut case),
+            Self::Spec(misread) => everywhere(&mut case.spec, misread),
+        }
+        case
+    }
+}
+
 /// A computer of losses: the library, the library with a planted defect, one day somebody else's.
 ///
 /// A refusal is an answer like any other, which a check holds against the implementation: hence `String`.
@@ -118,7 +143,7 @@ pub trait Implementation: Sync {
     }
 
     /// How it and the textbook misread every case alike: of planted bugs only.
-    fn misreading(&self) -> Option<fn(&mut Case)> {
+    fn misreading(&self) -> Option<Misreading> {
         None
     }
 
@@ -175,7 +200,7 @@ impl Implementation for Only<'_> {
         self.implementation.configure(config)
     }
 
-    fn misreading(&self) -> Option<fn(&mut Case)> {
+    fn misreading(&self) -> Option<Misreading> {
         self.implementation.misreading()
     }
 

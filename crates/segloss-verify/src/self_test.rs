@@ -344,11 +344,14 @@ A gradient times 1 + ε, against the textbook's by dual numbers of 320 bits.
         let exact = Arc::new(ExactCases::new(1, Effort::Quick, None));
         let is_known = |implementation: &dyn Implementation| known_of(implementation, &exact).is_some();
         assert!(is_known(&Library));
-        let is_shared = |bug: &Bug| matches!(bug.wrong, Wrong::Shared(_) | Wrong::SharedGradient(_));
+        let is_shared = |bug: &Bug| {
+            matches!(bug.wrong, Wrong::Shared(_) | Wrong::SharedSpec(_) | Wrong::SharedGradient(_))
+        };
         for bug in zoo() {
             assert_eq!(is_known(&Planted::new(Library, bug)), !is_shared(bug), "{}", bug.name);
         }
         assert!(zoo().any(|bug| matches!(bug.wrong, Wrong::Shared(_))));
+        assert!(zoo().any(|bug| matches!(bug.wrong, Wrong::SharedSpec(_))));
         assert!(zoo().any(|bug| matches!(bug.wrong, Wrong::SharedGradient(_))));
     }
 

@@ -4,7 +4,7 @@ use crate::check::Judged;
 use crate::implementation::{Implementation, Outcome, Precision};
 use crate::network::Step;
 use crate::operation::{Applied, Task};
-use segloss::Layout;
+use segloss::{Layout, LossSpec};
 use segloss_cases::Case;
 use segloss_unet::Config;
 
@@ -26,6 +26,8 @@ pub struct Bug {
 pub enum Wrong {
     /// The case is misread before the loss is computed.
     Misread(fn(&mut Case)),
+    /// Its specification is, and that of every term.
+    MisreadSpec(fn(&mut LossSpec)),
     /// An answer that was right is spoilt.
     Spoil(fn(&Case, Precision, &mut Outcome)),
     /// The same, by what the loss would be of other cases.
@@ -38,6 +40,8 @@ pub enum Wrong {
     Scores(fn(&mut [f64], &[usize], Layout)),
     /// The case is misread by the textbook, too.
     Shared(fn(&mut Case)),
+    /// Its specification is, and that of every term.
+    SharedSpec(fn(&mut LossSpec)),
     /// The gradient is wrong, and the textbook's rules of differentiation are wrong in the same way.
     SharedGradient(fn(&Case, &mut [f64])),
     /// An operation misreads its task.

@@ -424,7 +424,7 @@ fn swap_targets(case: &mut Case) {
             }
         }
         Labels::Distribution(y) => {
-            for (n, p) in (0..grid.images).flat_map(|n| (0..grid.pixels()).map(move |p| (n, p))) {
+            for (n, p) in grid.places() {
                 y.swap(grid.at(layout, n, 0, p), grid.at(layout, n, 1, p));
             }
         }

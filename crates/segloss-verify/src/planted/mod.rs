@@ -12,15 +12,15 @@ mod operations;
 mod shared;
 mod weights;
 
-use crate::implementation::{Implementation, InParts, Outcome, Precision};
+use crate::implementation::{Implementation, InParts, Misreading, Outcome, Precision};
 use crate::network::{NetworkTask, Step};
 use crate::operation::{Applied, Task};
 use segloss::Layout;
+use segloss_cases::Case;
 use segloss_unet::Config;
 use std::ops::Range;
 
 pub use bug::{Bug, Wrong};
-use segloss_cases::Case;
 
 /// The whole zoo.
 pub fn zoo() -> impl Iterator<Item = &'static Bug> {
@@ -48,11 +48,12 @@ impl<S: Implementation> Planted<S> {
 
     /// The case as the buggy code misreads it.
     fn misread(&self, case: &Case) -> Case {
-        let mut case = case.clone();
-        if let Wrong::Misread(misread) | Wrong::Shared(misread) = self.bug.wrong {
-            misread(&mut case);
-        }
-        case
+        let misreading = match self.bug.wrong {
+            Wrong::Misread(misread) => Some(Misreading::Case(misread)),
+            Wrong::MisreadSpec(misread) => Some(Misreading::Spec(misread)),
+            _ => self.misreading(),
+        };
+        misreading.map_or_else(|| case.clone(), |misreading| misreading.of(case))
     }
 
     /// What the buggy code makes of an answer that is right.
@@ -145,8 +146,12 @@ impl<S: Implementation> Implementation for Planted<S> {
         config
     }
 
-    fn misreading(&self) -> Option<fn(&mut Case)> {
-        if let Wrong::Shared(misread) = self.bug.wrong { Some(misread) } else { None }
+    fn misreading(&self) -> Option<Misreading> {
+        match self.bug.wrong {
+            Wrong::Shared(misread) => Some(Misreading::Case(misread)),
+            Wrong::SharedSpec(misread) => Some(Misreading::Spec(misread)),
+            _ => None,
+        }
     }
 
     fn false_rule(&self) -> Option<fn(&Case, &mut [f64])> {

@@ -3,7 +3,6 @@
 
 use super::bug::{Bug, Wrong};
 use super::losses;
-use super::weights::everywhere;
 use segloss::{Kind, LossSpec, Options, Reduction, Region, Scheme, Source, Threshold};
 use segloss_cases::{ByKey, Case, Labels, distribution, set};
 
@@ -12,65 +11,55 @@ pub(super) const BUGS: &[Bug] = &[
         name: "shared: S2 divided by its pixels",
         stands_for: "the mean over pixels, where Keras means elements",
         killer: "fixtures_tensorflow",
-        wrong: Wrong::Shared(|case| {
-            everywhere(&mut case.spec, &|spec| {
-                if spec.kind() == Kind::DocumentSigmoid && spec.reduction() == Reduction::MeanAll {
-                    spec.reduction = Some(Reduction::MeanValid);
-                }
-            });
+        wrong: Wrong::SharedSpec(|spec| {
+            if spec.kind() == Kind::DocumentSigmoid && spec.reduction() == Reduction::MeanAll {
+                spec.reduction = Some(Reduction::MeanValid);
+            }
         }),
     },
     Bug {
         name: "shared: half the adjustment",
         stands_for: "√π for π in logit adjustment",
         killer: "fixtures_torch",
-        wrong: Wrong::Shared(|case| {
-            everywhere(&mut case.spec, &|spec| {
-                if let Some(Threshold::LogitAdjustment(strength)) = &mut spec.threshold {
-                    *strength /= 2.0;
-                }
-            });
+        wrong: Wrong::SharedSpec(|spec| {
+            if let Some(Threshold::LogitAdjustment(strength)) = &mut spec.threshold {
+                *strength /= 2.0;
+            }
         }),
     },
     Bug {
         name: "shared: 1/n for 1/n²",
         stands_for: "Sudre's weights without the square, as MONAI's `simple`",
         killer: "limits",
-        wrong: Wrong::Shared(|case| {
-            everywhere(&mut case.spec, &|spec| {
-                if spec.kind() == Kind::GeneralizedDice && spec.weights.source == Source::None {
-                    spec.weights.source = source_of(spec);
-                    spec.weights.scheme = Scheme::InverseFrequency;
-                }
-            });
+        wrong: Wrong::SharedSpec(|spec| {
+            if spec.kind() == Kind::GeneralizedDice && spec.weights.source == Source::None {
+                spec.weights.source = source_of(spec);
+                spec.weights.scheme = Scheme::InverseFrequency;
+            }
         }),
     },
     Bug {
         name: "shared: ε of Jaccard doubled",
         stands_for: "Dice's ε for Jaccard's, which has no 2 in front of its TP",
         killer: "fixtures_monai",
-        wrong: Wrong::Shared(|case| {
-            everywhere(&mut case.spec, &|spec| {
-                match &mut spec.options {
-                    // The larger ones have a law.
-                    Options::Jaccard(options) if options.smooth < 1e-3 => options.smooth *= 2.0,
-                    _ => {}
-                }
-            });
+        wrong: Wrong::SharedSpec(|spec| {
+            match &mut spec.options {
+                // The larger ones have a law.
+                Options::Jaccard(options) if options.smooth < 1e-3 => options.smooth *= 2.0,
+                _ => {}
+            }
         }),
     },
     Bug {
         name: "shared: half of ε",
         stands_for: "poly-1's coefficient without the 1 that it has already",
         killer: "fixtures_optax",
-        wrong: Wrong::Shared(|case| {
-            everywhere(&mut case.spec, &|spec| {
-                match &mut spec.options {
-                    // The default has a closed form far out.
-                    Options::Poly1CrossEntropy(options) if options.epsilon != 1.0 => options.epsilon /= 2.0,
-                    _ => {}
-                }
-            });
+        wrong: Wrong::SharedSpec(|spec| {
+            match &mut spec.options {
+                // The default has a closed form far out.
+                Options::Poly1CrossEntropy(options) if options.epsilon != 1.0 => options.epsilon /= 2.0,
+                _ => {}
+            }
         }),
     },
     Bug {
@@ -89,32 +78,26 @@ pub(super) const BUGS: &[Bug] = &[
         name: "shared: p and q swapped",
         stands_for: "seesaw's two exponents, each in the other's place",
         killer: "fixtures_papers",
-        wrong: Wrong::Shared(|case| {
-            everywhere(&mut case.spec, &|spec| {
-                match &mut spec.options {
-                    // The defaults have a closed form far out.
-                    Options::Seesaw(options) if *options != Default::default() => {
-                        std::mem::swap(&mut options.mitigation, &mut options.compensation);
-                    }
-                    _ => {}
+        wrong: Wrong::SharedSpec(|spec| {
+            match &mut spec.options {
+                // The defaults have a closed form far out.
+                Options::Seesaw(options) if *options != Default::default() => {
+                    std::mem::swap(&mut options.mitigation, &mut options.compensation);
                 }
-            });
+                _ => {}
+            }
         }),
     },
     Bug {
         name: "shared: δ for 1 − δ",
         stands_for: "unified focal's weight of the rare given to the background",
         killer: "fixtures_known_wrong",
-        wrong: Wrong::Shared(|case| {
-            everywhere(&mut case.spec, &|spec| {
-                match &mut spec.options {
-                    // The default has a closed form far out.
-                    Options::UnifiedFocal(options) if options.delta != 0.6 => {
-                        options.delta = 1.0 - options.delta
-                    }
-                    _ => {}
-                }
-            });
+        wrong: Wrong::SharedSpec(|spec| {
+            match &mut spec.options {
+                // The default has a closed form far out.
+                Options::UnifiedFocal(options) if options.delta != 0.6 => options.delta = 1.0 - options.delta,
+                _ => {}
+            }
         }),
     },
     Bug {

@@ -1,41 +1,35 @@
 //! Mistakes in weights, priors and denominators.
 
 use super::bug::{Bug, Wrong};
-use segloss::{Absent, Kind, LossSpec, Normalise, Reduction, Scheme, Source, Threshold, WeightSpec};
+use segloss::{Absent, Kind, Normalise, Reduction, Scheme, Source, Threshold, WeightSpec};
 
 pub(super) const BUGS: &[Bug] = &[
     Bug {
         name: "missing_weight",
         stands_for: "weights accepted and never used",
         killer: "values_f64",
-        wrong: Wrong::Misread(|case| {
-            everywhere(&mut case.spec, &|spec| spec.weights = WeightSpec::default())
-        }),
+        wrong: Wrong::MisreadSpec(|spec| spec.weights = WeightSpec::default()),
     },
     Bug {
         name: "weights_applied_twice",
         stands_for: "weights in the loss and again in the mean",
         killer: "values_f64",
-        wrong: Wrong::Misread(|case| {
-            everywhere(&mut case.spec, &|spec| spec.weights.values.iter_mut().for_each(|w| *w *= *w));
-        }),
+        wrong: Wrong::MisreadSpec(|spec| spec.weights.values.iter_mut().for_each(|w| *w *= *w)),
     },
     Bug {
         name: "weights_reversed",
         stands_for: "a table of weights in the order of another data set",
         killer: "values_f64",
-        wrong: Wrong::Misread(|case| everywhere(&mut case.spec, &|spec| spec.weights.values.reverse())),
+        wrong: Wrong::MisreadSpec(|spec| spec.weights.values.reverse()),
     },
     Bug {
         name: "frequency_for_weight",
         stands_for: "f for 1/f: the rare weigh least",
         killer: "document_breakdown",
-        wrong: Wrong::Misread(|case| {
-            everywhere(&mut case.spec, &|spec| {
-                if spec.weights.scheme == Scheme::InverseFrequency {
-                    spec.weights.scheme = Scheme::Power(-1.0);
-                }
-            });
+        wrong: Wrong::MisreadSpec(|spec| {
+            if spec.weights.scheme == Scheme::InverseFrequency {
+                spec.weights.scheme = Scheme::Power(-1.0);
+            }
         }),
     },
     Bug {
@@ -62,7 +56,7 @@ pub(super) const BUGS: &[Bug] = &[
         name: "absent_for_free",
         stands_for: "an absent class's weight set to 0 whatever was asked for",
         killer: "values_f64",
-        wrong: Wrong::Misread(|case| everywhere(&mut case.spec, &|spec| spec.weights.absent = Absent::Zero)),
+        wrong: Wrong::MisreadSpec(|spec| spec.weights.absent = Absent::Zero),
     },
     Bug {
         name: "absent_takes_all",
@@ -125,9 +119,3 @@ pub(super) const BUGS: &[Bug] = &[
         }),
     },
 ];
-
-/// Changes a specification and all its terms.
-pub(super) fn everywhere(spec: &mut LossSpec, change: &impl Fn(&mut LossSpec)) {
-    change(spec);
-    spec.terms_mut().iter_mut().for_each(|term| everywhere(&mut term.loss, change));
-}

@@ -1,8 +1,8 @@
 //! Soft Dice (Milletari et al. 2016, section 3; Drozdzal et al. 2016): 1 − (2·TP + s)/(2·TP + FP + FN + s).
 
+use super::overlap;
 use super::pixel::Pixel;
 use super::reduce::{self, Definition};
-use super::overlap;
 use crate::number::{Number, ratio};
 use segloss::kinds::Dice;
 use segloss_cases::Case;

@@ -1,8 +1,8 @@
 //! Dice semimetric loss (Wang et al. 2023, eq. 7): Σ|p − y|/(2·Σ min(p, y) + Σ|p − y| + s).
 
+use super::overlap;
 use super::pixel::Pixel;
 use super::reduce::{self, Definition};
-use super::overlap;
 use crate::number::{Number, ratio};
 use segloss::kinds::DiceSemimetric;
 use segloss_cases::Case;

@@ -1,8 +1,8 @@
 //! The document's S3: w · softmax cross-entropy, with one scalar w = Σy/size(y).
 
+use super::cross_entropy;
 use super::pixel::Pixel;
 use super::reduce::{self, Definition};
-use super::cross_entropy;
 use crate::number::Number;
 use segloss::kinds::DocumentCategorical;
 use segloss_cases::Case;

@@ -1,8 +1,8 @@
 //! Exponential logarithmic loss (Wong et al. 2018, eqs. 1 to 3): w_D·mean (−ln D)^γ_D + w_X·mean w·(−ln p)^γ_X.
 
+use super::overlap;
 use super::pixel::{Pixel, softmax};
 use super::reduce::{self, Definition, Sums};
-use super::overlap;
 use crate::number::{Number, power, ratio, sum};
 use segloss::Activation;
 use segloss::kinds::ExponentialLogarithmic;

@@ -1,9 +1,9 @@
 //! Generalised Dice (Sudre et al. 2017, section 2.1): one ratio for all classes of a region,
 //! Σ_c w_c·(FP_c + FN_c) / (Σ_c w_c·(2·TP_c + FP_c + FN_c) + s), w_c = 1/(Σ m·y_c)².
 
+use super::overlap;
 use super::pixel::Pixel;
 use super::reduce::{self, Definition, Sums};
-use super::overlap;
 use crate::number::{Number, larger, ratio, smaller, sum};
 use segloss::kinds::GeneralizedDice;
 use segloss::{Absent, Source};

@@ -1,8 +1,8 @@
 //! Soft Jaccard (Rahman & Wang 2016, eq. 3): 1 − (TP + s)/(TP + FP + FN + s).
 
+use super::overlap;
 use super::pixel::Pixel;
 use super::reduce::{self, Definition};
-use super::overlap;
 use crate::number::{Number, ratio};
 use segloss::kinds::Jaccard;
 use segloss_cases::Case;

@@ -1,8 +1,8 @@
 //! Jaccard metric loss (Wang, Ning & Blaschko 2023, eq. 6): Σ|p − y|/(Σ min(p, y) + Σ|p − y| + s).
 
+use super::overlap;
 use super::pixel::Pixel;
 use super::reduce::{self, Definition};
-use super::overlap;
 use crate::number::{Number, ratio};
 use segloss::kinds::JaccardMetric;
 use segloss_cases::Case;

@@ -1,9 +1,9 @@
 //! Lovász hinge (Berman et al. 2018, eqs. 6 and 7; Yu & Blaschko 2015): errors max(0, 1 − z) of positives,
 //! max(0, 1 + z) of negatives.
 
+use super::lovasz;
 use super::pixel::Pixel;
 use super::reduce::{self, Definition};
-use super::lovasz;
 use crate::number::{Number, sum};
 use segloss::kinds::LovaszHinge;
 use segloss_cases::Case;

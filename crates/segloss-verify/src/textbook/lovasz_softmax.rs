@@ -1,8 +1,8 @@
 //! Lovász-softmax (Berman et al. 2018, eqs. 8 and 9): errors 1 − p where the class is, p elsewhere.
 
+use super::lovasz;
 use super::pixel::{Pixel, others, softmax};
 use super::reduce::{self, Definition};
-use super::lovasz;
 use crate::number::{Number, sum};
 use segloss::kinds::LovaszSoftmax;
 use segloss_cases::Case;

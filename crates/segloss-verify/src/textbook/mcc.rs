@@ -1,9 +1,9 @@
 //! One minus Matthews' correlation (Abhishek & Hamarneh 2021, eqs. 3 to 5):
 //! 1 − (TP·TN − FP·FN)/√((TP + FP)·(TP + FN)·(TN + FP)·(TN + FN) + s).
 
+use super::overlap;
 use super::pixel::Pixel;
 use super::reduce::{self, Definition};
-use super::overlap;
 use crate::number::{Number, power};
 use segloss::kinds::Mcc;
 use segloss_cases::Case;

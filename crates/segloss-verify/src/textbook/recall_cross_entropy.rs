@@ -1,8 +1,8 @@
 //! Recall loss (Tian et al. 2022, eq. 4): cross-entropy in which each class weighs what it misses, 1 − recall.
 
+use super::cross_entropy;
 use super::pixel::Pixel;
 use super::reduce::{self, Definition};
-use super::cross_entropy;
 use crate::number::{Number, ratio, sum};
 use segloss::Region;
 use segloss::kinds::RecallCrossEntropy;

@@ -1,8 +1,8 @@
 //! Seesaw loss (Wang et al. 2021, eqs. 3 to 6): Σ_i w_i·y_i·(−ln σ̂_i), σ̂_i = e^(z_i)/Σ_j S_ij·e^(z_j).
 
+use super::counts;
 use super::pixel::{Pixel, softmax};
 use super::reduce::{self, Definition};
-use super::counts;
 use crate::number::{Number, larger, power, smaller, sum};
 use segloss::kinds::Seesaw;
 use segloss_cases::Case;

@@ -1,13 +1,13 @@
 //! Top-k cross-entropy (Wu et al. 2016, section 2.3; Shrivastava et al. 2016): only the hardest pixels count.
 
+use super::cross_entropy;
 use super::pixel::{Pixel, softmax};
 use super::reduce::{self, Definition, Sums};
-use super::cross_entropy;
 use crate::number::{Number, sum};
 use segloss::kinds::TopKCrossEntropy;
+use segloss_cases::Case;
 use std::cmp::Ordering;
 use std::collections::HashMap;
-use segloss_cases::Case;
 
 /// The definition, of a batch.
 pub(super) fn define<T: Number + 'static>(

@@ -1,8 +1,8 @@
 //! Tversky (Salehi et al. 2017, eq. 2): 1 − (TP + s)/(TP + α·FP + β·FN + s).
 
+use super::overlap::{self, Overlap};
 use super::pixel::Pixel;
 use super::reduce::{self, Definition};
-use super::overlap::{self, Overlap};
 use crate::number::{Number, ratio};
 use segloss::kinds::Tversky;
 use segloss_cases::Case;
