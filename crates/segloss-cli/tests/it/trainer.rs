@@ -90,6 +90,8 @@ fn from_training_to_prediction() {
     assert_eq!((&json["epoch"], &json["split"]), (&2.into(), &"val".into()));
     assert_eq!(json["classes"][2]["name"], "boundary");
     assert_eq!(json["valid_pixels"], 4 * 128 * 128);
+    assert!(json["mean_hd95"].is_f64() && json["classes"][2]["surface_dice"].is_f64(), "{json}");
+    tables_are_made_again_of_the_file_alone(dir, &stdout(&table));
 
     let tile =
         Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures/tiny_stardist/test/images/r3c0.png");
@@ -129,6 +131,59 @@ fn from_training_to_prediction() {
         one_line(dir, &["evaluate", "--run", "run"])
             .contains("run/best.safetensors: not a whole safetensors file")
     );
+}
+
+/// After `evaluate --run run` has printed `table`.
+fn tables_are_made_again_of_the_file_alone(dir: &Path, table: &str) {
+    let file = "run/results/test-best.json";
+    let written = fs::read(dir.join(file)).unwrap();
+    assert!(dir.join("run/results/val-last.json").is_file());
+    let again = segloss(dir, &["evaluate", "--from", file]);
+    assert_eq!((again.status.code(), stdout(&again)), (Some(0), table.to_owned()), "{}", stderr(&again));
+    for more in [&["--json"][..], &["--all", "--beta", "0.5", "--csv", "scores.csv"]] {
+        let of_net = segloss(dir, &[&["evaluate", "--run", "run"], more].concat());
+        let of_file = segloss(dir, &[&["evaluate", "--from", file], more].concat());
+        assert_eq!(of_net.status.code(), Some(0), "{}", stderr(&of_net));
+        assert_eq!(stdout(&of_net), stdout(&of_file));
+    }
+    let csv = fs::read_to_string(dir.join("scores.csv")).unwrap();
+    assert!(csv.lines().nth(3).unwrap().starts_with("2,boundary,"), "{csv}");
+    // Threads change no bit of it, and a tolerance does.
+    segloss(dir, &["evaluate", "--run", "run", "--threads", "1"]);
+    assert_eq!(fs::read(dir.join(file)).unwrap(), written);
+    let strict = segloss(dir, &["evaluate", "--run", "run", "--tolerance", "0", "--out", "strict.json"]);
+    assert!(stdout(&strict).contains(" within 0 px "), "{}", stdout(&strict));
+    assert!(dir.join("strict.json").is_file() && fs::read(dir.join(file)).unwrap() == written);
+    // Another data set has a file of its own.
+    let data = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures/tiny_stardist");
+    let other = segloss(dir, &["evaluate", "--run", "run", "--data", data.to_str().unwrap()]);
+    assert_eq!(stdout(&other), table, "{}", stderr(&other));
+    assert!(dir.join("run/results/test-best-tiny_stardist.json").is_file());
+
+    let half = String::from_utf8(written).unwrap().replacen("\"tp\"", "\"tn\"", 1);
+    fs::write(dir.join("half.json"), half).unwrap();
+    assert!(one_line(dir, &["evaluate", "--from", "half.json"]).contains("half.json: is no result of"));
+    assert!(one_line(dir, &["evaluate", "--from", "no.json"]).contains("cannot read no.json: "));
+    assert!(
+        one_line(dir, &["evaluate", "--run", "run", "--out", "no/such/r.json"])
+            .contains("cannot write no/such/r.json: ")
+    );
+    for idle in [
+        &["--from", file, "--tolerance", "3"][..],
+        &["--from", file, "--run", "run"],
+        &["--run", "run", "--beta", "1"],
+        &["--explain", "--all"],
+        &["--run", "run", "--json", "--all"],
+        &["--run", "run", "--tolerance", "-1"],
+        &["--run", "run", "--band", "0"],
+        &["--run", "run", "--band", "NaN"],
+        &[],
+    ] {
+        refused(dir, &[&["evaluate"], idle].concat());
+    }
+    let explained = segloss(dir, &["evaluate", "--explain"]);
+    assert_eq!(explained.status.code(), Some(0));
+    assert!(stdout(&explained).contains("mean_boundary_iou (boundary IoU)"), "{}", stdout(&explained));
 }
 
 #[test]
@@ -236,6 +291,7 @@ fn a_reader_that_leaves_early_is_no_error() {
         &training,
         &["evaluate", "--run", "run"],
         &["evaluate", "--run", "run", "--json"],
+        &["evaluate", "--explain"],
         &["predict", "--run", "run", "--out", "found", tile.to_str().unwrap()],
     ] {
         let output = unread(dir, args, |command| command.stdout(broken_pipe()));

@@ -14,6 +14,10 @@ use serde_json::Value;
 
 /// Frameworks that compute in float32: two roundings of a score of at most 1.
 const F32: f64 = 2e-7;
+/// torchmetrics adds the confidences of 17 000 pixels in float32, whose sums are off by a few of their last digits.
+const F32_SUMS: f64 = 1e-6;
+/// `torch.quantile` works out a position among 100 distances in float32: off by 100·2⁻²⁴ of the way to the next.
+const F32_QUANTILE: f64 = 6e-6;
 /// Sums in another order, of numbers kept to nine digits.
 const NINE_DIGITS: f64 = 1e-8;
 /// Confidences are kept to 2⁻³², 2.3e-10.
@@ -128,7 +132,7 @@ fn pooled_scores_are_torchmetrics() {
         let report = golden.report(2.0);
         let value = |name: &str| golden.value("torchmetrics", name);
         close(report.value("accuracy"), value("accuracy"), F32, golden.name);
-        close(report.value("calibration_error"), value("calibration_error"), BINS, golden.name);
+        close(report.value("calibration_error"), value("calibration_error"), F32_SUMS, golden.name);
         // Their average counts a class that is claimed and never there as 0.
         let counts = |class: &&ClassSums| class.overlap.truth() + class.overlap.claimed > 0;
         let theirs = report.sums.classes.iter().filter(counts).count() as f64;
@@ -156,7 +160,7 @@ fn scores_of_each_image_are_monais() {
                 let dice = row.and_then(|row| row.surface.dice());
                 close(dice, expected("surface_dice"), F32, &what("surface dice"));
                 let hd95 = row.and_then(|row| row.surface.hd95);
-                close(hd95, expected("hd95"), F32, &what("hd95"));
+                close(hd95, expected("hd95"), F32_QUANTILE, &what("hd95"));
                 for (n, found) in compared.iter_mut().zip([iou, dice, hd95]) {
                     *n += usize::from(found.is_some());
                 }
@@ -213,6 +217,8 @@ fn fine_grained_scores_are_wangs_and_probabilities_are_scored_as_by_pytorch() {
         for (name, expected) in golden.expected["wang"].as_object().unwrap() {
             close(report.value(name), expected, 1e-15, &format!("{} {name}", golden.name));
         }
+        let expected = golden.value("proper", "calibration_error");
+        close(report.value("calibration_error"), expected, BINS, golden.name);
         for name in ["brier", "nll"] {
             close(report.value(name), golden.value("proper", name), NINE_DIGITS, golden.name);
             for (c, class) in report.sums.classes.iter().enumerate() {
@@ -259,12 +265,10 @@ fn training_sees_the_same_scores() {
             ("class_average", scores.class_average),
             ("mean_iou", scores.mean_iou),
             ("mean_dice", scores.mean_dice),
+            ("calibration_error", scores.calibration_error),
         ] {
             assert_eq!(report.value(name), score, "{} {name}", golden.name);
         }
-        // A quotient here, a reciprocal there: 2⁻³² of a confidence.
-        let (ours, theirs) = (report.value("calibration_error").unwrap(), scores.calibration_error.unwrap());
-        assert!((ours - theirs).abs() <= BINS, "{ours} {theirs}");
     }
 }
 
