@@ -21,6 +21,7 @@ Examples:
   segloss train --out run --resume                           go on after an interruption, or begin
   segloss train --out run --resume --set train.epochs=50     go on for longer
   segloss train --out run --restart                          begin anew; other files in run stay
+  segloss train --data DIR --out run --weights w.safetensors --set train.fresh_head=true
 
 `segloss inspect --data DIR` says what a data folder holds, which layouts and masks are understood, and writes
 the DIR/dataset.toml that names its classes. Weights for each pixel, from maps/NAME.npy beside images/ and masks/,
@@ -34,6 +35,10 @@ can take over other values of train.epochs, train.overlays, data.folder (the sam
 optimizer.learning_rate, optimizer.clip_norm and [schedule], from the next step on; any other change is
 an error. The learning rate then follows the schedule of the new length: a longer one-cycle or cosine
 run rises again before it falls. run/config.toml is rewritten to what is in force.
+
+--weights FILE begins with the weights of `segloss export`, or of PyTorch: safetensors.torch.save_file of the
+state_dict of milesial/Pytorch-UNet (bilinear=False), whose width and depth model.width and model.depth must
+name. train.fresh_head=true leaves out its last layer, for other classes.
 
 optimizer.kind is adamw, adam or sgd (optimizer.momentum, optimizer.nesterov). The default learning
 rate, 2e-3, and weight decay, 1e-2, suit adamw; sgd usually needs 0.01 to 0.1, and 1e-4.")]
@@ -50,6 +55,9 @@ pub struct TrainArgs {
     /// A loss specification in TOML or JSON, in place of the configuration's section `loss`.
     #[arg(long, value_name = "FILE")]
     loss: Option<PathBuf>,
+    /// Begin with the weights of a safetensors file, with the names of PyTorch's U-Net.
+    #[arg(long, value_name = "FILE")]
+    weights: Option<PathBuf>,
     /// Set one key of the configuration, as in train.epochs=5; may be given many times.
     #[arg(long, value_name = "KEY=VALUE")]
     set: Vec<String>,
@@ -117,6 +125,9 @@ impl TrainArgs {
         if let Some(folder) = self.data.clone().or(config.data.folder.take()) {
             // The run folder remembers it, and will be used from elsewhere.
             config.data.folder = Some(std::path::absolute(folder)?);
+        }
+        if let Some(file) = self.weights.clone().or(config.train.weights.take()) {
+            config.train.weights = Some(std::path::absolute(file)?);
         }
         Ok(config)
     }

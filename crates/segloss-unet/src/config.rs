@@ -289,11 +289,18 @@ pub struct TrainConfig {
     pub seed: u64,
     /// Validation images that are drawn into `overlays/` after an epoch that is the best so far.
     pub overlays: usize,
+    /// A safetensors file whose weights the net begins with, in place of random ones: see
+    /// [`torch_weights`](crate::torch_weights).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub weights: Option<PathBuf>,
+    /// Whether the last layer begins at random all the same: for other classes than those of `weights`.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub fresh_head: bool,
 }
 
 impl Default for TrainConfig {
     fn default() -> Self {
-        Self { epochs: 20, batch_size: 4, seed: 0, overlays: 4 }
+        Self { epochs: 20, batch_size: 4, seed: 0, overlays: 4, weights: None, fresh_head: false }
     }
 }
 
@@ -366,6 +373,11 @@ impl Config {
             if !acts && value != default {
                 return Err(ConfigProblem::Idle { key, value: value.to_string(), kind, readers }.into());
             }
+        }
+        if self.train.fresh_head && self.train.weights.is_none() {
+            let text = "`train.fresh_head` is true, but without `train.weights` (--weights) every layer is fresh; leave \
+                        the key out";
+            return Err(ConfigProblem::Contradiction(text.to_owned()).into());
         }
         Ok(())
     }

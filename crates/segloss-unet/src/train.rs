@@ -21,7 +21,7 @@ use crate::run::{RunFolder, Standing, Which};
 use crate::schedule::Schedule;
 use crate::unet::UNet;
 use crate::unpredicted::{PATIENCE, Unpredicted};
-use crate::{degenerate, difference, files};
+use crate::{degenerate, difference, files, torch_weights};
 
 /// Is told how a run goes. Every method has a default that does nothing; `()` listens to nothing.
 pub trait Progress {
@@ -38,6 +38,11 @@ pub trait Progress {
     /// While the validation images are evaluated: so many of so many are done.
     fn evaluated(&mut self, done: usize, images: usize) {
         let _ = (done, images);
+    }
+
+    /// What had to be changed of the weights that a run begins with, in a sentence.
+    fn noted(&mut self, note: &str) {
+        let _ = note;
     }
 
     /// Something is odd that a person should know of.
@@ -154,17 +159,19 @@ pub struct Trainer<'a> {
     pub net: UNet<f32>,
     /// The optimizer.
     pub optimizer: Optimizer<f32>,
+    /// What had to be changed of the weights that it began with.
+    notes: Vec<String>,
     epoch: usize,
     best: Option<Best>,
     unpredicted: Unpredicted,
 }
 
 impl<'a> Trainer<'a> {
-    /// A trainer at the beginning of a run.
+    /// A trainer at the beginning of a run, with random weights or those of `train.weights`.
     ///
     /// # Errors
     /// If the configuration is out of range, does not fit the data, or leaves a batch normalisation a
-    /// single value.
+    /// single value; [`Error::Weights`] if the weights are not those of such a net.
     pub fn new(config: &Config, data: &'a Dataset) -> Result<Self> {
         let net = |config: &Config| {
             UNet::new(&config.model, data.channels, data.classes.count(), config.train.seed)
@@ -174,11 +181,15 @@ impl<'a> Trainer<'a> {
         let objective = Objective::new(&config.loss, &data.classes, Some(&data.counts), config.data.maps)?;
         let config = as_used(config, data, &objective);
         let schedule = schedule(&config, data);
-        let net = net(&config)?;
+        let mut net = net(&config)?;
+        let notes = match &config.train.weights {
+            Some(path) => torch_weights::load(path, &mut net, config.train.fresh_head)?,
+            None => Vec::new(),
+        };
         let sizes = net.parameters.iter().map(|parameter| parameter.shape().iter().product());
         let optimizer = Optimizer::new(&config.optimizer, sizes);
         let unpredicted = Unpredicted::default();
-        Ok(Self { config, data, objective, schedule, net, optimizer, epoch: 0, best: None, unpredicted })
+        Ok(Self { config, data, objective, schedule, net, optimizer, notes, epoch: 0, best: None, unpredicted })
     }
 
     /// A trainer at the end of the checkpoint's epoch. With the checkpoint's own configuration
@@ -226,8 +237,8 @@ impl<'a> Trainer<'a> {
         objective.restore_running_counts(&meta.loss_history)?;
         optimizer.reconfigure(&config.optimizer);
         let schedule = schedule(&config, data);
-        let (epoch, best, unpredicted) = (meta.epoch, Some(meta.best), meta.unpredicted);
-        Ok(Self { config, data, objective, schedule, net, optimizer, epoch, best, unpredicted })
+        let (notes, epoch, best, unpredicted) = (Vec::new(), meta.epoch, Some(meta.best), meta.unpredicted);
+        Ok(Self { config, data, objective, schedule, net, optimizer, notes, epoch, best, unpredicted })
     }
 
     /// The configuration as used.
@@ -450,6 +461,7 @@ pub fn restart(
     let trainer = Trainer::new(config, data)?;
     folder.clear()?;
     folder.write_config(trainer.config())?;
+    trainer.notes.iter().for_each(|note| progress.noted(note));
     run(trainer, Vec::new(), folder, progress)
 }
 
