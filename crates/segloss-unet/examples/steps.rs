@@ -58,7 +58,9 @@ impl Tensor {
 fn write(path: &Path, tensors: &HashMap<String, Tensor>) -> Result<(), Box<dyn Error>> {
     let views: Result<Vec<_>, _> = tensors
         .iter()
-        .map(|(name, t)| TensorView::new(t.dtype, t.shape.clone(), &t.bytes).map(|view| (name.as_str(), view)))
+        .map(|(name, t)| {
+            TensorView::new(t.dtype, t.shape.clone(), &t.bytes).map(|view| (name.as_str(), view))
+        })
         .collect();
     Ok(files::write_atomic(path, &safetensors::serialize(views?, None)?)?)
 }

@@ -626,7 +626,9 @@ pub enum WeightsProblem {
     )]
     Malformed(String),
     /// A checkpoint of this trainer, whose tensors have other names.
-    #[error("is a checkpoint of `segloss train`; `segloss export --run RUN --out FILE.safetensors` writes its weights")]
+    #[error(
+        "is a checkpoint of `segloss train`; `segloss export --run RUN --out FILE.safetensors` writes its weights"
+    )]
     Checkpoint,
     /// Not the tensors of the net at hand.
     #[error("{}{hint}", names(missing, unexpected))]
@@ -679,7 +681,9 @@ pub enum WeightsProblem {
         value: f64,
     },
     /// A bias where the net has none.
-    #[error("tensor `{name}` holds {value} at position {index}, and this net has no such bias; use --set model.bias=true")]
+    #[error(
+        "tensor `{name}` holds {value} at position {index}, and this net has no such bias; use --set model.bias=true"
+    )]
     Bias {
         /// The tensor's name.
         name: String,
@@ -698,6 +702,10 @@ fn names(missing: &[String], unexpected: &[String]) -> String {
     match (missing, unexpected) {
         (missing, []) => format!("lacks {}", some(missing)),
         ([], unexpected) => format!("holds {}, for which this net has no place", some(unexpected)),
-        _ => format!("lacks {}, and holds {}, for which this net has no place", some(missing), some(unexpected)),
+        _ => format!(
+            "lacks {}, and holds {}, for which this net has no place",
+            some(missing),
+            some(unexpected)
+        ),
     }
 }

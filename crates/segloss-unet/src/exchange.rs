@@ -49,7 +49,10 @@ impl Format {
         match extension.as_deref() {
             Some("onnx") => Ok(Self::Onnx),
             Some("safetensors") => Ok(Self::Safetensors),
-            _ => Err(refused(path, "the name must end in .onnx (to run the net) or .safetensors (for PyTorch)")),
+            _ => Err(refused(
+                path,
+                "the name must end in .onnx (to run the net) or .safetensors (for PyTorch)",
+            )),
         }
     }
 }
@@ -113,7 +116,10 @@ pub fn export(checkpoint: &Checkpoint, path: &Path) -> Result<()> {
         }
         Format::Safetensors => {
             if path.exists() && torch_weights::is_checkpoint(&files::read(path)?) {
-                return Err(refused(path, "is a checkpoint of a run, which would be lost; choose another name"));
+                return Err(refused(
+                    path,
+                    "is a checkpoint of a run, which would be lost; choose another name",
+                ));
             }
             let about = serde_json::to_string(&about).map_err(|error| refused(path, &error.to_string()))?;
             torch_weights::save(path, net, meta.step, &about)

@@ -189,7 +189,18 @@ impl<'a> Trainer<'a> {
         let sizes = net.parameters.iter().map(|parameter| parameter.shape().iter().product());
         let optimizer = Optimizer::new(&config.optimizer, sizes);
         let unpredicted = Unpredicted::default();
-        Ok(Self { config, data, objective, schedule, net, optimizer, notes, epoch: 0, best: None, unpredicted })
+        Ok(Self {
+            config,
+            data,
+            objective,
+            schedule,
+            net,
+            optimizer,
+            notes,
+            epoch: 0,
+            best: None,
+            unpredicted,
+        })
     }
 
     /// A trainer at the end of the checkpoint's epoch. With the checkpoint's own configuration

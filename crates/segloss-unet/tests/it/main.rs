@@ -5,5 +5,7 @@
 mod checkpoint;
 mod common;
 mod data_folder;
+mod onnx;
+mod torch_weights;
 mod training;
 mod unet;
