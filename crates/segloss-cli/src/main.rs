@@ -6,6 +6,7 @@ mod border_map;
 mod eval;
 mod evaluate;
 mod exit;
+mod export;
 mod inspect;
 mod losses;
 mod options;
@@ -50,6 +51,7 @@ enum Command {
     Train(train::TrainArgs),
     Evaluate(evaluate::EvaluateArgs),
     Predict(predict::PredictArgs),
+    Export(export::ExportArgs),
     Weights(weights::WeightsArgs),
     BorderMap(border_map::BorderMapArgs),
     Replay(replay::ReplayArgs),
@@ -70,6 +72,7 @@ fn run(command: &Command) -> Result<(), Box<dyn Error>> {
             ALLOCATOR.set_limit(512 << 20);
             args.run()?;
         }
+        Command::Export(args) => args.run()?,
         Command::Weights(args) => args.run()?,
         Command::BorderMap(args) => args.run()?,
         Command::Replay(args) => args.run()?,

@@ -97,6 +97,11 @@ impl Progress for Display {
         self.bar.set_position(done as u64);
     }
 
+    /// Also when quiet, as all notes are.
+    fn noted(&mut self, note: &str) {
+        self.message(&format!("note: {note}"));
+    }
+
     /// Also when quiet: a warning is no progress.
     fn warned(&mut self, warning: &Warning) {
         self.message(&format!("warning: {warning}"));

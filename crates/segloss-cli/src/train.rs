@@ -23,6 +23,7 @@ Examples:
   segloss train --out run --restart                          begin anew; other files in run stay
   segloss train --data DIR --out run --set data.crop=[256,256] --set augment.scale=[0.5,2.0] \
       --set augment.rotation=10 --set augment.brightness=0.2 --set augment.contrast=0.2 --set augment.rare_share=0.3
+  segloss train --data DIR --out run --weights w.safetensors --set train.fresh_head=true
 
 `segloss inspect --data DIR` says what a data folder holds, which layouts and masks are understood, and writes
 the DIR/dataset.toml that names its classes. Weights for each pixel, from maps/NAME.npy beside images/ and masks/,
@@ -46,6 +47,9 @@ For rare classes and small machines (docs/training.md explains each):
   model.deep_supervision=true   a loss at each level on the way up
   optimizer.clip_norm=1.0       limit the norm of the gradient; schedule.warmup=0.1 raises the rate slowly
   added_loss = { from_epoch = 10, weight = 0.5, loss = { kind = \"dice\" } } in a configuration: a second loss later on
+--weights FILE begins with the weights of `segloss export`, or of PyTorch: safetensors.torch.save_file of the
+state_dict of milesial/Pytorch-UNet (bilinear=False), whose width and depth model.width and model.depth must
+name. train.fresh_head=true leaves out its last layer, for other classes.
 
 optimizer.kind is adamw, adam or sgd (optimizer.momentum, optimizer.nesterov). The default learning
 rate, 2e-3, and weight decay, 1e-2, suit adamw; sgd usually needs 0.01 to 0.1, and 1e-4.")]
@@ -62,6 +66,9 @@ pub struct TrainArgs {
     /// A loss specification in TOML or JSON, in place of the configuration's section `loss`.
     #[arg(long, value_name = "FILE")]
     loss: Option<PathBuf>,
+    /// Begin with the weights of a safetensors file, with the names of PyTorch's U-Net.
+    #[arg(long, value_name = "FILE")]
+    weights: Option<PathBuf>,
     /// Set one key of the configuration, as in train.epochs=5; may be given many times.
     #[arg(long, value_name = "KEY=VALUE")]
     set: Vec<String>,
@@ -129,6 +136,9 @@ impl TrainArgs {
         if let Some(folder) = self.data.clone().or(config.data.folder.take()) {
             // The run folder remembers it, and will be used from elsewhere.
             config.data.folder = Some(std::path::absolute(folder)?);
+        }
+        if let Some(file) = self.weights.clone().or(config.train.weights.take()) {
+            config.train.weights = Some(std::path::absolute(file)?);
         }
         Ok(config)
     }

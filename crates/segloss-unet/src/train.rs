@@ -24,7 +24,7 @@ use crate::schedule::Schedule;
 use crate::unet::UNet;
 use crate::unpredicted::{PATIENCE, Unpredicted};
 use crate::view::{self, View, training_views};
-use crate::{degenerate, difference, files};
+use crate::{degenerate, difference, files, torch_weights};
 
 /// Is told how a run goes. Every method has a default that does nothing; `()` listens to nothing.
 pub trait Progress {
@@ -41,6 +41,11 @@ pub trait Progress {
     /// While the validation images are evaluated: so many of so many are done.
     fn evaluated(&mut self, done: usize, images: usize) {
         let _ = (done, images);
+    }
+
+    /// What had to be changed of the weights that a run begins with, in a sentence.
+    fn noted(&mut self, note: &str) {
+        let _ = note;
     }
 
     /// Something is odd that a person should know of.
@@ -166,6 +171,8 @@ pub struct Trainer<'a> {
     gradients: Vec<Vec<f32>>,
     /// The optimizer.
     pub optimizer: Optimizer<f32>,
+    /// What had to be changed of the weights that it began with.
+    notes: Vec<String>,
     epoch: usize,
     best: Option<Best>,
     unpredicted: Unpredicted,
@@ -174,11 +181,11 @@ pub struct Trainer<'a> {
 }
 
 impl<'a> Trainer<'a> {
-    /// A trainer at the beginning of a run.
+    /// A trainer at the beginning of a run, with random weights or those of `train.weights`.
     ///
     /// # Errors
     /// If the configuration is out of range, does not fit the data, or leaves a batch normalisation a
-    /// single value.
+    /// single value; [`Error::Weights`] if the weights are not those of such a net.
     pub fn new(config: &Config, data: &'a Dataset) -> Result<Self> {
         let net = |config: &Config| {
             UNet::new(&config.model, data.channels, data.classes.count(), config.train.seed)
@@ -188,7 +195,11 @@ impl<'a> Trainer<'a> {
         let losses = LossSchedule::new(config, data)?;
         let config = as_used(config, data, &losses);
         let schedule = schedule(&config, data);
-        let net = net(&config)?;
+        let mut net = net(&config)?;
+        let notes = match &config.train.weights {
+            Some(path) => torch_weights::load(path, &mut net, config.train.fresh_head)?,
+            None => Vec::new(),
+        };
         let optimizer = Optimizer::new(&config.optimizer, sizes(&net));
         Ok(Self {
             average: Average::new(config.train.ema, &net),
@@ -199,6 +210,7 @@ impl<'a> Trainer<'a> {
             schedule,
             net,
             optimizer,
+            notes,
             epoch: 0,
             best: None,
             unpredicted: Unpredicted::default(),
@@ -261,6 +273,7 @@ impl<'a> Trainer<'a> {
             schedule,
             net,
             optimizer,
+            notes: Vec::new(),
             epoch: meta.epoch,
             best: Some(meta.best),
             unpredicted: meta.unpredicted,
@@ -566,6 +579,7 @@ pub fn restart(
     let trainer = Trainer::new(config, data)?;
     folder.clear()?;
     folder.write_config(trainer.config())?;
+    trainer.notes.iter().for_each(|note| progress.noted(note));
     run(trainer, Vec::new(), folder, progress)
 }
 

@@ -33,7 +33,7 @@ use crate::random::{Purpose, Stream};
 use crate::real::Real;
 
 /// ε of the batch normalisation.
-const EPSILON: f64 = 1e-5;
+pub(crate) const EPSILON: f64 = 1e-5;
 
 /// A U-Net whose width, depth, input channels and outputs are chosen at run time.
 ///

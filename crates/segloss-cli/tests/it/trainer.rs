@@ -466,3 +466,59 @@ fn a_step_that_diverged_is_computed_again() {
     one_line(dir, &["replay", "short"]);
     one_line(dir, &["replay", "none"]);
 }
+
+#[test]
+fn a_net_is_exported_and_another_run_begins_with_it() {
+    let root = tempfile::tempdir().unwrap();
+    let dir = root.path();
+    assert_eq!(train(dir, &["--quiet"]).status.code(), Some(0));
+    for file in ["model.onnx", "weights.safetensors"] {
+        let exported = segloss(dir, &["export", "--run", "run", "--checkpoint", "last", "--out", file]);
+        assert_eq!(exported.status.code(), Some(0), "{}", stderr(&exported));
+        assert_eq!((stdout(&exported).trim_end(), stderr(&exported).as_str()), (file, ""));
+        assert!(dir.join(file).is_file());
+    }
+    // Refused before the run is read: there is none.
+    let text = one_line(dir, &["export", "--run", "none", "--out", "model.pt"]);
+    assert!(text.contains("model.pt: the name must end in .onnx (to run the net) or .safetensors"), "{text}");
+    let text = one_line(dir, &["export", "--run", "run", "--out", "run/best.safetensors"]);
+    assert!(text.contains("is a checkpoint of a run, which would be lost"), "{text}");
+    let text = one_line(dir, &["export", "--run", "run", "--out", "no/such/folder/model.onnx"]);
+    assert!(text.contains("cannot write no/such/folder/model.onnx"), "{text}");
+
+    let begin = |out: &str, more: &[&str]| {
+        let mut args = vec!["train", "--out", out, "--quiet", "--weights", "weights.safetensors"];
+        args.extend(SMALL);
+        args.extend(more);
+        args.into_iter().map(str::to_owned).collect::<Vec<_>>()
+    };
+    let run = |args: Vec<String>| segloss(dir, &args.iter().map(String::as_str).collect::<Vec<_>>());
+    let second = run(begin("second", &[]));
+    assert_eq!((second.status.code(), stderr(&second)), (Some(0), String::new()));
+    // The configuration remembers it, from wherever it is read.
+    let config = fs::read_to_string(dir.join("second/config.toml")).unwrap();
+    let path = std::path::absolute(dir.join("weights.safetensors")).unwrap();
+    let path = fs::canonicalize(dir).unwrap().join(path.file_name().unwrap());
+    assert!(config.contains(&format!("weights = \"{}\"", path.display())), "{config}");
+    // What the first run had learnt is where the second one begins.
+    let first_loss = |run: &str| {
+        let log = fs::read_to_string(dir.join(run).join("log.csv")).unwrap();
+        let column = log.lines().next().unwrap().split(',').position(|name| name == "train_loss").unwrap();
+        log.lines().nth(1).unwrap().split(',').nth(column).unwrap().parse::<f64>().unwrap()
+    };
+    assert!(
+        first_loss("second") < 0.95 * first_loss("run"),
+        "{} {}",
+        first_loss("second"),
+        first_loss("run")
+    );
+
+    let args = begin("third", &["--set", "model.depth=3"]);
+    let text = one_line(dir, &args.iter().map(String::as_str).collect::<Vec<_>>());
+    assert!(text.contains("the file's net has depth 2 (here 3): use --set model.depth=2"), "{text}");
+    assert!(!dir.join("third").exists());
+    let text = one_line(dir, &["train", "--out", "third", "--weights", "run/best.safetensors"]);
+    assert!(text.contains("is a checkpoint of `segloss train`; `segloss export --run RUN"), "{text}");
+    let text = one_line(dir, &["train", "--out", "third", "--set", "train.fresh_head=true"]);
+    assert!(text.contains("`train.fresh_head` is true, but without `train.weights`"), "{text}");
+}

@@ -79,6 +79,11 @@ impl Config {
                 return Err(ConfigProblem::Idle { key, value: value.to_string(), kind, readers }.into());
             }
         }
+        if self.train.fresh_head && self.train.weights.is_none() {
+            let text = "`train.fresh_head` is true, but without `train.weights` (--weights) every layer is fresh; leave \
+                        the key out";
+            return Err(ConfigProblem::Contradiction(text.to_owned()).into());
+        }
         Ok(())
     }
 

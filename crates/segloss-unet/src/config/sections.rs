@@ -358,10 +358,27 @@ pub struct TrainConfig {
     pub patience: usize,
     /// Validation images that are drawn into `overlays/` after an epoch that is the best so far.
     pub overlays: usize,
+    /// A safetensors file whose weights the net begins with, in place of random ones: see
+    /// [`torch_weights`](crate::torch_weights).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub weights: Option<PathBuf>,
+    /// Whether the last layer begins at random all the same: for other classes than those of `weights`.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub fresh_head: bool,
 }
 
 impl Default for TrainConfig {
     fn default() -> Self {
-        Self { epochs: 20, batch_size: 4, micro_batch: 0, seed: 0, ema: 0.0, patience: 0, overlays: 4 }
+        Self {
+            epochs: 20,
+            batch_size: 4,
+            micro_batch: 0,
+            seed: 0,
+            ema: 0.0,
+            patience: 0,
+            overlays: 4,
+            weights: None,
+            fresh_head: false,
+        }
     }
 }

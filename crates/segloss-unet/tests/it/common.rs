@@ -2,10 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
-use segloss_unet::Config;
 use segloss_unet::decode::{Stored, StoredMask};
 use segloss_unet::picture::{write_mask, write_png};
 use segloss_unet::pixels::Pixels;
+use segloss_unet::run::Which;
+use segloss_unet::{Checkpoint, Config, Dataset, RunFolder, train};
 
 /// A grey image whose left part is dark (class `classes[0]`) and whose right part is bright.
 pub fn write_pair(split: &Path, name: &str, (height, width): (usize, usize), classes: [u8; 2]) {
@@ -35,4 +36,12 @@ pub fn small(folder: Option<PathBuf>) -> Config {
     (config.model.width, config.model.depth) = (4, 2);
     (config.train.epochs, config.train.batch_size, config.train.overlays) = (4, 2, 1);
     config
+}
+
+/// A run in `root/run`, and the checkpoint of its last epoch.
+pub fn trained(root: &Path, config: &Config) -> Checkpoint {
+    let data = Dataset::load(&config.data).unwrap();
+    let folder = RunFolder::at(&root.join("run"));
+    train(config, &data, &folder, &mut ()).unwrap();
+    Checkpoint::load(&folder.checkpoint_path(Which::Last)).unwrap()
 }
