@@ -60,13 +60,13 @@ pub struct EvaluateArgs {
     #[arg(long, value_enum, default_value = "best")]
     checkpoint: CheckpointArg,
     /// How far apart outlines may be to be the same for NSD, in pixels.
-    #[arg(long, value_name = "PIXELS", default_value = "2", value_parser = not_negative)]
+    #[arg(long, value_name = "PIXELS", default_value = "2", value_parser = not_negative, allow_negative_numbers = true)]
     tolerance: f64,
     /// Width of the boundary IoU's band, as a part of the image's diagonal; 1 pixel at least.
-    #[arg(long, value_name = "RATIO", default_value = "0.02", value_parser = positive)]
+    #[arg(long, value_name = "RATIO", default_value = "0.02", value_parser = positive, allow_negative_numbers = true)]
     band: f64,
     /// β of F_β, in --all, --csv and --json: recall counts β times as much as precision.
-    #[arg(long, value_name = "β", default_value = "2", value_parser = not_negative, requires = "every")]
+    #[arg(long, value_name = "β", default_value = "2", value_parser = not_negative, allow_negative_numbers = true, requires = "every")]
     beta: f64,
     /// Where to write what was counted; by default in the run folder.
     #[arg(long, value_name = "FILE")]

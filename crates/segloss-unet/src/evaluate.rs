@@ -67,12 +67,12 @@ pub fn examine<E: Real>(
         let (_, height, width, _) = batch.shape;
         let logits = logits.par_chunks((height * width * classes.count()).max(1));
         let labels = batch.labels.par_chunks((height * width).max(1));
-        let of_image = |((logits, labels), (view, &size)): ((&[E], &[u8]), (&View, &(usize, usize)))| {
-            counting.count(&batcher.samples[view.sample].name, logits, labels, width, size)
-        };
-        let images_of_batch = views.par_iter().zip(&batch.sizes);
-        let counted: Vec<(ImageResult, Calibration)> =
-            logits.zip(labels).zip(images_of_batch).map(of_image).collect();
+        let inputs = logits.zip(labels).zip(views.par_iter().zip(&batch.sizes));
+        let counted: Vec<(ImageResult, Calibration)> = inputs
+            .map(|((logits, labels), (view, &size))| {
+                counting.count(&batcher.samples[view.sample].name, logits, labels, width, size)
+            })
+            .collect();
         for (image, of_image) in counted {
             calibration.merge(&of_image);
             images.push(image);

@@ -106,7 +106,7 @@ pub fn report(report: &Report, all: bool) -> String {
     ];
     let of_outlines = [
         format!("{} within {} px", value("mean_surface_dice", "mean NSD"), measures.tolerance),
-        value("mean_hd95", "mean HD95"),
+        format!("{}{}", value("mean_hd95", "mean HD95"), left_out(report)),
         format!(
             "{} (band {} % of the diagonal)",
             value("mean_boundary_iou", "mean boundary IoU"),
@@ -164,6 +164,15 @@ pub fn report_csv(report: &Report) -> Result<String> {
     }
     let bytes = writer.into_inner().map_err(|error| failed(error.to_string()))?;
     String::from_utf8(bytes).map_err(|error| failed(error.to_string()))
+}
+
+/// What HD95 does not see.
+fn left_out(report: &Report) -> String {
+    match report.sums.classes.iter().map(|class| class.missed_images).sum() {
+        0 => String::new(),
+        1 => " (a class that an image missed is left out)".to_owned(),
+        missed => format!(" ({missed} times that an image missed a class are left out)"),
+    }
 }
 
 /// The head of a column, with its unit.

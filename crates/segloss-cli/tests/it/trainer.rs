@@ -181,6 +181,8 @@ fn tables_are_made_again_of_the_file_alone(dir: &Path, table: &str) {
     ] {
         refused(dir, &[&["evaluate"], idle].concat());
     }
+    let text = refused(dir, &["evaluate", "--run", "run", "--tolerance", "-1"]);
+    assert!(text.contains("expected a number of at least 0"), "{text}");
     let explained = segloss(dir, &["evaluate", "--explain"]);
     assert_eq!(explained.status.code(), Some(0));
     assert!(stdout(&explained).contains("mean_boundary_iou (boundary IoU)"), "{}", stdout(&explained));

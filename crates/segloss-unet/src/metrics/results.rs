@@ -105,7 +105,8 @@ impl Results {
         if !origin.rule.fits(*outputs) {
             return Err(format!("the rule is not one for {outputs} outputs"));
         }
-        if !(tolerance >= 0.0 && tolerance.is_finite()) || !(band_ratio > 0.0 && band_ratio.is_finite()) {
+        let measurable = tolerance >= 0.0 && band_ratio > 0.0;
+        if !(measurable && tolerance.is_finite() && band_ratio.is_finite()) {
             return Err(format!("a tolerance of {tolerance} with a band of {band_ratio} of the diagonal"));
         }
         if !loss.is_finite() {
@@ -181,7 +182,8 @@ impl Results {
             }
             // Each pixel's is at most 2; and nine digits.
             let most = 2.0 * overlap.truth() as f64 * (1.0 + 1e-8);
-            if !(0.0..=most).contains(brier) || !(*surprise >= 0.0 && surprise.is_finite()) {
+            let proper = (0.0..=most).contains(brier) && *surprise >= 0.0;
+            if !(proper && surprise.is_finite()) {
                 return contradiction("its Brier or NLL sum is not one of its pixels");
             }
             if overlap.truth() == 0 && *surprise > 0.0 {

@@ -48,7 +48,9 @@ impl Surface {
     /// A distance of exactly the tolerance is within it.
     pub fn measure(truth: &[u8], predicted: &[u8], size: (usize, usize), class: u8, tolerance: f64) -> Self {
         let outlines = [outline(truth, size, class), outline(predicted, size, class)];
-        let Some((size, [truth, predicted])) = cropped(&outlines, size) else { return Self::default() };
+        let Some(window) = Window::around(&outlines, size) else { return Self::default() };
+        let [truth, predicted] = outlines.map(|outline| window.of(&outline, size.1));
+        let size = window.size();
         let from_truth = distances(&truth, &predicted, size);
         let from_predicted = distances(&predicted, &truth, size);
         let count = |outline: &[bool]| outline.iter().filter(|&&on| on).count() as u64;
@@ -90,19 +92,32 @@ fn outline(labels: &[u8], (rows, columns): (usize, usize), class: u8) -> Vec<boo
     outline
 }
 
-/// Both, in the smallest rectangle that holds both: the nearest pixel of either lies in it. None if both are empty.
-fn cropped(outlines: &[Vec<bool>; 2], size: (usize, usize)) -> Option<((usize, usize), [Vec<bool>; 2])> {
-    let (rows, columns) = size;
-    let any = |y: usize, x: usize| outlines.iter().any(|outline| outline[y * columns + x]);
-    let rows: Vec<usize> = (0..rows).filter(|&y| (0..columns).any(|x| any(y, x))).collect();
-    let (&top, &bottom) = (rows.first()?, rows.last()?);
-    let occupied = |x: &usize| rows.iter().any(|&y| any(y, *x));
-    let (left, right) = ((0..columns).find(occupied)?, (0..columns).rev().find(occupied)?);
-    let crop = |outline: &Vec<bool>| {
-        let rows = outline.chunks_exact(columns).skip(top).take(bottom + 1 - top);
-        rows.flat_map(|row| row[left..=right].iter().copied()).collect()
-    };
-    Some(((bottom + 1 - top, right + 1 - left), [crop(&outlines[0]), crop(&outlines[1])]))
+/// A rectangle of pixels: of rows and of columns, the first and the last.
+#[derive(Debug, Clone, Copy)]
+struct Window {
+    rows: (usize, usize),
+    columns: (usize, usize),
+}
+
+impl Window {
+    /// The smallest one that holds both outlines: the nearest pixel of either lies in it. None if both are empty.
+    fn around(outlines: &[Vec<bool>; 2], (rows, columns): (usize, usize)) -> Option<Self> {
+        let any = |y: usize, x: usize| outlines.iter().any(|outline| outline[y * columns + x]);
+        let row = |&y: &usize| (0..columns).any(|x| any(y, x));
+        let rows = ((0..rows).find(row)?, (0..rows).rev().find(row)?);
+        let column = |&x: &usize| (rows.0..=rows.1).any(|y| any(y, x));
+        Some(Self { rows, columns: ((0..columns).find(column)?, (0..columns).rev().find(column)?) })
+    }
+
+    fn size(&self) -> (usize, usize) {
+        (self.rows.1 + 1 - self.rows.0, self.columns.1 + 1 - self.columns.0)
+    }
+
+    /// What of an outline, so many columns wide, lies in it.
+    fn of(&self, outline: &[bool], columns: usize) -> Vec<bool> {
+        let rows = outline.chunks_exact(columns).skip(self.rows.0).take(self.size().0);
+        rows.flat_map(|row| &row[self.columns.0..=self.columns.1]).copied().collect()
+    }
 }
 
 /// The squared distance of each pixel of one outline to the other, sorted; nothing if that is empty.
