@@ -3,10 +3,11 @@
 //! The modules follow an image on its way, one file each:
 //!
 //! [`folder`] → [`catalogue`] → [`decode`] → [`survey`] → [`classes`] (or a [`guess`](mod@guess)) → [`reading`] → [`sample`] →
-//! [`dataset`] → [`batch`] → [`unet`] → [`objective`] (the loss)
-//! → [`optimizer`] → [`schedule`] → [`evaluate`](mod@evaluate) → [`metrics`] → [`picture`].
+//! [`dataset`] → [`view`] → [`batch`] → [`reader`] → [`unet`] → [`supervision`] → [`objective`] (the loss) → [`gradient`]
+//! → [`optimizer`] → [`average`] → [`schedule`], [`loss_schedule`] → [`evaluate`](mod@evaluate) → [`metrics`] → [`picture`].
 //!
-//! [`train`](mod@train) is the loop around it, [`run`] what it leaves on disk, [`checkpoint`] how it goes on,
+//! [`train`](mod@train) is the loop around it, [`run`] what it leaves on disk, [`checkpoint`] how it goes on, [`replay`] how a
+//! step that went wrong is seen again,
 //! [`predict`](mod@predict) what it is for; [`balance`] weighs the classes of a data set; [`config`] holds every choice, [`random`] every random one.
 //! [`unpredicted`] watches for classes that a run never predicts.
 //!
