@@ -59,7 +59,7 @@
 //! - A bad label, shape, weight or logit is an [`Error`] that names what was expected, what came and where.
 //!
 //! Beside the losses: [`border`] makes the U-Net's weight maps, [`signed_distances`] the level sets of the boundary
-//! loss, [`class_prediction`] the document's S4.
+//! loss, [`squared_distances`] those to any pixels, [`class_prediction`] the document's S4.
 
 #[doc = include_str!("../../../docs/source-document.md")]
 pub mod source_document {}

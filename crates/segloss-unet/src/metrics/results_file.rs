@@ -36,7 +36,7 @@ use crate::files;
 /// The layout of the file; it changes whenever an older program could misread a newer file.
 pub const FORMAT: u32 = 1;
 
-/// A larger file is no result: a thousand images of twelve classes take less than one.
+/// A larger file is no result: a thousand images of twelve classes take less than a megabyte.
 const LARGEST: u64 = 256 << 20;
 
 /// What the numbers of a class's row are.
