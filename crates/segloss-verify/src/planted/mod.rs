@@ -5,6 +5,7 @@
 //! numbers elsewhere: a framework, a law, a step in place of a rule.
 
 mod bug;
+mod computing;
 mod gradients;
 mod losses;
 mod networks;
@@ -24,9 +25,17 @@ pub use bug::{Bug, Wrong};
 
 /// The whole zoo.
 pub fn zoo() -> impl Iterator<Item = &'static Bug> {
-    [losses::BUGS, weights::BUGS, gradients::BUGS, shared::BUGS, operations::BUGS, networks::BUGS]
-        .into_iter()
-        .flatten()
+    [
+        computing::BUGS,
+        losses::BUGS,
+        weights::BUGS,
+        gradients::BUGS,
+        shared::BUGS,
+        operations::BUGS,
+        networks::BUGS,
+    ]
+    .into_iter()
+    .flatten()
 }
 
 /// An implementation with a bug.
