@@ -7,8 +7,9 @@
 //! → [`optimizer`] → [`average`] → [`schedule`], [`loss_schedule`] → [`evaluate`](mod@evaluate) → [`metrics`] → [`picture`].
 //!
 //! [`train`](mod@train) is the loop around it, [`run`] what it leaves on disk, [`checkpoint`] how it goes on, [`replay`] how a
-//! step that went wrong is seen again,
-//! [`predict`](mod@predict) what it is for; [`balance`] weighs the classes of a data set; [`config`] holds every choice, [`random`] every random one.
+//! step that went wrong is seen again, [`predict`](mod@predict) what it is for, [`exchange`] how it leaves for other programs
+//! ([`onnx`], [`torch_weights`]); [`balance`] weighs the classes of a data set; [`config`] holds every choice, [`random`] every
+//! random one.
 //! [`unpredicted`] watches for classes that a run never predicts.
 //!
 //! **Invariants.** The library prints nothing and ends no process. One seed decides a run: with the same

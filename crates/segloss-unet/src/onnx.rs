@@ -7,7 +7,7 @@
 //!
 //! N, H and W are free; H and W are multiples of 2^depth, which the metadata entry `segloss.multiple` holds. The first two
 //! operations normalise, (v − μ_c) / σ_c, with μ and σ rounded to float32. Then each layer is an operation of its own,
-//! named as its PyTorch module ([`torch_weights`]): Conv, BatchNormalization (in inference), Relu, MaxPool,
+//! named as its PyTorch module ([`torch_weights`](crate::torch_weights)): Conv, BatchNormalization (in inference), Relu, MaxPool,
 //! ConvTranspose or Resize with Conv, Concat.
 //!
 //! Opset 17. Source of the field numbers: `onnx.proto3` of the ONNX project, IR version 8.
