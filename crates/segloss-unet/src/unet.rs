@@ -152,8 +152,11 @@ struct Pass<'a, E: Real> {
     mode: Mode,
     statistics: &'a mut [Statistics<E>],
     /// Is shown what each layer makes of the images.
-    watch: Option<&'a mut dyn FnMut(&str, &[E])>,
+    watch: Option<&'a mut Watch<'a, E>>,
 }
+
+/// Is shown the name of a layer and its output.
+type Watch<'a, E> = dyn FnMut(&str, &[E]) + 'a;
 
 impl<'a, E: Real> Pass<'a, E> {
     fn new(mode: Mode, statistics: &'a mut [Statistics<E>]) -> Self {
