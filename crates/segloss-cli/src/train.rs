@@ -132,12 +132,15 @@ impl TrainArgs {
         for assignment in &self.set {
             sources.set(assignment)?;
         }
+        if let Some(path) = &self.weights {
+            sources.weights(path)?;
+        }
         let mut config = sources.finish()?;
         if let Some(folder) = self.data.clone().or(config.data.folder.take()) {
             // The run folder remembers it, and will be used from elsewhere.
             config.data.folder = Some(std::path::absolute(folder)?);
         }
-        if let Some(file) = self.weights.clone().or(config.train.weights.take()) {
+        if let Some(file) = config.train.weights.take() {
             config.train.weights = Some(std::path::absolute(file)?);
         }
         Ok(config)

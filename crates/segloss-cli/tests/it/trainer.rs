@@ -515,6 +515,11 @@ fn a_net_is_exported_and_another_run_begins_with_it() {
         first_loss("run")
     );
 
+    let fresh = run(begin("fresh", &["--set", "train.fresh_head=true", "--set", "train.epochs=1"]));
+    assert_eq!((fresh.status.code(), stderr(&fresh)), (Some(0), String::new()));
+    let again = segloss(dir, &["train", "--out", "fresh", "--resume", "--set", "train.epochs=2", "--quiet"]);
+    assert_eq!((again.status.code(), stderr(&again)), (Some(0), String::new()));
+
     let args = begin("third", &["--set", "model.depth=3"]);
     let text = one_line(dir, &args.iter().map(String::as_str).collect::<Vec<_>>());
     assert!(text.contains("the file's net has depth 2 (here 3): use --set model.depth=2"), "{text}");

@@ -63,6 +63,18 @@ impl Sources {
         Ok(())
     }
 
+    /// Sets `train.weights`, whatever characters the path is made of.
+    ///
+    /// # Errors
+    /// [`ConfigProblem::Malformed`] if the path is no UTF-8, which config.toml is.
+    pub fn weights(&mut self, path: &Path) -> Result<()> {
+        let origin = path.display().to_string();
+        let text = path.to_str().ok_or_else(|| malformed(&origin, "the path is no UTF-8"))?;
+        let train = Table::from_iter([("weights".to_owned(), Value::String(text.to_owned()))]);
+        merge(&mut self.table, Table::from_iter([("train".to_owned(), Value::Table(train))]));
+        Ok(())
+    }
+
     /// Sets one key, as in `train.epochs=5` or `data.crop=[128, 128]`. What is not a TOML value is taken
     /// as a string, so that `model.norm=none` needs no quotes.
     ///
