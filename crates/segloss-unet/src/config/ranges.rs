@@ -9,7 +9,7 @@ use crate::error::{ConfigProblem, Result};
 const MAX_NUMBERS: u128 = 1 << 28;
 
 impl Config {
-    /// Checks every range, and that every key that was set away from its default acts. [`Sources::finish`]
+    /// Checks every range, and that every key that was set away from its default acts. [`Sources::finish`](super::Sources::finish)
     /// has done so; a configuration built in code has not been checked until the trainer does.
     ///
     /// # Errors
