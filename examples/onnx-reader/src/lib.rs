@@ -38,8 +38,8 @@ impl Net {
         Ok(Self { proto, classes, channels, multiple, ignored })
     }
 
-    /// The class of each pixel of an image (H, W, C), whose values are as they were stored.
-    pub fn predict(&self, values: &[f32], (height, width): (usize, usize)) -> TractResult<Vec<u8>> {
+    /// The logits of each pixel of an image (H, W, C), whose values are as they were stored: (H, W, classes).
+    pub fn logits(&self, values: &[f32], (height, width): (usize, usize)) -> TractResult<Vec<f32>> {
         let (rows, columns) = (height.next_multiple_of(self.multiple), width.next_multiple_of(self.multiple));
         let shape = (1, self.channels, rows, columns);
         let image: Tensor = tract_ndarray::Array4::from_shape_fn(shape, |(_, c, y, x)| {
@@ -53,21 +53,29 @@ impl Net {
             .into_runnable()?;
         let results = model.run(tvec!(image.into()))?;
         let logits = results[0].to_plain_array_view::<f32>()?;
-        let mut labels = Vec::with_capacity(height * width);
-        for y in 0..height {
-            for x in 0..width {
-                let mut best = (0, f32::NEG_INFINITY);
-                for class in (0..self.classes.len()).filter(|class| Some(*class) != self.ignored) {
-                    let logit = logits[[0, class, y, x]];
-                    // Of equal logits, the first.
-                    if logit > best.1 {
-                        best = (class, logit);
-                    }
-                }
-                labels.push(best.0 as u8);
+        let pixels = (0..height).flat_map(|y| (0..width).map(move |x| (y, x)));
+        let classes = self.classes.len();
+        Ok(pixels
+            .flat_map(|(y, x)| (0..classes).map(move |class| [0, class, y, x]))
+            .map(|at| logits[at])
+            .collect())
+    }
+
+    /// The class of a pixel with these logits: that of the largest, the first of equals.
+    pub fn class(&self, logits: &[f32]) -> u8 {
+        let mut best = (0, f32::NEG_INFINITY);
+        for (class, &logit) in logits.iter().enumerate().filter(|(class, _)| Some(*class) != self.ignored) {
+            if logit > best.1 {
+                best = (class, logit);
             }
         }
-        Ok(labels)
+        best.0 as u8
+    }
+
+    /// The class of each pixel of an image.
+    pub fn predict(&self, values: &[f32], size: (usize, usize)) -> TractResult<Vec<u8>> {
+        let logits = self.logits(values, size)?;
+        Ok(logits.chunks_exact(self.classes.len()).map(|logits| self.class(logits)).collect())
     }
 }
 

@@ -1,4 +1,4 @@
-//! tract finds the class that `segloss predict` finds, in every pixel.
+//! tract finds the class that `segloss predict` finds, in every pixel but for ties.
 
 use segloss_onnx_reader::Net;
 use segloss_unet::config::{ModelConfig, Norm, Up};
@@ -15,6 +15,7 @@ fn every_pixel_has_the_class_that_predict_finds() {
         ModelConfig { width: 4, depth: 2, up: Up::Nearest, bias: false, ..ModelConfig::default() },
         ModelConfig { width: 4, depth: 1, norm: Norm::None, ..ModelConfig::default() },
     ];
+    let mut differing = 0;
     for (i, model) in models.into_iter().enumerate() {
         let mut config = Config { model, ..Config::default() };
         config.train.epochs = 3;
@@ -34,15 +35,28 @@ fn every_pixel_has_the_class_that_predict_finds() {
             // Whole tiles, and some of a size that is no multiple of anything.
             for (corner, (height, width)) in [((0, 0), (128, 128)), ((3, 5), (61, 93))] {
                 let image = sample.image.crop(corner, (height, width));
-                let values: Vec<f32> = (0..image.values.len()).map(|at| image.values.get(at) as f32).collect();
-                let labels = net.predict(&values, (image.height, image.width)).unwrap();
+                let values: Vec<f32> =
+                    (0..image.values.len()).map(|at| image.values.get(at) as f32).collect();
+                let logits = net.logits(&values, (image.height, image.width)).unwrap();
+                let largest = logits.iter().fold(0.0, |largest: f32, logit| largest.max(logit.abs()));
                 let expected = predictor.predict(&image).unwrap();
-                assert_eq!(labels.len(), expected.len());
-                let differing = labels.iter().zip(&expected).filter(|(a, b)| a != b).count();
-                assert_eq!(differing, 0, "{:?}, {height}x{width}", config.model);
-                labels.iter().for_each(|&label| found[usize::from(label)] += 1);
+                assert_eq!(logits.len(), 3 * expected.len());
+                for (at, (logits, class)) in logits.chunks_exact(3).zip(expected).enumerate() {
+                    let best = net.class(logits);
+                    // tract adds in another order: where two logits are equal but for that, either may win.
+                    let tie = logits[usize::from(best)] - logits[usize::from(class)] <= 1e-5 * largest;
+                    assert!(best == class || tie, "{:?}, pixel {at}: {logits:?}, not {class}", config.model);
+                    differing += usize::from(best != class);
+                    found[usize::from(class)] += 1;
+                }
             }
         }
-        assert!(found.iter().filter(|&&pixels| pixels > 0).count() > 1, "a net that finds one class tells nothing");
+        assert!(
+            found.iter().filter(|&&pixels| pixels > 0).count() > 1,
+            "a net that finds one class tells nothing"
+        );
     }
+    println!("{differing} pixels differ");
+    // Ties are rare: none in 262 144 pixels of a trained net.
+    assert!(differing <= 3, "{differing}");
 }
