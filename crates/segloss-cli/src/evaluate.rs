@@ -9,12 +9,12 @@ use segloss_unet::batch::Batcher;
 use segloss_unet::dataset::load_split;
 use segloss_unet::evaluate::examine;
 use segloss_unet::files::{make_folder, write_atomic};
+use segloss_unet::loss_schedule::LossSchedule;
 use segloss_unet::metrics::definitions::{CLASS_METRICS, Definition, RUN_METRICS};
 use segloss_unet::metrics::image::Measures;
 use segloss_unet::metrics::results::{Origin, fingerprint};
 use segloss_unet::metrics::sums::Settings;
 use segloss_unet::metrics::{Report, Results, Rule};
-use segloss_unet::objective::Objective;
 use segloss_unet::run::Which;
 use segloss_unet::{Checkpoint, Reading, RunFolder, Source, Split, table};
 
@@ -141,8 +141,8 @@ impl EvaluateArgs {
         let reading = Reading::with_classes(&source, &meta.classes)?;
         tell(&reading.notes, &[]);
         let samples = load_split(&reading, split, &meta.normalisation, meta.config.data.maps)?;
-        let mut objective = Objective::new(&meta.config.loss, &reading.classes, None, true)?;
-        objective.restore_running_counts(&meta.loss_history)?;
+        let mut losses = LossSchedule::new(&meta.config, &reading.classes, None, true)?;
+        losses.restore_running_counts(&meta.loss_history)?;
         let batcher = Batcher {
             samples: &samples,
             normalisation: &meta.normalisation,
@@ -160,7 +160,7 @@ impl EvaluateArgs {
         };
         let bar = progress::bar(false, Some(samples.len() as u64));
         let batch_size = meta.config.train.batch_size;
-        let results = examine(&net, &objective, &batcher, batch_size, origin, &mut |images| {
+        let results = examine(&net, losses.at(meta.epoch), &batcher, batch_size, origin, &mut |images| {
             bar.set_position(images as u64);
         })?;
         bar.finish_and_clear();

@@ -4,7 +4,6 @@ use segloss::{ClassCounts, LossSpec};
 
 use crate::classes::Classes;
 use crate::config::{AddedLoss, Config};
-use crate::dataset::Dataset;
 use crate::error::{ConfigProblem, Result};
 use crate::objective::Objective;
 
@@ -24,13 +23,12 @@ struct Then {
 }
 
 impl LossSchedule {
-    /// The losses of a configuration, fitted to the data.
+    /// The losses of a configuration, fitted to the data as [`Objective::new`] does.
     ///
     /// # Errors
     /// As [`Objective::new`]; [`ConfigProblem::Contradiction`] if the run ends before the added loss counts.
-    pub fn new(config: &Config, data: &Dataset) -> Result<Self> {
-        let fitted =
-            |spec: &LossSpec| Objective::new(spec, &data.classes, Some(&data.counts), config.data.maps);
+    pub fn new(config: &Config, classes: &Classes, counts: Option<&ClassCounts>, maps: bool) -> Result<Self> {
+        let fitted = |spec: &LossSpec| Objective::new(spec, classes, counts, maps);
         let first = fitted(&config.loss)?;
         let Some(AddedLoss { from_epoch, weight, loss }) = &config.added_loss else {
             return Ok(Self { first, then: None });

@@ -192,7 +192,7 @@ impl<'a> Trainer<'a> {
         };
         config.validate()?;
         check(config, data)?;
-        let losses = LossSchedule::new(config, data)?;
+        let losses = losses(config, data)?;
         let config = as_used(config, data, &losses);
         let schedule = schedule(&config, data);
         let mut net = net(&config)?;
@@ -233,7 +233,7 @@ impl<'a> Trainer<'a> {
     pub fn resume(checkpoint: Checkpoint, config: &Config, data: &'a Dataset) -> Result<Self> {
         let Checkpoint { net, learning, mut optimizer, meta } = checkpoint;
         config.validate()?;
-        let mut losses = LossSchedule::new(config, data)?;
+        let mut losses = losses(config, data)?;
         let config = as_used(config, data, &losses);
         difference::check(&meta.config, &config)?;
         let misfit = |problem: &str| {
@@ -519,6 +519,10 @@ fn as_used(config: &Config, data: &Dataset, losses: &LossSchedule) -> Config {
     config.data.ignore_index = data.classes.ignore_index;
     losses.note(&mut config);
     config
+}
+
+fn losses(config: &Config, data: &Dataset) -> Result<LossSchedule> {
+    LossSchedule::new(config, &data.classes, Some(&data.counts), config.data.maps)
 }
 
 /// Refuses what the data leaves without effect.

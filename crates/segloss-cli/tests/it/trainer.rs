@@ -529,3 +529,23 @@ fn a_net_is_exported_and_another_run_begins_with_it() {
     let text = one_line(dir, &["train", "--out", "third", "--set", "train.fresh_head=true"]);
     assert!(text.contains("`train.fresh_head` is true, but without `train.weights`"), "{text}");
 }
+
+/// The loss that is reported is the one of the checkpoint's epoch, with all that it and the first one remember.
+#[test]
+fn a_run_whose_loss_was_joined_by_another_is_evaluated() {
+    let root = tempfile::tempdir().unwrap();
+    let dir = root.path();
+    let joined =
+        "[loss]\nweights = { source = \"ema\" }\n[added_loss]\nfrom_epoch = 2\nloss = { kind = \"dice\" }\n";
+    fs::write(dir.join("joined.toml"), joined).unwrap();
+    let trained = train(dir, &["--quiet", "--config", "joined.toml"]);
+    assert_eq!(trained.status.code(), Some(0), "{}", stderr(&trained));
+    let args = ["evaluate", "--run", "run", "--split", "val", "--checkpoint", "last", "--json"];
+    let output = segloss(dir, &args);
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    let report: serde_json::Value = serde_json::from_str(&stdout(&output)).unwrap();
+    let log = fs::read_to_string(dir.join("run/log.csv")).unwrap();
+    let column = log.lines().next().unwrap().split(',').position(|name| name == "val_loss").unwrap();
+    let logged: f64 = log.lines().nth(2).unwrap().split(',').nth(column).unwrap().parse().unwrap();
+    assert_eq!(report["loss"].as_f64(), Some(logged));
+}
