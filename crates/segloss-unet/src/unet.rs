@@ -388,6 +388,7 @@ impl<E: Real> UNet<E> {
                     upsample_conv2d(x, weight, bias)?
                 }
             };
+            self.show(&x, step.convolution.weight, pass)?;
             // The skip comes first, so it is the one to carry the tape.
             let (up, tape) = x.split_tape();
             x = concat_channels(skip.put_tape(tape), up)?;
@@ -418,7 +419,7 @@ impl<E: Real> UNet<E> {
             let input_gradient = layer.convolution.weight != 0;
             let activation = if layer.norm.is_some() { Activation::Identity } else { Activation::Relu };
             x = self.convolve(x, layer.convolution, Conv2dOptions { input_gradient, activation })?;
-            self.show(&x, layer.convolution, pass)?;
+            self.show(&x, layer.convolution.weight, pass)?;
             let Some(norm) = layer.norm else { continue };
             let running = &mut pass.statistics[norm.statistics].running;
             let mode = match pass.mode {
@@ -427,20 +428,18 @@ impl<E: Real> UNet<E> {
             };
             let (gamma, beta) = (self.vector(norm.gamma), self.vector(norm.beta));
             x = batch_norm2d(x, gamma, beta, E::nearest(EPSILON), mode)?;
+            self.show(&x, norm.gamma, pass)?;
             x = relu(x)?;
         }
         Ok(x)
     }
 
-    fn show<T: Tape<E, Cpu>>(
-        &self,
-        x: &Image<E, T>,
-        layer: Convolution,
-        pass: &mut Pass<'_, E>,
-    ) -> Result<()> {
+    /// Shows the output of the layer that has this parameter.
+    fn show<T: Tape<E, Cpu>>(&self, x: &Image<E, T>, parameter: usize, pass: &mut Pass<'_, E>) -> Result<()> {
         if let Some(watch) = &mut pass.watch {
-            let name = &self.parameters[layer.weight].name;
-            watch(name.strip_suffix(".weight").unwrap_or(name), data(&x.retaped::<NoneTape>())?);
+            let name = &self.parameters[parameter].name;
+            let layer = name.rsplit_once('.').map_or(name.as_str(), |(layer, _)| layer);
+            watch(layer, data(&x.retaped::<NoneTape>())?);
         }
         Ok(())
     }

@@ -167,3 +167,28 @@ fn a_logit_sees_as_far_as_it_says() {
         }
     }
 }
+
+/// Whichever layer makes the first number that is not finite, it is the one that is named: a convolution whose weights are
+/// large, a normalisation whose γ is, the way up, the head; and weights that are not finite themselves.
+#[test]
+fn the_first_tensor_that_is_not_finite_is_named() {
+    let config = ModelConfig { width: 2, depth: 1, ..ModelConfig::default() };
+    let images: Vec<f32> = (0..64).map(|i| (i % 7) as f32 - 3.0).collect();
+    let named = |parameter: &str, value: f32| {
+        let mut net = UNet::<f32>::new(&config, 1, 2, 0).unwrap();
+        if let Some(chosen) = net.parameters.iter_mut().find(|p| p.name == parameter) {
+            chosen.values_mut().unwrap().fill(value);
+        }
+        net.first_non_finite(net.tensor(images.clone(), (1, 8, 8, 1)).unwrap()).unwrap()
+    };
+    for (parameter, value, expected) in [
+        ("none", 0.0, None),
+        ("down0.conv1.weight", 3e38, Some("the output of `down0.conv1`")),
+        ("down0.norm1.gamma", 3e38, Some("the output of `down0.norm1`")),
+        ("up0.up.weight", 3e38, Some("the output of `up0.up`")),
+        ("head.weight", 3e38, Some("the logits")),
+        ("bottom.conv2.weight", f32::NAN, Some("the weights `bottom.conv2.weight`")),
+    ] {
+        assert_eq!(named(parameter, value).as_deref(), expected, "{parameter}");
+    }
+}
