@@ -6,8 +6,8 @@ use segloss::{ClassCounts, Scheme, WeightSpec};
 use serde::Serialize;
 
 use crate::classes::Classes;
-use crate::error::{Error, Result};
-use crate::table::aligned;
+use crate::error::Result;
+use crate::table::{aligned, csv_text};
 
 /// The classes of a data set, counted and weighed.
 #[derive(Debug, Clone, Serialize)]
@@ -116,25 +116,23 @@ impl Balance {
     /// # Errors
     /// If the table cannot be encoded.
     pub fn csv(&self) -> Result<String> {
-        let failed =
-            |error: String| Error::Encoding { what: "the table of weights".to_owned(), problem: error };
-        let mut writer = csv::Writer::from_writer(Vec::new());
-        let mut title = ["label", "class", "pixels", "share", "images"].map(str::to_owned).to_vec();
-        title.extend(self.schemes.iter().map(|weights| weights.scheme.clone()));
-        writer.write_record(&title).map_err(|error| failed(error.to_string()))?;
-        for (class, f) in self.counts.frequencies().into_iter().enumerate() {
-            let mut row = vec![
-                class.to_string(),
-                self.names[class].clone(),
-                self.counts.pixels[class].to_string(),
-                f.to_string(),
-                self.images[class].to_string(),
-            ];
-            row.extend(self.schemes.iter().map(|weights| weights.weights[class].to_string()));
-            writer.write_record(&row).map_err(|error| failed(error.to_string()))?;
-        }
-        let bytes = writer.into_inner().map_err(|error| failed(error.to_string()))?;
-        String::from_utf8(bytes).map_err(|error| failed(error.to_string()))
+        csv_text("the table of weights", |writer| {
+            let mut title = ["label", "class", "pixels", "share", "images"].map(str::to_owned).to_vec();
+            title.extend(self.schemes.iter().map(|weights| weights.scheme.clone()));
+            writer.write_record(&title)?;
+            for (class, f) in self.counts.frequencies().into_iter().enumerate() {
+                let mut row = vec![
+                    class.to_string(),
+                    self.names[class].clone(),
+                    self.counts.pixels[class].to_string(),
+                    f.to_string(),
+                    self.images[class].to_string(),
+                ];
+                row.extend(self.schemes.iter().map(|weights| weights.weights[class].to_string()));
+                writer.write_record(&row)?;
+            }
+            Ok(())
+        })
     }
 }
 

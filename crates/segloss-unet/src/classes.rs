@@ -226,6 +226,11 @@ impl Classes {
         self.ignore_index.map(usize::from) != Some(class)
     }
 
+    /// For each output, whether it can be predicted.
+    pub fn scored(&self) -> Vec<bool> {
+        (0..self.count()).map(|class| self.is_scored(class)).collect()
+    }
+
     /// The label given to pixels that are not part of an image: the ignored one, or 255 if there is none
     /// (there are at most 255 classes, so 255 is free).
     pub fn padding_label(&self) -> u8 {

@@ -113,7 +113,7 @@ fn tally_images<E: Real>(
     classes: &Classes,
 ) -> Vec<Tally> {
     let count = classes.count();
-    let scored = scored(classes);
+    let scored = classes.scored();
     let logits = logits.par_chunks((height * width * count).max(1));
     let labels = labels.par_chunks((height * width).max(1));
     let images = logits.zip(labels).zip(sizes);
@@ -134,15 +134,10 @@ fn tally_images<E: Real>(
         .collect()
 }
 
-/// For each output whether it can be predicted.
-fn scored(classes: &Classes) -> Vec<bool> {
-    (0..classes.count()).map(|class| classes.is_scored(class)).collect()
-}
-
 /// The class of every pixel of one image, cropped to `size` out of logits (1, H, `width`, C).
 pub fn classify<E: Real>(logits: &[E], width: usize, size: (usize, usize), classes: &Classes) -> Vec<u8> {
     let count = classes.count();
-    let scored = scored(classes);
+    let scored = classes.scored();
     let (rows, columns) = size;
     let mut indices = vec![0; rows * columns];
     indices.par_chunks_mut(columns.max(1)).enumerate().for_each(|(y, row)| {

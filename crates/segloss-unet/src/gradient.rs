@@ -7,14 +7,13 @@
 
 use std::iter::once;
 
-use dfdx::prelude::{Backward, Gradients, NoneTape, OwnedTape, PutTape, SplitTape, Trace, TryAdd, TryMul};
+use dfdx::prelude::{Backward, Cpu, Gradients, OwnedTape, PutTape, SplitTape, Tensor, Trace, TryAdd, TryMul};
 
 use crate::batch::Batch;
 use crate::error::Result;
 use crate::objective::{InParts, Objective};
 use crate::supervision::{Level, levels};
 use crate::unet::{Supervised, UNet};
-use dfdx::prelude::{Cpu, Tensor};
 
 type Scalar = Tensor<(), f32, Cpu, OwnedTape<f32, Cpu>>;
 type Recorded = Supervised<f32, OwnedTape<f32, Cpu>>;
@@ -131,23 +130,18 @@ fn sum<'a>(
     mut loss: impl FnMut(usize, &'a Level<'a, f32>, dfdx_conv::Image<f32, OwnedTape<f32, Cpu>>) -> Result<Scalar>,
 ) -> Result<Scalar> {
     let Supervised { logits, lower } = supervised;
-    let (logits, mut tape) = logits.split_tape();
-    let mut total: Option<Tensor<(), f32, Cpu, NoneTape>> = None;
-    for (number, (level, logits)) in levels.iter().zip(once(logits).chain(lower)).enumerate() {
-        let scalar = loss(number, level, logits.put_tape(tape))?;
-        let scalar = match level.factor == 1.0 {
-            true => scalar,
-            false => scalar.try_mul(level.factor as f32).map_err(dfdx_conv::Error::from)?,
-        };
-        let scalar = match total {
-            None => scalar,
-            Some(total) => scalar.try_add(total).map_err(dfdx_conv::Error::from)?,
-        };
-        let (value, rest) = scalar.split_tape();
-        (total, tape) = (Some(value), rest);
+    let counted = |scalar: Scalar, level: &Level<'_, f32>| match level.factor == 1.0 {
+        true => Ok(scalar),
+        false => scalar.try_mul(level.factor as f32).map_err(dfdx_conv::Error::from),
+    };
+    // The full resolution is always there.
+    let mut total = counted(loss(0, &levels[0], logits)?, &levels[0])?;
+    for (number, (level, logits)) in (1..).zip(levels[1..].iter().zip(lower)) {
+        let (sum, tape) = total.split_tape();
+        let scalar = counted(loss(number, level, logits.put_tape(tape))?, level)?;
+        total = scalar.try_add(sum).map_err(dfdx_conv::Error::from)?;
     }
-    let nothing = || dfdx_conv::Error::Dfdx("a net has a level".to_owned());
-    Ok(total.ok_or_else(nothing)?.put_tape(tape))
+    Ok(total)
 }
 
 fn backward(net: &UNet<f32>, scalar: Scalar, into: &mut [Vec<f32>]) -> Result<()> {

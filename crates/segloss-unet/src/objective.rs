@@ -113,8 +113,7 @@ impl Objective {
             evaluation = Some(result);
             Ok(value)
         })?;
-        let missing = || Error::Operation(dfdx_conv::Error::Dfdx("the loss was not computed".to_owned()));
-        Ok((scalar, evaluation.ok_or_else(missing)?))
+        Ok((scalar, evaluation.ok_or(Error::Fault("the loss was not computed"))?))
     }
 
     /// Begins the loss of a batch (N, H, W) whose images do not come all at once, `images` at a time: of such a batch
@@ -146,8 +145,7 @@ impl Objective {
                 Some(counts) => counts.join_images(found)?,
             }
         }
-        let missing = || Error::Operation(dfdx_conv::Error::Dfdx("a batch without an image".to_owned()));
-        let plan = self.loss.plan(&counts.ok_or_else(missing)?)?;
+        let plan = self.loss.plan(&counts.ok_or(Error::Fault("a batch without an image"))?)?;
         Ok(InParts { objective: self, plan, all: None })
     }
 
@@ -187,17 +185,14 @@ impl InParts<'_> {
         labels: &[u8],
         weights: &[E],
     ) -> Result<Tensor<(), E, Cpu, T>> {
-        let &(n, h, w, c) = logits.shape();
-        let plan = self.plan.images(first..first + n)?;
-        let weights = self.objective.weights(weights, labels.len());
-        external_loss(logits, |values, gradient| -> Result<E> {
-            let input = input(values, [n, h, w, c], labels, &weights)?;
-            let part = self.objective.loss.part(&input, &plan, gradient)?;
-            match &mut self.all {
-                None => self.all = Some(part),
+        let Self { objective, plan, all } = self;
+        on_tape(objective, plan, first, logits, labels, weights, |input, plan, gradient| {
+            let part = objective.loss.part(input, plan, gradient)?;
+            match all {
+                None => *all = Some(part),
                 Some(all) => all.combine(part)?,
             }
-            Ok(E::zero())
+            Ok(())
         })
     }
 
@@ -212,15 +207,12 @@ impl InParts<'_> {
         labels: &[u8],
         weights: &[E],
     ) -> Result<Tensor<(), E, Cpu, T>> {
-        let &(n, h, w, c) = logits.shape();
-        let plan = self.plan.images(first..first + n)?;
-        let weights = self.objective.weights(weights, labels.len());
-        external_loss(logits, |values, gradient| -> Result<E> {
-            let input = input(values, [n, h, w, c], labels, &weights)?;
-            if let (Some(all), Some(gradient)) = (&self.all, gradient) {
-                self.objective.loss.part_gradient(&input, &plan, all, gradient)?;
+        let all = self.all.as_ref().ok_or(NO_PART)?;
+        on_tape(self.objective, &self.plan, first, logits, labels, weights, |input, plan, gradient| {
+            if let Some(gradient) = gradient {
+                self.objective.loss.part_gradient(input, plan, all, gradient)?;
             }
-            Ok(E::zero())
+            Ok(())
         })
     }
 
@@ -229,10 +221,29 @@ impl InParts<'_> {
     /// # Errors
     /// If a part is missing.
     pub fn finish(&self) -> Result<Evaluation> {
-        let missing =
-            || Error::Operation(dfdx_conv::Error::Dfdx("no part of the loss was computed".to_owned()));
-        Ok(self.objective.loss.finish(&self.plan, self.all.as_ref().ok_or_else(missing)?)?)
+        Ok(self.objective.loss.finish(&self.plan, self.all.as_ref().ok_or(NO_PART)?)?)
     }
+}
+
+const NO_PART: Error = Error::Fault("no part of the loss was computed");
+
+/// Puts on the tape of a part's logits what `loss` makes of them; the scalar is 0.
+fn on_tape<E: Real, T: Tape<E, Cpu>>(
+    objective: &Objective,
+    plan: &Plan,
+    first: usize,
+    logits: Image<E, T>,
+    labels: &[u8],
+    weights: &[E],
+    loss: impl FnOnce(&Input<'_, E>, &Plan, Option<&mut [E]>) -> Result<()>,
+) -> Result<Tensor<(), E, Cpu, T>> {
+    let &(n, h, w, c) = logits.shape();
+    let plan = plan.images(first..first + n)?;
+    let weights = objective.weights(weights, labels.len());
+    external_loss(logits, |values, gradient| -> Result<E> {
+        loss(&input(values, [n, h, w, c], labels, &weights)?, &plan, gradient)?;
+        Ok(E::zero())
+    })
 }
 
 /// The entries from `first` on of weights that may be none.
@@ -251,6 +262,6 @@ fn input<'a, E: Real>(
         return Ok(input);
     }
     let [n, h, w, _] = shape;
-    let wrong = |_| Error::Operation(dfdx_conv::Error::Dfdx("as many weights as labels".to_owned()));
-    Ok(input.with_weight_map(ArrayView3::from_shape((n, h, w), weights).map_err(wrong)?)?)
+    let map = ArrayView3::from_shape((n, h, w), weights);
+    Ok(input.with_weight_map(map.map_err(|_| Error::Fault("another number of weights than of labels"))?)?)
 }

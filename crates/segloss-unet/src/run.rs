@@ -265,14 +265,8 @@ impl RunFolder {
     /// # Errors
     /// [`Error::Io`], or [`Error::Encoding`].
     pub fn write_log(&self, log: &[LogRow]) -> Result<()> {
-        let path = self.log_path();
-        let failed = |error: String| Error::Run { path: path.clone(), problem: error };
-        let mut writer = csv::Writer::from_writer(Vec::new());
-        for row in log {
-            writer.serialize(row).map_err(|error| failed(error.to_string()))?;
-        }
-        let bytes = writer.into_inner().map_err(|error| failed(error.to_string()))?;
-        files::write_atomic(&path, &bytes)?;
+        let text = table::csv_text("log.csv", |writer| log.iter().try_for_each(|row| writer.serialize(row)))?;
+        files::write_atomic(&self.log_path(), text.as_bytes())?;
         files::write_atomic(&self.path.join("curves.svg"), curves::draw(log)?.as_bytes())
     }
 

@@ -12,11 +12,17 @@ use crate::metrics::{Report, Scores};
 /// # Errors
 /// If the table cannot be encoded.
 pub fn csv(scores: &Scores) -> Result<String> {
-    let failed = |error: String| Error::Encoding { what: "the class table".to_owned(), problem: error };
+    csv_text("the class table", |writer| scores.classes.iter().try_for_each(|class| writer.serialize(class)))
+}
+
+/// The text of a table; `what` names it in messages.
+pub(crate) fn csv_text(
+    what: &str,
+    write: impl FnOnce(&mut csv::Writer<Vec<u8>>) -> csv::Result<()>,
+) -> Result<String> {
+    let failed = |problem: String| Error::Encoding { what: what.to_owned(), problem };
     let mut writer = csv::Writer::from_writer(Vec::new());
-    for class in &scores.classes {
-        writer.serialize(class).map_err(|error| failed(error.to_string()))?;
-    }
+    write(&mut writer).map_err(|error| failed(error.to_string()))?;
     let bytes = writer.into_inner().map_err(|error| failed(error.to_string()))?;
     String::from_utf8(bytes).map_err(|error| failed(error.to_string()))
 }
@@ -142,28 +148,23 @@ pub fn report(report: &Report, all: bool) -> String {
 /// # Errors
 /// If the table cannot be encoded.
 pub fn report_csv(report: &Report) -> Result<String> {
-    let failed = |problem: String| Error::Encoding { what: "the table of scores".to_owned(), problem };
-    let mut writer = csv::Writer::from_writer(Vec::new());
     let cell = |score: Option<f64>| score.map_or_else(String::new, |score| score.to_string());
-    for (position, class) in report.sums.classes.iter().enumerate() {
-        let counts = counts(class);
-        if position == 0 {
-            let names = ["label", "name"].into_iter().chain(counts.map(|(name, _)| name));
-            let metrics = CLASS_METRICS.iter().map(|metric| metric.definition.name);
-            writer.write_record(names.chain(metrics)).map_err(|error| failed(error.to_string()))?;
+    csv_text("the table of scores", |writer| {
+        let classes = &report.sums.classes;
+        let Some(first) = classes.first() else { return Ok(()) };
+        let counted = counts(first).map(|(name, _)| name);
+        let metrics = CLASS_METRICS.iter().map(|metric| metric.definition.name);
+        writer.write_record(["label", "name"].into_iter().chain(counted).chain(metrics))?;
+        for class in classes {
+            let row = [class.class.label.to_string(), class.class.name.clone()].into_iter();
+            let row = row.chain(counts(class).map(|(_, count)| count.to_string()));
+            let scores = CLASS_METRICS.iter().map(|metric| cell(report.of_class(metric, class)));
+            writer.write_record(row.chain(scores))?;
         }
-        let row = [class.class.label.to_string(), class.class.name.clone()].into_iter();
-        let row = row.chain(counts.map(|(_, count)| count.to_string()));
-        let scores = CLASS_METRICS.iter().map(|metric| cell(report.of_class(metric, class)));
-        writer.write_record(row.chain(scores)).map_err(|error| failed(error.to_string()))?;
-        if position + 1 == report.sums.classes.len() {
-            let row = [String::new(), "mean".to_owned()].into_iter().chain(counts.map(|_| String::new()));
-            let means = CLASS_METRICS.iter().map(|metric| cell(report.mean(metric)));
-            writer.write_record(row.chain(means)).map_err(|error| failed(error.to_string()))?;
-        }
-    }
-    let bytes = writer.into_inner().map_err(|error| failed(error.to_string()))?;
-    String::from_utf8(bytes).map_err(|error| failed(error.to_string()))
+        let row = [String::new(), "mean".to_owned()].into_iter().chain(counted.map(|_| String::new()));
+        let means = CLASS_METRICS.iter().map(|metric| cell(report.mean(metric)));
+        writer.write_record(row.chain(means))
+    })
 }
 
 /// What HD95 does not see.

@@ -194,28 +194,37 @@ impl<'a> Trainer<'a> {
         check(config, data)?;
         let losses = losses(config, data)?;
         let config = as_used(config, data, &losses);
-        let schedule = schedule(&config, data);
         let mut net = net(&config)?;
         let notes = match &config.train.weights {
             Some(path) => torch_weights::load(path, &mut net, config.train.fresh_head)?,
             None => Vec::new(),
         };
         let optimizer = Optimizer::new(&config.optimizer, sizes(&net));
-        Ok(Self {
+        Ok(Self { notes, ..Self::before_any_step(config, data, losses, net, optimizer) })
+    }
+
+    fn before_any_step(
+        config: Config,
+        data: &'a Dataset,
+        losses: LossSchedule,
+        net: UNet<f32>,
+        optimizer: Optimizer<f32>,
+    ) -> Self {
+        Self {
+            schedule: schedule(&config, data),
             average: Average::new(config.train.ema, &net),
-            gradients: buffers(&net),
+            gradients: sizes(&net).map(|size| vec![0.0; size]).collect(),
             config,
             data,
             losses,
-            schedule,
             net,
             optimizer,
-            notes,
+            notes: Vec::new(),
             epoch: 0,
             best: None,
             unpredicted: Unpredicted::default(),
             failed: None,
-        })
+        }
     }
 
     /// A trainer at the end of the checkpoint's epoch. With the checkpoint's own configuration
@@ -261,24 +270,15 @@ impl<'a> Trainer<'a> {
         check(&config, data)?;
         losses.restore_running_counts(&meta.loss_history)?;
         optimizer.reconfigure(&config.optimizer);
-        let schedule = schedule(&config, data);
-        let average = Average::new(config.train.ema, &net);
-        let net = learning.unwrap_or(net);
-        Ok(Self {
-            average,
-            gradients: buffers(&net),
-            config,
-            data,
-            losses,
-            schedule,
-            net,
-            optimizer,
-            notes: Vec::new(),
+        let mut trainer = Self {
             epoch: meta.epoch,
             best: Some(meta.best),
             unpredicted: meta.unpredicted,
-            failed: None,
-        })
+            ..Self::before_any_step(config, data, losses, net, optimizer)
+        };
+        // The average goes on from the net that was judged, and this one from its own weights.
+        trainer.net = learning.unwrap_or(trainer.net);
+        Ok(trainer)
     }
 
     /// The configuration as used.
@@ -533,10 +533,6 @@ fn check(config: &Config, data: &Dataset) -> Result<()> {
 
 fn sizes(net: &UNet<f32>) -> impl Iterator<Item = usize> {
     net.parameters.iter().map(|parameter| parameter.shape().iter().product())
-}
-
-fn buffers(net: &UNet<f32>) -> Vec<Vec<f32>> {
-    sizes(net).map(|size| vec![0.0; size]).collect()
 }
 
 fn schedule(config: &Config, data: &Dataset) -> Schedule {

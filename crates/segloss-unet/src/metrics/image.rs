@@ -108,7 +108,7 @@ impl Counting<'_> {
         size: (usize, usize),
     ) -> (ImageResult, Calibration) {
         let outputs = self.classes.count();
-        let scored: Vec<bool> = (0..outputs).map(|class| self.classes.is_scored(class)).collect();
+        let scored = self.classes.scored();
         let (rows, columns) = size;
         let mut calibration = Calibration::new(outputs);
         let mut sums = vec![(Overlap::default(), 0.0, 0.0); outputs];

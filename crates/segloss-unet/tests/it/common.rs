@@ -1,4 +1,4 @@
-//! Small data sets on disk.
+//! Small data sets on disk, and small runs.
 
 use std::path::{Path, PathBuf};
 
@@ -6,7 +6,8 @@ use segloss_unet::decode::{Stored, StoredMask};
 use segloss_unet::picture::{write_mask, write_png};
 use segloss_unet::pixels::Pixels;
 use segloss_unet::run::Which;
-use segloss_unet::{Checkpoint, Config, Dataset, RunFolder, train};
+use segloss_unet::train::StepReport;
+use segloss_unet::{Checkpoint, Config, Dataset, Progress, RunFolder, train};
 
 /// A grey image whose left part is dark (class `classes[0]`) and whose right part is bright.
 pub fn write_pair(split: &Path, name: &str, (height, width): (usize, usize), classes: [u8; 2]) {
@@ -44,4 +45,14 @@ pub fn trained(root: &Path, config: &Config) -> Checkpoint {
     let folder = RunFolder::at(&root.join("run"));
     train(config, &data, &folder, &mut ()).unwrap();
     Checkpoint::load(&folder.checkpoint_path(Which::Last)).unwrap()
+}
+
+/// Notes the loss of each step.
+#[derive(Default)]
+pub struct Losses(pub Vec<f64>);
+
+impl Progress for Losses {
+    fn stepped(&mut self, step: &StepReport) {
+        self.0.push(step.loss);
+    }
 }

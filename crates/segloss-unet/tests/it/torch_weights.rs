@@ -11,10 +11,9 @@ use segloss_unet::batch::{Batch, single};
 use segloss_unet::config::{ModelConfig, Norm, Sources, Up};
 use segloss_unet::exchange::export;
 use segloss_unet::npy::{Array, NpyFile};
-use segloss_unet::train::StepReport;
-use segloss_unet::{Config, Dataset, Error, Progress, Trainer, UNet, torch_weights};
+use segloss_unet::{Config, Dataset, Error, Trainer, UNet, torch_weights};
 
-use crate::common::{small, trained};
+use crate::common::{Losses, small, trained};
 
 fn fixture(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures/exchange").join(name)
@@ -72,16 +71,6 @@ fn pytorch_s_weights_give_pytorch_s_logits() {
             let apart = apart(&logits(&net, &data), &floats(&right));
             assert!(apart <= 1e-5, "{}: {apart}", weights.display());
         }
-    }
-}
-
-/// Keeps the loss of each step.
-#[derive(Default)]
-struct Losses(Vec<f64>);
-
-impl Progress for Losses {
-    fn stepped(&mut self, step: &StepReport) {
-        self.0.push(step.loss);
     }
 }
 

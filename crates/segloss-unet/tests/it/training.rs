@@ -4,7 +4,7 @@ use std::fs;
 use std::ops::ControlFlow;
 use std::path::Path;
 
-use crate::common::{small, write_pair, write_set};
+use crate::common::{Losses, small, write_pair, write_set};
 use segloss::{Kind, LossSpec};
 use segloss_unet::config::{
     AddedLoss, AugmentConfig, Flips, Norm, OptimizerKind, ScheduleConfig, ScheduleKind, Up,
@@ -16,7 +16,7 @@ use segloss_unet::objective::Objective;
 use segloss_unet::replay::Replay;
 use segloss_unet::run::{Standing, Which};
 use segloss_unet::schedule::Schedule;
-use segloss_unet::train::{EpochReport, StepReport, Warning};
+use segloss_unet::train::{EpochReport, Warning};
 use segloss_unet::{
     Checkpoint, Config, Dataset, Predictor, Progress, Reading, RunFolder, Source, Split, Trainer, resume,
     train,
@@ -175,16 +175,6 @@ fn another_seed_is_another_run() {
     let b = folder(root.path(), "b");
     train(&config, &data, &b, &mut ()).unwrap();
     assert_ne!(a.log().unwrap()[0].train_loss, b.log().unwrap()[0].train_loss);
-}
-
-/// Notes the loss of each step.
-#[derive(Default)]
-struct Losses(Vec<f64>);
-
-impl Progress for Losses {
-    fn stepped(&mut self, step: &StepReport) {
-        self.0.push(step.loss);
-    }
 }
 
 #[test]
