@@ -38,7 +38,7 @@ impl Balance {
     /// normalisation as in `spec`. With `void` the ignored label is a class of its own, the last.
     ///
     /// # Errors
-    /// [`Error::Loss`] as [`ClassCounts::add_image`].
+    /// [`Error::Loss`](crate::Error::Loss) as [`ClassCounts::add_image`].
     pub fn new<'a>(
         masks: impl IntoIterator<Item = &'a [u8]>,
         classes: &Classes,

@@ -16,9 +16,11 @@ pub fn check(config: &Config, train: &[Sample]) -> Result<()> {
     let (batch_size, images) = (config.train.batch_size, train.len());
     // What a batch normalisation sees at once.
     let at_once = if config.train.micro_batch == 0 { batch_size } else { config.train.micro_batch };
-    let is_alone = |images: usize| images > 0 && (at_once == 1 || images % at_once == 1);
-    if config.model.norm != Norm::Batch || !is_alone(batch_size.min(images)) && !is_alone(images % batch_size)
-    {
+    let leaves_one = |at_once: usize| {
+        let steps = [batch_size.min(images), images % batch_size];
+        steps.iter().any(|&images| images > 0 && (at_once == 1 || images % at_once == 1))
+    };
+    if config.model.norm != Norm::Batch || !leaves_one(at_once) {
         return Ok(());
     }
     let side = |side: usize, axis: usize| config.data.crop.get(axis).map_or(side, |&crop| crop.min(side));
@@ -39,8 +41,15 @@ pub fn check(config: &Config, train: &[Sample]) -> Result<()> {
     if let Some(depth) = (1..depth).rev().find(|depth| largest(smallest) > 1 << depth) {
         ways.push(format!("`model.depth={depth}`"));
     }
-    if let Some(size) = (2..=images).find(|size| images % size != 1) {
-        ways.push(format!("`train.batch_size={size}`"));
+    match config.train.micro_batch {
+        0 => ways.extend(
+            (2..=images).find(|size| images % size != 1).map(|size| format!("`train.batch_size={size}`")),
+        ),
+        _ => ways.extend(
+            (2..=batch_size)
+                .find(|&size| !leaves_one(size))
+                .map(|size| format!("`train.micro_batch={size}`")),
+        ),
     }
     let cropped = size(smallest) != (smallest.height(), smallest.width());
     ways.push(format!("{} above {multiple} pixels", if cropped { "a `data.crop`" } else { "images" }));
@@ -103,5 +112,24 @@ mod tests {
         // One of them is left over, and which one is random.
         assert!(problem(&[(64, 64), (64, 64), (64, 64), (64, 64), (8, 9)], |_| ()).is_some());
         assert_eq!(problem(&[(16, 16); 8], |_| ()), None);
+    }
+
+    /// What counts is how many images are in memory at once.
+    #[test]
+    fn micro_batches_of_one_count() {
+        let parts = |batch_size: usize, micro_batch: usize| {
+            move |config: &mut Config| {
+                (config.train.batch_size, config.train.micro_batch) = (batch_size, micro_batch);
+            }
+        };
+        let eight = [(16, 16); 8];
+        let text = problem(&eight, parts(4, 1)).unwrap();
+        assert!(text.contains("batches of 4 in parts of 1 (`train.micro_batch`)"), "{text}");
+        assert!(text.contains("`train.micro_batch=2`") && !text.contains("`train.batch_size="), "{text}");
+        assert_eq!(problem(&eight, parts(4, 2)), None);
+        // Four images in parts of three leave one, and so do the last seven of fifteen, of which the parts of six take six.
+        assert!(problem(&eight, parts(4, 3)).is_some());
+        assert!(problem(&[(16, 16); 15], parts(8, 6)).is_some());
+        assert_eq!(problem(&[(16, 16); 15], parts(8, 4)), None);
     }
 }

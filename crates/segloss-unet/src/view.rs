@@ -337,9 +337,14 @@ mod tests {
         assert_eq!(centred(1.0), 200);
         assert!((80..=120).contains(&centred(0.5)), "{}", centred(0.5));
         assert!(centred(0.0) < 5);
+        // A rare pixel in the corner is seen, and nothing from outside the image.
+        let mut corner = sample(40, 50);
+        corner.labels[39 * 50 + 49] = 1;
+        let augment = AugmentConfig { rare_share: 1.0, ..AugmentConfig::default() };
+        let views = training_views(&[corner], &data, &augment, &counts, 4, 1, 0).concat();
+        assert_eq!(views[0].places()(8, 8), (39.0, if views[0].mirrored { 41.0 } else { 49.0 }));
         // Where the rare class is not, the crop lies anywhere.
         let plain = vec![sample(40, 50); 50];
-        let augment = AugmentConfig { rare_share: 1.0, ..AugmentConfig::default() };
         let views = training_views(&plain, &data, &augment, &counts, 4, 1, 0).concat();
         assert!(views.iter().any(|view| view.centre != views[0].centre));
     }

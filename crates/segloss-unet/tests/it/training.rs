@@ -384,6 +384,16 @@ fn divergence_is_an_error_with_its_step() {
     let found = replay.run().unwrap();
     assert!(!found.is_finite() && found.loss.is_err(), "{found:?}");
     assert!(text.contains(&found.first.unwrap()), "{text}");
+    // Batch normalisations have not noted what the step made of them.
+    let (with_norms, _, _other) = diverging(|config| {
+        config.optimizer.learning_rate = 1e30;
+        config.model.norm = Norm::Batch;
+    });
+    let replay_of_norms = Replay::load(&with_norms.replay_path()).unwrap();
+    for statistics in &replay_of_norms.net.statistics {
+        let running = &statistics.running;
+        assert!(running.mean.iter().chain(&running.variance).all(|x| x.is_finite()), "{}", statistics.name);
+    }
     // A new run there removes it.
     folder.check_new().unwrap();
     let config = small(None);
