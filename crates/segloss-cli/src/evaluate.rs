@@ -12,7 +12,7 @@ use segloss_unet::files::{make_folder, write_atomic};
 use segloss_unet::loss_schedule::LossSchedule;
 use segloss_unet::metrics::definitions::{CLASS_METRICS, Definition, RUN_METRICS};
 use segloss_unet::metrics::image::Measures;
-use segloss_unet::metrics::results::{Origin, fingerprint};
+use segloss_unet::metrics::results::Origin;
 use segloss_unet::metrics::sums::Settings;
 use segloss_unet::metrics::{Report, Results, Rule};
 use segloss_unet::run::Which;
@@ -150,7 +150,7 @@ impl EvaluateArgs {
             multiple: net.multiple(),
         };
         let origin = Origin {
-            config: fingerprint(&meta.config.to_toml()?),
+            config: meta.config.fingerprint()?,
             checkpoint: which.name().to_owned(),
             epoch: meta.epoch,
             data: source.name(),

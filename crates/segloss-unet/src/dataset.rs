@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::classes::Classes;
 use crate::config::{Channels, DataConfig};
-use crate::error::{DataProblem, Error, Result};
+use crate::error::{ConfigProblem, DataProblem, Error, Result};
 use crate::folder::{Source, Split};
 use crate::pixels::{Depth, Image, Values};
 use crate::reading::Reading;
@@ -29,6 +29,8 @@ pub struct Dataset {
     pub train: Vec<Sample>,
     /// To choose the best epoch by.
     pub val: Vec<Sample>,
+    /// Of the training split, and not learned from (`data.held_out`).
+    pub held_out: Vec<Sample>,
     /// What was guessed and what was left out, a sentence each.
     pub notes: Vec<String>,
     /// What is likely to disappoint, a sentence each.
@@ -50,7 +52,7 @@ impl Dataset {
             Channels::Auto | Channels::Grey => 1,
             Channels::Rgb => 3,
         };
-        let train = in_channels(train, channels);
+        let (held_out, train) = hold_out(in_channels(train, channels), &config.held_out)?;
         let normalisation = Normalisation::of(&train, channels);
         let val = load_split(&reading, Split::Val, &normalisation, config.maps)?;
         let Reading { catalogue, classes, mut notes, warnings, .. } = reading;
@@ -62,8 +64,30 @@ impl Dataset {
         }
         let labels = train.iter().map(|sample| sample.labels.as_slice());
         let counts = count(labels, &classes)?;
-        Ok(Self { classes, channels, normalisation, counts, train, val, notes, warnings })
+        Ok(Self { classes, channels, normalisation, counts, train, val, held_out, notes, warnings })
     }
+}
+
+/// Takes the samples whose names begin with one of `beginnings` out of the training images: those, and the others.
+///
+/// # Errors
+/// [`ConfigProblem::Contradiction`] if a beginning is that of no name, or of all.
+pub fn hold_out(samples: Vec<Sample>, beginnings: &[String]) -> Result<(Vec<Sample>, Vec<Sample>)> {
+    let contradiction = |text: String| Err(ConfigProblem::Contradiction(text).into());
+    if let Some(idle) =
+        beginnings.iter().find(|b| b.is_empty() || !samples.iter().any(|sample| sample.name.starts_with(*b)))
+    {
+        return contradiction(format!(
+            "`data.held_out` has \"{idle}\", with which no training image's name begins"
+        ));
+    }
+    let (held, train): (Vec<_>, Vec<_>) = samples
+        .into_iter()
+        .partition(|sample| beginnings.iter().any(|beginning| sample.name.starts_with(beginning)));
+    if train.is_empty() && !held.is_empty() {
+        return contradiction("`data.held_out` leaves no image to learn from".to_owned());
+    }
+    Ok((held, train))
 }
 
 /// Counts the classes of some masks, image by image; ignored pixels count for nothing.
@@ -252,6 +276,25 @@ mod tests {
         assert_eq!((n.mean, n.deviation), (vec![1e7], vec![1.0]));
         let flat = Normalisation::of(&[sample(1, Values::Float(vec![0.1; 7]))], 1);
         assert_eq!(flat.deviation, [1.0]);
+    }
+
+    #[test]
+    fn what_is_held_out_is_not_learned_from() {
+        let load = |held_out: &[&str]| {
+            let held_out = held_out.iter().map(|&text| text.to_owned()).collect();
+            Dataset::load(&DataConfig { held_out, ..DataConfig::default() })
+        };
+        let (all, data) = (load(&[]).unwrap(), load(&["r1", "r0c3"]).unwrap());
+        assert_eq!((all.train.len(), data.train.len(), data.held_out.len()), (8, 3, 5));
+        assert_ne!((all.normalisation, all.counts), (data.normalisation, data.counts));
+        for (bad, expected) in [
+            (&["r1", "r7"][..], "`data.held_out` has \"r7\", with which no training image's name begins"),
+            (&[""], "`data.held_out` has \"\", with"),
+            (&["r"], "`data.held_out` leaves no image to learn from"),
+        ] {
+            let text = load(bad).unwrap_err().to_string();
+            assert!(text.starts_with(expected), "{text}");
+        }
     }
 
     #[test]

@@ -6,7 +6,7 @@ use crate::batch::{Batch, Batcher};
 use crate::classes::Classes;
 use crate::dataset::Normalisation;
 use crate::error::Result;
-use crate::metrics::image::{Calibration, Counting, ImageResult};
+use crate::metrics::image::{Counting, ImageResult, Pooled};
 use crate::metrics::results::Origin;
 use crate::metrics::{Decision, Results, Scores, Tally, decide};
 use crate::objective::Objective;
@@ -61,24 +61,24 @@ pub fn examine<E: Real>(
 ) -> Result<Results> {
     let classes = batcher.classes;
     let counting = Counting { classes, rule: &origin.rule, measures: origin.measures };
-    let mut calibration = Calibration::new(classes.count());
+    let mut pooled = Pooled::new(classes.count());
     let mut images = Vec::new();
     let loss = each_batch(net, objective, batcher, batch_size, progress, |views, logits, batch| {
         let (_, height, width, _) = batch.shape;
         let logits = logits.par_chunks((height * width * classes.count()).max(1));
         let labels = batch.labels.par_chunks((height * width).max(1));
         let inputs = logits.zip(labels).zip(views.par_iter().zip(&batch.sizes));
-        let counted: Vec<(ImageResult, Calibration)> = inputs
+        let counted: Vec<(ImageResult, Pooled)> = inputs
             .map(|((logits, labels), (view, &size))| {
                 counting.count(&batcher.samples[view.sample].name, logits, labels, width, size)
             })
             .collect();
         for (image, of_image) in counted {
-            calibration.merge(&of_image);
+            pooled.merge(&of_image);
             images.push(image);
         }
     })?;
-    Ok(Results::new(origin, classes, loss, &calibration, images))
+    Ok(Results::new(origin, classes, loss, &pooled, images))
 }
 
 /// Gives `count` the views, the logits and the labels of each batch; its own value is the mean over the images of the loss of their batch.

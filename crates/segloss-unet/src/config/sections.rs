@@ -77,6 +77,10 @@ pub struct DataConfig {
     pub flips: Flips,
     /// `[height, width]` of a random crop in training; empty for whole images.
     pub crop: Vec<usize>,
+    /// Training images whose names begin with one of these are not learned from: a sequence, a patient. `segloss tune` can
+    /// choose a decision rule by them.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub held_out: Vec<String>,
 }
 
 /// `[augment]`: drawn anew for each image of each epoch. Masks move with their images, by the nearest pixel; what comes

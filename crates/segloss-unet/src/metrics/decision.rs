@@ -35,8 +35,8 @@ fn largest<E: Real>(logits: &[E], scored: &[bool]) -> usize {
     class
 }
 
-/// How a pixel's class follows from its logits z: arg max (z_c / T + s_c), the first of equals. The net's probabilities are
-/// softmax(z / T): a shift moves decisions and not what the net believes.
+/// How a pixel's class follows from its logits z. The net's probabilities are p = softmax(z/T + b), and the class is
+/// arg max (z_c/T + b_c + s_c), the first of equals: a shift s moves decisions and not what the net believes.
 ///
 /// A shift of −ln τ_c is the threshold τ_c of class c: arg max p_c/τ_c.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -44,6 +44,9 @@ fn largest<E: Real>(logits: &[E], scored: &[bool]) -> usize {
 pub struct Rule {
     /// T > 0.
     pub temperature: f64,
+    /// b_c for each output of the net; empty for none. −ln w_c takes out class weights w that the net was trained with.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub correction: Vec<f64>,
     /// s_c for each output of the net; empty for none.
     pub shift: Vec<f64>,
 }
@@ -51,7 +54,7 @@ pub struct Rule {
 impl Default for Rule {
     /// arg max z.
     fn default() -> Self {
-        Self { temperature: 1.0, shift: Vec::new() }
+        Self { temperature: 1.0, correction: Vec::new(), shift: Vec::new() }
     }
 }
 
@@ -68,8 +71,31 @@ impl Rule {
     /// Whether the rule can be applied to a net of so many outputs.
     pub fn fits(&self, outputs: usize) -> bool {
         let positive = self.temperature > 0.0 && self.temperature.is_finite();
-        let shifted = self.shift.is_empty() || self.shift.len() == outputs;
-        positive && shifted && self.shift.iter().all(|shift| shift.is_finite())
+        let each = [&self.correction, &self.shift].into_iter().all(|added| {
+            (added.is_empty() || added.len() == outputs) && added.iter().all(|added| added.is_finite())
+        });
+        positive && each
+    }
+
+    /// Whether it is arg max z.
+    pub fn is_arg_max(&self) -> bool {
+        self.correction.is_empty() && self.shift.is_empty()
+    }
+
+    /// The class of a pixel.
+    pub fn class<E: Real>(&self, logits: &[E], scored: &[bool]) -> usize {
+        if self.is_arg_max() {
+            return largest(logits, scored);
+        }
+        let added = |c: usize| self.correction.get(c).unwrap_or(&0.0) + self.shift.get(c).unwrap_or(&0.0);
+        let mut best: Option<(usize, f64)> = None;
+        for (c, &logit) in logits.iter().enumerate().filter(|&(c, _)| scored[c]) {
+            let shifted = logit.wide() / self.temperature + added(c);
+            if best.is_none_or(|(_, most)| shifted > most) {
+                best = Some((c, shifted));
+            }
+        }
+        best.map_or(0, |(class, _)| class)
     }
 
     /// Judges a pixel whose truth is known, and fills in the probabilities: 0 where a class is not scored.
@@ -80,23 +106,25 @@ impl Rule {
         truth: usize,
         probabilities: &mut [f64],
     ) -> Judged {
+        let class = self.class(logits, scored);
+        // The largest logit is taken out before anything can overflow; a correction is no large number.
         let top = largest(logits, scored);
-        // The largest is taken out before anything can overflow.
-        let scaled = |c: usize| (logits[c] - logits[top]).wide() / self.temperature;
+        let believed = |c: usize| {
+            (logits[c] - logits[top]).wide() / self.temperature + self.correction.get(c).unwrap_or(&0.0)
+        };
+        let most = if self.correction.is_empty() {
+            0.0
+        } else {
+            let scores = (0..logits.len()).filter(|&c| scored[c]).map(believed);
+            scores.fold(f64::NEG_INFINITY, f64::max)
+        };
         let mut sum = 0.0;
         for (c, p) in probabilities.iter_mut().enumerate() {
-            *p = if scored[c] { scaled(c).exp() } else { 0.0 };
+            *p = if scored[c] { (believed(c) - most).exp() } else { 0.0 };
             sum += *p;
         }
         probabilities.iter_mut().for_each(|p| *p /= sum);
-        let class = if self.shift.is_empty() {
-            top
-        } else {
-            let shifted: Vec<f64> =
-                self.shift.iter().enumerate().map(|(c, shift)| scaled(c) + shift).collect();
-            largest(&shifted, scored)
-        };
-        Judged { class, surprise: sum.ln() - scaled(truth) }
+        Judged { class, surprise: sum.ln() - (believed(truth) - most) }
     }
 }
 
@@ -106,6 +134,7 @@ impl std::fmt::Display for Rule {
         if self.temperature != 1.0 {
             write!(f, "/{}", self.temperature)?;
         }
+        f.write_str(if self.correction.is_empty() { "" } else { " + correction" })?;
         f.write_str(if self.shift.is_empty() { "" } else { " + shift" })
     }
 }
@@ -150,7 +179,7 @@ mod tests {
     #[test]
     fn a_threshold_is_a_shift() {
         // σ(z) > 0.2, for two classes.
-        let rule = Rule { temperature: 1.0, shift: vec![-0.8_f64.ln(), -0.2_f64.ln()] };
+        let rule = Rule { shift: vec![-0.8_f64.ln(), -0.2_f64.ln()], ..Rule::default() };
         let class = |p: f64| rule.judge(&[0.0, (p / (1.0 - p)).ln()], &[true; 2], 0, &mut [0.0; 2]).class;
         assert_eq!([0.19, 0.21, 0.9].map(class), [0, 1, 1]);
         assert_eq!(rule.to_string(), "arg max z + shift");
@@ -159,6 +188,25 @@ mod tests {
         rule.judge(&[0.0_f64, 0.0], &[true; 2], 0, &mut p);
         assert_eq!(p, [0.5, 0.5]);
         assert!(rule.fits(2) && !rule.fits(3) && Rule::default().fits(3));
-        assert!(!Rule { temperature: f64::NAN, shift: vec![] }.fits(2));
+        assert!(!Rule { temperature: f64::NAN, ..Rule::default() }.fits(2));
+    }
+
+    #[test]
+    fn a_correction_takes_out_the_weights_of_the_training() {
+        // A net that believes w·p, normalised, believes p once −ln w is added.
+        let (p, w) = ([0.7_f64, 0.2, 0.1], [1.0_f64, 2.0, 8.0]);
+        let logits: Vec<f64> = p.iter().zip(w).map(|(p, w)| (p * w).ln() + 3.0).collect();
+        let rule = Rule { correction: w.map(|w| -w.ln()).to_vec(), ..Rule::default() };
+        let mut found = [0.0; 3];
+        let judged = rule.judge(&logits, &[true; 3], 1, &mut found);
+        assert_eq!((judged.class, Rule::default().class(&logits, &[true; 3])), (0, 2));
+        for (found, p) in found.iter().zip(p) {
+            assert!((found - p).abs() < 1e-15, "{found} {p}");
+        }
+        assert!((judged.surprise + p[1].ln()).abs() < 1e-15);
+        // Far from 0, too.
+        let rule = Rule { correction: vec![0.0, 2000.0], ..Rule::default() };
+        let judged = rule.judge(&[0.0_f64, 0.0], &[true; 2], 0, &mut found[..2]);
+        assert_eq!((judged.class, judged.surprise), (1, 2000.0));
     }
 }

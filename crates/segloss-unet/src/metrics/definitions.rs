@@ -25,6 +25,8 @@ pub struct Definition {
     pub title: &'static str,
     /// How it is shown.
     pub unit: Unit,
+    /// Whether less is better.
+    pub is_error: bool,
     /// Over pixels, or over the images whose truth holds the class.
     pub formula: &'static str,
     /// Where there is nothing to score, or nothing was predicted.
@@ -60,6 +62,7 @@ pub const CLASS_METRICS: [ClassMetric; 14] = [
             name: "iou",
             title: "IoU",
             unit: Unit::Part,
+            is_error: false,
             formula: "TP / (TP + FP + FN), pixels of all images together",
             absent: "missed: 0",
             source: "Jaccard 1912; its mean is the mIoU of PASCAL VOC",
@@ -73,6 +76,7 @@ pub const CLASS_METRICS: [ClassMetric; 14] = [
             name: "dice",
             title: "Dice",
             unit: Unit::Part,
+            is_error: false,
             formula: "2·TP / (2·TP + FP + FN), pixels of all images together",
             absent: "missed: 0",
             source: "Dice 1945; F_1",
@@ -86,6 +90,7 @@ pub const CLASS_METRICS: [ClassMetric; 14] = [
             name: "precision",
             title: "precision",
             unit: Unit::Part,
+            is_error: false,
             formula: "TP / (TP + FP)",
             absent: "never predicted: none",
             source: "van Rijsbergen 1979",
@@ -99,6 +104,7 @@ pub const CLASS_METRICS: [ClassMetric; 14] = [
             name: "recall",
             title: "recall",
             unit: Unit::Part,
+            is_error: false,
             formula: "TP / (TP + FN); its mean is the class average",
             absent: "missed: 0",
             source: "van Rijsbergen 1979",
@@ -112,6 +118,7 @@ pub const CLASS_METRICS: [ClassMetric; 14] = [
             name: "f_beta",
             title: "F_β",
             unit: Unit::Part,
+            is_error: false,
             formula: "(1 + β²)·TP / ((1 + β²)·TP + FP + β²·FN); β is 2 unless --beta says otherwise",
             absent: "missed: 0",
             source: "van Rijsbergen 1979",
@@ -125,6 +132,7 @@ pub const CLASS_METRICS: [ClassMetric; 14] = [
             name: "image_iou",
             title: "image IoU",
             unit: Unit::Part,
+            is_error: false,
             formula: "mean of the IoU in each image whose truth holds the class; its mean over classes is mIoU^C",
             absent: "missed in an image: 0; claimed in an image: not counted, see claimed_images",
             source: "Wang 2023",
@@ -138,6 +146,7 @@ pub const CLASS_METRICS: [ClassMetric; 14] = [
             name: "image_iou_worst",
             title: "worst 10 %",
             unit: Unit::Part,
+            is_error: false,
             formula: "the same over the max(1, ⌊n/10⌋) worst of these n images",
             absent: "as image_iou",
             source: "Wang 2023",
@@ -151,6 +160,7 @@ pub const CLASS_METRICS: [ClassMetric; 14] = [
             name: "boundary_iou",
             title: "boundary IoU",
             unit: Unit::Part,
+            is_error: false,
             formula: "IoU of the pixels of the class at most d inside of its outline, all images together; \
                       d = max(1, round(0.02·diagonal)), erosions by 3×3; --band sets the 0.02",
             absent: "missed: 0",
@@ -166,6 +176,7 @@ pub const CLASS_METRICS: [ClassMetric; 14] = [
             name: "surface_dice",
             title: "NSD",
             unit: Unit::Part,
+            is_error: false,
             formula: "outline pixels of truth and prediction within τ of the other's outline, of all of them; mean over \
                       the images whose truth holds the class; τ is 2 pixels unless --tolerance says otherwise",
             absent: "missed in an image: 0; without any outline: not counted",
@@ -180,6 +191,7 @@ pub const CLASS_METRICS: [ClassMetric; 14] = [
             name: "hd95",
             title: "HD95",
             unit: Unit::Pixels,
+            is_error: true,
             formula: "the larger of the two directed 95th percentiles of the distances between outlines; mean over the \
                       images with both",
             absent: "missed in an image: not counted, see missed_images",
@@ -194,6 +206,7 @@ pub const CLASS_METRICS: [ClassMetric; 14] = [
             name: "calibration_error",
             title: "ECE",
             unit: Unit::Part,
+            is_error: true,
             formula: "Σ_b n_b/n·|part of bin b that is of the class − mean p_class|, 15 bins of p_class over all pixels",
             absent: "not in the truth: none, and its mean does not count it (Kull 2019 counts it)",
             source: "Kull 2019; Nixon 2019",
@@ -207,6 +220,7 @@ pub const CLASS_METRICS: [ClassMetric; 14] = [
             name: "brier",
             title: "Brier",
             unit: Unit::Plain,
+            is_error: true,
             formula: "mean over the class's pixels of Σ_k (p_k − y_k)²: 0 to 2",
             absent: "not in the truth: none",
             source: "Brier 1950",
@@ -220,6 +234,7 @@ pub const CLASS_METRICS: [ClassMetric; 14] = [
             name: "nll",
             title: "NLL",
             unit: Unit::Plain,
+            is_error: true,
             formula: "mean over the class's pixels of −ln p_truth, in nats",
             absent: "not in the truth: none",
             source: "the unweighted cross-entropy",
@@ -233,6 +248,7 @@ pub const CLASS_METRICS: [ClassMetric; 14] = [
             name: "claimed_where_absent",
             title: "claimed",
             unit: Unit::Part,
+            is_error: true,
             formula: "of the images whose truth does not hold the class, the part in which it was predicted",
             absent: "in the truth of every image: none",
             source: "told apart from mIoU^I and mIoU^C, which do not see it",
@@ -250,6 +266,7 @@ pub const RUN_METRICS: [RunMetric; 6] = [
             name: "accuracy",
             title: "accuracy",
             unit: Unit::Part,
+            is_error: false,
             formula: "Σ TP / valid pixels",
             absent: "no valid pixel: none",
             source: "global accuracy",
@@ -261,6 +278,7 @@ pub const RUN_METRICS: [RunMetric; 6] = [
             name: "iou_of_images",
             title: "mIoU^I",
             unit: Unit::Part,
+            is_error: false,
             formula: "mean over images of the mean IoU of the classes in their truth",
             absent: "missed in an image: 0; claimed in an image: not counted; an image without a valid pixel: not counted",
             source: "Wang 2023",
@@ -272,6 +290,7 @@ pub const RUN_METRICS: [RunMetric; 6] = [
             name: "iou_of_images_worst",
             title: "worst 10 % of images",
             unit: Unit::Part,
+            is_error: false,
             formula: "the same over the max(1, ⌊n/10⌋) worst images",
             absent: "as iou_of_images",
             source: "Wang 2023",
@@ -283,6 +302,7 @@ pub const RUN_METRICS: [RunMetric; 6] = [
             name: "calibration_error",
             title: "ECE",
             unit: Unit::Part,
+            is_error: true,
             formula: "Σ_b n_b/n·|accuracy − mean confidence| of 15 bins of the predicted class's probability",
             absent: "no valid pixel: none",
             source: "Guo 2017",
@@ -294,6 +314,7 @@ pub const RUN_METRICS: [RunMetric; 6] = [
             name: "brier",
             title: "Brier",
             unit: Unit::Plain,
+            is_error: true,
             formula: "mean over valid pixels of Σ_k (p_k − y_k)²: 0 to 2",
             absent: "no valid pixel: none",
             source: "Brier 1950",
@@ -305,6 +326,7 @@ pub const RUN_METRICS: [RunMetric; 6] = [
             name: "nll",
             title: "NLL",
             unit: Unit::Plain,
+            is_error: true,
             formula: "mean over valid pixels of −ln p_truth, in nats",
             absent: "no valid pixel: none",
             source: "the unweighted cross-entropy",
@@ -312,6 +334,19 @@ pub const RUN_METRICS: [RunMetric; 6] = [
         of: |sums| per_pixel(sums.classes.iter().map(|class| class.surprise).sum(), sums.valid_pixels),
     },
 ];
+
+/// A score of all images, or the mean of a score over classes, by its name.
+pub fn definition(name: &str) -> Option<&'static Definition> {
+    let of_run = RUN_METRICS.iter().find(|metric| metric.definition.name == name).map(|m| &m.definition);
+    let of_class = || CLASS_METRICS.iter().find(|metric| metric.mean == name).map(|m| &m.definition);
+    of_run.or_else(of_class)
+}
+
+/// The names that [`definition`] knows, in the order of the tables.
+pub fn names() -> impl Iterator<Item = &'static str> {
+    let of_run = RUN_METRICS.iter().map(|metric| metric.definition.name);
+    CLASS_METRICS.iter().map(|metric| metric.mean).chain(of_run)
+}
 
 fn per_pixel(sum: f64, pixels: u64) -> Option<f64> {
     (pixels > 0).then(|| sum / pixels as f64)

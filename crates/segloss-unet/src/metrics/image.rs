@@ -64,25 +64,33 @@ pub struct ClassResult {
     pub surprise: f64,
 }
 
-/// What calibration needs, of any number of images.
+/// What is not kept image by image, of any number of images.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Calibration {
+pub struct Pooled {
     /// Of the predicted class's probability.
     pub decided: Bins,
     /// Of each output's probability at every pixel.
     pub classes: Vec<Bins>,
+    /// Pixels by their true and their predicted output.
+    pub confusion: Vec<Vec<u64>>,
 }
 
-impl Calibration {
+impl Pooled {
     /// Nothing counted yet.
     pub fn new(outputs: usize) -> Self {
-        Self { decided: Bins::default(), classes: vec![Bins::default(); outputs] }
+        Self {
+            decided: Bins::default(),
+            classes: vec![Bins::default(); outputs],
+            confusion: vec![vec![0; outputs]; outputs],
+        }
     }
 
     /// Adds another's pixels.
     pub fn merge(&mut self, other: &Self) {
         self.decided.merge(&other.decided);
         self.classes.iter_mut().zip(&other.classes).for_each(|(a, b)| a.merge(b));
+        let counts = self.confusion.iter_mut().flatten().zip(other.confusion.iter().flatten());
+        counts.for_each(|(a, b)| *a += b);
     }
 }
 
@@ -106,11 +114,11 @@ impl Counting<'_> {
         labels: &[u8],
         width: usize,
         size: (usize, usize),
-    ) -> (ImageResult, Calibration) {
+    ) -> (ImageResult, Pooled) {
         let outputs = self.classes.count();
         let scored = self.classes.scored();
         let (rows, columns) = size;
-        let mut calibration = Calibration::new(outputs);
+        let mut pooled = Pooled::new(outputs);
         let mut sums = vec![(Overlap::default(), 0.0, 0.0); outputs];
         let (mut truths, mut predictions) = (vec![UNKNOWN; rows * columns], vec![UNKNOWN; rows * columns]);
         let mut probabilities = vec![0.0; outputs];
@@ -124,15 +132,16 @@ impl Counting<'_> {
                 let logits = &logits[at * outputs..(at + 1) * outputs];
                 let judged = self.rule.judge(logits, &scored, truth, &mut probabilities);
                 let class = judged.class;
-                calibration.decided.add(probabilities[class], class == truth);
+                pooled.decided.add(probabilities[class], class == truth);
                 let mut brier = 0.0;
                 for (c, &p) in probabilities.iter().enumerate().filter(|&(c, _)| scored[c]) {
-                    calibration.classes[c].add(p, c == truth);
+                    pooled.classes[c].add(p, c == truth);
                     let error = if c == truth { 1.0 - p } else { p };
                     brier += error * error;
                 }
                 sums[truth].1 += brier;
                 sums[truth].2 += judged.surprise;
+                pooled.confusion[truth][class] += 1;
                 if class == truth {
                     sums[truth].0.found += 1;
                 } else {
@@ -157,7 +166,7 @@ impl Counting<'_> {
                 ClassResult { label, overlap, surface, band, brier, surprise }
             })
             .collect();
-        (ImageResult { name: name.to_owned(), height: rows, width: columns, classes }, calibration)
+        (ImageResult { name: name.to_owned(), height: rows, width: columns, classes }, pooled)
     }
 }
 
@@ -177,7 +186,7 @@ mod tests {
         logits: &[f64],
         labels: &[u8],
         size: (usize, usize),
-    ) -> (ImageResult, Calibration) {
+    ) -> (ImageResult, Pooled) {
         let rule = Rule::default();
         Counting { classes, rule: &rule, measures: Measures::default() }
             .count("a", logits, labels, size.1, size)
@@ -188,7 +197,7 @@ mod tests {
         // Truth 0 0 1, predicted 0 2 2; class 3 is in neither.
         let logit = |class: usize| (0..4).map(move |c| if c == class { 800.0 } else { 0.0 });
         let logits: Vec<f64> = [0, 2, 2].into_iter().flat_map(logit).collect();
-        let (image, calibration) = count(&Classes::numbered(4, None), &logits, &[0, 0, 1], (1, 3));
+        let (image, pooled) = count(&Classes::numbered(4, None), &logits, &[0, 0, 1], (1, 3));
         let rows: Vec<(u8, u64, u64, u64)> = image
             .classes
             .iter()
@@ -196,10 +205,11 @@ mod tests {
             .collect();
         assert_eq!(rows, [(0, 1, 0, 1), (1, 0, 0, 1), (2, 0, 2, 0)]);
         assert_eq!(image.valid_pixels(), 3);
+        assert_eq!((pooled.confusion[0][2], pooled.confusion[1][2], pooled.confusion[1][1]), (1, 1, 0));
         // Sure and wrong: 1² + 1², and 800 nats.
         assert_eq!((image.classes[1].brier, image.classes[1].surprise), (2.0, 800.0));
         assert_eq!((image.classes[2].brier, image.classes[2].surprise), (0.0, 0.0));
-        assert_eq!(calibration.classes[3].sums()[0].pixels, 3);
+        assert_eq!(pooled.classes[3].sums()[0].pixels, 3);
     }
 
     #[test]
@@ -209,10 +219,10 @@ mod tests {
         let rule = Rule::default();
         let counting = Counting { classes: &classes, rule: &rule, measures: Measures::default() };
         // Two rows of two pixels in rows of three; one pixel is ignored.
-        let (image, calibration) = counting.count("a", &logits, &[0, 9, 1, 0, 0, 1], 3, (2, 2));
+        let (image, pooled) = counting.count("a", &logits, &[0, 9, 1, 0, 0, 1], 3, (2, 2));
         assert_eq!(image.valid_pixels(), 3);
         assert_eq!(image.classes.len(), 1);
-        assert_eq!(calibration.decided.sums().iter().map(|bin| bin.pixels).sum::<u64>(), 3);
+        assert_eq!(pooled.decided.sums().iter().map(|bin| bin.pixels).sum::<u64>(), 3);
         let (nothing, _) = count(&classes, &logits[..4], &[9, 9], (1, 2));
         assert!(nothing.classes.is_empty());
     }

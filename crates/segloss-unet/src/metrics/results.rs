@@ -6,7 +6,8 @@ use serde::{Deserialize, Serialize};
 
 use super::bins::{BINS, Bin};
 use super::decision::Rule;
-use super::image::{Calibration, ClassResult, ImageResult, Measures};
+use super::image::{ClassResult, ImageResult, Measures, Pooled};
+use super::overlap::Overlap;
 use super::surface::UNKNOWN;
 use crate::classes::Classes;
 
@@ -14,7 +15,7 @@ use crate::classes::Classes;
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Origin {
-    /// The run's configuration, as [`fingerprint`] has it.
+    /// The run's configuration, as [`Config::fingerprint`](crate::Config::fingerprint) has it.
     pub config: String,
     /// Which checkpoint: `best` or `last`.
     pub checkpoint: String,
@@ -28,12 +29,6 @@ pub struct Origin {
     pub rule: Rule,
     /// Tolerances.
     pub measures: Measures,
-}
-
-/// 16 hexadecimal digits that differ where two texts do (FNV-1a, 64 bits): good against confusion, not against forgery.
-pub fn fingerprint(text: &str) -> String {
-    let step = |hash: u64, byte: u8| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
-    format!("{:016x}", text.bytes().fold(0xcbf2_9ce4_8422_2325, step))
 }
 
 /// A class that is scored.
@@ -61,6 +56,8 @@ pub struct Results {
     pub decided: Vec<Bin>,
     /// For each of the scored classes, its probability at every pixel.
     pub class_bins: Vec<Vec<Bin>>,
+    /// Pixels of all images by their true (row) and their predicted class.
+    pub confusion: Vec<Vec<u64>>,
     /// In the order of the names.
     pub images: Vec<ImageResult>,
 }
@@ -71,19 +68,21 @@ impl Results {
         origin: Origin,
         classes: &Classes,
         loss: f64,
-        calibration: &Calibration,
+        pooled: &Pooled,
         images: Vec<ImageResult>,
     ) -> Self {
         let scored: Vec<usize> = (0..classes.count()).filter(|&class| classes.is_scored(class)).collect();
         // At most 255 classes.
+        let row = |&truth: &usize| scored.iter().map(|&class| pooled.confusion[truth][class]).collect();
         let named = |&class: &usize| ScoredClass { label: class as u8, name: classes.names[class].clone() };
         Self {
             origin,
             outputs: classes.count(),
             classes: scored.iter().map(named).collect(),
             loss,
-            decided: calibration.decided.sums().to_vec(),
-            class_bins: scored.iter().map(|&class| calibration.classes[class].sums().to_vec()).collect(),
+            decided: pooled.decided.sums().to_vec(),
+            class_bins: scored.iter().map(|&class| pooled.classes[class].sums().to_vec()).collect(),
+            confusion: scored.iter().map(row).collect(),
             images,
         }
     }
@@ -93,7 +92,7 @@ impl Results {
     /// # Errors
     /// What is contradictory, in words.
     pub fn check(&self) -> Result<(), String> {
-        let Self { origin, outputs, classes, loss, decided, class_bins, images } = self;
+        let Self { origin, outputs, classes, loss, decided, class_bins, confusion, images } = self;
         let Measures { tolerance, band_ratio } = origin.measures;
         if !(1..=255).contains(outputs) || classes.is_empty() {
             return Err(format!("{outputs} outputs, {} of them scored; a net has 1 to 255", classes.len()));
@@ -132,11 +131,23 @@ impl Results {
         if class_bins.len() != classes.len() {
             return Err(format!("bins of {} classes, and {} classes", class_bins.len(), classes.len()));
         }
-        for (bins, ScoredClass { label, name }) in class_bins.iter().zip(classes) {
+        if confusion.len() != classes.len() || confusion.iter().any(|row| row.len() != classes.len()) {
+            return Err(format!("the confusion matrix is not one of {} classes", classes.len()));
+        }
+        for (at, (bins, ScoredClass { label, name })) in class_bins.iter().zip(classes).enumerate() {
             let of_class =
                 images.iter().flat_map(|image| &image.classes).filter(|class| class.label == *label);
-            let truth = of_class.map(|class| class.overlap.truth()).sum();
-            check_bins(bins, valid, truth).map_err(|problem| format!("bins of class `{name}`: {problem}"))?;
+            let mut overlap = Overlap::default();
+            of_class.for_each(|class| overlap.add(&class.overlap));
+            check_bins(bins, valid, overlap.truth())
+                .map_err(|problem| format!("bins of class `{name}`: {problem}"))?;
+            let sum = |counts: &mut dyn Iterator<Item = u64>| counts.map(u128::from).sum::<u128>();
+            let truth = sum(&mut confusion[at].iter().copied());
+            let predicted = sum(&mut confusion.iter().map(|row| row[at]));
+            let expected = [overlap.truth(), overlap.predicted(), overlap.found].map(u128::from);
+            if [truth, predicted, confusion[at][at].into()] != expected {
+                return Err(format!("the confusion matrix's class `{name}` is not that of the images"));
+            }
         }
         Ok(())
     }

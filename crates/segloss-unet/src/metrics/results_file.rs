@@ -7,6 +7,7 @@
 //! "classes":[{"label":0,"name":"sky"},…],
 //! "decided":[[pixels,came true,Σ confidence],… 15 bins],
 //! "class_bins":[[… 15 bins],… a row for each class],
+//! "confusion":[[pixels predicted to be the first class, the second, …],… a row for each true class],
 //! "columns":["label","tp","fp","fn","outline_truth","outline_truth_near",…],
 //! "images":[
 //! {"name":"a","height":180,"width":240,"classes":[[0,8123,92,40,…],…]},
@@ -131,6 +132,7 @@ struct Content {
     classes: Vec<ScoredClass>,
     decided: Vec<Bin>,
     class_bins: Vec<Vec<Bin>>,
+    confusion: Vec<Vec<u64>>,
     columns: Vec<String>,
     images: Vec<ImageLine>,
 }
@@ -155,7 +157,7 @@ impl Results {
 
     fn text(&self) -> serde_json::Result<String> {
         use serde_json::to_string as json;
-        let Self { origin, outputs, classes, loss, decided, class_bins, images } = self;
+        let Self { origin, outputs, classes, loss, decided, class_bins, confusion, images } = self;
         let line = |image: &ImageResult| {
             let classes = image.classes.iter().map(Row::from).collect();
             let ImageResult { name, height, width, .. } = image;
@@ -164,12 +166,13 @@ impl Results {
         let lines: Vec<String> = images.iter().map(line).collect::<serde_json::Result<_>>()?;
         Ok(format!(
             "{{\"format\":{FORMAT},\n\"origin\":{},\n\"outputs\":{outputs},\"loss\":{},\n\"classes\":{},\n\"decided\":{},\n\
-             \"class_bins\":{},\n\"columns\":{},\n\"images\":[\n{}\n]}}\n",
+             \"class_bins\":{},\n\"confusion\":{},\n\"columns\":{},\n\"images\":[\n{}\n]}}\n",
             json(origin)?,
             json(loss)?,
             json(classes)?,
             json(decided)?,
             json(class_bins)?,
+            json(confusion)?,
             json(&COLUMNS)?,
             lines.join(",\n"),
         ))
@@ -201,7 +204,9 @@ impl Results {
             return Err(ResultsProblem::Version { found: format, expected: FORMAT });
         }
         let content: Content = serde_json::from_slice(bytes).map_err(malformed)?;
-        let Content { origin, outputs, loss, classes, decided, class_bins, columns, images, .. } = content;
+        let Content {
+            origin, outputs, loss, classes, decided, class_bins, confusion, columns, images, ..
+        } = content;
         if columns != COLUMNS {
             return Err(ResultsProblem::Malformed(format!("its columns are not {}", COLUMNS.join(", "))));
         }
@@ -212,7 +217,7 @@ impl Results {
             classes: classes.into_iter().map(ClassResult::from).collect(),
         };
         let images = images.into_iter().map(image).collect();
-        let results = Self { origin, outputs, classes, loss, decided, class_bins, images };
+        let results = Self { origin, outputs, classes, loss, decided, class_bins, confusion, images };
         results.check().map_err(ResultsProblem::Inconsistent)?;
         Ok(results)
     }

@@ -13,6 +13,7 @@
 
 use super::band::Band;
 use super::bins::Bin;
+use super::image::ClassResult;
 use super::overlap::{Overlap, mean};
 use super::results::{Results, ScoredClass};
 
@@ -77,51 +78,71 @@ pub struct Sums {
 impl Sums {
     /// Adds up. The results are taken to be [consistent](Results::check).
     pub fn of(results: &Results) -> Self {
-        let valid: Vec<_> = results.images.iter().filter(|image| image.valid_pixels() > 0).collect();
-        let of_class = |(class, bins): (&ScoredClass, &Vec<Bin>)| {
-            let mut sums = ClassSums {
-                class: class.clone(),
-                overlap: Overlap::default(),
-                ious: Vec::new(),
-                missed_images: 0,
-                absent_images: valid.len(),
-                claimed_images: 0,
-                claimed_pixels: 0,
-                surface_dice: Vec::new(),
-                hd95: Vec::new(),
-                band: Band::default(),
-                brier: 0.0,
-                surprise: 0.0,
-                bins: bins.clone(),
-            };
-            let rows = valid.iter().flat_map(|image| &image.classes).filter(|row| row.label == class.label);
-            for row in rows {
-                sums.overlap.add(&row.overlap);
-                sums.band.both += row.band.both;
-                sums.band.either += row.band.either;
-                sums.brier += row.brier;
-                sums.surprise += row.surprise;
-                let Some(iou) = row.overlap.iou() else {
-                    sums.claimed_images += 1;
-                    sums.claimed_pixels += row.overlap.claimed;
-                    continue;
-                };
-                sums.absent_images -= 1;
-                sums.missed_images += usize::from(row.overlap.predicted() == 0);
-                sums.ious.push(iou);
-                sums.surface_dice.extend(row.surface.dice());
-                sums.hd95.extend(row.surface.hd95);
-            }
-            sums
-        };
-        let image_ious =
-            valid.iter().filter_map(|image| mean(image.classes.iter().map(|row| row.overlap.iou())));
-        Self {
-            classes: results.classes.iter().zip(&results.class_bins).map(of_class).collect(),
-            valid_pixels: valid.iter().map(|image| image.valid_pixels()).sum(),
-            image_ious: image_ious.collect(),
-            decided: results.decided.clone(),
+        Self::of_images(results, 0..results.images.len())
+    }
+
+    /// Adds up some of the images, each as often as it is named. The bins, which are not kept image by image, stay those of all.
+    pub fn of_images(results: &Results, images: impl IntoIterator<Item = usize>) -> Self {
+        let mut position = [None; 256];
+        let mut classes: Vec<ClassSums> = Vec::with_capacity(results.classes.len());
+        for (class, bins) in results.classes.iter().zip(&results.class_bins) {
+            position[usize::from(class.label)] = Some(classes.len());
+            classes.push(ClassSums::nothing(class, bins));
         }
+        let (mut valid_images, mut valid_pixels, mut image_ious) = (0, 0, Vec::new());
+        for image in images.into_iter().map(|at| &results.images[at]) {
+            let pixels = image.valid_pixels();
+            if pixels == 0 {
+                continue;
+            }
+            (valid_images, valid_pixels) = (valid_images + 1, valid_pixels + pixels);
+            for row in &image.classes {
+                if let Some(at) = position[usize::from(row.label)] {
+                    classes[at].add(row);
+                }
+            }
+            image_ious.extend(mean(image.classes.iter().map(|row| row.overlap.iou())));
+        }
+        // Those that hold a class have told its IoU.
+        classes.iter_mut().for_each(|class| class.absent_images = valid_images - class.ious.len());
+        Self { classes, valid_pixels, image_ious, decided: results.decided.clone() }
+    }
+}
+
+impl ClassSums {
+    fn nothing(class: &ScoredClass, bins: &[Bin]) -> Self {
+        Self {
+            class: class.clone(),
+            overlap: Overlap::default(),
+            ious: Vec::new(),
+            missed_images: 0,
+            absent_images: 0,
+            claimed_images: 0,
+            claimed_pixels: 0,
+            surface_dice: Vec::new(),
+            hd95: Vec::new(),
+            band: Band::default(),
+            brier: 0.0,
+            surprise: 0.0,
+            bins: bins.to_vec(),
+        }
+    }
+
+    fn add(&mut self, row: &ClassResult) {
+        self.overlap.add(&row.overlap);
+        self.band.both += row.band.both;
+        self.band.either += row.band.either;
+        self.brier += row.brier;
+        self.surprise += row.surprise;
+        let Some(iou) = row.overlap.iou() else {
+            self.claimed_images += 1;
+            self.claimed_pixels += row.overlap.claimed;
+            return;
+        };
+        self.missed_images += usize::from(row.overlap.predicted() == 0);
+        self.ious.push(iou);
+        self.surface_dice.extend(row.surface.dice());
+        self.hd95.extend(row.surface.hd95);
     }
 }
 

@@ -6,7 +6,7 @@ use ndarray::{Array3, Array4};
 use proptest::prelude::*;
 use segloss_unet::Classes;
 use segloss_unet::metrics::definitions::{CLASS_METRICS, ClassMetric};
-use segloss_unet::metrics::image::{Calibration, Counting, ImageResult, Measures};
+use segloss_unet::metrics::image::{Counting, ImageResult, Measures, Pooled};
 use segloss_unet::metrics::results::Origin;
 use segloss_unet::metrics::sums::{ClassSums, Settings};
 use segloss_unet::metrics::{Report, Results, Rule, Tally, decide};
@@ -40,16 +40,16 @@ pub fn results(logits: &Array4<f64>, truth: &Array3<u8>, classes: &Classes, meas
     let rule = Rule::default();
     let counting = Counting { classes, rule: &rule, measures };
     let (_, height, width, outputs) = logits.dim();
-    let mut calibration = Calibration::new(outputs);
+    let mut pooled = Pooled::new(outputs);
     let mut images = Vec::new();
     for (i, (logits, truth)) in logits.outer_iter().zip(truth.outer_iter()).enumerate() {
         let (logits, truth): (Vec<f64>, Vec<u8>) =
             (logits.iter().copied().collect(), truth.iter().copied().collect());
         let (image, of_image) = counting.count(&format!("{i}"), &logits, &truth, width, (height, width));
-        calibration.merge(&of_image);
+        pooled.merge(&of_image);
         images.push(image);
     }
-    Results::new(origin(measures), classes, 0.5, &calibration, images)
+    Results::new(origin(measures), classes, 0.5, &pooled, images)
 }
 
 struct Golden {

@@ -123,6 +123,8 @@ fn every_count_is_held_against_the_others() {
         errors.push(refused(&|r| r.decided[14].correct += by));
         errors.push(refused(&|r| r.class_bins[1][0].pixels += by));
         errors.push(refused(&|r| r.class_bins[1][0].correct += by));
+        errors.push(refused(&|r| r.confusion[0][1] += by));
+        errors.push(refused(&|r| r.confusion[1][1] += by));
     }
     for bad in [f64::NAN, f64::INFINITY, -1.0, 1e9] {
         errors.push(refused(&|r| r.images[0].classes[0].surface.hd95 = Some(bad)));
@@ -141,6 +143,8 @@ fn every_count_is_held_against_the_others() {
     errors.push(refused(&|r| r.classes.reverse()));
     errors.push(refused(&|r| r.decided.truncate(14)));
     errors.push(refused(&|r| r.class_bins.truncate(1)));
+    errors.push(refused(&|r| r.confusion.truncate(1)));
+    errors.push(refused(&|r| r.confusion[0].truncate(1)));
     errors.push(refused(&|r| r.images.truncate(1)));
     assert!(errors.iter().all(|error| !error.is_empty() && error.lines().count() == 1));
 }
