@@ -16,6 +16,7 @@ use segloss_unet::metrics::results::Origin;
 use segloss_unet::metrics::sums::Settings;
 use segloss_unet::metrics::{Report, Results, Rule};
 use segloss_unet::run::Which;
+use segloss_unet::tune::RuleFile;
 use segloss_unet::{Checkpoint, Reading, RunFolder, Source, Split, table};
 
 use crate::options::{CheckpointArg, SplitArg, Threads};
@@ -34,7 +35,7 @@ Examples:
   segloss evaluate --explain                          every score's formula, rule for absent classes and source
 
 What was counted, image by image, is written to RUN/results/SPLIT-CHECKPOINT.json (SPLIT-CHECKPOINT-NAME.json for another
-data set of that name), or to --out. Every score is made of that file alone.
+data set of that name, …-rule.json where `segloss tune` chose how classes are decided), or to --out. Every score is made of that file alone.
 
 A class that does not occur in the masks is shown as –, and no mean counts it; below the table stands where it was predicted
 all the same. Of one image the same holds: a class that is not in its truth does not count in its scores (mIoU^I, mIoU^C, NSD,
@@ -47,7 +48,7 @@ pub struct EvaluateArgs {
     #[arg(
         long,
         value_name = "FILE",
-        conflicts_with_all = ["run", "data", "split", "checkpoint", "tolerance", "band", "out", "threads"]
+        conflicts_with_all = ["run", "data", "split", "checkpoint", "arg_max", "tolerance", "band", "out", "threads"]
     )]
     from: Option<PathBuf>,
     /// Another data set than the one it was trained on.
@@ -59,6 +60,9 @@ pub struct EvaluateArgs {
     /// Which epoch's net.
     #[arg(long, value_enum, default_value = "best")]
     checkpoint: CheckpointArg,
+    /// Decide by the largest logit, whatever `segloss tune` chose.
+    #[arg(long)]
+    arg_max: bool,
     /// How far apart outlines may be to be the same for NSD, in pixels.
     #[arg(long, value_name = "PIXELS", default_value = "2", value_parser = not_negative, allow_negative_numbers = true)]
     tolerance: f64,
@@ -149,13 +153,18 @@ impl EvaluateArgs {
             classes: &reading.classes,
             multiple: net.multiple(),
         };
+        let (rule, note) = match self.arg_max {
+            true => (Rule::default(), None),
+            false => RuleFile::of(&folder, which, &meta)?,
+        };
+        tell(&note.into_iter().collect::<Vec<_>>(), &[]);
         let origin = Origin {
             config: meta.config.fingerprint()?,
             checkpoint: which.name().to_owned(),
             epoch: meta.epoch,
             data: source.name(),
             split: split.name().to_owned(),
-            rule: Rule::default(),
+            rule,
             measures: Measures { tolerance: self.tolerance, band_ratio: self.band },
         };
         let bar = progress::bar(false, Some(samples.len() as u64));
@@ -166,7 +175,9 @@ impl EvaluateArgs {
         bar.finish_and_clear();
         let own = self.data.is_none();
         let path = self.out.clone().unwrap_or_else(|| {
-            folder.results_path(split, which, (!own).then_some(results.origin.data.as_str()))
+            let data = (!own).then_some(results.origin.data.as_str());
+            let rule = (!results.origin.rule.is_arg_max()).then_some("rule");
+            folder.results_path(split, which, &data.into_iter().chain(rule).collect::<Vec<_>>())
         });
         if self.out.is_none() {
             make_folder(&folder.path().join("results"))?;

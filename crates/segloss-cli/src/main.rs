@@ -14,6 +14,7 @@ mod predict;
 mod progress;
 mod replay;
 mod train;
+mod tune;
 mod weights;
 
 use std::error::Error;
@@ -50,6 +51,7 @@ enum Command {
     Inspect(inspect::InspectArgs),
     Train(train::TrainArgs),
     Evaluate(evaluate::EvaluateArgs),
+    Tune(tune::TuneArgs),
     Predict(predict::PredictArgs),
     Export(export::ExportArgs),
     Weights(weights::WeightsArgs),
@@ -68,6 +70,7 @@ fn run(command: &Command) -> Result<(), Box<dyn Error>> {
         Command::Inspect(args) => args.run()?,
         Command::Train(args) => args.run()?,
         Command::Evaluate(args) => args.run()?,
+        Command::Tune(args) => args.run()?,
         Command::Predict(args) => {
             ALLOCATOR.set_limit(512 << 20);
             args.run()?;

@@ -9,6 +9,9 @@ use std::path::{Path, PathBuf};
 
 use segloss_unet::catalogue::is_picture;
 use segloss_unet::files::make_folder;
+use segloss_unet::metrics::Rule;
+use segloss_unet::run::Which;
+use segloss_unet::tune::RuleFile;
 use segloss_unet::{Checkpoint, Predictor, RunFolder, picture};
 
 use crate::options::{CheckpointArg, Threads};
@@ -37,6 +40,9 @@ pub struct PredictArgs {
     /// Which epoch's net.
     #[arg(long, value_enum, default_value = "best")]
     checkpoint: CheckpointArg,
+    /// Decide by the largest logit, whatever `segloss tune` chose.
+    #[arg(long)]
+    arg_max: bool,
     /// Cut images of more than N x N pixels into tiles of at most that size, 0 for never; the default keeps
     /// memory below 1 GB.
     #[arg(long, value_name = "N")]
@@ -83,8 +89,14 @@ impl PredictArgs {
         self.threads.start()?;
         let inputs = self.inputs()?;
         let folder = RunFolder::open(&self.run)?;
-        let mut predictor =
-            Predictor::new(Checkpoint::load(&folder.checkpoint_path(self.checkpoint.into()))?);
+        let which = Which::from(self.checkpoint);
+        let checkpoint = Checkpoint::load(&folder.checkpoint_path(which))?;
+        let (rule, note) = match self.arg_max {
+            true => (Rule::default(), None),
+            false => RuleFile::of(&folder, which, &checkpoint.meta)?,
+        };
+        progress::tell(&note.into_iter().collect::<Vec<_>>(), &[]);
+        let mut predictor = Predictor::new(checkpoint).with_rule(rule);
         if let Some(tile) = self.tile {
             predictor = predictor.with_tile(tile)?;
         }

@@ -68,6 +68,25 @@ impl Dataset {
     }
 }
 
+/// Images of a data set.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Images {
+    /// Of a split; those of train without what was held out.
+    Split(Split),
+    /// Of train, and not learned from (`data.held_out`).
+    HeldOut,
+}
+
+impl Images {
+    /// `train`, `val`, `test` or `held_out`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Split(split) => split.name(),
+            Self::HeldOut => "held_out",
+        }
+    }
+}
+
 /// Takes the samples whose names begin with one of `beginnings` out of the training images: those, and the others.
 ///
 /// # Errors

@@ -1,5 +1,6 @@
 //! How good the net is on a set of images: forward, loss, count.
 
+use dfdx_conv::Image;
 use rayon::prelude::*;
 
 use crate::batch::{Batch, Batcher};
@@ -8,7 +9,7 @@ use crate::dataset::Normalisation;
 use crate::error::Result;
 use crate::metrics::image::{Counting, ImageResult, Pooled};
 use crate::metrics::results::Origin;
-use crate::metrics::{Decision, Results, Scores, Tally, decide};
+use crate::metrics::{Results, Rule, Scores, Tally, decide};
 use crate::objective::Objective;
 use crate::real::Real;
 use crate::sample::Sample;
@@ -40,11 +41,14 @@ pub fn evaluate<E: Real>(
 ) -> Result<Assessment> {
     let batcher = Batcher { samples, normalisation, classes, multiple: net.multiple() };
     let mut tally = Tally::new(classes.count());
-    let loss = each_batch(net, objective, &batcher, batch_size, progress, |_, logits, batch| {
-        let tallies = tally_images(logits, &batch.labels, batch.shape, &batch.sizes, classes);
+    let mut loss = MeanLoss::default();
+    each_batch(net, &batcher, batch_size, progress, |_, logits, batch| {
+        let values = dfdx_conv::data(&logits)?;
+        let tallies = tally_images(values, &batch.labels, batch.shape, &batch.sizes, classes);
         tallies.iter().for_each(|image| tally.merge(image));
+        loss.add(objective, logits, batch)
     })?;
-    Ok(Assessment { loss, scores: tally.scores(classes) })
+    Ok(Assessment { loss: loss.mean(), scores: tally.scores(classes) })
 }
 
 /// As [`evaluate`], with all that can be told of each image: outlines, bands and probabilities take longer than the net may.
@@ -62,12 +66,12 @@ pub fn examine<E: Real>(
     let classes = batcher.classes;
     let counting = Counting { classes, rule: &origin.rule, measures: origin.measures };
     let mut pooled = Pooled::new(classes.count());
-    let mut images = Vec::new();
-    let loss = each_batch(net, objective, batcher, batch_size, progress, |views, logits, batch| {
+    let (mut images, mut loss) = (Vec::new(), MeanLoss::default());
+    each_batch(net, batcher, batch_size, progress, |views, logits, batch| {
         let (_, height, width, _) = batch.shape;
-        let logits = logits.par_chunks((height * width * classes.count()).max(1));
+        let values = dfdx_conv::data(&logits)?.par_chunks((height * width * classes.count()).max(1));
         let labels = batch.labels.par_chunks((height * width).max(1));
-        let inputs = logits.zip(labels).zip(views.par_iter().zip(&batch.sizes));
+        let inputs = values.zip(labels).zip(views.par_iter().zip(&batch.sizes));
         let counted: Vec<(ImageResult, Pooled)> = inputs
             .map(|((logits, labels), (view, &size))| {
                 counting.count(&batcher.samples[view.sample].name, logits, labels, width, size)
@@ -77,31 +81,49 @@ pub fn examine<E: Real>(
             pooled.merge(&of_image);
             images.push(image);
         }
+        loss.add(objective, logits, batch)
     })?;
-    Ok(Results::new(origin, classes, loss, &pooled, images))
+    Ok(Results::new(origin, classes, loss.mean(), &pooled, images))
 }
 
-/// Gives `count` the views, the logits and the labels of each batch; its own value is the mean over the images of the loss of their batch.
-fn each_batch<E: Real>(
+/// The mean over images of the loss of their batch.
+#[derive(Default)]
+struct MeanLoss {
+    sum: f64,
+    images: usize,
+}
+
+impl MeanLoss {
+    fn add<E: Real>(&mut self, objective: &Objective, logits: Image<E>, batch: &Batch<E>) -> Result<()> {
+        let (_, evaluation) = objective.apply(logits, &batch.labels, &batch.weights)?;
+        self.sum += evaluation.value * batch.sizes.len() as f64;
+        self.images += batch.sizes.len();
+        Ok(())
+    }
+
+    fn mean(&self) -> f64 {
+        self.sum / self.images.max(1) as f64
+    }
+}
+
+/// Gives `count` the views, the logits and the labels of each batch. `progress` is told how many images are done.
+pub(crate) fn each_batch<E: Real>(
     net: &UNet<E>,
-    objective: &Objective,
     batcher: &Batcher<'_>,
     batch_size: usize,
     progress: &mut dyn FnMut(usize),
-    mut count: impl FnMut(&[View], &[E], &Batch<E>),
-) -> Result<f64> {
-    let (mut loss, mut images) = (0.0, 0);
+    mut count: impl FnMut(&[View], Image<E>, &Batch<E>) -> Result<()>,
+) -> Result<()> {
+    let mut images = 0;
     for views in evaluation_views(batcher.samples, batch_size) {
         let mut batch: Batch<E> = batcher.build(&views);
         let values = std::mem::take(&mut batch.images);
         let logits = net.evaluate(net.tensor(values, batch.shape)?)?;
-        count(&views, dfdx_conv::data(&logits)?, &batch);
-        let (_, evaluation) = objective.apply(logits, &batch.labels, &batch.weights)?;
-        loss += evaluation.value * views.len() as f64;
+        count(&views, logits, &batch)?;
         images += views.len();
         progress(images);
     }
-    Ok(loss / images.max(1) as f64)
+    Ok(())
 }
 
 /// One tally per image: its pixels that are neither padding nor ignored.
@@ -135,7 +157,13 @@ fn tally_images<E: Real>(
 }
 
 /// The class of every pixel of one image, cropped to `size` out of logits (1, H, `width`, C).
-pub fn classify<E: Real>(logits: &[E], width: usize, size: (usize, usize), classes: &Classes) -> Vec<u8> {
+pub fn classify<E: Real>(
+    logits: &[E],
+    width: usize,
+    size: (usize, usize),
+    classes: &Classes,
+    rule: &Rule,
+) -> Vec<u8> {
     let count = classes.count();
     let scored = classes.scored();
     let (rows, columns) = size;
@@ -143,9 +171,8 @@ pub fn classify<E: Real>(logits: &[E], width: usize, size: (usize, usize), class
     indices.par_chunks_mut(columns.max(1)).enumerate().for_each(|(y, row)| {
         for (x, index) in row.iter_mut().enumerate() {
             let at = (y * width + x) * count;
-            let Decision { class, .. } = decide(&logits[at..at + count], &scored);
             // At most 255 classes.
-            *index = class as u8;
+            *index = rule.class(&logits[at..at + count], &scored) as u8;
         }
     });
     indices

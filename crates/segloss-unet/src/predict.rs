@@ -18,6 +18,7 @@ use crate::decode::decode_image;
 use crate::error::{ConfigProblem, Result};
 use crate::evaluate::classify;
 use crate::files;
+use crate::metrics::Rule;
 use crate::pixels::Image;
 use crate::unet::UNet;
 
@@ -35,6 +36,7 @@ pub struct Predictor {
     classes: Classes,
     channels: usize,
     normalisation: Normalisation,
+    rule: Rule,
     tile: usize,
 }
 
@@ -46,7 +48,7 @@ impl Predictor {
         let numbers = NUMBERS_PER_WIDTH * meta.config.model.width + classes.count() + channels;
         let side = (MEMORY / (4 * numbers)).isqrt();
         let tile = smallest_tile(&net).max(side / net.multiple() * net.multiple());
-        Self { net, classes, channels, normalisation: meta.normalisation, tile }
+        Self { net, classes, channels, normalisation: meta.normalisation, rule: Rule::default(), tile }
     }
 
     /// Cuts images of more than `tile` × `tile` pixels into tiles of at most that size; 0: never.
@@ -64,6 +66,11 @@ impl Predictor {
             return Err(ConfigProblem::Contradiction(text).into());
         }
         Ok(Self { tile: tile / multiple * multiple, ..self })
+    }
+
+    /// Decides by a rule other than arg max.
+    pub fn with_rule(self, rule: Rule) -> Self {
+        Self { rule, ..self }
     }
 
     /// What the indices mean.
@@ -91,14 +98,15 @@ impl Predictor {
     /// # Errors
     /// If a tensor operation fails.
     pub fn predict(&self, image: &Image) -> Result<Vec<u8>> {
-        let Self { net, classes, normalisation, .. } = self;
+        let Self { net, classes, normalisation, rule, .. } = self;
         let mut indices = vec![0; image.height * image.width];
         for tile in tiles((image.height, image.width), net, self.tile) {
             let part = tile.of(image).with_channels(self.channels);
             logits(net, normalisation, &part, |logits, width| {
                 let (rows, columns) = (&tile.rows, &tile.columns);
                 let first = (rows.skipped() * width + columns.skipped()) * classes.count();
-                let found = classify(&logits[first..], width, (rows.kept.len(), columns.kept.len()), classes);
+                let size = (rows.kept.len(), columns.kept.len());
+                let found = classify(&logits[first..], width, size, classes, rule);
                 for (row, found) in rows.kept.clone().zip(found.chunks_exact(columns.kept.len())) {
                     let start = row * image.width + columns.kept.start;
                     indices[start..start + found.len()].copy_from_slice(found);
@@ -118,9 +126,10 @@ pub fn predict(
     classes: &Classes,
     normalisation: &Normalisation,
     image: &Image,
+    rule: &Rule,
 ) -> Result<Vec<u8>> {
     let size = (image.height, image.width);
-    logits(net, normalisation, image, |logits, width| classify(logits, width, size, classes))
+    logits(net, normalisation, image, |logits, width| classify(logits, width, size, classes, rule))
 }
 
 /// Gives `take` the logits (1, H, W, C) of an image, padded, and their width W.
@@ -232,7 +241,7 @@ mod tests {
         let batch = single(&image(32, 32, channels), &normalisation, net.multiple());
         net.forward(net.tensor(batch.images, batch.shape).unwrap()).unwrap();
         let classes = Classes::numbered(CLASSES, None);
-        Predictor { net, classes, channels, normalisation, tile: 0 }
+        Predictor { net, classes, channels, normalisation, rule: Rule::default(), tile: 0 }
     }
 
     /// The logits of every pixel, put together of tiles.

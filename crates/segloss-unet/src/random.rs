@@ -25,6 +25,8 @@ pub enum Purpose {
     Sampling = 5,
     /// Magnification, rotation and colour in an epoch.
     Variation = 6,
+    /// Which seeds and images a resample of a comparison consists of.
+    Resampling = 7,
 }
 
 /// A stream of random numbers.

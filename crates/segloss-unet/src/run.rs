@@ -9,6 +9,7 @@
 //! | `diverged.safetensors` | the step that met a number that is not finite, until the run goes on: see [`replay`](crate::replay) |
 //! | `classes.csv`, `classes.md` | the per-class table of the best epoch, on the validation images |
 //! | `overlays/*.png` | image, truth and prediction of the best epoch, for some validation images |
+//! | `rule.json`, `rule.svg` | how classes are decided, where `segloss tune` chose that: [`RuleFile`](crate::tune::RuleFile) |
 //! | `results/*.json` | what `segloss evaluate` counted: [`Results`](crate::metrics::Results) |
 //!
 //! Each file is replaced as a whole or not at all.
@@ -74,7 +75,8 @@ pub enum Standing {
 }
 
 /// Files of a run besides the checkpoints, the configuration last: as long as it is there, so is a run.
-const FILES: [&str; 5] = ["log.csv", "curves.svg", "classes.csv", "classes.md", "config.toml"];
+const FILES: [&str; 7] =
+    ["log.csv", "curves.svg", "classes.csv", "classes.md", "rule.json", "rule.svg", "config.toml"];
 
 impl RunFolder {
     /// The folder of a run, whether or not there is one yet.
@@ -214,15 +216,26 @@ impl RunFolder {
         self.path.join("diverged.safetensors")
     }
 
+    /// Where the decision rule that `segloss tune` chose is, or will be.
+    pub fn rule_path(&self) -> PathBuf {
+        self.path.join("rule.json")
+    }
+
+    /// Where the picture of that choice is, or will be.
+    pub fn rule_picture_path(&self) -> PathBuf {
+        self.path.join("rule.svg")
+    }
+
     /// Where the overlay of an image is, or will be.
     pub fn overlay_path(&self, name: &str) -> PathBuf {
         self.path.join("overlays").join(format!("{name}.png"))
     }
 
-    /// Where what was counted of a split is, or will be; `data` names a data set that is not the run's own.
-    pub fn results_path(&self, split: Split, which: Which, data: Option<&str>) -> PathBuf {
-        let data = data.map_or_else(String::new, |data| format!("-{data}"));
-        self.path.join("results").join(format!("{}-{}{data}.json", split.name(), which.name()))
+    /// Where what was counted of a split is, or will be; `marks` tell it from the run's own data under arg max: the name of
+    /// another data set, a decision rule.
+    pub fn results_path(&self, split: Split, which: Which, marks: &[&str]) -> PathBuf {
+        let marks: String = marks.iter().map(|mark| format!("-{mark}")).collect();
+        self.path.join("results").join(format!("{}-{}{marks}.json", split.name(), which.name()))
     }
 
     /// Makes the folder if needed, and writes `config.toml`.

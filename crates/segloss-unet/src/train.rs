@@ -14,6 +14,7 @@ use crate::error::{ConfigProblem, Error, Result};
 use crate::evaluate::{Assessment, evaluate};
 use crate::gradient::accumulate;
 use crate::loss_schedule::LossSchedule;
+use crate::metrics::Rule;
 use crate::optimizer::{Optimizer, squared_norm};
 use crate::picture;
 use crate::predict::predict;
@@ -503,7 +504,8 @@ impl<'a> Trainer<'a> {
         let count = self.config.train.overlays.min(val.len());
         for i in 0..count {
             let sample = &val[i * val.len() / count];
-            let predicted = predict(self.judged(), classes, normalisation, &sample.image)?;
+            let rule = Rule::default();
+            let predicted = predict(self.judged(), classes, normalisation, &sample.image, &rule)?;
             let picture = picture::panels(&sample.image, &[&sample.labels, &predicted], classes);
             let path = folder.overlay_path(&sample.name);
             path.parent().map_or(Ok(()), files::make_folder)?;

@@ -2,7 +2,7 @@
 //! these tables; a score is one entry.
 
 use super::bins::calibration_error;
-use super::overlap::ratio;
+use super::overlap::{mean, ratio};
 use super::sums::{ClassSums, Settings, Sums, mean_of, worst_tenth};
 
 /// How a score is shown.
@@ -346,6 +346,15 @@ pub fn definition(name: &str) -> Option<&'static Definition> {
 pub fn names() -> impl Iterator<Item = &'static str> {
     let of_run = RUN_METRICS.iter().map(|metric| metric.definition.name);
     CLASS_METRICS.iter().map(|metric| metric.mean).chain(of_run)
+}
+
+/// The value of a score that [`definition`] knows; none if there is no such score, either.
+pub fn value(sums: &Sums, settings: Settings, name: &str) -> Option<f64> {
+    if let Some(metric) = RUN_METRICS.iter().find(|metric| metric.definition.name == name) {
+        return (metric.of)(sums);
+    }
+    let metric = CLASS_METRICS.iter().find(|metric| metric.mean == name)?;
+    mean(sums.classes.iter().map(|class| (metric.of)(class, settings)))
 }
 
 fn per_pixel(sum: f64, pixels: u64) -> Option<f64> {

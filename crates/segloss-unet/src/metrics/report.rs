@@ -2,7 +2,7 @@
 
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
-use super::definitions::{CLASS_METRICS, ClassMetric, RUN_METRICS, RunMetric};
+use super::definitions::{CLASS_METRICS, ClassMetric, RUN_METRICS, RunMetric, value};
 use super::image::Measures;
 use super::overlap::mean;
 use super::results::{Origin, Results};
@@ -56,9 +56,7 @@ impl Report {
 
     /// A score of all images, or a mean over classes, by its name; none if there is no such score, either.
     pub fn value(&self, name: &str) -> Option<f64> {
-        let of_run = RUN_METRICS.iter().find(|metric| metric.definition.name == name);
-        let of_class = || CLASS_METRICS.iter().find(|metric| metric.mean == name);
-        of_run.map_or_else(|| self.mean(of_class()?), |metric| self.of_run(metric))
+        value(&self.sums, self.settings, name)
     }
 }
 

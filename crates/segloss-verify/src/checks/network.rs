@@ -13,6 +13,7 @@ use rand::RngExt;
 use rayon::prelude::*;
 use segloss::{LossSpec, Scheme, Source, WeightSpec};
 use segloss_cases::{Effort, generator};
+use segloss_unet::metrics::Rule;
 use segloss_unet::predict::predict;
 use segloss_unet::{Config, Dataset, Error, Trainer, picture};
 
@@ -204,7 +205,13 @@ fn train_each_seed(implementation: &dyn Implementation) -> Result<(Training, Vec
                 training.rare = rarest.unwrap_or(0);
             }
             if seed == SEEDS[0] {
-                maps.push(predict(&trainer.net, &data.classes, &data.normalisation, &data.val[0].image)?);
+                maps.push(predict(
+                    &trainer.net,
+                    &data.classes,
+                    &data.normalisation,
+                    &data.val[0].image,
+                    &Rule::default(),
+                )?);
             }
             training.runs.push(run);
         }

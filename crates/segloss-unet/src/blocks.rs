@@ -1,0 +1,142 @@
+//! Which images may be resampled one by one, and which only together: neighbours of a sequence are no independent images.
+//!
+//! Images belong to groups (a sequence, a patient) by their names. Ten groups or more are resampled as wholes; within fewer,
+//! runs of ⌈√n⌉ neighbours of a group's n images are: a block bootstrap (Künsch 1989). The lengths that are best for n → ∞
+//! grow more slowly (Hall, Horowitz & Jing 1995), so these err towards wide intervals. An image without a group stands for
+//! itself.
+
+use std::collections::BTreeMap;
+
+use crate::description::Group;
+use crate::split::numbered;
+
+/// So many groups are resampled as wholes.
+const MANY_GROUPS: usize = 10;
+/// Fewer images a group are no sequence.
+const FEWEST_IMAGES: usize = 8;
+
+/// The images of an evaluation, in blocks.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Blocks {
+    /// Positions of images; each image is in one block.
+    pub blocks: Vec<Vec<usize>>,
+    /// How many groups there are; as many as images where each stands for itself.
+    pub groups: usize,
+    /// In words.
+    pub description: String,
+}
+
+impl Blocks {
+    /// Of images with these names, which are in their order; grouped as the data set says, or as the names suggest.
+    pub fn of(names: &[&str], group: Option<&Group>) -> Self {
+        let guessed = group.is_none();
+        let group = group.cloned().unwrap_or_else(|| sequences(names));
+        let each = |at| vec![at];
+        if group == Group::None {
+            let blocks: Vec<Vec<usize>> = (0..names.len()).map(each).collect();
+            let description = format!("{} images, each for itself", names.len());
+            return Self { groups: blocks.len(), blocks, description };
+        }
+        let mut groups: BTreeMap<String, Vec<usize>> = BTreeMap::new();
+        for (at, name) in names.iter().enumerate() {
+            groups.entry(group.of(name)).or_default().push(at);
+        }
+        let count = groups.len();
+        let seem = if guessed { ", as their names suggest" } else { "" };
+        if count >= MANY_GROUPS {
+            let blocks = groups.into_values().collect();
+            let description = format!("{count} groups {}{seem}", group.describe());
+            return Self { blocks, groups: count, description };
+        }
+        let runs = |images: Vec<usize>| {
+            let length = (images.len() as f64).sqrt().ceil() as usize;
+            // As equal as can be: the last of them would else be a remnant.
+            let runs = images.len().div_ceil(length);
+            (0..runs)
+                .map(|i| images[i * images.len() / runs..(i + 1) * images.len() / runs].to_vec())
+                .collect::<Vec<_>>()
+        };
+        let blocks: Vec<Vec<usize>> = groups.into_values().flat_map(runs).collect();
+        let description = format!(
+            "{} blocks of neighbouring images within {count} {} {}{seem}",
+            blocks.len(),
+            if count == 1 { "group" } else { "groups" },
+            group.describe()
+        );
+        Self { blocks, groups: count, description }
+    }
+
+    /// The blocks in `folds` parts of neighbours, for cross-fitting: the images of each; fewer where there are fewer blocks.
+    pub fn folds(&self, folds: usize) -> Vec<Vec<usize>> {
+        let (blocks, folds) = (self.blocks.len(), folds.min(self.blocks.len()));
+        (0..folds).map(|i| self.blocks[i * blocks / folds..(i + 1) * blocks / folds].concat()).collect()
+    }
+}
+
+/// Folders, or names that end in a number, where that makes groups of some size.
+fn sequences(names: &[&str]) -> Group {
+    let large = |group: &Group| {
+        let mut counts: BTreeMap<String, usize> = BTreeMap::new();
+        names.iter().for_each(|name| *counts.entry(group.of(name)).or_default() += 1);
+        counts.len() * FEWEST_IMAGES <= names.len()
+    };
+    let folder = Group::Folder;
+    if names.iter().all(|name| name.contains('/')) && large(&folder) {
+        return folder;
+    }
+    for separator in ["_", "-"] {
+        let group = Group::BeforeLast(separator.to_owned());
+        if names.iter().all(|name| numbered(name, separator)) && large(&group) {
+            return group;
+        }
+    }
+    Group::None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn blocks(names: &[String], group: Option<&Group>) -> Blocks {
+        Blocks::of(&names.iter().map(String::as_str).collect::<Vec<_>>(), group)
+    }
+
+    fn sizes(blocks: &Blocks) -> Vec<usize> {
+        blocks.blocks.iter().map(Vec::len).collect()
+    }
+
+    #[test]
+    fn neighbours_of_a_sequence_stay_together() {
+        let names: Vec<String> = [("a", 25), ("b", 10)]
+            .iter()
+            .flat_map(|(s, n)| (0..*n).map(move |i| format!("{s}_{i:04}")))
+            .collect();
+        let found = blocks(&names, None);
+        assert_eq!(sizes(&found), [5, 5, 5, 5, 5, 3, 3, 4]);
+        assert_eq!((found.groups, &found.blocks[5]), (2, &vec![25, 26, 27]));
+        assert!(
+            found.description.starts_with("8 blocks of neighbouring images within 2 groups"),
+            "{}",
+            found.description
+        );
+        // Folds are neighbours, too, and miss nothing.
+        let folds = found.folds(5);
+        assert_eq!(folds.concat(), (0..35).collect::<Vec<_>>());
+        assert_eq!((folds.len(), &folds[0]), (5, &(0..5).collect()));
+        assert_eq!(found.folds(99).len(), 8);
+    }
+
+    #[test]
+    fn many_groups_are_wholes_and_single_images_stand_for_themselves() {
+        let names: Vec<String> = (0..120).map(|i| format!("p{}/{i}", i / 10)).collect();
+        assert_eq!(sizes(&blocks(&names, None)), [10; 12]);
+        for names in [vec!["r3c0", "r3c1", "r3c2"], vec!["a_1", "a_2", "b_1"], vec![]] {
+            let names: Vec<String> = names.into_iter().map(str::to_owned).collect();
+            assert_eq!(sizes(&blocks(&names, None)), vec![1; names.len()]);
+        }
+        // What the data set says goes before what names suggest.
+        let names: Vec<String> = (0..16).map(|i| format!("a_{i:04}")).collect();
+        assert_eq!(sizes(&blocks(&names, Some(&Group::None))), [1; 16]);
+        assert_eq!(sizes(&blocks(&names, Some(&Group::Characters(1)))), [4; 4]);
+    }
+}

@@ -1,0 +1,3 @@
+//! Which loss helps on these images.
+pub mod bootstrap;
+pub mod statistics;
