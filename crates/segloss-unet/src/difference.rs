@@ -46,7 +46,7 @@ pub(crate) fn check(was: &Config, asked: &Config) -> Result<()> {
 }
 
 /// Every dotted key with its value as TOML.
-fn leaves(config: &Config) -> Result<BTreeMap<String, String>> {
+pub(crate) fn leaves(config: &Config) -> Result<BTreeMap<String, String>> {
     let table = toml::Table::try_from(config).map_err(|error| {
         let problem = error.to_string();
         Error::from(ConfigProblem::Malformed { origin: "configuration".to_owned(), problem })

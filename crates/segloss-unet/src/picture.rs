@@ -39,6 +39,16 @@ pub fn panels(image: &Image, maps: &[&[u8]], classes: &Classes) -> Pixels {
     Pixels { height, width, channels: 3, data }
 }
 
+/// The classes' colours over the image; ignored pixels are dark.
+pub fn overlay(image: &Image, labels: &[u8], classes: &Classes) -> Pixels {
+    let rgb = image.shown().in_colour();
+    let mut data = vec![0; rgb.data.len()];
+    for ((to, from), &label) in data.chunks_exact_mut(3).zip(rgb.data.chunks_exact(3)).zip(labels) {
+        paint(to, from, label, classes);
+    }
+    Pixels { data, ..rgb }
+}
+
 fn paint(to: &mut [u8], from: &[u8], label: u8, classes: &Classes) {
     let ignored = Some(label) == classes.ignore_index;
     let colour = classes.colours.get(usize::from(label)).filter(|_| !ignored);

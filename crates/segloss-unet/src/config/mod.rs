@@ -9,3 +9,4 @@ pub use sections::{
     OptimizerKind, ScheduleConfig, ScheduleKind, TrainConfig, Up,
 };
 pub use sources::Sources;
+pub(crate) use sources::{parse, read, section};

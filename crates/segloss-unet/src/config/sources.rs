@@ -76,7 +76,7 @@ impl Sources {
     /// # Errors
     /// [`Error::Io`], or [`ConfigProblem::Malformed`], also if it holds no key.
     pub fn loss_file(&mut self, path: &Path) -> Result<()> {
-        self.table.insert("loss".to_owned(), Value::Table(read(path)?));
+        self.replace_loss(read(path)?);
         Ok(())
     }
 
@@ -150,29 +150,40 @@ impl Sources {
     }
 
     fn optional<T: DeserializeOwned>(&mut self, name: &str) -> Result<Option<T>> {
-        let Some(value) = self.table.remove(name) else { return Ok(None) };
-        // A list would be taken for the section's values in their order.
-        if !value.is_table() {
-            let expected = "a section of keys".to_owned();
-            return Err(ConfigProblem::WrongType {
-                key: name.to_owned(),
-                value: value.to_string(),
-                expected,
-            }
-            .into());
-        }
-        T::deserialize(value.clone()).map(Some).map_err(|error| explain::<T>(name, &value, &error).into())
+        self.table.remove(name).map(|value| section(name, value)).transpose()
+    }
+
+    /// Adds keys, later over earlier.
+    pub(crate) fn add(&mut self, keys: Table) {
+        merge(&mut self.table, keys);
+    }
+
+    /// Puts a whole loss in place of what was said of it.
+    pub(crate) fn replace_loss(&mut self, loss: Table) {
+        self.table.insert("loss".to_owned(), Value::Table(loss));
     }
 }
 
+/// A section of a configuration.
+pub(crate) fn section<T: DeserializeOwned>(name: &str, value: Value) -> Result<T> {
+    // A list would be taken for the section's values in their order.
+    if !value.is_table() {
+        let expected = "a section of keys".to_owned();
+        return Err(
+            ConfigProblem::WrongType { key: name.to_owned(), value: value.to_string(), expected }.into()
+        );
+    }
+    T::deserialize(value.clone()).map_err(|error| explain::<T>(name, &value, &error).into())
+}
+
 /// A file of keys; one without any would be given in vain.
-fn read(path: &Path) -> Result<Table> {
+pub(crate) fn read(path: &Path) -> Result<Table> {
     let origin = path.display().to_string();
     let table = parse(&files::read_text(path)?, &origin)?;
     if table.is_empty() { Err(malformed(&origin, "holds no key")) } else { Ok(table) }
 }
 
-fn parse(text: &str, origin: &str) -> Result<Table> {
+pub(crate) fn parse(text: &str, origin: &str) -> Result<Table> {
     // Editors on Windows begin a file with a byte order mark.
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let at = |line: usize, problem: &str| malformed(&format!("{origin}, line {line}"), problem);

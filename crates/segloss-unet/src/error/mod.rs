@@ -121,12 +121,26 @@ pub enum Error {
         /// Why not.
         problem: String,
     },
+    /// One of several arms that are compared cannot be trained.
+    #[error("arm `{name}`")]
+    Arm {
+        /// The arm.
+        name: String,
+        /// Why not.
+        #[source]
+        source: Box<Self>,
+    },
     /// What this crate promises itself did not hold.
     #[error("a fault of this program: {0}")]
     Fault(&'static str),
 }
 
 impl Error {
+    /// The same of one of several arms that are compared.
+    pub(crate) fn of_arm(self, name: &str) -> Self {
+        Self::Arm { name: name.to_owned(), source: Box::new(self) }
+    }
+
     /// For `map_err` after a call to the file system.
     pub(crate) fn io<'a>(action: &'static str, path: &'a Path) -> impl FnOnce(std::io::Error) -> Self + 'a {
         move |source| Self::Io { action, path: path.to_path_buf(), source }

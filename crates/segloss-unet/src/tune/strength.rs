@@ -25,7 +25,7 @@ pub fn direction(prior: &[f64]) -> Vec<f64> {
 
 /// `rule` with the shift of strength t; without one at t = 0.
 pub fn shifted(rule: &Rule, direction: &[f64], t: f64) -> Rule {
-    let shift = if t == 0.0 { Vec::new() } else { direction.iter().map(|d| t * d).collect() };
+    let shift = if t == 0.0 { Vec::new() } else { direction.iter().map(|d| t * d + 0.0).collect() };
     Rule { shift, ..rule.clone() }
 }
 

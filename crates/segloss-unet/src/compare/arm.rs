@@ -1,0 +1,169 @@
+//! What is compared: a training and a decision rule, with a name.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use segloss::LossSpec;
+use serde::{Deserialize, Serialize};
+use toml::Table;
+
+use crate::config::{self, Config, Sources};
+use crate::error::{ConfigProblem, Error, Result};
+use crate::tune::{Goal, Shift};
+
+/// How an arm's classes are decided; chosen anew for each seed's net, on images that were neither learned from nor are judged.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Decision {
+    /// Which shift.
+    pub shift: Shift,
+    /// The score that it is chosen by.
+    pub goal: Goal,
+    /// By the held-out training images (`data.held_out`), instead of the validation images.
+    pub held_out: bool,
+}
+
+impl Default for Decision {
+    /// arg max.
+    fn default() -> Self {
+        Self { shift: Shift::None, goal: Goal::MeanIou, held_out: false }
+    }
+}
+
+impl Decision {
+    /// In the names of files; none for arg max.
+    pub fn mark(&self) -> Option<String> {
+        let shift = match self.shift {
+            Shift::None => return None,
+            Shift::Strength => "strength",
+            Shift::PerClass => "per_class",
+        };
+        let class = match self.goal {
+            Goal::FBeta { class, beta } => format!("_{class}_{beta}"),
+            _ => String::new(),
+        };
+        Some(format!("{shift}-{}{class}-{}", self.goal.name(), self.images()))
+    }
+
+    /// The images that it is chosen by.
+    pub fn images(&self) -> &'static str {
+        if self.held_out { "held_out" } else { "val" }
+    }
+
+    /// In words.
+    pub fn describe(&self) -> String {
+        match self.shift {
+            Shift::None => "arg max".to_owned(),
+            Shift::Strength => format!("shift −t·ln π, t by {} on {}", self.goal, self.images()),
+            Shift::PerClass => format!("a shift per class by {} on {}", self.goal, self.images()),
+        }
+    }
+}
+
+/// A training and a decision rule, with a name.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Arm {
+    /// In tables.
+    pub name: String,
+    /// Everything that decides the training but its seed.
+    pub config: Config,
+    /// From logits to classes.
+    pub decision: Decision,
+}
+
+/// Reads an arm's file: a loss (as `segloss train --loss`), or a configuration (as `--config`) of which every key that it names
+/// goes before that of `base`, with a `[decision]` of its own. The file's name, without its extension, is the arm's.
+///
+/// # Errors
+/// As a configuration's; [`Error::Config`] if the file's name says nothing.
+pub fn read(path: &Path, base: &Sources) -> Result<Arm> {
+    let origin = path.display().to_string();
+    let malformed = |problem: &str| -> Error {
+        ConfigProblem::Malformed { origin: origin.clone(), problem: problem.to_owned() }.into()
+    };
+    let name = path.file_stem().and_then(|stem| stem.to_str()).unwrap_or_default().to_owned();
+    check_name(&name).map_err(|problem| malformed(&problem))?;
+    let mut table = config::read(path)?;
+    let mut sources = base.clone();
+    let decision = match table.remove("decision") {
+        Some(decision) => config::section::<Decision>("decision", decision)?,
+        None => Decision::default(),
+    };
+    if is_loss(&table) {
+        sources.replace_loss(table);
+    } else {
+        sources.add(table);
+    }
+    let config = sources.finish()?;
+    if decision.held_out && config.data.held_out.is_empty() {
+        return Err(malformed("`decision.held_out` is true, but `data.held_out` holds no image out"));
+    }
+    Ok(Arm { name, config, decision })
+}
+
+/// Whether a file's keys are those of a loss, and not sections of a configuration.
+fn is_loss(table: &Table) -> bool {
+    let sections = ["data", "augment", "model", "optimizer", "schedule", "train", "loss", "added_loss"];
+    !table.is_empty() && !table.keys().any(|key| sections.contains(&key.as_str()))
+}
+
+/// A name becomes a folder.
+pub(super) fn check_name(name: &str) -> std::result::Result<(), String> {
+    let good = |c: char| c.is_alphanumeric() || "-_.+ ".contains(c);
+    if name.is_empty() || name.starts_with('.') || name.len() > 80 || !name.chars().all(good) {
+        return Err(format!("`{name}` is no name for an arm: letters, digits, spaces, `-`, `_`, `+` and `.`"));
+    }
+    Ok(())
+}
+
+/// What is compared where nobody says what: plain cross-entropy, the usual remedies, and the one that needs no training.
+const PANEL: [(&str, &str); 5] = [
+    ("plain", "kind = 'cross_entropy'"),
+    ("per-sample weights", "weights = { source = 'per_sample', scheme = 'inverse_sqrt', normalise = 'expected_one' }"),
+    ("CE + Dice", "preset = 'nnunet_ce_dice'\nkind = 'combined'"),
+    ("logit adjustment", "threshold = { logit_adjustment = 1.0 }\nprior = { source = 'dataset' }"),
+    (
+        "CE + Lovasz",
+        "kind = 'combined'\n[[terms]]\nfactor = 0.5\nloss = { kind = 'cross_entropy' }\n\
+         [[terms]]\nfactor = 0.5\nloss = { kind = 'lovasz_softmax' }",
+    ),
+];
+
+/// The panel's arms, on top of `base`.
+///
+/// # Errors
+/// As a configuration's.
+pub fn panel(base: &Sources) -> Result<Vec<Arm>> {
+    let arm = |(name, loss): (&str, &str)| -> Result<Arm> {
+        let mut sources = base.clone();
+        sources.replace_loss(config::parse(loss, name)?);
+        Ok(Arm { name: name.to_owned(), config: sources.finish()?, decision: Decision::default() })
+    };
+    let mut arms: Vec<Arm> = PANEL.into_iter().map(arm).collect::<Result<_>>()?;
+    arms.extend(shifted(&arms[..1]));
+    Ok(arms)
+}
+
+/// The same trainings with a tuned shift, each an arm of its own.
+pub fn shifted(arms: &[Arm]) -> Vec<Arm> {
+    let plain = arms.iter().filter(|arm| arm.decision.shift == Shift::None);
+    plain
+        .map(|arm| {
+            let held_out = !arm.config.data.held_out.is_empty();
+            let decision = Decision { shift: Shift::Strength, held_out, ..Decision::default() };
+            Arm { name: format!("{} + shift", arm.name), decision, ..arm.clone() }
+        })
+        .collect()
+}
+
+/// What two configurations have different, key by key, beside seed and folder; for tables.
+pub(super) fn differing(config: &Config, first: &Config) -> Result<Vec<String>> {
+    let leaves = |config: &Config| -> Result<BTreeMap<String, String>> {
+        let mut config = config.clone();
+        config.loss = LossSpec::default();
+        crate::difference::leaves(&config)
+    };
+    let (mine, theirs) = (leaves(config)?, leaves(first)?);
+    let differing = mine.iter().filter(|(key, value)| theirs.get(*key) != Some(value) && !key.starts_with("loss."));
+    Ok(differing.map(|(key, value)| format!("{key} = {value}")).collect())
+}

@@ -1,0 +1,233 @@
+//! One cell: trains a net, or goes on, and counts what it finds under each decision rule.
+
+use std::fs::File;
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+use super::arm::Decision;
+use super::plan::{Place, Plan};
+use super::thumbnail::{self, Example};
+use crate::batch::Batcher;
+use crate::blocks::Blocks;
+use crate::checkpoint::Checkpoint;
+use crate::dataset::{Dataset, load_split};
+use crate::decode::one_line;
+use crate::error::{Error, Result};
+use crate::evaluate::examine;
+use crate::files;
+use crate::folder::{Source, Split};
+use crate::loss_schedule::LossSchedule;
+use crate::metrics::image::Measures;
+use crate::metrics::results::Origin;
+use crate::metrics::{Results, Rule};
+use crate::predict::Predictor;
+use crate::reading::Reading;
+use crate::sample::Sample;
+use crate::train::{Progress, resume};
+use crate::tune::fit::Wanted;
+use crate::tune::{self, Shift};
+
+/// How a cell stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum State {
+    /// Every result is there.
+    Done,
+    /// The training diverged, and would again: why.
+    Failed(String),
+    /// There is something to do.
+    Open,
+}
+
+/// `failed.json`
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Failure {
+    /// As [`Config::fingerprint`](crate::Config::fingerprint) has the cell's configuration.
+    config: String,
+    error: String,
+}
+
+/// What came of a cell.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    /// Every result is there.
+    Done,
+    /// The training diverged: why.
+    Failed(String),
+    /// Another process is at it.
+    Taken,
+    /// It was asked to stop.
+    Stopped,
+}
+
+/// How a cell stands.
+///
+/// # Errors
+/// If a file of it is there and cannot be read, or is of another configuration.
+pub fn state(plan: &Plan, place: &Place) -> Result<State> {
+    let failed = plan.failed_path(place);
+    if failed.exists() {
+        let refused = |problem: String| Error::Run { path: failed.clone(), problem };
+        let failure: Failure = serde_json::from_slice(&files::read(&failed)?)
+            .map_err(|error| refused(format!("is no failure of a cell: {}", one_line(&error.to_string()))))?;
+        if failure.config != plan.config(place)?.fingerprint()? {
+            return Err(refused("is of another configuration; remove it".to_owned()));
+        }
+        return Ok(State::Failed(failure.error));
+    }
+    for decision in plan.decisions(&place.training) {
+        if result(plan, place, &decision)?.is_none() {
+            return Ok(State::Open);
+        }
+    }
+    Ok(State::Done)
+}
+
+/// What was counted of a cell under a rule; none if that has not been done.
+///
+/// # Errors
+/// If the file is there and cannot be read, or is of another configuration.
+pub fn result(plan: &Plan, place: &Place, decision: &Decision) -> Result<Option<Results>> {
+    let path = plan.results_path(place, decision);
+    if !path.exists() {
+        return Ok(None);
+    }
+    let results = Results::load(&path)?;
+    if results.origin.config != plan.config(place)?.fingerprint()? {
+        let problem = "was counted for another configuration of this arm; remove it to count again".to_owned();
+        return Err(Error::Run { path, problem });
+    }
+    Ok(Some(results))
+}
+
+/// Does what a cell lacks.
+///
+/// # Errors
+/// See [`Error`]; a training that diverges is no error, but an [`Outcome`].
+pub fn carry_out(plan: &Plan, place: &Place, data: &Dataset, progress: &mut dyn Progress) -> Result<Outcome> {
+    let (config, folder) = (plan.config(place)?, plan.folder(place));
+    files::make_folder(folder.path())?;
+    // Held until the end, and given back by the system whatever happens.
+    let lock_path = folder.path().join(".lock");
+    let lock = File::create(&lock_path).map_err(Error::io("create", &lock_path))?;
+    if lock.try_lock().is_err() {
+        return Ok(Outcome::Taken);
+    }
+    match state(plan, place)? {
+        State::Done => return Ok(Outcome::Done),
+        State::Failed(error) => return Ok(Outcome::Failed(error)),
+        State::Open => {}
+    }
+    match resume(&config, data, &folder, progress) {
+        Ok(_) => {}
+        Err(error @ Error::Diverged { .. }) => {
+            let failure = Failure { config: config.fingerprint()?, error: error.to_string() };
+            let text = serde_json::to_string_pretty(&failure).map_err(|_| Error::Fault("a failure without a text"))?;
+            files::write_atomic(&plan.failed_path(place), text.as_bytes())?;
+            return Ok(Outcome::Failed(failure.error));
+        }
+        Err(error) => return Err(error),
+    }
+    let checkpoint = Checkpoint::load(&folder.checkpoint_path(plan.question.which()))?;
+    let last = Checkpoint::load(&folder.checkpoint_path(crate::run::Which::Last))?;
+    let is_whole = last.meta.epoch == config.train.epochs
+        || config.train.patience > 0 && last.meta.epoch >= last.meta.best.epoch + config.train.patience;
+    if !is_whole {
+        return Ok(Outcome::Stopped);
+    }
+    drop(last);
+    count(plan, place, data, checkpoint)?;
+    Ok(Outcome::Done)
+}
+
+/// Counts the judged images under each rule, and draws the examples.
+fn count(plan: &Plan, place: &Place, data: &Dataset, checkpoint: Checkpoint) -> Result<()> {
+    let folder = plan.folder(place);
+    let Checkpoint { net, meta, .. } = &checkpoint;
+    let source = Source::new(meta.config.data.folder.as_deref());
+    let split = plan.question.split();
+    let loaded;
+    let samples: &[Sample] = if split == Split::Val {
+        &data.val
+    } else {
+        let reading = Reading::with_classes(&source, &meta.classes)?;
+        loaded = load_split(&reading, split, &meta.normalisation, meta.config.data.maps)?;
+        &loaded
+    };
+    let mut losses = LossSchedule::new(&meta.config, &meta.classes, None, true)?;
+    losses.restore_running_counts(&meta.loss_history)?;
+    let over = |samples| Batcher {
+        samples,
+        normalisation: &meta.normalisation,
+        classes: &meta.classes,
+        multiple: net.multiple(),
+    };
+    let batch_size = meta.config.train.batch_size;
+    files::make_folder(&folder.path().join("results"))?;
+    for decision in plan.decisions(&place.training) {
+        let path = plan.results_path(place, &decision);
+        let rule = match decision.shift {
+            Shift::None => Rule::default(),
+            shift => {
+                let samples = if decision.held_out { &data.held_out } else { &data.val };
+                let gathered = tune::gather(net, &over(samples), batch_size, &mut |_| ())?;
+                let names: Vec<&str> = samples.iter().map(|sample| sample.name.as_str()).collect();
+                let blocks = Blocks::of(&names, plan.question.group.as_ref());
+                let prior = data.counts.frequencies();
+                let wanted =
+                    Wanted { shift, goal: decision.goal, temperature: false, correction: Vec::new(), prior: &prior };
+                tune::fit(&gathered, &blocks, &wanted).rule
+            }
+        };
+        draw(plan, place, data, &checkpoint, &rule, &decision)?;
+        if path.exists() {
+            continue;
+        }
+        let origin = Origin {
+            config: meta.config.fingerprint()?,
+            checkpoint: plan.question.checkpoint.clone(),
+            epoch: meta.epoch,
+            data: source.name(),
+            split: split.name().to_owned(),
+            rule,
+            measures: Measures::default(),
+        };
+        let results = examine(net, losses.at(meta.epoch), &over(samples), batch_size, origin, &mut |_| ())?;
+        results.save(&path)?;
+    }
+    Ok(())
+}
+
+/// Draws some validation images as the first seed's net sees them.
+fn draw(
+    plan: &Plan,
+    place: &Place,
+    data: &Dataset,
+    checkpoint: &Checkpoint,
+    rule: &Rule,
+    decision: &Decision,
+) -> Result<()> {
+    if plan.question.seeds.first() != Some(&place.seed) {
+        return Ok(());
+    }
+    let predictor = Predictor::new(checkpoint.clone()).with_rule(rule.clone());
+    for Example { sample, name } in thumbnail::examples(&data.val) {
+        let shared = plan.examples();
+        files::make_folder(&shared)?;
+        let (image, truth) = (shared.join(format!("{name}-image.jpg")), shared.join(format!("{name}-truth.jpg")));
+        thumbnail::write(&image, &sample.image, None, &data.classes)?;
+        thumbnail::write(&truth, &sample.image, Some(&sample.labels), &data.classes)?;
+        let found = predictor.predict(&sample.image)?;
+        let path = picture_path(plan, place, decision, &name);
+        path.parent().map_or(Ok(()), files::make_folder)?;
+        thumbnail::write(&path, &sample.image, Some(&found), &data.classes)?;
+    }
+    Ok(())
+}
+
+/// Where an example as a cell sees it is.
+pub fn picture_path(plan: &Plan, place: &Place, decision: &Decision, name: &str) -> PathBuf {
+    let mark = decision.mark().map_or_else(String::new, |mark| format!("-{mark}"));
+    plan.folder(place).path().join("examples").join(format!("{name}{mark}.jpg"))
+}

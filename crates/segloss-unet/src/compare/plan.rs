@@ -1,0 +1,289 @@
+//! The grid of a comparison: `OUT/plan.toml`, and where each cell of it lies.
+//!
+//! ```text
+//! OUT/plan.toml                      what is compared; `segloss compare --out OUT` goes on from it
+//! OUT/cells/TRAINING/seed-S/         a run folder, with results/SPLIT-CHECKPOINT[-RULE].json; failed.json if it diverged
+//! OUT/cells/…/examples/              validation images as this net sees them
+//! OUT/examples/                      the same images, and their truth
+//! OUT/comparison.{html,csv,json}     what is made of all of them
+//! ```
+//!
+//! A cell is one training under one seed. Arms that differ in their decision rule alone share it.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use super::arm::{self, Arm, Decision};
+use crate::config::Config;
+use crate::dataset::Dataset;
+use crate::decode::one_line;
+use crate::description::Group;
+use crate::difference;
+use crate::error::{ConfigProblem, Error, Result};
+use crate::files;
+use crate::folder::Split;
+use crate::run::{RunFolder, Which};
+use crate::train::Trainer;
+
+/// The layout of the file.
+const FORMAT: u32 = 1;
+/// More arms are a slip of the shell.
+const MOST_ARMS: usize = 200;
+
+/// What is asked of all arms alike.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Question {
+    /// The score that decides.
+    pub metric: String,
+    /// `val` or `test`: the images that are judged.
+    pub split: String,
+    /// `best` or `last`: which epoch's net.
+    pub checkpoint: String,
+    /// The trainings' seeds.
+    pub seeds: Vec<u64>,
+    /// Which images of the judged split belong together, where the data set says so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub group: Option<Group>,
+}
+
+impl Question {
+    /// The images that are judged.
+    pub fn split(&self) -> Split {
+        if self.split == Split::Val.name() { Split::Val } else { Split::Test }
+    }
+
+    /// Which epoch's net.
+    pub fn which(&self) -> Which {
+        if self.checkpoint == Which::Last.name() { Which::Last } else { Which::Best }
+    }
+}
+
+/// An arm in the file.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Entry {
+    /// In tables.
+    pub name: String,
+    /// Its training's name.
+    pub training: String,
+    /// From logits to classes.
+    #[serde(default)]
+    pub decision: Decision,
+}
+
+/// A comparison.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Plan {
+    /// The layout of the file.
+    pub format: u32,
+    /// What is asked of all arms alike.
+    pub question: Question,
+    /// The arms; the others are compared with the first.
+    pub arm: Vec<Entry>,
+    /// Each training as it is used, but for its seed.
+    pub training: BTreeMap<String, Config>,
+    /// The folder; not in the file.
+    #[serde(skip)]
+    out: PathBuf,
+}
+
+/// One training under one seed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Place {
+    /// The training's name.
+    pub training: String,
+    /// Its seed.
+    pub seed: u64,
+}
+
+impl Plan {
+    /// A comparison without arms.
+    pub fn new(out: &Path, question: Question) -> Self {
+        Self { format: FORMAT, question, arm: Vec::new(), training: BTreeMap::new(), out: out.to_path_buf() }
+    }
+
+    /// Whether a folder holds a comparison.
+    pub fn exists(out: &Path) -> bool {
+        path(out).exists()
+    }
+
+    /// Reads the comparison of a folder.
+    ///
+    /// # Errors
+    /// [`Error::Io`], or [`Error::Run`] if the file is malformed.
+    pub fn load(out: &Path) -> Result<Self> {
+        let path = path(out);
+        let refused =
+            |problem: &str| Error::Run { path: path.clone(), problem: format!("is no plan of `segloss compare`: {problem}") };
+        let mut plan: Self = toml::from_str(&files::read_text(&path)?)
+            .map_err(|error| refused(&one_line(error.message())))?;
+        if plan.format != FORMAT {
+            return Err(refused(&format!("format {}; this program reads {FORMAT}", plan.format)));
+        }
+        plan.out = out.to_path_buf();
+        for entry in &plan.arm {
+            arm::check_name(&entry.name).map_err(|problem| refused(&problem))?;
+            if !plan.training.contains_key(&entry.training) {
+                return Err(refused(&format!("arm `{}` has no training `{}`", entry.name, entry.training)));
+            }
+        }
+        plan.training.keys().try_for_each(|name| arm::check_name(name)).map_err(|problem| refused(&problem))?;
+        if plan.arm.is_empty() || plan.question.seeds.is_empty() {
+            return Err(refused("no arm or no seed"));
+        }
+        Ok(plan)
+    }
+
+    /// Writes the file: whole, or not at all.
+    ///
+    /// # Errors
+    /// [`Error::Io`].
+    pub fn save(&self) -> Result<()> {
+        files::make_folder(&self.out)?;
+        let text = toml::to_string(self)
+            .map_err(|error| Error::Encoding { what: "plan.toml".to_owned(), problem: error.to_string() })?;
+        let head = "# What `segloss compare` compares; written by it. The other arms are compared with the first.\n\n";
+        files::write_atomic(&path(&self.out), format!("{head}{text}").as_bytes())
+    }
+
+    /// Adds arms, or finds them there already. Nothing is written; every configuration is tried on the data first.
+    ///
+    /// # Errors
+    /// [`ConfigProblem::Contradiction`] if an arm's name stands for something else already, or its data is not that of the others;
+    /// what a configuration or the data refuses.
+    pub fn add(&mut self, arms: &[Arm], data: &mut dyn FnMut(&Config) -> Result<std::rc::Rc<Dataset>>) -> Result<()> {
+        let contradiction = |text: String| -> Error { ConfigProblem::Contradiction(text).into() };
+        for arm in arms {
+            let mut config = arm.config.clone();
+            config.train.seed = 0;
+            let data = data(&config)?;
+            let config = Trainer::new(&config, &data)
+                .map_err(|error| error.of_arm(&arm.name))?
+                .config()
+                .clone();
+            if let Some(first) = self.training.values().next() {
+                let (mine, theirs) = (&config.data, &first.data);
+                let same = (&mine.folder, mine.ignore_index, mine.channels)
+                    == (&theirs.folder, theirs.ignore_index, theirs.channels);
+                if !same {
+                    return Err(contradiction(format!(
+                        "arm `{}` has other data (data.folder, data.ignore_index, data.channels) than the others",
+                        arm.name
+                    )));
+                }
+            }
+            if let Some(entry) = self.arm.iter().find(|entry| entry.name == arm.name) {
+                if entry.decision != arm.decision {
+                    return Err(contradiction(format!(
+                        "arm `{}` is there with another decision rule; give it another name, or another --out",
+                        arm.name
+                    )));
+                }
+                let was = &self.training[&entry.training];
+                difference::check(was, &config).map_err(|error| error.of_arm(&arm.name))?;
+                if was.fingerprint()? != config.fingerprint()? {
+                    return Err(contradiction(format!(
+                        "arm `{}` is there with other epochs or another schedule; give it another name, or another --out",
+                        arm.name
+                    )));
+                }
+                continue;
+            }
+            let fingerprint = config.fingerprint()?;
+            let mut known = None;
+            for (name, other) in &self.training {
+                if other.fingerprint()? == fingerprint {
+                    known = Some(name.clone());
+                }
+            }
+            let training = known.unwrap_or_else(|| arm.name.replace(' ', "_"));
+            if let Some(other) = self.training.get(&training)
+                && other.fingerprint()? != fingerprint
+            {
+                return Err(contradiction(format!("two arms would both be called `{training}`")));
+            }
+            self.training.entry(training.clone()).or_insert(config);
+            self.arm.push(Entry { name: arm.name.clone(), training, decision: arm.decision });
+        }
+        if self.arm.len() > MOST_ARMS {
+            return Err(contradiction(format!("{} arms are too many; {MOST_ARMS} at most", self.arm.len())));
+        }
+        Ok(())
+    }
+
+    /// Where the images are now.
+    pub fn move_data(&mut self, folder: &Path) {
+        self.training.values_mut().for_each(|config| config.data.folder = Some(folder.to_path_buf()));
+    }
+
+    /// The folder of the comparison.
+    pub fn out(&self) -> &Path {
+        &self.out
+    }
+
+    /// Every cell, seed after seed: a comparison that is not finished has whole seeds.
+    pub fn places(&self) -> Vec<Place> {
+        let mut trainings: Vec<&String> = Vec::new();
+        for entry in &self.arm {
+            if !trainings.contains(&&entry.training) {
+                trainings.push(&entry.training);
+            }
+        }
+        let of_seed = |&seed: &u64| {
+            trainings.iter().map(move |&training| Place { training: training.clone(), seed }).collect::<Vec<_>>()
+        };
+        self.question.seeds.iter().flat_map(of_seed).collect()
+    }
+
+    /// The configuration of a cell.
+    ///
+    /// # Errors
+    /// [`Error::Fault`] for a place that is none of [`Plan::places`].
+    pub fn config(&self, place: &Place) -> Result<Config> {
+        let config = self.training.get(&place.training).ok_or(Error::Fault("a cell without a training"))?;
+        let mut config = config.clone();
+        config.train.seed = place.seed;
+        Ok(config)
+    }
+
+    /// The run folder of a cell.
+    pub fn folder(&self, place: &Place) -> RunFolder {
+        RunFolder::at(&self.out.join("cells").join(&place.training).join(format!("seed-{}", place.seed)))
+    }
+
+    /// Where a cell's net, decided by a rule, was counted.
+    pub fn results_path(&self, place: &Place, decision: &Decision) -> PathBuf {
+        let mark = decision.mark();
+        let marks: Vec<&str> = mark.as_deref().into_iter().collect();
+        self.folder(place).results_path(self.question.split(), self.question.which(), &marks)
+    }
+
+    /// Where a cell says that it diverged.
+    pub fn failed_path(&self, place: &Place) -> PathBuf {
+        self.folder(place).path().join("failed.json")
+    }
+
+    /// Where the pictures of the images themselves are.
+    pub fn examples(&self) -> PathBuf {
+        self.out.join("examples")
+    }
+
+    /// The decision rules of a training.
+    pub fn decisions(&self, training: &str) -> Vec<Decision> {
+        let mut found: Vec<Decision> = Vec::new();
+        for entry in self.arm.iter().filter(|entry| entry.training == training) {
+            if !found.contains(&entry.decision) {
+                found.push(entry.decision);
+            }
+        }
+        found
+    }
+}
+
+fn path(out: &Path) -> PathBuf {
+    out.join("plan.toml")
+}
