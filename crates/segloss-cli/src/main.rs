@@ -3,6 +3,7 @@
 //! Standard output is data; messages and progress go to standard error.
 
 mod border_map;
+mod compare;
 mod eval;
 mod evaluate;
 mod exit;
@@ -33,6 +34,7 @@ static ALLOCATOR: segloss_unet::KeepLarge = segloss_unet::KeepLarge::new(4 << 30
     version,
     after_help = "\
 Start here:
+  segloss compare --out cmp                  which loss helps? on the embedded microscope tiles, minutes
   segloss inspect --data DIR                 what does my data folder hold?
   segloss train --out run                    train on the embedded microscope tiles
   segloss evaluate --run run --split test    how good is it, class by class?
@@ -46,6 +48,7 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    Compare(compare::CompareArgs),
     Losses(losses::LossesArgs),
     Eval(eval::EvalArgs),
     Inspect(inspect::InspectArgs),
@@ -65,6 +68,7 @@ fn main() -> ExitCode {
 
 fn run(command: &Command) -> Result<(), Box<dyn Error>> {
     match command {
+        Command::Compare(args) => args.run()?,
         Command::Losses(args) => args.run()?,
         Command::Eval(args) => args.run()?,
         Command::Inspect(args) => args.run()?,

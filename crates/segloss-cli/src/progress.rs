@@ -2,9 +2,11 @@
 
 use std::io::{self, IsTerminal, Write};
 use std::ops::ControlFlow;
+use std::time::Instant;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use segloss_unet::checkpoint::Best;
+use segloss_unet::compare::cell::Outcome;
 use segloss_unet::curves::LogRow;
 use segloss_unet::table::percent;
 use segloss_unet::train::{EpochReport, Progress, Start, StepReport, Warning};
@@ -130,6 +132,130 @@ impl Progress for Display {
                 return ControlFlow::Break(());
             }
         }
+        ControlFlow::Continue(())
+    }
+}
+
+/// Many trainings, one after the other: how far all of them are, and how long the rest will take.
+pub struct Grid {
+    quiet: bool,
+    bar: ProgressBar,
+    began: Instant,
+    /// Of all epochs that are to be done, those before this process began apart.
+    done: usize,
+    left: usize,
+    cell: String,
+    cell_began: Instant,
+    score: Option<f64>,
+}
+
+impl Grid {
+    pub fn new(quiet: bool, epochs: usize) -> Self {
+        let now = Instant::now();
+        Self {
+            quiet,
+            bar: bar(quiet, Some(epochs as u64)),
+            began: now,
+            done: 0,
+            left: epochs,
+            cell: String::new(),
+            cell_began: now,
+            score: None,
+        }
+    }
+
+    pub fn line(&self, text: &str) {
+        if !self.quiet {
+            self.message(text);
+        }
+    }
+
+    fn message(&self, text: &str) {
+        if self.bar.is_hidden() {
+            say(text);
+        } else {
+            self.bar.println(text);
+        }
+    }
+
+    pub fn begin(&mut self, cell: &str, (number, of): (usize, usize)) {
+        self.cell = format!("{number}/{of} {cell}");
+        (self.cell_began, self.score) = (Instant::now(), None);
+        self.bar.set_prefix(self.cell.clone());
+    }
+
+    pub fn end(&mut self, outcome: &Outcome) {
+        let seconds = self.cell_began.elapsed().as_secs_f64();
+        let text = match outcome {
+            Outcome::Done => {
+                let score = self
+                    .score
+                    .map_or(String::new(), |iou| format!(", validation mean IoU {} %", percent(Some(iou))));
+                format!("{}: done in {}{score}{}", self.cell, duration(seconds), self.rest())
+            }
+            Outcome::Failed(why) => format!("{}: diverged, and counts as such: {why}", self.cell),
+            Outcome::Taken => format!("{}: another process is at it", self.cell),
+            Outcome::Stopped => format!("{}: stopped", self.cell),
+        };
+        match outcome {
+            Outcome::Failed(_) => self.message(&format!("warning: {text}")),
+            _ => self.line(&text),
+        }
+    }
+
+    pub fn finish(&self) {
+        self.bar.finish_and_clear();
+    }
+
+    fn rest(&self) -> String {
+        if self.done == 0 || self.left == 0 {
+            return String::new();
+        }
+        let each = self.began.elapsed().as_secs_f64() / self.done as f64;
+        format!("; about {} left", duration(each * self.left as f64))
+    }
+}
+
+/// As people say it.
+fn duration(seconds: f64) -> String {
+    match seconds {
+        s if s < 90.0 => format!("{s:.0} s"),
+        s if s < 5400.0 => format!("{:.0} min", s / 60.0),
+        s => format!("{:.1} h", s / 3600.0),
+    }
+}
+
+impl Progress for Grid {
+    fn started(&mut self, start: &Start) {
+        self.left = self.left.saturating_sub(start.done);
+        self.bar.inc(start.done as u64);
+    }
+
+    fn warned(&mut self, warning: &Warning) {
+        self.message(&format!("warning: {}: {warning}", self.cell));
+    }
+
+    fn noted(&mut self, note: &str) {
+        self.message(&format!("note: {}: {note}", self.cell));
+    }
+
+    fn stopped_early(&mut self, best: &Best, _: usize) {
+        self.line(&format!("{}: ended early, best epoch {}", self.cell, best.epoch));
+    }
+
+    fn finished_epoch(&mut self, epoch: &EpochReport) -> ControlFlow<()> {
+        (self.done, self.left) = (self.done + 1, self.left.saturating_sub(1));
+        if epoch.is_best {
+            self.score = epoch.row.mean_iou;
+        }
+        self.bar.inc(1);
+        self.bar.set_message(format!(
+            "epoch {}/{}  mean IoU {} %{}",
+            epoch.row.epoch,
+            epoch.epochs,
+            percent(epoch.row.mean_iou),
+            self.rest()
+        ));
         ControlFlow::Continue(())
     }
 }

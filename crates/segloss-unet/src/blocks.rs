@@ -5,7 +5,7 @@
 //! grow more slowly (Hall, Horowitz & Jing 1995), so these err towards wide intervals. An image without a group stands for
 //! itself.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::description::Group;
 use crate::split::numbered;
@@ -73,6 +73,33 @@ impl Blocks {
     }
 }
 
+/// Warns of groups whose images stand in several splits, a sentence for each pair of splits: what is learned from one frame of a
+/// sequence is known of the next.
+pub fn spanning(splits: &[(&str, Vec<String>)], group: Option<&Group>) -> Vec<String> {
+    let all: Vec<&str> = splits.iter().flat_map(|(_, names)| names).map(String::as_str).collect();
+    let group = group.cloned().unwrap_or_else(|| sequences(&all));
+    if group == Group::None {
+        return Vec::new();
+    }
+    let of = |names: &Vec<String>| names.iter().map(|name| group.of(name)).collect::<BTreeSet<_>>();
+    let mut warnings = Vec::new();
+    for (i, (first, names)) in splits.iter().enumerate() {
+        for (second, others) in &splits[i + 1..] {
+            let both: Vec<String> = of(names).intersection(&of(others)).cloned().collect();
+            if let Some(one) = both.first() {
+                let more =
+                    if both.len() > 1 { format!(" and {} others", both.len() - 1) } else { String::new() };
+                warnings.push(format!(
+                    "`{one}`{more} {} in {first} and in {second} (groups {}): scores on {second} are too good",
+                    if both.len() > 1 { "are" } else { "is" },
+                    group.describe()
+                ));
+            }
+        }
+    }
+    warnings
+}
+
 /// Folders, or names that end in a number, where that makes groups of some size.
 fn sequences(names: &[&str]) -> Group {
     let large = |group: &Group| {
@@ -124,6 +151,21 @@ mod tests {
         assert_eq!(folds.concat(), (0..35).collect::<Vec<_>>());
         assert_eq!((folds.len(), &folds[0]), (5, &(0..5).collect()));
         assert_eq!(found.folds(99).len(), 8);
+    }
+
+    #[test]
+    fn sequences_in_two_splits_are_told() {
+        let names = |sequence: &str, frames: std::ops::Range<usize>| -> Vec<String> {
+            frames.map(|i| format!("{sequence}_{i:04}")).collect()
+        };
+        let (train, val) = ([names("a", 0..20), names("b", 0..20)].concat(), names("a", 20..40));
+        let warnings = spanning(&[("train", train.clone()), ("val", val), ("test", names("c", 0..9))], None);
+        assert_eq!(warnings.len(), 1);
+        assert!(
+            warnings[0].starts_with("`a` is in train and in val (groups by the name before"),
+            "{warnings:?}"
+        );
+        assert!(spanning(&[("train", train.clone()), ("val", train)], Some(&Group::None)).is_empty());
     }
 
     #[test]

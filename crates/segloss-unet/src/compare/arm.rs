@@ -1,13 +1,12 @@
 //! What is compared: a training and a decision rule, with a name.
 
-use std::collections::BTreeMap;
 use std::path::Path;
 
-use segloss::LossSpec;
 use serde::{Deserialize, Serialize};
 use toml::Table;
 
 use crate::config::{self, Config, Sources};
+use crate::difference::leaves;
 use crate::error::{ConfigProblem, Error, Result};
 use crate::tune::{Goal, Shift};
 
@@ -111,7 +110,9 @@ fn is_loss(table: &Table) -> bool {
 pub(super) fn check_name(name: &str) -> std::result::Result<(), String> {
     let good = |c: char| c.is_alphanumeric() || "-_.+ ".contains(c);
     if name.is_empty() || name.starts_with('.') || name.len() > 80 || !name.chars().all(good) {
-        return Err(format!("`{name}` is no name for an arm: letters, digits, spaces, `-`, `_`, `+` and `.`"));
+        return Err(format!(
+            "`{name}` is no name for an arm: letters, digits, spaces, `-`, `_`, `+` and `.`"
+        ));
     }
     Ok(())
 }
@@ -119,7 +120,10 @@ pub(super) fn check_name(name: &str) -> std::result::Result<(), String> {
 /// What is compared where nobody says what: plain cross-entropy, the usual remedies, and the one that needs no training.
 const PANEL: [(&str, &str); 5] = [
     ("plain", "kind = 'cross_entropy'"),
-    ("per-sample weights", "weights = { source = 'per_sample', scheme = 'inverse_sqrt', normalise = 'expected_one' }"),
+    (
+        "per-sample weights",
+        "weights = { source = 'per_sample', scheme = 'inverse_sqrt', normalise = 'expected_one' }",
+    ),
     ("CE + Dice", "preset = 'nnunet_ce_dice'\nkind = 'combined'"),
     ("logit adjustment", "threshold = { logit_adjustment = 1.0 }\nprior = { source = 'dataset' }"),
     (
@@ -156,14 +160,24 @@ pub fn shifted(arms: &[Arm]) -> Vec<Arm> {
         .collect()
 }
 
-/// What two configurations have different, key by key, beside seed and folder; for tables.
+/// Keys of a configuration that differ from another's, the loss, the seed and the folder apart.
 pub(super) fn differing(config: &Config, first: &Config) -> Result<Vec<String>> {
-    let leaves = |config: &Config| -> Result<BTreeMap<String, String>> {
-        let mut config = config.clone();
-        config.loss = LossSpec::default();
-        crate::difference::leaves(&config)
-    };
     let (mine, theirs) = (leaves(config)?, leaves(first)?);
-    let differing = mine.iter().filter(|(key, value)| theirs.get(*key) != Some(value) && !key.starts_with("loss."));
+    let is_told = |key: &str| !key.starts_with("loss.") && !["train.seed", "data.folder"].contains(&key);
+    let differing = mine.iter().filter(|(key, value)| is_told(key) && theirs.get(*key) != Some(value));
     Ok(differing.map(|(key, value)| format!("{key} = {value}")).collect())
+}
+
+/// What is minimised: the kind, and every key that is not as in plain cross-entropy.
+pub(super) fn loss_text(config: &Config) -> Result<String> {
+    let (mine, plain) = (leaves(config)?, leaves(&Config::default())?);
+    let is_told = |key: &str, value: &String| {
+        let decided = ["loss.layout", "loss.ignore_index", "loss.kind"].contains(&key)
+            || key.starts_with("loss.dataset");
+        key.starts_with("loss.") && !decided && plain.get(key) != Some(value)
+    };
+    let kind = mine.get("loss.kind").cloned().unwrap_or_default();
+    let told = mine.iter().filter(|(key, value)| is_told(key, value));
+    let told = told.map(|(key, value)| format!("{} = {value}", key.trim_start_matches("loss.")));
+    Ok(std::iter::once(format!("kind = {kind}")).chain(told).collect::<Vec<_>>().join("\n"))
 }

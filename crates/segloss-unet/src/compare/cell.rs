@@ -95,7 +95,8 @@ pub fn result(plan: &Plan, place: &Place, decision: &Decision) -> Result<Option<
     }
     let results = Results::load(&path)?;
     if results.origin.config != plan.config(place)?.fingerprint()? {
-        let problem = "was counted for another configuration of this arm; remove it to count again".to_owned();
+        let problem =
+            "was counted for another configuration of this arm; remove it to count again".to_owned();
         return Err(Error::Run { path, problem });
     }
     Ok(Some(results))
@@ -123,7 +124,8 @@ pub fn carry_out(plan: &Plan, place: &Place, data: &Dataset, progress: &mut dyn 
         Ok(_) => {}
         Err(error @ Error::Diverged { .. }) => {
             let failure = Failure { config: config.fingerprint()?, error: error.to_string() };
-            let text = serde_json::to_string_pretty(&failure).map_err(|_| Error::Fault("a failure without a text"))?;
+            let text = serde_json::to_string_pretty(&failure)
+                .map_err(|_| Error::Fault("a failure without a text"))?;
             files::write_atomic(&plan.failed_path(place), text.as_bytes())?;
             return Ok(Outcome::Failed(failure.error));
         }
@@ -175,8 +177,13 @@ fn count(plan: &Plan, place: &Place, data: &Dataset, checkpoint: Checkpoint) -> 
                 let names: Vec<&str> = samples.iter().map(|sample| sample.name.as_str()).collect();
                 let blocks = Blocks::of(&names, plan.question.group.as_ref());
                 let prior = data.counts.frequencies();
-                let wanted =
-                    Wanted { shift, goal: decision.goal, temperature: false, correction: Vec::new(), prior: &prior };
+                let wanted = Wanted {
+                    shift,
+                    goal: decision.goal,
+                    temperature: false,
+                    correction: Vec::new(),
+                    prior: &prior,
+                };
                 tune::fit(&gathered, &blocks, &wanted).rule
             }
         };
@@ -215,7 +222,8 @@ fn draw(
     for Example { sample, name } in thumbnail::examples(&data.val) {
         let shared = plan.examples();
         files::make_folder(&shared)?;
-        let (image, truth) = (shared.join(format!("{name}-image.jpg")), shared.join(format!("{name}-truth.jpg")));
+        let (image, truth) =
+            (shared.join(format!("{name}-image.jpg")), shared.join(format!("{name}-truth.jpg")));
         thumbnail::write(&image, &sample.image, None, &data.classes)?;
         thumbnail::write(&truth, &sample.image, Some(&sample.labels), &data.classes)?;
         let found = predictor.predict(&sample.image)?;

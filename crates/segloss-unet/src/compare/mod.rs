@@ -18,9 +18,14 @@
 pub mod arm;
 pub mod bootstrap;
 pub mod cell;
+pub mod comparison;
+pub mod page;
 pub mod plan;
+pub mod slurm;
 pub mod statistics;
+pub mod tables;
 pub mod thumbnail;
 
 pub use arm::{Arm, Decision};
+pub use comparison::{Comparison, Verdict};
 pub use plan::{Place, Plan, Question};

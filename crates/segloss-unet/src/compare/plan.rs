@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::arm::{self, Arm, Decision};
-use crate::config::Config;
+use crate::config::{Config, Sources};
 use crate::dataset::Dataset;
 use crate::decode::one_line;
 use crate::description::Group;
@@ -47,6 +47,9 @@ pub struct Question {
     /// Which images of the judged split belong together, where the data set says so.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub group: Option<Group>,
+    /// Where the images are; the embedded tiles if absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub data: Option<PathBuf>,
 }
 
 impl Question {
@@ -80,8 +83,14 @@ pub struct Entry {
 pub struct Plan {
     /// The layout of the file.
     pub format: u32,
+    /// The commands that asked for it, in their order.
+    #[serde(default)]
+    pub commands: Vec<String>,
     /// What is asked of all arms alike.
     pub question: Question,
+    /// What all arms' configurations begin with.
+    #[serde(default, skip_serializing_if = "Sources::is_empty")]
+    pub base: Sources,
     /// The arms; the others are compared with the first.
     pub arm: Vec<Entry>,
     /// Each training as it is used, but for its seed.
@@ -102,8 +111,16 @@ pub struct Place {
 
 impl Plan {
     /// A comparison without arms.
-    pub fn new(out: &Path, question: Question) -> Self {
-        Self { format: FORMAT, question, arm: Vec::new(), training: BTreeMap::new(), out: out.to_path_buf() }
+    pub fn new(out: &Path, question: Question, base: Sources) -> Self {
+        Self {
+            format: FORMAT,
+            question,
+            base,
+            commands: Vec::new(),
+            arm: Vec::new(),
+            training: BTreeMap::new(),
+            out: out.to_path_buf(),
+        }
     }
 
     /// Whether a folder holds a comparison.
@@ -117,10 +134,12 @@ impl Plan {
     /// [`Error::Io`], or [`Error::Run`] if the file is malformed.
     pub fn load(out: &Path) -> Result<Self> {
         let path = path(out);
-        let refused =
-            |problem: &str| Error::Run { path: path.clone(), problem: format!("is no plan of `segloss compare`: {problem}") };
-        let mut plan: Self = toml::from_str(&files::read_text(&path)?)
-            .map_err(|error| refused(&one_line(error.message())))?;
+        let refused = |problem: &str| Error::Run {
+            path: path.clone(),
+            problem: format!("is no plan of `segloss compare`: {problem}"),
+        };
+        let mut plan: Self =
+            toml::from_str(&files::read_text(&path)?).map_err(|error| refused(&one_line(error.message())))?;
         if plan.format != FORMAT {
             return Err(refused(&format!("format {}; this program reads {FORMAT}", plan.format)));
         }
@@ -131,7 +150,10 @@ impl Plan {
                 return Err(refused(&format!("arm `{}` has no training `{}`", entry.name, entry.training)));
             }
         }
-        plan.training.keys().try_for_each(|name| arm::check_name(name)).map_err(|problem| refused(&problem))?;
+        plan.training
+            .keys()
+            .try_for_each(|name| arm::check_name(name))
+            .map_err(|problem| refused(&problem))?;
         if plan.arm.is_empty() || plan.question.seeds.is_empty() {
             return Err(refused("no arm or no seed"));
         }
@@ -155,16 +177,18 @@ impl Plan {
     /// # Errors
     /// [`ConfigProblem::Contradiction`] if an arm's name stands for something else already, or its data is not that of the others;
     /// what a configuration or the data refuses.
-    pub fn add(&mut self, arms: &[Arm], data: &mut dyn FnMut(&Config) -> Result<std::rc::Rc<Dataset>>) -> Result<()> {
+    pub fn add(
+        &mut self,
+        arms: &[Arm],
+        data: &mut dyn FnMut(&Config) -> Result<std::rc::Rc<Dataset>>,
+    ) -> Result<()> {
         let contradiction = |text: String| -> Error { ConfigProblem::Contradiction(text).into() };
         for arm in arms {
             let mut config = arm.config.clone();
             config.train.seed = 0;
             let data = data(&config)?;
-            let config = Trainer::new(&config, &data)
-                .map_err(|error| error.of_arm(&arm.name))?
-                .config()
-                .clone();
+            let config =
+                Trainer::new(&config, &data).map_err(|error| error.of_arm(&arm.name))?.config().clone();
             if let Some(first) = self.training.values().next() {
                 let (mine, theirs) = (&config.data, &first.data);
                 let same = (&mine.folder, mine.ignore_index, mine.channels)
@@ -215,8 +239,18 @@ impl Plan {
         Ok(())
     }
 
+    /// The arms as they were given, their configurations as used.
+    pub fn arms(&self) -> Vec<Arm> {
+        let arm = |entry: &Entry| {
+            let config = self.training.get(&entry.training)?.clone();
+            Some(Arm { name: entry.name.clone(), config, decision: entry.decision })
+        };
+        self.arm.iter().filter_map(arm).collect()
+    }
+
     /// Where the images are now.
     pub fn move_data(&mut self, folder: &Path) {
+        self.question.data = Some(folder.to_path_buf());
         self.training.values_mut().for_each(|config| config.data.folder = Some(folder.to_path_buf()));
     }
 
@@ -234,7 +268,10 @@ impl Plan {
             }
         }
         let of_seed = |&seed: &u64| {
-            trainings.iter().map(move |&training| Place { training: training.clone(), seed }).collect::<Vec<_>>()
+            trainings
+                .iter()
+                .map(move |&training| Place { training: training.clone(), seed })
+                .collect::<Vec<_>>()
         };
         self.question.seeds.iter().flat_map(of_seed).collect()
     }

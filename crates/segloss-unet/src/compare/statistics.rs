@@ -3,7 +3,9 @@
 //! Seeds are the units: the same seed gives both losses the same first weights, order and augmentation, so that d_s, their
 //! difference under seed s, is one observation. With n seeds, mean d̄ and standard deviation s_d:
 //!
-//! - **t interval** d̄ ± t_{n−1, 0.975}·s_d/√n, and the p-value of Student's paired test (Student 1908): another seed on the same images.
+//! - **t interval** d̄ ± t_{n−1, 0.975}·s_d/√n (Student 1908): other seeds on the same images.
+//! - **p**: Student's paired test, with s_d²/n + v in place of s_d²/n, where v is the [variance of d̄ under other
+//!   images](super::bootstrap): other seeds and other images. It is never smaller than that of the seeds alone.
 //! - **Sign flips** (Fisher 1935): the share of the 2ⁿ choices of signs whose mean is as far from 0. No fewer than 2/2ⁿ: three
 //!   seeds cannot get below 0.25, whatever they show.
 //! - **Smallest detectable difference** (t_{n−1, 0.975} + t_{n−1, 0.8})·s_d/√n: one that so many seeds would find in four of five
@@ -24,7 +26,7 @@ pub struct Paired {
     pub mean: f64,
     /// The t interval; none of one seed.
     pub interval: Option<[f64; 2]>,
-    /// Student's paired test, two-sided; none of one seed.
+    /// Two-sided, for other seeds and other images; none of one seed.
     pub p: Option<f64>,
     /// By sign flips; none of more than 20 seeds.
     pub sign_flip_p: Option<f64>,
@@ -33,13 +35,14 @@ pub struct Paired {
 }
 
 impl Paired {
-    /// Of at least one difference.
-    pub fn of(differences: &[f64]) -> Self {
+    /// Of at least one difference; `image_variance` is v.
+    pub fn of(differences: &[f64], image_variance: f64) -> Self {
         let mean = mean(differences);
         let spread = standard_error(differences);
         let quantile = |p| student(differences.len())?.inverse_cdf(p).into();
         let half = spread.zip(quantile(1.0 - ALPHA / 2.0)).map(|(error, t): (f64, f64)| error * t);
-        let p = spread.zip(student(differences.len())).map(|(error, t)| match error {
+        let whole = |error: f64| (error * error + image_variance).sqrt();
+        let p = spread.zip(student(differences.len())).map(|(error, t)| match whole(error) {
             // The same difference in every seed: none, or one that no seed gainsays.
             0.0 if mean == 0.0 => 1.0,
             0.0 => 0.0,
@@ -127,7 +130,7 @@ mod tests {
     /// SciPy 1.17: `ttest_1samp([1.2, 0.4, 2.0], 0)`, its `confidence_interval()`, and quantiles of `t`.
     #[test]
     fn three_seeds() {
-        let paired = Paired::of(&[1.2, 0.4, 2.0]);
+        let paired = Paired::of(&[1.2, 0.4, 2.0], 0.0);
         near(paired.mean, 1.2);
         let [low, high] = paired.interval.unwrap();
         near(low, -0.787_310_169_4);
@@ -142,7 +145,7 @@ mod tests {
 
     #[test]
     fn one_seed_says_nothing_of_others() {
-        let paired = Paired::of(&[5.0]);
+        let paired = Paired::of(&[5.0], 0.0);
         assert_eq!((paired.interval, paired.p, paired.smallest_detectable), (None, None, None));
         assert_eq!(paired.sign_flip_p, Some(1.0));
         assert_eq!(interval(&[5.0]), None);
@@ -150,10 +153,22 @@ mod tests {
 
     #[test]
     fn equal_differences() {
-        assert_eq!(Paired::of(&[0.0, 0.0]).p, Some(1.0));
-        assert_eq!(Paired::of(&[0.5, 0.5]).p, Some(0.0));
-        assert_eq!(Paired::of(&[0.0; 3]).interval, Some([0.0, 0.0]));
-        assert_eq!(Paired::of(&[0.1; 21]).sign_flip_p, None);
+        assert_eq!(Paired::of(&[0.0, 0.0], 0.0).p, Some(1.0));
+        assert_eq!(Paired::of(&[0.5, 0.5], 0.0).p, Some(0.0));
+        assert_eq!(Paired::of(&[0.0; 3], 0.0).interval, Some([0.0, 0.0]));
+        assert_eq!(Paired::of(&[0.1; 21], 0.0).sign_flip_p, None);
+    }
+
+    /// s_d²/n of the three seeds is 0.16/0.75: with as much again of the images, t is smaller by √2.
+    #[test]
+    fn other_images_add_their_variance() {
+        let d = [1.2, 0.4, 2.0];
+        let error = 0.461_880_215_f64;
+        let t = 1.2 / error / 2_f64.sqrt();
+        let p = 2.0 * student(3).unwrap().cdf(-t);
+        near(Paired::of(&d, error * error).p.unwrap(), p);
+        assert_eq!(Paired::of(&d, f64::INFINITY).p, Some(1.0));
+        assert_eq!(Paired::of(&d, f64::INFINITY).interval, Paired::of(&d, 0.0).interval);
     }
 
     /// R: `p.adjust(c(0.01, 0.04, 0.03, 0.005), "holm")`.

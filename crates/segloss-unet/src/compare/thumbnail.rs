@@ -41,14 +41,16 @@ pub fn examples(samples: &[Sample]) -> impl Iterator<Item = Example<'_>> {
 /// # Errors
 /// [`Error::Encoding`] or [`Error::Io`].
 pub fn write(path: &Path, image: &Image, labels: Option<&[u8]>, classes: &Classes) -> Result<()> {
-    let failed = |problem: &str| Error::Encoding { what: path.display().to_string(), problem: problem.to_owned() };
+    let failed =
+        |problem: &str| Error::Encoding { what: path.display().to_string(), problem: problem.to_owned() };
     let pixels = match labels {
         Some(labels) => picture::overlay(image, labels, classes),
         None => image.shown().in_colour(),
     };
     let side = |n: usize| u32::try_from(n).map_err(|_| failed("it is too large"));
     let (width, height) = (side(pixels.width)?, side(pixels.height)?);
-    let mut rgb = RgbImage::from_raw(width, height, pixels.data).ok_or(Error::Fault("pixels of another size"))?;
+    let mut rgb =
+        RgbImage::from_raw(width, height, pixels.data).ok_or(Error::Fault("pixels of another size"))?;
     if width > WIDTH {
         let height = (u64::from(height) * u64::from(WIDTH) / u64::from(width)).max(1);
         rgb = thumbnail(&rgb, WIDTH, side(height as usize)?);

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 use toml::{Table, Value};
 
 use super::sections::Config;
@@ -46,7 +47,8 @@ fn fingerprint(text: &str) -> String {
 }
 
 /// Collects what files and the command line say, later over earlier, and makes a [`Config`] of it.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(transparent)]
 pub struct Sources {
     table: Table,
 }
@@ -85,11 +87,33 @@ impl Sources {
     /// # Errors
     /// [`ConfigProblem::Malformed`] if the path is no UTF-8, which config.toml is.
     pub fn weights(&mut self, path: &Path) -> Result<()> {
+        self.path("train", "weights", path)
+    }
+
+    /// Sets `data.folder`, as [`Sources::weights`] does its key.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn data_folder(&mut self, path: &Path) -> Result<()> {
+        self.path("data", "folder", path)
+    }
+
+    fn path(&mut self, section: &str, key: &str, path: &Path) -> Result<()> {
         let origin = path.display().to_string();
         let text = path.to_str().ok_or_else(|| malformed(&origin, "the path is no UTF-8"))?;
-        let train = Table::from_iter([("weights".to_owned(), Value::String(text.to_owned()))]);
-        merge(&mut self.table, Table::from_iter([("train".to_owned(), Value::Table(train))]));
+        let keys = Table::from_iter([(key.to_owned(), Value::String(text.to_owned()))]);
+        merge(&mut self.table, Table::from_iter([(section.to_owned(), Value::Table(keys))]));
         Ok(())
+    }
+
+    /// Whether nothing was said.
+    pub fn is_empty(&self) -> bool {
+        self.table.is_empty()
+    }
+
+    /// Whether anything was said of the loss.
+    pub fn has_loss(&self) -> bool {
+        self.table.contains_key("loss") || self.table.contains_key("added_loss")
     }
 
     /// Sets one key, as in `train.epochs=5` or `data.crop=[128, 128]`. What is not a TOML value is taken

@@ -74,7 +74,7 @@ pub(super) fn ratio(part: u64, whole: u64) -> Option<f64> {
 }
 
 /// Of the scores that there are; none if there is none.
-pub(super) fn mean(scores: impl Iterator<Item = Option<f64>>) -> Option<f64> {
+pub(crate) fn mean(scores: impl Iterator<Item = Option<f64>>) -> Option<f64> {
     let (sum, n) = scores.flatten().fold((0.0, 0_usize), |(sum, n), score| (sum + score, n + 1));
     (n > 0).then(|| sum / n as f64)
 }

@@ -1,0 +1,678 @@
+//! The answer: every number of a comparison, made of its result files alone.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use super::arm::{differing, loss_text};
+use super::bootstrap::{Resampled, resample};
+use super::cell::{self, State};
+use super::plan::{Entry, Place, Plan};
+use super::statistics::{ALPHA, Paired, holm, interval, mean, smallest_sign_flip_p};
+use crate::blocks::Blocks;
+use crate::curves::LogRow;
+use crate::error::{Error, Result, ResultsProblem};
+use crate::metrics::definitions::{self, Definition, definition, value};
+use crate::metrics::image::ImageResult;
+use crate::metrics::overlap::mean as mean_of_some;
+use crate::metrics::sums::{ClassSums, Settings, Sums};
+use crate::metrics::{Overlap, Report, Results};
+use crate::tune::Shift;
+
+/// Resamples of seeds and images.
+pub const RESAMPLES: usize = 2000;
+/// An image is better or worse where its mean IoU differs by more.
+const POINT: f64 = 0.01;
+/// With fewer blocks of images the resamples say little.
+const FEW_BLOCKS: usize = 10;
+
+/// Whether an arm is better than the first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Verdict {
+    /// For other seeds and for other images.
+    Better,
+    /// For other seeds and for other images.
+    Worse,
+    /// What was seen may be chance.
+    Undecided,
+}
+
+impl Verdict {
+    /// In words.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Better => "better",
+            Self::Worse => "worse",
+            Self::Undecided => "undecided",
+        }
+    }
+}
+
+/// A score over the seeds of an arm.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Value {
+    /// The score's name.
+    pub metric: &'static str,
+    /// Of each seed, in their order.
+    pub seeds: Vec<f64>,
+    /// Their mean.
+    pub mean: f64,
+    /// The 95 % t interval of the mean; none of one seed.
+    pub interval: Option<[f64; 2]>,
+    /// How it differs from the first arm's; none of the first arm.
+    pub difference: Option<Difference>,
+}
+
+/// How a score differs from the first arm's, seed by seed.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Difference {
+    /// This arm's less the first's, of each seed that both have.
+    pub seeds: Vec<f64>,
+    /// Their mean.
+    pub mean: f64,
+    /// The 95 % t interval of the mean.
+    pub interval: Option<[f64; 2]>,
+    /// Student's paired test, for other seeds and other images.
+    pub p: Option<f64>,
+    /// The primary score: `p` for as many arms as are compared. Others: for as many scores as the arm has (Holm).
+    pub p_holm: Option<f64>,
+    /// By sign flips.
+    pub sign_flip_p: Option<f64>,
+    /// A difference that so many seeds would find in four of five comparisons.
+    pub smallest_detectable: Option<f64>,
+    /// 95 % of the resamples of seeds and images lie between.
+    pub resampled: Option<[f64; 2]>,
+    /// The share of the resamples in which the arm is the better one.
+    pub probability_better: Option<f64>,
+}
+
+/// How many images changed by more than a point of their mean IoU, averaged over the seeds.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct Changed {
+    /// By more than a point.
+    pub improved: usize,
+    /// Within a point.
+    pub stable: usize,
+    /// By more than a point.
+    pub worsened: usize,
+}
+
+/// A class of an arm, over its seeds.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct ClassValue {
+    /// Mean IoU of the seeds; none where the class is not in the judged images.
+    pub iou: Option<f64>,
+    /// The smallest and the largest of the seeds.
+    pub iou_range: Option<[f64; 2]>,
+    /// Mean recall of the seeds.
+    pub recall: Option<f64>,
+}
+
+/// What is known of an arm.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Answer {
+    /// Its name.
+    pub name: String,
+    /// Its training's name.
+    pub training: String,
+    /// What is minimised, as keys and values.
+    pub loss: String,
+    /// Keys of the configuration that differ from the first arm's, the loss apart.
+    pub options: Vec<String>,
+    /// From logits to classes.
+    pub decision: String,
+    /// The images by which anything was chosen for it, and what.
+    pub chosen_by: String,
+    /// Seeds that were judged.
+    pub seeds: Vec<u64>,
+    /// Seeds that diverged, and why.
+    pub failed: Vec<(u64, String)>,
+    /// Seeds that are not done.
+    pub missing: Vec<u64>,
+    /// The primary score first.
+    pub values: Vec<Value>,
+    /// In the order of the comparison's classes.
+    pub classes: Vec<ClassValue>,
+    /// Pixels by true and predicted class, all seeds together.
+    pub confusion: Vec<Vec<u64>>,
+    /// Against the first arm.
+    pub changed: Option<Changed>,
+    /// Against the first arm; none of the first.
+    pub verdict: Option<Verdict>,
+    /// Why, in a sentence.
+    pub reason: String,
+    /// Validation mean IoU after each epoch, the mean over the seeds.
+    pub curve: Vec<f64>,
+}
+
+impl Answer {
+    /// The score that decides; none before a seed is done.
+    pub fn primary(&self) -> Option<&Value> {
+        self.values.first()
+    }
+
+    /// A score by its name.
+    pub fn value(&self, metric: &str) -> Option<&Value> {
+        self.values.iter().find(|value| value.metric == metric)
+    }
+}
+
+/// A class that is judged.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Judged {
+    /// Its name.
+    pub name: String,
+    /// Its part of the judged pixels.
+    pub share: f64,
+    /// Judged images that hold it.
+    pub images: usize,
+}
+
+/// The answer to the question which arm is better than the first.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Comparison {
+    /// The score that decides.
+    pub metric: &'static str,
+    /// The data set.
+    pub data: String,
+    /// The split that was judged.
+    pub split: String,
+    /// Which epoch's net was judged.
+    pub checkpoint: String,
+    /// The seeds that are asked for.
+    pub seeds: Vec<u64>,
+    /// Epochs of the first arm.
+    pub epochs: usize,
+    /// Judged images.
+    pub images: usize,
+    /// How they are resampled.
+    pub blocks: String,
+    /// The judged classes.
+    pub classes: Vec<Judged>,
+    /// What a reader should know before the numbers.
+    pub notes: Vec<String>,
+    /// The first is what the others are compared with.
+    pub arms: Vec<Answer>,
+}
+
+/// What is there of an arm.
+struct Found {
+    runs: BTreeMap<u64, Results>,
+    failed: Vec<(u64, String)>,
+    missing: Vec<u64>,
+    logs: Vec<Vec<LogRow>>,
+}
+
+impl Comparison {
+    /// Of what is there: cells that are not done are told, and left out.
+    ///
+    /// # Errors
+    /// If a file is there and cannot be used, or if two cells were judged by other images.
+    pub fn of(plan: &Plan, resamples: usize) -> Result<Self> {
+        let question = &plan.question;
+        let found: Vec<Found> = plan.arm.iter().map(|entry| find(plan, entry)).collect::<Result<_>>()?;
+        let mut runs = found.iter().flat_map(|found| &found.runs);
+        let any = runs.next().map(|(_, run)| run);
+        if let Some(first) = any {
+            runs.try_for_each(|(seed, run)| same_images(plan, *seed, first, run))?;
+        }
+        let names: Vec<&str> =
+            any.map_or(Vec::new(), |run| run.images.iter().map(|image| image.name.as_str()).collect());
+        let blocks = Blocks::of(&names, question.group.as_ref());
+        // The primary score first.
+        let mut metrics: Vec<&'static str> = definitions::names().collect();
+        metrics.sort_by_key(|&name| name != question.metric);
+        let mut arms = Vec::new();
+        for (at, arm) in found.iter().enumerate() {
+            arms.push(answer(plan, at, arm, (at > 0).then_some(&found[0]), &metrics, &blocks, resamples)?);
+        }
+        judge(&mut arms);
+        let classes = any.map_or(Vec::new(), |run| {
+            let sums = Sums::of(run);
+            let judged = |class: &ClassSums| Judged {
+                name: class.class.name.clone(),
+                share: class.overlap.truth() as f64 / sums.valid_pixels.max(1) as f64,
+                images: class.ious.len(),
+            };
+            sums.classes.iter().map(judged).collect()
+        });
+        let first = &plan.training[&plan.arm[0].training];
+        let mut comparison = Self {
+            metric: metrics[0],
+            data: crate::Source::new(first.data.folder.as_deref()).name(),
+            split: question.split.clone(),
+            checkpoint: question.checkpoint.clone(),
+            seeds: question.seeds.clone(),
+            epochs: first.train.epochs,
+            images: names.len(),
+            blocks: blocks.description.clone(),
+            classes,
+            notes: Vec::new(),
+            arms,
+        };
+        comparison.notes = comparison.notes_on(blocks.blocks.len());
+        Ok(comparison)
+    }
+
+    /// The definition of the score that decides.
+    pub fn definition(&self) -> Option<&'static Definition> {
+        definition(self.metric)
+    }
+
+    fn notes_on(&self, blocks: usize) -> Vec<String> {
+        let mut notes = Vec::new();
+        let seeds = self.seeds.len();
+        if self.arms.len() > 1 && smallest_sign_flip_p(seeds) > ALPHA {
+            notes.push(format!(
+                "{seeds} {} can never reach p < {ALPHA} by sign flips ({} at the least): the p-values here assume that seeds \
+                 differ as normal numbers do; --seeds 6 needs no such assumption",
+                if seeds == 1 { "seed" } else { "seeds" },
+                smallest_sign_flip_p(seeds)
+            ));
+        }
+        if self.images > 0 && blocks < FEW_BLOCKS {
+            notes.push(format!(
+                "{} images ({}): what other images would say is a rough guess",
+                self.images, self.blocks
+            ));
+        }
+        if self.split == crate::Split::Val.name() {
+            let epoch = if self.checkpoint == "best" { "chose the epoch" } else { "are judged" };
+            notes.push(format!("the validation images {epoch} themselves: scores on them are too good"));
+        }
+        let absent: Vec<&str> =
+            self.classes.iter().filter(|class| class.images == 0).map(|class| class.name.as_str()).collect();
+        if !absent.is_empty() {
+            notes.push(format!("no judged image holds `{}`: no score counts it", absent.join("`, `")));
+        }
+        for arm in &self.arms {
+            notes.extend(arm.failed.iter().map(|(seed, why)| format!("`{}`, seed {seed}: {why}", arm.name)));
+        }
+        let missing: usize = self.arms.iter().map(|arm| arm.missing.len()).sum();
+        if missing > 0 {
+            notes.push(format!(
+                "{missing} of the cells that the arms need are not done yet; run the same command again"
+            ));
+        }
+        notes
+    }
+}
+
+/// Reads what is there of an arm.
+fn find(plan: &Plan, entry: &Entry) -> Result<Found> {
+    let mut found =
+        Found { runs: BTreeMap::new(), failed: Vec::new(), missing: Vec::new(), logs: Vec::new() };
+    for &seed in &plan.question.seeds {
+        let place = Place { training: entry.training.clone(), seed };
+        if let State::Failed(why) = cell::state(plan, &place)? {
+            found.failed.push((seed, why));
+            continue;
+        }
+        match cell::result(plan, &place, &entry.decision)? {
+            Some(results) => _ = found.runs.insert(seed, results),
+            None => found.missing.push(seed),
+        }
+        found.logs.push(plan.folder(&place).log()?);
+    }
+    Ok(found)
+}
+
+/// Pairs need the same images with the same truth, measured alike.
+fn same_images(plan: &Plan, seed: u64, first: &Results, other: &Results) -> Result<()> {
+    let truth = |results: &Results| -> Vec<(String, Vec<(u8, u64)>)> {
+        let of_image = |image: &ImageResult| {
+            let present = image.classes.iter().filter(|class| class.overlap.truth() > 0);
+            (image.name.clone(), present.map(|class| (class.label, class.overlap.truth())).collect())
+        };
+        results.images.iter().map(of_image).collect()
+    };
+    let same = first.classes == other.classes
+        && first.origin.measures == other.origin.measures
+        && truth(first) == truth(other);
+    if same {
+        return Ok(());
+    }
+    let problem = format!(
+        "a cell of seed {seed} was judged by other images, masks or tolerances than the first; remove its results and run again"
+    );
+    let problem = ResultsProblem::Inconsistent(problem);
+    Err(Error::Results { path: plan.out().to_path_buf(), problem })
+}
+
+fn answer(
+    plan: &Plan,
+    at: usize,
+    arm: &Found,
+    first: Option<&Found>,
+    metrics: &[&'static str],
+    blocks: &Blocks,
+    resamples: usize,
+) -> Result<Answer> {
+    let entry = &plan.arm[at];
+    let config = &plan.training[&entry.training];
+    let reports: Vec<Report> = arm.runs.values().map(|run| Report::new(run, Settings::default())).collect();
+    let paired: Vec<u64> = first.map_or(Vec::new(), |first| {
+        arm.runs.keys().filter(|seed| first.runs.contains_key(seed)).copied().collect()
+    });
+    let pairs: Vec<(&Results, &Results)> = first
+        .map_or(Vec::new(), |first| paired.iter().map(|seed| (&first.runs[seed], &arm.runs[seed])).collect());
+    let resampled = match pairs.is_empty() {
+        true => vec![None; metrics.len()],
+        false => resample(&pairs, blocks, metrics, resamples),
+    };
+    let sums: Vec<(Sums, Sums)> = pairs.iter().map(|(first, own)| (Sums::of(first), Sums::of(own))).collect();
+    let mut values = Vec::new();
+    for (&metric, resampled) in metrics.iter().zip(resampled) {
+        let seeds: Option<Vec<f64>> = reports.iter().map(|report| report.value(metric)).collect();
+        let Some(seeds) = seeds.filter(|seeds| !seeds.is_empty()) else { continue };
+        let of = |sums: &Sums| value(sums, Settings::default(), metric);
+        let differences: Option<Vec<f64>> =
+            sums.iter().map(|(first, own)| Some(of(own)? - of(first)?)).collect();
+        let difference = differences
+            .filter(|differences| !differences.is_empty())
+            .map(|differences| difference(metric, differences, resampled));
+        values.push(Value { metric, mean: mean(&seeds), interval: interval(&seeds), seeds, difference });
+    }
+    let secondary: Vec<Option<f64>> =
+        values.iter().skip(1).map(|value| value.difference.as_ref().and_then(|d| d.p)).collect();
+    for (value, p) in values.iter_mut().skip(1).zip(holm(&secondary)) {
+        if let Some(difference) = &mut value.difference {
+            difference.p_holm = p;
+        }
+    }
+    let first_config = &plan.training[&plan.arm[0].training];
+    Ok(Answer {
+        name: entry.name.clone(),
+        training: entry.training.clone(),
+        loss: loss_text(config)?,
+        options: differing(config, first_config)?,
+        decision: entry.decision.describe(),
+        chosen_by: chosen_by(plan, entry),
+        seeds: arm.runs.keys().copied().collect(),
+        failed: arm.failed.clone(),
+        missing: arm.missing.clone(),
+        values,
+        classes: class_values(&reports),
+        confusion: confusion(arm),
+        changed: (!pairs.is_empty()).then(|| changed(&pairs)),
+        verdict: None,
+        reason: String::new(),
+        curve: curve(&arm.logs),
+    })
+}
+
+fn chosen_by(plan: &Plan, entry: &Entry) -> String {
+    let mut chosen = Vec::new();
+    if plan.question.checkpoint == "best" {
+        chosen.push("the epoch by val".to_owned());
+    }
+    if entry.decision.shift != Shift::None {
+        chosen.push(format!("the shift by {}", entry.decision.images()));
+    }
+    if chosen.is_empty() { "nothing".to_owned() } else { chosen.join(", ") }
+}
+
+fn difference(metric: &str, seeds: Vec<f64>, resampled: Option<Resampled>) -> Difference {
+    let Paired { mean, interval, p, sign_flip_p, smallest_detectable } =
+        Paired::of(&seeds, resampled.map_or(0.0, |found| found.image_variance));
+    let is_error = definition(metric).is_some_and(|definition| definition.is_error);
+    let better = |found: Resampled| if is_error { 1.0 - found.above } else { found.above };
+    Difference {
+        seeds,
+        mean,
+        interval,
+        p,
+        p_holm: None,
+        sign_flip_p,
+        smallest_detectable,
+        resampled: resampled.map(|found| found.interval),
+        probability_better: resampled.map(better),
+    }
+}
+
+/// The verdicts on the primary score: for as many questions as there are arms, for other seeds and for other images.
+fn judge(arms: &mut [Answer]) {
+    let primary = |arm: &Answer| arm.primary().and_then(|value| value.difference.clone());
+    let p: Vec<Option<f64>> = arms.iter().skip(1).map(|arm| primary(arm).and_then(|d| d.p)).collect();
+    let asked = p.iter().flatten().count();
+    for (arm, p_holm) in arms.iter_mut().skip(1).zip(holm(&p)) {
+        let is_error = arm.primary().and_then(|value| definition(value.metric)).is_some_and(|d| d.is_error);
+        let difference = arm.values.first_mut().and_then(|value| value.difference.as_mut());
+        let (verdict, reason) = match difference {
+            _ if !arm.failed.is_empty() => {
+                (Verdict::Undecided, format!("{} of its seeds diverged", arm.failed.len()))
+            }
+            None => (Verdict::Undecided, "no seed of it and of the first arm is done".to_owned()),
+            Some(difference) => {
+                difference.p_holm = p_holm;
+                decide(difference, is_error, asked)
+            }
+        };
+        (arm.verdict, arm.reason) = (Some(verdict), reason);
+    }
+}
+
+fn decide(difference: &Difference, is_error: bool, asked: usize) -> (Verdict, String) {
+    let undecided = |reason: String| (Verdict::Undecided, reason);
+    let (Some(p), Some(p_holm)) = (difference.p, difference.p_holm) else {
+        return undecided("one seed: how much others would differ is not known".to_owned());
+    };
+    let apart = |[low, high]: [f64; 2]| low > 0.0 || high < 0.0;
+    let shown = |p: f64| if p < 0.001 { "p < 0.001".to_owned() } else { format!("p = {p:.3}") };
+    if !(p < ALPHA) {
+        return undecided(format!("other seeds or images could turn it: {}", shown(p)));
+    }
+    if !(p_holm < ALPHA) {
+        return undecided(format!("{} alone, but {p_holm:.3} as one of {asked} arms", shown(p)));
+    }
+    if !difference.resampled.is_some_and(apart) {
+        return undecided("resampled seeds and images turn it".to_owned());
+    }
+    let other_side = difference.resampled.is_some_and(|[low, _]| (low > 0.0) != (difference.mean > 0.0));
+    if other_side {
+        return undecided("seeds and images do not agree".to_owned());
+    }
+    let verdict = if (difference.mean > 0.0) == is_error { Verdict::Worse } else { Verdict::Better };
+    let family = if asked > 1 { format!(" as one of {asked} arms") } else { String::new() };
+    (verdict, format!("{}{family}, for other seeds and images", shown(p_holm)))
+}
+
+/// Images by the mean over the seeds of the difference of their mean IoU.
+fn changed(pairs: &[(&Results, &Results)]) -> Changed {
+    let mut changed = Changed::default();
+    let images = pairs.first().map_or(0, |(first, _)| first.images.len());
+    for image in 0..images {
+        let score = |run: &Results| mean_of_some(run.images[image].classes.iter().map(|c| c.overlap.iou()));
+        let differences: Option<Vec<f64>> =
+            pairs.iter().map(|(first, own)| Some(score(own)? - score(first)?)).collect();
+        // An image of nothing but ignored pixels has no score.
+        match differences.map(|differences| mean(&differences)) {
+            Some(d) if d > POINT => changed.improved += 1,
+            Some(d) if d < -POINT => changed.worsened += 1,
+            Some(_) => changed.stable += 1,
+            None => {}
+        }
+    }
+    changed
+}
+
+fn class_values(reports: &[Report]) -> Vec<ClassValue> {
+    let classes = reports.first().map_or(0, |report| report.sums.classes.len());
+    let of = |class: usize| {
+        let all = |score: fn(&Overlap) -> Option<f64>| -> Option<Vec<f64>> {
+            reports.iter().map(|report| score(&report.sums.classes[class].overlap)).collect()
+        };
+        let ious = all(Overlap::iou);
+        let range = |ious: &Vec<f64>| {
+            [ious.iter().copied().fold(f64::INFINITY, f64::min), ious.iter().copied().fold(0.0, f64::max)]
+        };
+        ClassValue {
+            iou_range: ious.as_ref().map(range),
+            iou: ious.map(|ious| mean(&ious)),
+            recall: all(Overlap::recall).map(|recalls| mean(&recalls)),
+        }
+    };
+    (0..classes).map(of).collect()
+}
+
+fn confusion(arm: &Found) -> Vec<Vec<u64>> {
+    let mut all: Vec<Vec<u64>> = Vec::new();
+    for run in arm.runs.values() {
+        if all.is_empty() {
+            all.clone_from(&run.confusion);
+            continue;
+        }
+        all.iter_mut().flatten().zip(run.confusion.iter().flatten()).for_each(|(all, here)| *all += here);
+    }
+    all
+}
+
+/// The mean over the seeds, as far as each has come.
+fn curve(logs: &[Vec<LogRow>]) -> Vec<f64> {
+    let epochs = logs.iter().map(Vec::len).max().unwrap_or(0);
+    let of_epoch = |epoch: usize| {
+        let scores: Vec<f64> = logs.iter().filter_map(|log| log.get(epoch)?.mean_iou).collect();
+        mean(&scores)
+    };
+    (0..epochs).map(of_epoch).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::metrics::Rule;
+    use crate::metrics::band::Band;
+    use crate::metrics::bins::{BINS, Bin};
+    use crate::metrics::image::{ClassResult, Measures};
+    use crate::metrics::results::{Origin, ScoredClass};
+    use crate::metrics::surface::Surface;
+    use crate::random::{Purpose, Stream};
+
+    const PIXELS: f64 = 10_000.0;
+
+    /// Two classes, a rare one and the rest; of each image so many of the rare are found, so many claimed.
+    fn results(found: &[f64], shares: &[f64]) -> Results {
+        let image = |(i, (&found, &share)): (usize, (&f64, &f64))| {
+            let truth = (share * PIXELS).round() as u64;
+            let right = (found.clamp(0.0, 1.0) * truth as f64).round() as u64;
+            let overlap = [
+                Overlap { found: PIXELS as u64 - truth, claimed: truth - right, missed: 0 },
+                Overlap { found: right, claimed: 0, missed: truth - right },
+            ];
+            let class = |label: u8| ClassResult {
+                label,
+                overlap: overlap[usize::from(label)],
+                surface: Surface::default(),
+                band: Band::default(),
+                brier: 0.0,
+                surprise: 0.0,
+            };
+            ImageResult { name: i.to_string(), height: 100, width: 100, classes: vec![class(0), class(1)] }
+        };
+        let class = |label: u8| ScoredClass { label, name: label.to_string() };
+        let bins = vec![Bin::default(); BINS];
+        Results {
+            origin: Origin {
+                config: String::new(),
+                checkpoint: "best".to_owned(),
+                epoch: 1,
+                data: String::new(),
+                split: "test".to_owned(),
+                rule: Rule::default(),
+                measures: Measures::default(),
+            },
+            outputs: 2,
+            classes: vec![class(0), class(1)],
+            loss: 0.0,
+            decided: bins.clone(),
+            class_bins: vec![bins; 2],
+            confusion: vec![vec![0; 2]; 2],
+            images: found.iter().zip(shares).enumerate().map(image).collect(),
+        }
+    }
+
+    /// One loss against another that finds `gain` more: images differ, seeds differ, and seeds differ from image to image.
+    fn verdict(stream: &mut Stream, seeds: usize, gain: f64) -> Verdict {
+        let images = 24;
+        let shares: Vec<f64> = (0..images).map(|_| 0.02 + 0.1 * stream.unit()).collect();
+        let hard: Vec<f64> = (0..images).map(|_| 0.15 * stream.normal()).collect();
+        let mut run = |gain: f64| {
+            let of_seed = 0.04 * stream.normal();
+            let found: Vec<f64> =
+                hard.iter().map(|hard| 0.6 + gain + hard + of_seed + 0.05 * stream.normal()).collect();
+            results(&found, &shares)
+        };
+        let runs: Vec<(Results, Results)> = (0..seeds).map(|_| (run(0.0), run(gain))).collect();
+        let pairs: Vec<(&Results, &Results)> = runs.iter().map(|(a, b)| (a, b)).collect();
+        let names: Vec<String> = (0..images).map(|i| i.to_string()).collect();
+        let blocks = Blocks::of(&names.iter().map(String::as_str).collect::<Vec<_>>(), None);
+        let resampled = resample(&pairs, &blocks, &["mean_iou"], 200)[0];
+        let of = |run: &Results| value(&Sums::of(run), Settings::default(), "mean_iou").unwrap();
+        let seeds = pairs.iter().map(|(a, b)| of(b) - of(a)).collect();
+        let mut difference = difference("mean_iou", seeds, resampled);
+        difference.p_holm = difference.p;
+        decide(&difference, false, 1).0
+    }
+
+    /// One loss twice, under other seeds: at least 95 in 100 comparisons are undecided.
+    #[test]
+    fn one_loss_twice_is_undecided() {
+        let mut stream = Stream::new(26, Purpose::Resampling, u32::MAX);
+        for seeds in [2, 3, 5] {
+            let undecided =
+                (0..1000).filter(|_| verdict(&mut stream, seeds, 0.0) == Verdict::Undecided).count();
+            assert!(undecided >= 950, "{seeds} seeds: {undecided} of 1000");
+        }
+    }
+
+    #[test]
+    fn a_large_difference_is_found_and_its_side_is_right() {
+        let mut stream = Stream::new(27, Purpose::Resampling, u32::MAX);
+        for (gain, expected) in [(0.3, Verdict::Better), (-0.3, Verdict::Worse)] {
+            let found = (0..100).filter(|_| verdict(&mut stream, 4, gain) == expected).count();
+            assert!(found >= 90, "{expected:?}: {found} of 100");
+        }
+        assert!((0..50).all(|_| verdict(&mut stream, 1, 0.3) == Verdict::Undecided));
+    }
+
+    fn with(mean: f64, p: f64, p_holm: f64, resampled: [f64; 2]) -> Difference {
+        Difference {
+            seeds: vec![mean; 3],
+            mean,
+            interval: Some([mean, mean]),
+            p: Some(p),
+            p_holm: Some(p_holm),
+            sign_flip_p: None,
+            smallest_detectable: None,
+            resampled: Some(resampled),
+            probability_better: None,
+        }
+    }
+
+    #[test]
+    fn a_verdict_needs_seeds_images_and_the_number_of_questions() {
+        let of = |difference: &Difference, is_error| decide(difference, is_error, 5);
+        assert_eq!(of(&with(0.1, 0.001, 0.005, [0.05, 0.2]), false).0, Verdict::Better);
+        assert_eq!(of(&with(-0.1, 0.001, 0.005, [-0.2, -0.05]), false).0, Verdict::Worse);
+        // Less of an error is better.
+        assert_eq!(of(&with(-0.1, 0.001, 0.005, [-0.2, -0.05]), true).0, Verdict::Better);
+        for (difference, why) in [
+            (with(0.1, 0.06, 0.06, [0.05, 0.2]), "other seeds or images"),
+            (with(0.1, f64::NAN, f64::NAN, [0.05, 0.2]), "other seeds or images"),
+            (with(0.1, 0.02, 0.1, [0.05, 0.2]), "p = 0.020 alone, but 0.100 as one of 5 arms"),
+            (with(0.1, 0.001, 0.005, [-0.01, 0.2]), "resampled"),
+            (with(0.1, 0.001, 0.005, [-0.2, -0.1]), "do not agree"),
+        ] {
+            let (verdict, reason) = of(&difference, false);
+            assert!(verdict == Verdict::Undecided && reason.contains(why), "{reason}");
+        }
+    }
+
+    #[test]
+    fn images_are_counted_by_a_point() {
+        let (a, b) = (results(&[0.5, 0.5, 0.5], &[0.1; 3]), results(&[0.9, 0.501, 0.1], &[0.1; 3]));
+        assert_eq!(changed(&[(&a, &b)]), Changed { improved: 1, stable: 1, worsened: 1 });
+        assert_eq!(changed(&[(&a, &b), (&b, &a)]), Changed { improved: 0, stable: 3, worsened: 0 });
+    }
+}
