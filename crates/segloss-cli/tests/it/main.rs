@@ -3,8 +3,10 @@
 #![allow(clippy::unwrap_used, reason = "helpers of tests may panic, as tests do")]
 
 mod border_map;
+mod compare;
 mod inspect;
 mod interruption;
 mod losses;
 mod trainer;
+mod tune;
 mod weights;

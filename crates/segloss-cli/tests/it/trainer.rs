@@ -6,7 +6,7 @@ use std::process::{Command, Output, Stdio};
 
 use segloss_unet::decode::decode_image;
 
-fn segloss(folder: &Path, args: &[&str]) -> Output {
+pub fn segloss(folder: &Path, args: &[&str]) -> Output {
     command(folder, args).output().unwrap()
 }
 
@@ -16,11 +16,11 @@ fn command(folder: &Path, args: &[&str]) -> Command {
     command
 }
 
-fn stdout(output: &Output) -> String {
+pub fn stdout(output: &Output) -> String {
     String::from_utf8(output.stdout.clone()).unwrap()
 }
 
-fn stderr(output: &Output) -> String {
+pub fn stderr(output: &Output) -> String {
     String::from_utf8(output.stderr.clone()).unwrap()
 }
 
@@ -37,7 +37,7 @@ fn refused(folder: &Path, args: &[&str]) -> String {
 
 /// `refused`, where the message is ours and one line.
 #[track_caller]
-fn one_line(folder: &Path, args: &[&str]) -> String {
+pub fn one_line(folder: &Path, args: &[&str]) -> String {
     let text = refused(folder, args);
     assert_eq!(text.lines().count(), 1, "{text}");
     text

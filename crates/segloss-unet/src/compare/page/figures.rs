@@ -87,7 +87,7 @@ pub fn differences(comparison: &Comparison) -> String {
              text-anchor=\"middle\">{2}</text>",
             x.at(tick),
             bottom + 18.0,
-            signed(metric, tick)
+            if tick.abs() < x.step / 2.0 { "0".to_owned() } else { signed(metric, tick) }
         );
     }
     let zero = x.at(0.0);

@@ -31,7 +31,7 @@ pub fn table(caption: &str, head: &[String], rows: &[Vec<String>]) -> String {
         .collect();
     let head = head.iter().map(|cell| format!("<th scope=\"col\">{cell}</th>")).collect::<String>();
     format!(
-        "<div class=\"scroll\"><table><caption>{caption}</caption>\n<thead><tr>{head}</tr></thead>\n<tbody>\n{rows}</tbody></table></div>\n"
+        "<p class=\"soft\">{caption}</p>\n<div class=\"scroll\"><table>\n<thead><tr>{head}</tr></thead>\n<tbody>\n{rows}</tbody></table></div>\n"
     )
 }
 

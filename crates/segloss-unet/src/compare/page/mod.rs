@@ -37,7 +37,7 @@ pub fn page(plan: &Plan, comparison: &Comparison) -> Result<String> {
     let figure = |heading: &str, figure: String, caption: &str| match figure.is_empty() {
         true => String::new(),
         false => format!(
-            "<h2>{heading}</h2>\n<figure style=\"margin:0\">{figure}<figcaption>{caption}</figcaption></figure>\n"
+            "<h2>{heading}</h2>\n<figure><div class=\"scroll\">{figure}</div><figcaption>{caption}</figcaption></figure>\n"
         ),
     };
     let first = comparison.arms.first().map_or(String::new(), |arm| escape(&arm.name));
@@ -128,17 +128,14 @@ fn arms(comparison: &Comparison) -> String {
     let head = [
         "arm",
         &title(metric),
-        "95 %, seeds",
         "against A",
+        "verdict",
         "95 %, other seeds",
         "95 %, resampled seeds and images",
         "P(better)",
         "p",
         "p, sign flips",
         "images + / = / −",
-        "verdict",
-        "decided by",
-        "chosen by",
     ]
     .map(str::to_owned);
     let dash = || "–".to_owned();
@@ -162,21 +159,23 @@ fn arms(comparison: &Comparison) -> String {
             format!("<span class=\"{0}\" title=\"{1}\">{mark}{0}</span>", verdict.name(), escape(&arm.reason))
         });
         vec![
-            named(at, arm),
+            format!("{}<br><span class=\"soft\">{}</span>", named(at, arm), escape(&arm.decision)),
             value.map_or_else(dash, |value| {
-                format!("{} <span class=\"soft\">n = {}</span>", shown(metric, value.mean), value.seeds.len())
+                let n = value.seeds.len();
+                format!(
+                    "{}<br><span class=\"soft\">{}, n = {n}</span>",
+                    shown(metric, value.mean),
+                    plain(value.interval)
+                )
             }),
-            value.map_or_else(dash, |value| plain(value.interval)),
             d.map_or_else(dash, |d| signed(metric, d.mean)),
+            verdict,
             d.map_or_else(dash, |d| range(metric, d.interval)),
             d.map_or_else(dash, |d| range(metric, d.resampled)),
             d.and_then(|d| d.probability_better).map_or_else(dash, |p| format!("{p:.2}")),
             d.map_or_else(dash, |d| p(d.p_holm)),
             d.map_or_else(dash, |d| p(d.sign_flip_p)),
             arm.changed.map_or_else(dash, |c| format!("{} / {} / {}", c.improved, c.stable, c.worsened)),
-            verdict,
-            escape(&arm.decision),
-            escape(&arm.chosen_by),
         ]
     };
     let rows: Vec<Vec<String>> = comparison.arms.iter().enumerate().map(row).collect();
@@ -197,7 +196,7 @@ fn arms(comparison: &Comparison) -> String {
             format!("<li>{}: {verdict}; {}{smallest}</li>\n", named(at, arm), escape(&arm.reason))
         })
         .collect();
-    let caption = "p: Student's paired test for other seeds and other images, of as many arms as are compared (Holm). An image counts \
+    let caption = "Small: how classes are decided, and the 95 % t interval over the seeds. p: Student's paired test for other seeds and other images, of as many arms as are compared (Holm). An image counts \
                    as + or − where its mean IoU moves by more than a point.";
     format!("{}<ul>\n{reasons}</ul>\n", table(caption, &head, &rows))
 }
@@ -341,8 +340,8 @@ fn confusions(comparison: &Comparison) -> String {
         let head: String = names.iter().map(|name| format!("<th scope=\"col\">{name}</th>")).collect();
         let _ = write!(
             text,
-            "<details><summary>{}</summary><div class=\"scroll\"><table class=\"confusion\"><caption>Of the pixels of each class (row), how many \
-             percent are predicted to be what (column); all seeds together.</caption>\n<thead><tr><td></td>{head}</tr></thead>\n<tbody>{}</tbody>\
+            "<details><summary>{}</summary><p class=\"soft\">Of the pixels of each class (row), how many percent are predicted to \
+             be what (column); all seeds together.</p><div class=\"scroll\"><table class=\"confusion\">\n<thead><tr><td></td>{head}</tr></thead>\n<tbody>{}</tbody>\
              </table></div></details>\n",
             named(at, arm),
             arm.confusion.iter().enumerate().map(row).collect::<String>()

@@ -1,0 +1,235 @@
+//! `compare` as a user meets it: an answer, a grid that goes on after anything, errors.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::thread::sleep;
+use std::time::Instant;
+
+use crate::trainer::{one_line, segloss, stderr, stdout};
+
+const SMALL: [&str; 8] =
+    ["--set", "model.width=4", "--set", "model.depth=2", "--epochs", "2", "--seeds", "2"];
+
+/// Two arms: plain, and with weights, crops and a shift.
+fn write_arms(folder: &Path) {
+    fs::write(folder.join("plain.toml"), "kind = 'cross_entropy'").unwrap();
+    let weighted = "[loss]\nweights = { source = 'per_sample' }\n[data]\ncrop = [64, 64]\n[decision]\nshift = 'strength'\n";
+    fs::write(folder.join("weighted.toml"), weighted).unwrap();
+}
+
+fn small<'a>(out: &'a str, more: &[&'a str]) -> Vec<&'a str> {
+    [&["compare", "--out", out, "plain.toml", "weighted.toml"][..], &SMALL, more].concat()
+}
+
+#[track_caller]
+fn done(folder: &Path, args: &[&str]) -> String {
+    let output = segloss(folder, args);
+    assert_eq!(output.status.code(), Some(0), "{args:?}: {}", stderr(&output));
+    stdout(&output)
+}
+
+/// What the answer rests on: every file below `cells` that holds results or weights, and the tables.
+fn content(out: &Path) -> Vec<(PathBuf, Vec<u8>)> {
+    let mut files = Vec::new();
+    let mut folders = vec![out.to_owned()];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            let name = path.file_name().unwrap().to_str().unwrap().to_owned();
+            // Seconds, and commands, differ.
+            if path.is_dir() {
+                folders.push(path);
+            } else if !["log.csv", "plan.toml", "comparison.html", "slurm.sh"].contains(&&*name) {
+                files.push((path.strip_prefix(out).unwrap().to_owned(), fs::read(&path).unwrap()));
+            }
+        }
+    }
+    files.sort();
+    files
+}
+
+#[track_caller]
+fn assert_same(a: &Path, b: &Path) {
+    let (a, b) = (content(a), content(b));
+    let names = |files: &[(PathBuf, Vec<u8>)]| files.iter().map(|file| file.0.clone()).collect::<Vec<_>>();
+    assert_eq!(names(&a), names(&b));
+    for (a, b) in a.iter().zip(&b) {
+        assert!(a.1 == b.1, "{} differs", a.0.display());
+    }
+}
+
+#[test]
+fn two_arms_two_seeds() {
+    let root = tempfile::tempdir().unwrap();
+    let dir = root.path();
+    write_arms(dir);
+    let text = done(dir, &small("cmp", &[]));
+    assert!(text.contains("weighted: undecided; "), "{text}");
+    assert!(text.contains("2 seeds can never reach p < 0.05 by sign flips (0.5 at the least)"), "{text}");
+    assert!(text.ends_with("cmp/comparison.html\n"), "{text}");
+    let page = fs::read_to_string(dir.join("cmp/comparison.html")).unwrap();
+    for part in [
+        "<svg",
+        "data:image/jpeg;base64,",
+        "weights.source = &quot;per_sample&quot;",
+        "data.crop = [64, 64]",
+        "shift −t·ln π",
+    ] {
+        assert!(page.contains(part), "{part}");
+    }
+    // Nothing is fetched from anywhere.
+    for outside in ["http:", "https:", "<script", "<link", "url("] {
+        assert!(!page.contains(outside), "{outside}");
+    }
+
+    // The answer again, from the result files alone.
+    let before = fs::read(dir.join("cmp/comparison.json")).unwrap();
+    for seed in ["cmp/cells/plain/seed-0", "cmp/cells/weighted/seed-1"] {
+        fs::remove_file(dir.join(seed).join("best.safetensors")).unwrap();
+        fs::remove_file(dir.join(seed).join("last.safetensors")).unwrap();
+    }
+    let json = done(dir, &["compare", "--out", "cmp", "--report", "--json"]);
+    assert_eq!(json.as_bytes(), before);
+    let json: serde_json::Value = serde_json::from_str(&json).unwrap();
+    assert_eq!(json["arms"][1]["values"][0]["metric"], "mean_iou");
+    assert_eq!(json["arms"][1]["seeds"], serde_json::json!([0, 1]));
+
+    // Another score decides; more seeds and arms add to what is there.
+    fs::write(dir.join("third.toml"), "kind = 'focal'").unwrap();
+    let text = done(dir, &["compare", "--out", "cmp", "third.toml", "--seeds", "3", "--metric", "nll"]);
+    assert!(text.contains("| NLL "), "{text}");
+    assert!(text.contains("third: ") && text.contains("seeds 0, 1, 2"), "{text}");
+    let rows = fs::read_to_string(dir.join("cmp/comparison.csv")).unwrap();
+    let focal = rows.lines().find(|row| row.starts_with("third,") && row.contains(",nll,")).unwrap();
+    assert_eq!(focal.split(',').nth(4), Some("3"), "{focal}");
+    // What was asked for once is not asked for in vain.
+    let text = one_line(dir, &["compare", "--out", "cmp", "--epochs", "5"]);
+    assert!(text.contains("began with other --config, --set or --epochs"), "{text}");
+    fs::write(dir.join("third.toml"), "kind = 'dice'").unwrap();
+    let text = one_line(dir, &["compare", "--out", "cmp", "third.toml"]);
+    assert!(text.contains("arm `third`") && text.contains("loss.kind"), "{text}");
+}
+
+/// One process, four processes of a cell each, and processes that are killed: the same bits.
+#[test]
+fn cells_and_kills_give_the_bits_of_one_process() {
+    let root = tempfile::tempdir().unwrap();
+    let dir = root.path();
+    write_arms(dir);
+    let began = Instant::now();
+    done(dir, &small("whole", &["--quiet"]));
+    let length = began.elapsed();
+
+    let text = done(dir, &small("grid", &["--plan"]));
+    assert!(text.starts_with("4 cells: 2 arms, seeds [0, 1]"), "{text}");
+    let script = fs::read_to_string(dir.join("grid/slurm.sh")).unwrap();
+    assert!(script.contains("--array=0-3") && script.contains("--cell \"$SLURM_ARRAY_TASK_ID\""), "{script}");
+    for cell in ["2", "0", "3", "1", "2"] {
+        done(dir, &["compare", "--out", "grid", "--cell", cell, "--threads", "1"]);
+    }
+    done(dir, &["compare", "--out", "grid", "--report"]);
+    assert_same(&dir.join("whole"), &dir.join("grid"));
+    assert!(one_line(dir, &["compare", "--out", "grid", "--cell", "4"]).contains("the cells are 0 to 3"));
+
+    let start = |args: &[&str]| -> Child {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_segloss"));
+        command.current_dir(dir).args(args).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
+    };
+    let mut number = 0;
+    loop {
+        let mut child = start(&small("killed", &["--quiet"]));
+        // A little longer each time, so that the end is reached.
+        sleep(length.mul_f64(0.13 + 0.1 * f64::from(number)));
+        let _ = child.kill();
+        number += 1;
+        if child.wait().unwrap().code() == Some(0) {
+            break;
+        }
+    }
+    assert!(number > 1, "nothing was killed");
+    assert_same(&dir.join("whole"), &dir.join("killed"));
+}
+
+#[test]
+fn an_arm_that_diverges_is_told_and_stays() {
+    let root = tempfile::tempdir().unwrap();
+    let dir = root.path();
+    write_arms(dir);
+    fs::write(
+        dir.join("wild.toml"),
+        "[optimizer]\nkind = 'sgd'\nlearning_rate = 1e30\n[model]\nnorm = 'none'\n",
+    )
+    .unwrap();
+    let args = [&["compare", "--out", "cmp", "plain.toml", "wild.toml"][..], &SMALL].concat();
+    let output = segloss(dir, &args);
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    let text = stdout(&output);
+    assert!(text.contains("wild: undecided; 2 of its seeds diverged"), "{text}");
+    assert!(text.contains("note: `wild`, seed 0: epoch 1, step "), "{text}");
+    assert!(stderr(&output).contains("warning: 2/4 wild, seed 0: diverged"), "{}", stderr(&output));
+    // And is not tried in vain again.
+    assert!(stderr(&segloss(dir, &["compare", "--out", "cmp"])).contains("4 of 4 cells are done"));
+}
+
+#[test]
+fn what_cannot_be_compared_is_refused_before_anything_is_written() {
+    let root = tempfile::tempdir().unwrap();
+    let dir = root.path();
+    write_arms(dir);
+    fs::write(dir.join("bad.toml"), "kind = 'cross_entropie'").unwrap();
+    fs::write(dir.join("held.toml"), "[decision]\nshift = 'strength'\nheld_out = true").unwrap();
+    fs::write(dir.join("far.toml"), "[data]\nheld_out = ['nothing']").unwrap();
+    fs::write(dir.join("word.toml"), "[decision]\nshift = 'strong'").unwrap();
+    for (args, expected) in [
+        (&["plain.toml"][..], "one arm has nothing to be compared with"),
+        (&["plain.toml", "gone.toml"], "cannot read gone.toml"),
+        (&["plain.toml", "bad.toml"], "did you mean `cross_entropy`"),
+        (&["plain.toml", "held.toml"], "`data.held_out` holds no image out"),
+        (&["plain.toml", "far.toml"], "`data.held_out` has \"nothing\""),
+        (&["plain.toml", "word.toml"], "`decision.shift` is \"strong\""),
+        (&["plain.toml", "plain.toml"], "one arm"),
+        (&["--metric", "miou"], "--metric is `miou`; the scores are mean_iou"),
+        (&["--set", "loss.kind=dice"], "the arms say what is compared"),
+        (&["--data", "gone"], "gone: no such folder"),
+        (&["--report"], "cannot read cmp/plan.toml"),
+        (&["--cell", "0"], "cannot read cmp/plan.toml"),
+    ] {
+        let args: Vec<&str> = ["compare", "--out", "cmp"].into_iter().chain(args.iter().copied()).collect();
+        let text = one_line(dir, &args);
+        assert!(text.contains(expected), "{args:?}: {text}");
+        assert!(!dir.join("cmp").exists(), "{args:?}");
+    }
+    fs::create_dir(dir.join("cmp")).unwrap();
+    fs::write(dir.join("cmp/plan.toml"), "format = 1\n").unwrap();
+    assert!(one_line(dir, &["compare", "--out", "cmp"]).contains("is no plan of `segloss compare`"));
+}
+
+/// Results that do not belong together are no comparison.
+#[test]
+fn other_images_and_other_trainings_are_noticed() {
+    let root = tempfile::tempdir().unwrap();
+    let dir = root.path();
+    write_arms(dir);
+    let args = [
+        &["compare", "--out", "cmp", "plain.toml", "weighted.toml", "--epochs", "1", "--seeds", "1"][..],
+        &SMALL[..4],
+    ]
+    .concat();
+    let text = done(dir, &args);
+    assert!(text.contains("weighted: undecided; one seed"), "{text}");
+    let results = dir.join("cmp/cells/plain/seed-0/results/test-best.json");
+    let good = fs::read_to_string(&results).unwrap();
+    fs::write(&results, good.replacen("\"name\":\"r3c0\"", "\"name\":\"r3c9\"", 1)).unwrap();
+    assert!(one_line(dir, &["compare", "--out", "cmp", "--report"]).contains("was judged by other images"));
+    let config = good.split("\"config\":\"").nth(1).unwrap()[..16].to_owned();
+    fs::write(&results, good.replacen(&config, "0123456789abcdef", 1)).unwrap();
+    assert!(
+        one_line(dir, &["compare", "--out", "cmp", "--report"]).contains("another configuration of this arm")
+    );
+    fs::write(&results, &good[..good.len() / 2]).unwrap();
+    assert!(
+        one_line(dir, &["compare", "--out", "cmp", "--report"])
+            .contains("is no result of `segloss evaluate`")
+    );
+}

@@ -1,0 +1,95 @@
+//! `tune` as a user meets it, and what `evaluate` and `predict` make of its rule.
+
+use std::fs;
+use std::path::Path;
+
+use crate::trainer::{one_line, segloss, stderr, stdout};
+
+fn train(dir: &Path, more: &[&str]) {
+    let small = ["--set", "model.width=4", "--set", "model.depth=2", "--set", "train.epochs=2", "--quiet"];
+    let args = [&["train", "--out", "run"][..], &small, more].concat();
+    let output = segloss(dir, &args);
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+}
+
+#[test]
+fn a_rule_is_chosen_kept_and_used() {
+    let root = tempfile::tempdir().unwrap();
+    let dir = root.path();
+    train(dir, &["--set", "loss.weights.source=per_sample", "--set", "data.held_out=['r1c3', 'r1c2']"]);
+    let text = stdout(&segloss(dir, &["tune", "--run", "run", "--dry-run"]));
+    assert!(text.contains("cross-fitted") && text.ends_with("nothing was written (--dry-run)\n"), "{text}");
+    assert!(!dir.join("run/rule.json").exists());
+
+    let args = [
+        "tune",
+        "--run",
+        "run",
+        "--on",
+        "held-out",
+        "--temperature",
+        "--undo-weights",
+        "--metric",
+        "class-average",
+        "--json",
+    ];
+    let json = stdout(&segloss(dir, &args));
+    let file: serde_json::Value = serde_json::from_str(&json).unwrap();
+    assert_eq!(file["chosen_by"], "held_out of embedded");
+    assert_eq!(file["fit"]["rule"]["correction"].as_array().unwrap().len(), 3);
+    assert_eq!(json, fs::read_to_string(dir.join("run/rule.json")).unwrap());
+    assert!(fs::read_to_string(dir.join("run/rule.svg")).unwrap().contains("1/C, arg max"));
+
+    // What evaluate counts is what the rule decides, and says so.
+    let output = segloss(dir, &["evaluate", "--run", "run", "--json"]);
+    assert!(stderr(&output).contains("note: classes are decided by rule.json"), "{}", stderr(&output));
+    let ruled: serde_json::Value = serde_json::from_str(&stdout(&output)).unwrap();
+    assert_eq!(ruled["rule"], file["fit"]["rule"]);
+    let plain = stdout(&segloss(dir, &["evaluate", "--run", "run", "--json", "--arg-max"]));
+    let plain: serde_json::Value = serde_json::from_str(&plain).unwrap();
+    assert_ne!(ruled["accuracy"], plain["accuracy"]);
+    assert!(
+        dir.join("run/results/test-best-rule.json").exists()
+            && dir.join("run/results/test-best.json").exists()
+    );
+
+    // So does predict.
+    let tile =
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures/tiny_stardist/test/images/r3c0.png");
+    let image = tile.to_str().unwrap();
+    let mask = |out: &str, more: &[&str]| {
+        let output = segloss(dir, &[&["predict", "--run", "run", "--out", out, image][..], more].concat());
+        assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+        fs::read(dir.join(out).join("r3c0_classes.png")).unwrap()
+    };
+    assert_ne!(mask("a", &[]), mask("b", &["--arg-max"]));
+
+    // A rule is for one epoch's net.
+    let text = one_line(dir, &["evaluate", "--run", "run", "--checkpoint", "last"]);
+    assert!(text.contains("the rule was chosen for the best epoch") && text.contains("--arg-max"), "{text}");
+    fs::write(dir.join("run/rule.json"), &json[..json.len() / 2]).unwrap();
+    assert!(one_line(dir, &["evaluate", "--run", "run"]).contains("is no rule of `segloss tune`"));
+}
+
+#[test]
+fn what_cannot_be_chosen_is_refused() {
+    let root = tempfile::tempdir().unwrap();
+    let dir = root.path();
+    train(dir, &[]);
+    for (args, expected) in [
+        (&["--shift", "none"][..], "--shift none leaves nothing to choose"),
+        (&["--on", "held-out"], "the run held no image out"),
+        (&["--undo-weights"], "there is nothing to take out"),
+        (
+            &["--metric", "f-beta", "--class", "nuclei"],
+            "--class is `nuclei`; the classes are background, nucleus, boundary",
+        ),
+        (&["--metric", "f-beta", "--class", "1", "--beta", "nan"], "--beta is NaN"),
+        (&["--class", "nucleus"], "--class and --beta are for --metric f-beta"),
+    ] {
+        let args: Vec<&str> = ["tune", "--run", "run"].into_iter().chain(args.iter().copied()).collect();
+        let text = one_line(dir, &args);
+        assert!(text.contains(expected), "{args:?}: {text}");
+    }
+    assert!(!dir.join("run/rule.json").exists());
+}
