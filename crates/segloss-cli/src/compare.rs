@@ -35,7 +35,7 @@ Examples:
 An arm is a file. It holds a loss, as `segloss train --loss` takes it; or sections of a configuration ([loss], [augment],
 [train], …) that go before those of --config and --set; and it may have a rule by which its classes are decided:
   [decision]
-  shift = \"strength\"        # none, strength or per_class: chosen anew for each net, as `segloss tune` does
+  shift = \"strength\"        # strength or per_class: chosen anew for each net, as `segloss tune` does; or { fixed = 0.5 }, none
   goal = \"mean_iou\"         # mean_iou, mean_dice, class_average, accuracy or { f_beta = { class = 2, beta = 2.0 } }
   held_out = false          # by the images that data.held_out keeps from training, not by the validation images
 Without files: plain cross-entropy; per-sample weights (inverse square root); cross-entropy with Dice, as nnU-Net;

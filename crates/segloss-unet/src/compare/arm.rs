@@ -30,12 +30,18 @@ impl Default for Decision {
 }
 
 impl Decision {
+    /// Whether any image has a say in it.
+    pub fn is_chosen(&self) -> bool {
+        matches!(self.shift, Shift::Strength | Shift::PerClass)
+    }
+
     /// In the names of files; none for arg max.
     pub fn mark(&self) -> Option<String> {
         let shift = match self.shift {
             Shift::None => return None,
             Shift::Strength => "strength",
             Shift::PerClass => "per_class",
+            Shift::Fixed(t) => return Some(format!("strength_{t}")),
         };
         let class = match self.goal {
             Goal::FBeta { class, beta } => format!("_{class}_{beta}"),
@@ -54,6 +60,7 @@ impl Decision {
         match self.shift {
             Shift::None => "arg max".to_owned(),
             Shift::Strength => format!("shift −t·ln π, t by {} on {}", self.goal, self.images()),
+            Shift::Fixed(t) => format!("shift −t·ln π, t = {t}"),
             Shift::PerClass => format!("a shift per class by {} on {}", self.goal, self.images()),
         }
     }
@@ -94,6 +101,14 @@ pub fn read(path: &Path, base: &Sources) -> Result<Arm> {
         sources.add(table);
     }
     let config = sources.finish()?;
+    if let Shift::Fixed(t) = decision.shift
+        && !t.is_finite()
+    {
+        return Err(malformed(&format!("`decision.shift.fixed` is {t}; expected a number")));
+    }
+    if !decision.is_chosen() && decision != (Decision { shift: decision.shift, ..Decision::default() }) {
+        return Err(malformed("`decision.goal` and `decision.held_out` act where a shift is looked for"));
+    }
     if decision.held_out && config.data.held_out.is_empty() {
         return Err(malformed("`decision.held_out` is true, but `data.held_out` holds no image out"));
     }

@@ -26,7 +26,7 @@ use crate::reading::Reading;
 use crate::sample::Sample;
 use crate::train::{Progress, resume};
 use crate::tune::fit::Wanted;
-use crate::tune::{self, Shift};
+use crate::tune::{self, Shift, strength};
 
 /// How a cell stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -171,6 +171,10 @@ fn count(plan: &Plan, place: &Place, data: &Dataset, checkpoint: Checkpoint) -> 
         let path = plan.results_path(place, &decision);
         let rule = match decision.shift {
             Shift::None => Rule::default(),
+            Shift::Fixed(t) => {
+                let direction = strength::direction(&data.counts.frequencies());
+                strength::shifted(&Rule::default(), &direction, t)
+            }
             shift => {
                 let samples = if decision.held_out { &data.held_out } else { &data.val };
                 let gathered = tune::gather(net, &over(samples), batch_size, &mut |_| ())?;

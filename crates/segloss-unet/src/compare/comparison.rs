@@ -17,7 +17,6 @@ use crate::metrics::image::ImageResult;
 use crate::metrics::overlap::mean as mean_of_some;
 use crate::metrics::sums::{ClassSums, Settings, Sums};
 use crate::metrics::{Overlap, Report, Results};
-use crate::tune::Shift;
 
 /// Resamples of seeds and images.
 pub const RESAMPLES: usize = 2000;
@@ -407,7 +406,7 @@ fn chosen_by(plan: &Plan, entry: &Entry) -> String {
     if plan.question.checkpoint == "best" {
         chosen.push("the epoch by val".to_owned());
     }
-    if entry.decision.shift != Shift::None {
+    if entry.decision.is_chosen() {
         chosen.push(format!("the shift by {}", entry.decision.images()));
     }
     if chosen.is_empty() { "nothing".to_owned() } else { chosen.join(", ") }

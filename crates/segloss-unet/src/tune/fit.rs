@@ -17,7 +17,7 @@ const FOLDS: usize = 5;
 const RESAMPLES: usize = 1000;
 
 /// Which shift is looked for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Shift {
     /// None: arg max.
@@ -26,6 +26,8 @@ pub enum Shift {
     Strength,
     /// One number for each class.
     PerClass,
+    /// −t·ln π_c with this t: nothing is looked for.
+    Fixed(f64),
 }
 
 /// What is asked of a fit.
@@ -93,6 +95,7 @@ pub fn fit(gathered: &Gathered, blocks: &Blocks, wanted: &Wanted<'_>) -> Fit {
     let grid = strength::grid();
     let rule_by = |images: &[usize], base: &Rule| match wanted.shift {
         Shift::None => (base.clone(), None),
+        Shift::Fixed(t) => (strength::shifted(base, &direction, t), Some(t)),
         Shift::Strength | Shift::PerClass => {
             let t = grid[strength::best(&counts, images, wanted.goal)];
             let shifted = strength::shifted(base, &direction, t);
