@@ -383,7 +383,8 @@ impl<'a> Trainer<'a> {
         let (objective, images) = (self.losses.at(epoch), self.config.train.micro_batch);
         let loss = accumulate(&mut self.net, objective, batch, images, &mut self.gradients)
             .map_err(|error| not_finite(error, diverged))
-            .and_then(|loss| finite("loss", loss).map(|()| loss));
+            // Of parts it is known in f64 alone.
+            .and_then(|loss| finite("loss", f64::from(loss as f32)).map(|()| loss));
         let norm = || self.gradients.iter().map(|gradient| squared_norm(gradient)).sum::<f64>().sqrt();
         let found = loss.and_then(|loss| {
             let norm = norm();

@@ -241,6 +241,16 @@ pub enum Problem {
         /// Pixels of the image.
         image: u64,
     },
+    /// A value, or what its gradient is multiplied with, that the number type does not hold although f64 does.
+    #[error("{what} is {found:e}, which overflows {element}: weights or factors are too large for this number type")]
+    TooLarge {
+        /// The value, or the scale of the gradient.
+        what: &'static str,
+        /// What it came to.
+        found: f64,
+        /// The number type.
+        element: &'static str,
+    },
     /// A value or a gradient that is no finite number although all logits are.
     #[error(
         "{what} is {found}: weights, factors, exponents or the weight map are too large or too small for the numbers it is \

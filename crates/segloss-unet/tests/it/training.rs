@@ -349,6 +349,31 @@ fn weight_maps_weigh_or_are_missed() {
     assert!(error.starts_with("epoch 1: loss and gradient are 0 in every step"), "{error}");
 }
 
+/// Of a whole batch the loss itself refuses, of parts the trainer does where the loss cannot.
+#[test]
+fn a_weight_that_overflows_is_refused() {
+    let mut config = small(None);
+    for (weight, kind, words) in [
+        (1e38, Kind::Dice, "overflows f32"),
+        (1e308, Kind::Dice, "overflows f32"),
+        (1e40, Kind::CrossEntropy, ""),
+        (1e308, Kind::CrossEntropy, "overflows f32"),
+    ] {
+        config.model.norm = Norm::None;
+        for micro_batch in [0, 1] {
+            config.train.micro_batch = micro_batch;
+            let loss = LossSpec::new(kind);
+            config.added_loss = Some(AddedLoss { from_epoch: 1, weight, loss });
+            let data = Dataset::load(&config.data).unwrap();
+            let found = Trainer::new(&config, &data).unwrap().run_epoch(&mut ());
+            let Err(error) = found else { panic!("{weight} {micro_batch} {kind:?}") };
+            let error: &dyn std::error::Error = &error;
+            let text = format!("{error}: {:?}", error.source().map(ToString::to_string));
+            assert!(text.contains(words), "{text}");
+        }
+    }
+}
+
 /// Trains at an absurd rate, for an error with its step.
 #[track_caller]
 fn diverging(change: impl FnOnce(&mut Config)) -> (RunFolder, String, tempfile::TempDir) {
