@@ -251,6 +251,17 @@ pub enum Problem {
         /// The number type.
         element: &'static str,
     },
+    /// Weights so small that the number type rounds each pixel's loss to 0 or to a few digits, and their gradient not.
+    #[error(
+        "the valid pixels weigh {found:e} on average, which underflows {element}: scale the weights, which a mean divides \
+         by their sum"
+    )]
+    TooSmall {
+        /// The mean weight.
+        found: f64,
+        /// The number type.
+        element: &'static str,
+    },
     /// A value or a gradient that is no finite number although all logits are.
     #[error(
         "{what} is {found}: weights, factors, exponents or the weight map are too large or too small for the numbers it is \

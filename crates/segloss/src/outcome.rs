@@ -261,6 +261,13 @@ impl Loss {
             return Err(self.description().error(Problem::NoWeightMap));
         }
         let Some(family) = self.description().family(geometry.classes) else { return Ok(Vec::new()) };
+        // A sum over pixels rounds each pixel's loss, and its gradient only when it is divided by the weights' sum.
+        let rounds = matches!(self.description().structure(), Structure::Pixels | Structure::Recall);
+        let smallest = if rounds { T::min_positive_value().wide() } else { f64::MIN_POSITIVE };
+        let mean = plan.mean_weight();
+        if mean > 0.0 && mean < smallest {
+            return Err(self.description().error(Problem::TooSmall { found: mean, element: T::NAME }));
+        }
         // What the labels decide is what a sum over pixels is divided by; any other loss is divided on the way back.
         let denominator = plan.denominator();
         Ok(vec![Leaf {

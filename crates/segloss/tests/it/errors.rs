@@ -470,6 +470,40 @@ fn factors_beyond_the_number_type_are_refused() {
     assert!(matches!(problem, Problem::TooLarge { what: "the gradient's scale", .. }), "{problem}");
 }
 
+/// Value and gradient are those of the same weights, or there is neither.
+#[test]
+fn weights_below_the_number_type_are_refused() {
+    for kind in ["cross_entropy", "focal", "binary_cross_entropy", "recall_cross_entropy", "dice"] {
+        let of = |w: f64| {
+            let values = if kind == "binary_cross_entropy" { vec![w; 4] } else { vec![w; 2] };
+            format!("kind = '{kind}'\nweights = {{ source = 'fixed', values = {values:?} }}")
+        };
+        let [_, Ok(one)] = in_both(&of(1.0)) else { panic!("{kind}") };
+        for w in [1e-30, 1e-37, 1e-39, 1e-46, 1e-300, 1e-310] {
+            for (found, (smallest, bound)) in in_both(&of(w)).into_iter().zip([(1e-38, 1e-5), (1e-308, 1e-12)]) {
+                match found {
+                    // The same weight for every class is none.
+                    Ok(found) => {
+                        let off = |found: f64, one: f64| (found / one - 1.0).abs();
+                        assert!(off(found.0, one.0) <= bound && off(found.1, one.1) <= bound, "{kind} {w:e}");
+                        assert!(w > smallest || kind == "dice", "{kind} {w:e}");
+                    }
+                    Err(problem) => {
+                        assert!(w < smallest, "{kind} {w:e}: {problem}");
+                        assert!(matches!(problem, Problem::TooSmall { .. }), "{kind} {w:e}: {problem}");
+                    }
+                }
+            }
+        }
+    }
+    // A weight that is nothing beside the others is rounded like any number.
+    let beside = "weights = { source = 'fixed', values = [1e-46, 1.0] }";
+    let [narrow, wide] = in_both(beside).map(Result::unwrap);
+    assert!((narrow.0 / wide.0 - 1.0).abs() <= 1e-6, "{narrow:?} {wide:?}");
+    let text = refusal("weights = { source = 'fixed', values = [1e-300, 0.0] }", &[0.5, 1.0], &[1, 2], &[0]);
+    assert!(text.to_string().contains("weigh 1e-300 on average, which underflows f32"), "{text}");
+}
+
 #[test]
 fn kinds_that_sort_or_measure_need_one_class_a_pixel() {
     let logits = array![[[0.0_f64, 1.0], [1.0, 0.0]]];
