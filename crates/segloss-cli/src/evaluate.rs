@@ -15,6 +15,7 @@ use segloss_unet::metrics::image::Measures;
 use segloss_unet::metrics::results::Origin;
 use segloss_unet::metrics::sums::Settings;
 use segloss_unet::metrics::{Report, Results, Rule};
+use segloss_unet::output::Output;
 use segloss_unet::run::Which;
 use segloss_unet::tune::RuleFile;
 use segloss_unet::{Checkpoint, Reading, RunFolder, Source, Split, table};
@@ -110,6 +111,7 @@ impl EvaluateArgs {
         if self.explain {
             return Ok(write!(out, "{}", explanation())?);
         }
+        self.check_outputs()?;
         let results = match (&self.from, &self.run) {
             (Some(file), _) => Results::load(file)?,
             // The command line has one of the two.
@@ -132,6 +134,17 @@ impl EvaluateArgs {
             write!(out, "{}", table::report(&report, self.all))?;
         }
         Ok(())
+    }
+
+    /// What is written must not replace anything else: known before the net is evaluated.
+    fn check_outputs(&self) -> Result<(), Box<dyn Error>> {
+        if let (Some(out), Some(csv)) = (&self.out, &self.csv)
+            && out == csv
+        {
+            return Err(format!("{}: --out and --csv would overwrite each other", out.display()).into());
+        }
+        self.out.as_deref().map_or(Ok(()), |path| Output::Results.check(path))?;
+        Ok(self.csv.as_deref().map_or(Ok(()), |path| Output::Scores.check(path))?)
     }
 
     /// Evaluates the net, and keeps what was counted.

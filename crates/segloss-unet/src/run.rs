@@ -78,6 +78,9 @@ pub enum Standing {
 const FILES: [&str; 7] =
     ["log.csv", "curves.svg", "classes.csv", "classes.md", "rule.json", "rule.svg", "config.toml"];
 
+/// Its files of tensors.
+const CHECKPOINTS: [&str; 3] = ["last.safetensors", "best.safetensors", "diverged.safetensors"];
+
 impl RunFolder {
     /// The folder of a run, whether or not there is one yet.
     pub fn at(path: &Path) -> Self {
@@ -94,6 +97,23 @@ impl RunFolder {
             return Ok(folder);
         }
         Err(folder.refused("holds no run: there is no config.toml"))
+    }
+
+    /// The folder of the run that a path is a file of, by its name: other files may lie beside a run's, and those of
+    /// evaluations may be written again.
+    pub fn of_file(path: &Path) -> Option<Self> {
+        let name = path.file_name()?;
+        let folder = |path: &Path| match path {
+            path if path.as_os_str().is_empty() => Self::at(Path::new(".")),
+            path => Self::at(path),
+        };
+        let mut names = FILES.into_iter().chain(CHECKPOINTS);
+        if names.any(|own| name == own) {
+            return Some(folder(path.parent()?)).filter(|folder| folder.config().is_ok());
+        }
+        let is_overlay = |above: &&Path| above.file_name().is_some_and(|name| name == "overlays");
+        let above = path.ancestors().skip(1).find(is_overlay)?;
+        Some(folder(above.parent()?)).filter(|folder| folder.config().is_ok())
     }
 
     /// Looks at what is there.

@@ -242,7 +242,9 @@ pub enum Problem {
         image: u64,
     },
     /// A value, or what its gradient is multiplied with, that the number type does not hold although f64 does.
-    #[error("{what} is {found:e}, which overflows {element}: weights or factors are too large for this number type")]
+    #[error(
+        "{what} is {found:e}, which overflows {element}: weights or factors are too large for this number type"
+    )]
     TooLarge {
         /// The value, or the scale of the gradient.
         what: &'static str,

@@ -168,6 +168,27 @@ fn tables_are_made_again_of_the_file_alone(dir: &Path, table: &str) {
         one_line(dir, &["evaluate", "--run", "run", "--out", "no/such/r.json"])
             .contains("cannot write no/such/r.json: ")
     );
+    // Neither a file of the run nor one of another kind is lost.
+    fs::write(dir.join("mine.txt"), "mine").unwrap();
+    let content = |name: &str| fs::read(dir.join(name)).unwrap();
+    for (name, words) in [
+        ("run/last.safetensors", "is a file of the run in run, which would be lost"),
+        ("run/config.toml", "is a file of the run in run"),
+        ("mine.txt", "is a file, and no "),
+    ] {
+        let before = content(name);
+        for option in ["--out", "--csv"] {
+            let text = one_line(dir, &["evaluate", "--run", "run", option, name]);
+            assert!(text.contains(&format!("{name}: {words}")), "{text}");
+        }
+        assert!(content(name) == before);
+    }
+    let text = one_line(dir, &["evaluate", "--from", file, "--csv", file]);
+    assert!(text.contains("and no table of scores, which would be lost"), "{text}");
+    let text = one_line(dir, &["evaluate", "--run", "run", "--out", "n", "--csv", "n"]);
+    assert!(text.contains("n: --out and --csv would overwrite each other"), "{text}");
+    let text = one_line(dir, &["weights", "--plot", "run/curves.svg"]);
+    assert!(text.contains("is a file of the run"), "{text}");
     for idle in [
         &["--from", file, "--tolerance", "3"][..],
         &["--from", file, "--run", "run"],
@@ -484,6 +505,9 @@ fn a_net_is_exported_and_another_run_begins_with_it() {
     let text = one_line(dir, &["export", "--run", "none", "--out", "model.pt"]);
     assert!(text.contains("model.pt: the name must end in .onnx (to run the net) or .safetensors"), "{text}");
     let text = one_line(dir, &["export", "--run", "run", "--out", "run/best.safetensors"]);
+    assert!(text.contains("is a file of the run in run, which would be lost"), "{text}");
+    fs::copy(dir.join("run/best.safetensors"), dir.join("copy.safetensors")).unwrap();
+    let text = one_line(dir, &["export", "--run", "run", "--out", "copy.safetensors"]);
     assert!(text.contains("is a checkpoint of a run, which would be lost"), "{text}");
     let text = one_line(dir, &["export", "--run", "run", "--out", "no/such/folder/model.onnx"]);
     assert!(text.contains("cannot write no/such/folder/model.onnx"), "{text}");

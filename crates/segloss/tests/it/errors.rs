@@ -437,7 +437,10 @@ fn factors_beyond_the_number_type_are_refused() {
                 match found {
                     Ok(found) => {
                         let off = |found: f64, one: f64| (found / factor / one - 1.0).abs();
-                        assert!(off(found.0, one.0) <= bound && off(found.1, one.1) <= bound, "{kind} {factor:e}");
+                        assert!(
+                            off(found.0, one.0) <= bound && off(found.1, one.1) <= bound,
+                            "{kind} {factor:e}"
+                        );
                         assert!(exponent < 39 || bound < 1e-5, "{kind} {factor:e} in f32");
                     }
                     Err(problem) => {
@@ -452,7 +455,10 @@ fn factors_beyond_the_number_type_are_refused() {
     let [narrow, wide] = in_both(&of("dice", 1e300));
     let what = "the value is ";
     let text = narrow.unwrap_err().to_string();
-    assert!(text.starts_with(what) && text.contains("e299, which overflows f32: weights or factors"), "{text}");
+    assert!(
+        text.starts_with(what) && text.contains("e299, which overflows f32: weights or factors"),
+        "{text}"
+    );
     let scale = Problem::TooLarge { what: "the gradient's scale", found: 5e299, element: "f64" };
     assert_eq!(wide.unwrap_err(), scale);
     let [narrow, wide] = in_both(nested);
@@ -480,7 +486,9 @@ fn weights_below_the_number_type_are_refused() {
         };
         let [_, Ok(one)] = in_both(&of(1.0)) else { panic!("{kind}") };
         for w in [1e-30, 1e-37, 1e-39, 1e-46, 1e-300, 1e-310] {
-            for (found, (smallest, bound)) in in_both(&of(w)).into_iter().zip([(1e-38, 1e-5), (1e-308, 1e-12)]) {
+            for (found, (smallest, bound)) in
+                in_both(&of(w)).into_iter().zip([(1e-38, 1e-5), (1e-308, 1e-12)])
+            {
                 match found {
                     // The same weight for every class is none.
                     Ok(found) => {
