@@ -1,6 +1,7 @@
 //! Training: the loop, and what it tells while it runs.
 
 use std::fmt;
+use std::mem::{self, Discriminant};
 use std::ops::ControlFlow;
 use std::time::Instant;
 
@@ -12,7 +13,7 @@ use crate::curves::LogRow;
 use crate::dataset::Dataset;
 use crate::error::{ConfigProblem, Error, Result};
 use crate::evaluate::{Assessment, evaluate};
-use crate::gradient::accumulate;
+use crate::gradient::accumulate_and_tell;
 use crate::loss_schedule::LossSchedule;
 use crate::metrics::Rule;
 use crate::optimizer::{Optimizer, squared_norm};
@@ -80,6 +81,11 @@ pub enum Warning {
         /// Whether the loss could weigh its classes, and does not.
         unweighted: bool,
     },
+    /// What the loss has to say of the first batch.
+    Loss {
+        /// In its own words, those of [`segloss::Warning`].
+        text: String,
+    },
     /// The log of a run that goes on lacks epochs that were completed.
     LogRows {
         /// Epochs completed.
@@ -103,6 +109,7 @@ impl fmt::Display for Warning {
                      or with more epochs, and compare the two"
                 })
             }
+            Self::Loss { text } => write!(f, "of the first batch: {text}"),
             Self::LogRows { epochs, rows } => {
                 write!(f, "log.csv and curves.svg have {rows} of the {epochs} epochs that were completed")
             }
@@ -177,6 +184,8 @@ pub struct Trainer<'a> {
     epoch: usize,
     best: Option<Best>,
     unpredicted: Unpredicted,
+    /// What the loss has said, each kind of it once a run.
+    said: Vec<Discriminant<segloss::Warning>>,
     /// The step that met a number that is not finite.
     failed: Option<Replay>,
 }
@@ -224,6 +233,7 @@ impl<'a> Trainer<'a> {
             epoch: 0,
             best: None,
             unpredicted: Unpredicted::default(),
+            said: Vec::new(),
             failed: None,
         }
     }
@@ -313,10 +323,13 @@ impl<'a> Trainer<'a> {
             &batches,
             |views| batcher.build(views),
             |number, views, batch| {
-                let report = match self.step(&batch, number, batches.len()) {
+                let (report, warnings) = match self.step(&batch, number, batches.len()) {
                     Err(error) => return Err(self.explained(error, views, batch)),
-                    Ok(report) => report,
+                    Ok(done) => done,
                 };
+                if number == 0 {
+                    self.tell(warnings, progress);
+                }
                 loss += report.loss * views.len() as f64;
                 gradient_norm += report.gradient_norm;
                 learning_rate = report.rate;
@@ -361,8 +374,28 @@ impl<'a> Trainer<'a> {
         Ok(EpochReport { epochs: self.config.train.epochs, row, assessment, is_best })
     }
 
+    /// Tells what the loss has to say, where it is a new one.
+    fn tell(&mut self, warnings: Vec<segloss::Warning>, progress: &mut dyn Progress) {
+        let epoch = self.epoch + 1;
+        if epoch != 1 && self.config.added_loss.as_ref().is_none_or(|added| added.from_epoch != epoch) {
+            return;
+        }
+        for warning in warnings {
+            let kind = mem::discriminant(&warning);
+            if !self.said.contains(&kind) {
+                self.said.push(kind);
+                progress.warned(&Warning::Loss { text: warning.to_string() });
+            }
+        }
+    }
+
     /// One step: rate → forward → loss → backward → clip → update → average.
-    fn step(&mut self, batch: &Batch<f32>, number: usize, steps: usize) -> Result<StepReport> {
+    fn step(
+        &mut self,
+        batch: &Batch<f32>,
+        number: usize,
+        steps: usize,
+    ) -> Result<(StepReport, Vec<segloss::Warning>)> {
         let rate = self.schedule.rate(self.epoch * steps + number);
         let pixels = batch.shape.1 * batch.shape.2;
         self.losses.update_running_counts(&batch.labels, pixels, &self.data.classes)?;
@@ -381,16 +414,16 @@ impl<'a> Trainer<'a> {
         self.gradients.iter_mut().for_each(|gradient| gradient.fill(0.0));
         let statistics = self.net.statistics.clone();
         let (objective, images) = (self.losses.at(epoch), self.config.train.micro_batch);
-        let loss = accumulate(&mut self.net, objective, batch, images, &mut self.gradients)
+        let loss = accumulate_and_tell(&mut self.net, objective, batch, images, &mut self.gradients)
             .map_err(|error| not_finite(error, diverged))
             // Of parts it is known in f64 alone.
-            .and_then(|loss| finite("loss", f64::from(loss as f32)).map(|()| loss));
+            .and_then(|found| finite("loss", f64::from(found.0 as f32)).map(|()| found));
         let norm = || self.gradients.iter().map(|gradient| squared_norm(gradient)).sum::<f64>().sqrt();
-        let found = loss.and_then(|loss| {
+        let found = loss.and_then(|(loss, warnings)| {
             let norm = norm();
-            finite("gradient norm", norm).map(|()| (loss, norm))
+            finite("gradient norm", norm).map(|()| (loss, warnings, norm))
         });
-        let (loss, gradient_norm) = match found {
+        let (loss, warnings, gradient_norm) = match found {
             Ok(found) => found,
             Err(error) => {
                 // As they were before the step.
@@ -407,7 +440,7 @@ impl<'a> Trainer<'a> {
         if let Some(average) = &mut self.average {
             average.update(&self.net, self.optimizer.steps)?;
         }
-        Ok(StepReport { epoch, step, steps, rate, loss, gradient_norm })
+        Ok((StepReport { epoch, step, steps, rate, loss, gradient_norm }, warnings))
     }
 
     /// An error of a step with where a number that is not finite was met first. The step is kept, to be replayed.

@@ -595,6 +595,35 @@ fn a_class_that_is_never_predicted_is_warned_of_once() {
     assert!(advice(false).contains("another run with cross_entropy"), "{}", advice(false));
 }
 
+/// In the words of `segloss eval`, of the first batch, each kind once; a second loss is heard when it joins.
+#[test]
+fn what_the_loss_has_to_say_is_told_once() {
+    let root = tempfile::tempdir().unwrap();
+    for micro_batch in [0, 1] {
+        let mut config = small(None);
+        (config.train.epochs, config.train.micro_batch, config.model.norm) = (3, micro_batch, Norm::None);
+        let constant = LossSpec::new(Kind::DocumentCategorical);
+        let said = |config: &Config| {
+            let data = Dataset::load(&config.data).unwrap();
+            let folder = folder(root.path(), &format!("{micro_batch}{}", config.added_loss.is_some()));
+            let mut warnings = Warnings::default();
+            train(config, &data, &folder, &mut warnings).unwrap();
+            let of_loss = |warning: &Warning| matches!(warning, Warning::Loss { .. });
+            warnings.0.iter().filter(|w| of_loss(w)).map(ToString::to_string).collect::<Vec<_>>()
+        };
+        config.added_loss = Some(AddedLoss { from_epoch: 2, weight: 0.5, loss: constant.clone() });
+        let added = said(&config);
+        (config.added_loss, config.loss) = (None, constant);
+        let alone = said(&config);
+        assert_eq!(alone, added);
+        let weight = 1.0 / 3.0;
+        let words = format!(
+            "of the first batch: the weight is {weight} for each of the 3 classes: it scales the loss"
+        );
+        assert!(alone.len() == 1 && alone[0].starts_with(&words), "{alone:?}");
+    }
+}
+
 #[test]
 fn a_log_that_lacks_epochs_is_warned_of() {
     let root = tempfile::tempdir().unwrap();
