@@ -8,10 +8,10 @@ use std::time::Instant;
 use crate::average::Average;
 use crate::batch::{Batch, Batcher};
 use crate::checkpoint::{self, Best, Checkpoint, FORMAT, Meta};
-use crate::config::Config;
+use crate::config::{Config, OptimizerConfig, OptimizerKind};
 use crate::curves::LogRow;
 use crate::dataset::Dataset;
-use crate::error::{ConfigProblem, Error, Result};
+use crate::error::{ConfigProblem, Error, Met, Result};
 use crate::evaluate::{Assessment, evaluate};
 use crate::gradient::accumulate_and_tell;
 use crate::loss_schedule::LossSchedule;
@@ -25,7 +25,7 @@ use crate::run::{RunFolder, Standing, Which};
 use crate::schedule::Schedule;
 use crate::unet::UNet;
 use crate::unpredicted::{PATIENCE, Unpredicted};
-use crate::view::{self, View, training_views};
+use crate::view::{self, View, evaluation_views, training_views};
 use crate::{degenerate, difference, files, torch_weights};
 
 /// Is told how a run goes. Every method has a default that does nothing; `()` listens to nothing.
@@ -389,6 +389,13 @@ impl<'a> Trainer<'a> {
         }
     }
 
+    /// rate·λ, where a step of AdamW keeps nothing of the weights, or turns them over.
+    fn decays_too_much(&self, rate: f64) -> Option<String> {
+        let OptimizerConfig { kind, weight_decay, .. } = self.config.optimizer;
+        let decay = rate * weight_decay;
+        (kind == OptimizerKind::AdamW && decay >= 1.0).then(|| format!("{decay:e}"))
+    }
+
     /// One step: rate → forward → loss → backward → clip → update → average.
     fn step(
         &mut self,
@@ -447,6 +454,7 @@ impl<'a> Trainer<'a> {
     fn explained(&mut self, error: Error, views: &[View], batch: Batch<f32>) -> Error {
         let Error::Diverged { what, value, epoch, step, rate, taken, mut met } = error else { return error };
         met.images = views.iter().map(|view| self.data.train[view.sample].name.clone()).collect();
+        met.decay = self.decays_too_much(rate);
         let images = self.net.tensor(batch.images.clone(), batch.shape);
         met.first = images.and_then(|images| self.net.first_non_finite(images)).ok().flatten();
         let objective = self.losses.at(epoch);
@@ -502,10 +510,29 @@ impl<'a> Trainer<'a> {
                     step,
                     rate,
                     taken: step,
-                    met: Box::default(),
+                    met: Box::new(self.met_in_validation(rate)),
                 })
             },
         )
+    }
+
+    /// Looks for the first batch of the validation whose logits are not finite.
+    fn met_in_validation(&self, rate: f64) -> Met {
+        let Dataset { classes, normalisation, val, .. } = self.data;
+        let net = self.judged();
+        let batcher = Batcher { samples: val, normalisation, classes, multiple: net.multiple() };
+        let mut met = Met { in_validation: true, decay: self.decays_too_much(rate), ..Met::default() };
+        for views in evaluation_views(val, self.config.train.batch_size) {
+            let batch: Batch<f32> = batcher.build(&views);
+            let first = net.tensor(batch.images, batch.shape);
+            let first = first.and_then(|images| net.first_non_finite_in_evaluation(images));
+            if let Some(first) = first.ok().flatten() {
+                met.first = Some(first);
+                met.images = views.iter().map(|view| val[view.sample].name.clone()).collect();
+                break;
+            }
+        }
+        met
     }
 
     /// Whether the loss does not weigh its classes, but could.

@@ -430,7 +430,17 @@ fn divergence_is_an_error_with_its_step() {
         config.optimizer.learning_rate = 1e30;
         config.train.batch_size = 8;
     });
-    assert_eq!(text, format!("epoch 1, step 1, learning rate 1e30: the net's output is NaN; {advice}"));
+    let start = "epoch 1, step 1, learning rate 1e30: the net's output is NaN in the validation after it, first in the \
+                 output of `down";
+    assert!(text.starts_with(start) && text.ends_with(advice), "{text}");
+    assert!(text.contains(", of the images r") && !text.contains("segloss replay"), "{text}");
+    let decay =
+        "; rate · `optimizer.weight_decay` is 1e28, and a step multiplies the weights with 1 less that";
+    assert!(text.contains(decay), "{text}");
+    let (_, text, _root) = diverging(|config| {
+        (config.optimizer.learning_rate, config.optimizer.weight_decay) = (1e30, 0.0);
+    });
+    assert!(!text.contains("weight_decay"), "{text}");
 
     // S1 at the first step: nothing has been learned yet.
     let (_, text, _root) = diverging(|config| {
