@@ -202,6 +202,8 @@ impl<'a> Trainer<'a> {
         };
         config.validate()?;
         check(config, data)?;
+        // What was begun with such a crop may go on.
+        view::check_crop(&config.data, &config.augment, &data.train)?;
         let losses = losses(config, data)?;
         let config = as_used(config, data, &losses);
         let mut net = net(&config)?;
