@@ -75,7 +75,7 @@ pub struct TrainArgs {
     /// Go on with the run in RUN and its configuration; begin where there is none.
     #[arg(long)]
     resume: bool,
-    /// Begin anew in RUN; the files of the run that it holds are removed.
+    /// Begin anew in RUN; the files of the run that it holds are removed. What is no run is refused.
     #[arg(long, conflicts_with = "resume")]
     restart: bool,
     #[command(flatten)]

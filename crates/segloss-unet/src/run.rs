@@ -21,10 +21,9 @@ use crate::checkpoint::Checkpoint;
 use crate::config::{Config, Sources};
 use crate::curves::{self, LogRow};
 use crate::error::{Error, Result};
-use crate::files;
 use crate::folder::Split;
 use crate::metrics::Scores;
-use crate::table;
+use crate::{files, table, torch_weights};
 
 /// The folder of one run.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -168,9 +167,33 @@ impl RunFolder {
         }))
     }
 
+    /// Checks that what [`RunFolder::clear`] would remove is of a run.
+    ///
+    /// # Errors
+    /// [`Error::Run`] if there is a file of such a name, but neither a checkpoint nor a configuration that can be read.
+    pub(crate) fn check_restart(&self) -> Result<()> {
+        let checkpoints = [Which::Last, Which::Best].map(|which| self.checkpoint_path(which));
+        for path in checkpoints.iter().filter(|path| path.is_file()) {
+            if torch_weights::is_checkpoint(&files::read(path)?) {
+                return Ok(());
+            }
+        }
+        if self.config_path().exists() {
+            let refused = |error: Error| {
+                self.refused(&format!(
+                    "holds a config.toml that is no run's, and nothing is removed: choose another folder, or remove it ({error})"
+                ))
+            };
+            return self.config().map(|_| ()).map_err(refused);
+        }
+        let names = FILES.into_iter().chain(CHECKPOINTS).chain(["overlays", "results"]);
+        let foreign = names.into_iter().find(|name| self.path.join(name).exists());
+        foreign.map_or(Ok(()), |name| Err(self.foreign(name)))
+    }
+
     pub(crate) fn foreign(&self, name: &str) -> Error {
         self.refused(&format!(
-            "holds no run, but {name}, which a run would overwrite; choose another folder, or have it removed (--restart)"
+            "holds no run, but {name}, which a run would overwrite; choose another folder, or remove it"
         ))
     }
 

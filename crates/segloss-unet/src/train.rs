@@ -628,14 +628,24 @@ pub fn train(
     progress: &mut dyn Progress,
 ) -> Result<Option<Best>> {
     folder.check_new()?;
-    restart(config, data, folder, progress)
+    begin(config, data, folder, progress)
 }
 
 /// As [`train`], in place of the run that the folder holds: its files are removed first, others stay.
 ///
 /// # Errors
-/// See [`Error`].
+/// See [`Error`]; [`Error::Run`] if the folder holds files of a run's names, and no run.
 pub fn restart(
+    config: &Config,
+    data: &Dataset,
+    folder: &RunFolder,
+    progress: &mut dyn Progress,
+) -> Result<Option<Best>> {
+    folder.check_restart()?;
+    begin(config, data, folder, progress)
+}
+
+fn begin(
     config: &Config,
     data: &Dataset,
     folder: &RunFolder,
@@ -661,7 +671,7 @@ pub fn resume(
     progress: &mut dyn Progress,
 ) -> Result<Option<Best>> {
     match folder.standing()? {
-        Standing::Nothing | Standing::Begun => return restart(config, data, folder, progress),
+        Standing::Nothing | Standing::Begun => return begin(config, data, folder, progress),
         Standing::Foreign { name } => return Err(folder.foreign(name)),
         Standing::Lost { epochs, best } => {
             let best = if best {

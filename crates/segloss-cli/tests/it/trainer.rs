@@ -411,6 +411,25 @@ fn a_folder_without_a_completed_epoch_is_begun_anew() {
         let text = one_line(dir, &[&["train", "--out", "other"], more].concat());
         assert!(text.contains("other: holds no run, but log.csv"), "{text}");
     }
+    // What is no run's is not removed either.
+    fs::create_dir_all(dir.join("own/overlays")).unwrap();
+    fs::write(dir.join("own/config.toml"), "[server]\nport = 80\n").unwrap();
+    fs::write(dir.join("own/overlays/mine.png"), "mine").unwrap();
+    let text = one_line(dir, &["train", "--out", "own", "--restart"]);
+    assert!(text.contains("own: holds a config.toml that is no run's, and nothing is removed"), "{text}");
+    for name in ["config.toml", "overlays"] {
+        assert!(dir.join("own").join(name).exists(), "{name}");
+        if name == "config.toml" {
+            fs::remove_file(dir.join("own/config.toml")).unwrap();
+        }
+        let text = one_line(dir, &["train", "--out", "own", "--restart"]);
+        assert!(text.contains("own: holds no run, but overlays"), "{text}");
+    }
+    assert!(dir.join("own/overlays/mine.png").exists());
+    let text = one_line(dir, &["train", "--out", "other", "--restart"]);
+    assert!(text.contains("other: holds no run, but log.csv"), "{text}");
+    let edited = [&["train", "--out", "edited", "--restart", "--quiet"], &SMALL[..]].concat();
+    assert_eq!(segloss(dir, &edited).status.code(), Some(0));
     // Refused before anything is written: 8 tiles in batches of 7 leave one over.
     let one = ["--set", "data.crop=[4, 4]", "--set", "train.batch_size=7", "--out", "none"];
     let text = one_line(dir, &[&["train"], &SMALL[..], &one].concat());
