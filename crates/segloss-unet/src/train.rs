@@ -86,6 +86,13 @@ pub enum Warning {
         /// In its own words, those of [`segloss::Warning`].
         text: String,
     },
+    /// A run that goes on has lost the checkpoint of its best epoch.
+    BestGone {
+        /// That epoch.
+        epoch: usize,
+        /// Whether it is the last one, whose checkpoint is the same.
+        is_last: bool,
+    },
     /// The log of a run that goes on lacks epochs that were completed.
     LogRows {
         /// Epochs completed.
@@ -110,6 +117,14 @@ impl fmt::Display for Warning {
                 })
             }
             Self::Loss { text } => write!(f, "of the first batch: {text}"),
+            Self::BestGone { epoch, is_last } => {
+                write!(f, "best.safetensors, of epoch {epoch}, is gone, and `segloss evaluate` reads it; ")?;
+                f.write_str(if *is_last {
+                    "copy last.safetensors to it, which is the same"
+                } else {
+                    "it comes back with the next epoch that is better, until then use --checkpoint last"
+                })
+            }
             Self::LogRows { epochs, rows } => {
                 write!(f, "log.csv and curves.svg have {rows} of the {epochs} epochs that were completed")
             }
@@ -692,6 +707,9 @@ pub fn resume(
     log.retain(|row| row.epoch <= trainer.epoch());
     if log.len() < trainer.epoch() {
         progress.warned(&Warning::LogRows { epochs: trainer.epoch(), rows: log.len() });
+    }
+    if let Some(best) = trainer.best.filter(|_| !folder.checkpoint_path(Which::Best).exists()) {
+        progress.warned(&Warning::BestGone { epoch: best.epoch, is_last: best.epoch == trainer.epoch() });
     }
     folder.sweep()?;
     folder.write_config(trainer.config())?;

@@ -645,6 +645,18 @@ fn a_log_that_lacks_epochs_is_warned_of() {
     let mut warnings = Warnings::default();
     resume(&config, &data, &folder, &mut warnings).unwrap();
     assert_eq!(warnings.0[0], Warning::LogRows { epochs: 2, rows: 0 });
+
+    let best = Checkpoint::load(&folder.checkpoint_path(Which::Last)).unwrap().meta.best.epoch;
+    fs::remove_file(folder.checkpoint_path(Which::Best)).unwrap();
+    let mut warnings = Warnings::default();
+    resume(&config, &data, &folder, &mut warnings).unwrap();
+    let gone = Warning::BestGone { epoch: best, is_last: best == config.train.epochs };
+    assert_eq!(warnings.0.last(), Some(&gone));
+    let words = |is_last| Warning::BestGone { epoch: 1, is_last }.to_string();
+    assert!(
+        words(false).ends_with("use --checkpoint last")
+            && words(true).contains("copy last.safetensors to it")
+    );
 }
 
 #[test]
