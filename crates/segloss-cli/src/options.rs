@@ -1,7 +1,6 @@
 //! Options that several commands share.
 
 use std::error::Error;
-use std::num::NonZeroUsize;
 
 use clap::ValueEnum;
 use segloss_unet::Split;
@@ -11,15 +10,23 @@ use segloss_unet::run::Which;
 #[derive(Debug, clap::Args)]
 pub struct Threads {
     /// Threads that compute; all cores by default. The result does not depend on it.
-    #[arg(long, value_name = "N")]
-    threads: Option<NonZeroUsize>,
+    #[arg(long, value_name = "N", value_parser = threads)]
+    threads: Option<usize>,
+}
+
+/// More threads than any machine has cores are a slip, and take long to start.
+const MOST_THREADS: usize = 1024;
+
+fn threads(text: &str) -> Result<usize, String> {
+    let threads = text.parse().ok().filter(|threads| (1..=MOST_THREADS).contains(threads));
+    threads.ok_or_else(|| format!("expected a number from 1 to {MOST_THREADS}"))
 }
 
 impl Threads {
     /// Starts the threads; to be called once, before any work.
     pub fn start(&self) -> Result<(), Box<dyn Error>> {
         if let Some(threads) = self.threads {
-            rayon::ThreadPoolBuilder::new().num_threads(threads.get()).build_global()?;
+            rayon::ThreadPoolBuilder::new().num_threads(threads).build_global()?;
         }
         Ok(())
     }

@@ -250,6 +250,10 @@ fn bad_usage_and_bad_files_are_exit_code_2() {
     assert!(one_line(dir, &["train", "--out", "r", "--config", "no.toml"]).contains("cannot read no.toml: "));
     assert!(one_line(dir, &["evaluate", "--run", "r"]).contains("r: holds no run"));
     assert!(refused(dir, &["train", "--out", "r", "--resume", "--restart"]).contains("cannot be used with"));
+    for threads in ["0", "1025", "20000", "x"] {
+        let text = refused(dir, &["evaluate", "--run", "r", "--threads", threads]);
+        assert!(text.contains("expected a number from 1 to 1024"), "{text}");
+    }
     assert!(refused(dir, &["evaluate", "--run", "r", "--split", "tset"]).contains("'test'"));
     assert!(refused(dir, &["predict", "--run", "r", "--out", "o"]).contains("<IMAGE>"));
     // Nothing was made on the way.
