@@ -92,6 +92,11 @@ pub struct EvaluateArgs {
     explain: bool,
 }
 
+/// The run folder cannot be written.
+#[derive(Debug, thiserror::Error)]
+#[error("what was counted cannot be kept in the run; --out FILE writes it elsewhere")]
+struct NotKept(#[source] segloss_unet::Error);
+
 fn not_negative(text: &str) -> Result<f64, String> {
     number(text, |x| x >= 0.0, "a number of at least 0")
 }
@@ -192,11 +197,14 @@ impl EvaluateArgs {
             let rule = (!results.origin.rule.is_arg_max()).then_some("rule");
             folder.results_path(split, which, &data.into_iter().chain(rule).collect::<Vec<_>>())
         });
-        if self.out.is_none() {
-            make_folder(&folder.path().join("results"))?;
+        let made = match self.out {
+            None => make_folder(&folder.path().join("results")),
+            Some(_) => Ok(()),
+        };
+        match made.and_then(|()| results.save(&path)) {
+            Err(error @ segloss_unet::Error::Io { .. }) if self.out.is_none() => Err(NotKept(error).into()),
+            kept => Ok(kept.map(|()| results)?),
         }
-        results.save(&path)?;
-        Ok(results)
     }
 }
 

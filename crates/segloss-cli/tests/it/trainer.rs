@@ -166,8 +166,15 @@ fn tables_are_made_again_of_the_file_alone(dir: &Path, table: &str) {
     assert!(one_line(dir, &["evaluate", "--from", "no.json"]).contains("cannot read no.json: "));
     assert!(
         one_line(dir, &["evaluate", "--run", "run", "--out", "no/such/r.json"])
-            .contains("cannot write no/such/r.json: ")
+            .contains("cannot write no/such/r.json: No such file or directory (os error 2)\n")
     );
+    // What cannot be kept in the run can be elsewhere.
+    fs::rename(dir.join("run/results"), dir.join("kept")).unwrap();
+    fs::write(dir.join("run/results"), "").unwrap();
+    let text = one_line(dir, &["evaluate", "--run", "run"]);
+    assert!(text.contains("cannot be kept in the run; --out FILE writes it elsewhere: cannot "), "{text}");
+    fs::remove_file(dir.join("run/results")).unwrap();
+    fs::rename(dir.join("kept"), dir.join("run/results")).unwrap();
     // Neither a file of the run nor one of another kind is lost.
     fs::write(dir.join("mine.txt"), "mine").unwrap();
     let content = |name: &str| fs::read(dir.join(name)).unwrap();
