@@ -2,7 +2,7 @@
 
 use std::error::Error;
 use std::io::{self, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use segloss_unet::config::Sources;
 use segloss_unet::table::percent;
@@ -121,7 +121,28 @@ impl TrainArgs {
         Ok(())
     }
 
+    /// Of two names for one thing on the command line, one would act in silence.
+    fn check_paths(&self) -> Result<(), Box<dyn Error>> {
+        let mut set = Sources::default();
+        self.set.iter().try_for_each(|assignment| set.set(assignment))?;
+        for (option, given, (section, key)) in
+            [("--data", &self.data, ("data", "folder")), ("--weights", &self.weights, ("train", "weights"))]
+        {
+            if let (Some(given), Some(set)) = (given, set.text(section, key))
+                && given.as_path() != Path::new(set)
+            {
+                let given = given.display();
+                return Err(format!(
+                    "{option} is {given}, and --set {section}.{key}={set}: leave one of them out"
+                )
+                .into());
+            }
+        }
+        Ok(())
+    }
+
     fn configuration(&self, folder: &RunFolder) -> Result<Config, Box<dyn Error>> {
+        self.check_paths()?;
         let mut sources = if self.resume { folder.sources()? } else { Sources::default() };
         if let Some(path) = &self.config {
             sources.file(path)?;

@@ -254,6 +254,13 @@ fn bad_usage_and_bad_files_are_exit_code_2() {
     );
     assert!(one_line(dir, &["train", "--out", "r", "--set", "train.epochs"]).contains("key=value"));
     assert!(one_line(dir, &["train", "--out", "r", "--data", "nowhere"]).contains("nowhere: no such folder"));
+    for (option, key) in [("--data", "data.folder"), ("--weights", "train.weights")] {
+        let text = one_line(dir, &["train", "--out", "r", option, "a", "--set", &format!("{key}=b")]);
+        assert!(text.contains(&format!("{option} is a, and --set {key}=b: leave one of them out")), "{text}");
+        let text =
+            one_line(dir, &["train", "--out", "r", option, "nowhere", "--set", &format!("{key}=nowhere")]);
+        assert!(text.contains("nowhere"), "{text}");
+    }
     assert!(one_line(dir, &["train", "--out", "r", "--config", "no.toml"]).contains("cannot read no.toml: "));
     assert!(one_line(dir, &["evaluate", "--run", "r"]).contains("r: holds no run"));
     assert!(refused(dir, &["train", "--out", "r", "--resume", "--restart"]).contains("cannot be used with"));
