@@ -20,7 +20,7 @@ use segloss_unet::run::Which;
 use segloss_unet::tune::RuleFile;
 use segloss_unet::{Checkpoint, Reading, RunFolder, Source, Split, table};
 
-use crate::options::{CheckpointArg, SplitArg, Threads};
+use crate::options::{CheckpointArg, Moved, SplitArg, Threads};
 use crate::progress::{self, tell};
 
 /// Score a trained net class by class.
@@ -160,7 +160,9 @@ impl EvaluateArgs {
         let Checkpoint { net, meta, .. } = Checkpoint::load(&folder.checkpoint_path(which))?;
         let source = Source::new(self.data.as_deref().or(meta.config.data.folder.as_deref()));
         let split = Split::from(self.split);
-        let reading = Reading::with_classes(&source, &meta.classes)?;
+        let remembered = meta.config.data.folder.as_deref().filter(|_| self.data.is_none());
+        let reading =
+            Reading::with_classes(&source, &meta.classes).map_err(|error| Moved::or(error, remembered))?;
         tell(&reading.notes, &[]);
         let samples = load_split(&reading, split, &meta.normalisation, meta.config.data.maps)?;
         let mut losses = LossSchedule::new(&meta.config, &reading.classes, None, true)?;

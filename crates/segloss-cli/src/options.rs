@@ -1,10 +1,11 @@
 //! Options that several commands share.
 
 use std::error::Error;
+use std::path::{Path, PathBuf};
 
 use clap::ValueEnum;
-use segloss_unet::Split;
 use segloss_unet::run::Which;
+use segloss_unet::{DataProblem, Split};
 
 /// How many threads compute.
 #[derive(Debug, clap::Args)]
@@ -29,6 +30,27 @@ impl Threads {
             rayon::ThreadPoolBuilder::new().num_threads(threads).build_global()?;
         }
         Ok(())
+    }
+}
+
+/// The images of a run are no longer where they were.
+#[derive(Debug, thiserror::Error)]
+#[error("{}: no such folder; the run's images were there, and --data DIR says where they are now", path.display())]
+pub struct Moved {
+    path: PathBuf,
+}
+
+impl Moved {
+    /// An error of reading the data in `folder`, which the run remembers.
+    pub fn or(error: segloss_unet::Error, folder: Option<&Path>) -> Box<dyn Error> {
+        match error {
+            segloss_unet::Error::Data { path, problem: DataProblem::MissingFolder }
+                if Some(&*path) == folder =>
+            {
+                Self { path }.into()
+            }
+            error => error.into(),
+        }
     }
 }
 

@@ -8,7 +8,7 @@ use segloss_unet::config::Sources;
 use segloss_unet::table::percent;
 use segloss_unet::{Config, Dataset, RunFolder};
 
-use crate::options::Threads;
+use crate::options::{Moved, Threads};
 use crate::progress::{Display, tell};
 
 /// Train a U-Net, and leave log, checkpoints, curves and pictures in a folder.
@@ -103,7 +103,8 @@ impl TrainArgs {
                 segloss_unet::train
             }
         };
-        let data = Dataset::load(&config.data)?;
+        let remembered = config.data.folder.as_deref().filter(|_| self.resume && self.data.is_none());
+        let data = Dataset::load(&config.data).map_err(|error| Moved::or(error, remembered))?;
         tell(&data.notes, &data.warnings);
         let best = train(&config, &data, &folder, &mut display)?;
         if let Some(error) = display.failure {

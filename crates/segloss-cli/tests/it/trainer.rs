@@ -217,6 +217,38 @@ fn tables_are_made_again_of_the_file_alone(dir: &Path, table: &str) {
 }
 
 #[test]
+fn images_that_have_moved_are_looked_for_elsewhere() {
+    let root = tempfile::tempdir().unwrap();
+    let dir = root.path();
+    let put = |from: &Path, to: &Path| {
+        let mut folders = vec![(from.to_owned(), to.to_owned())];
+        while let Some((from, to)) = folders.pop() {
+            fs::create_dir_all(&to).unwrap();
+            for entry in fs::read_dir(from).unwrap() {
+                let (path, to) = (entry.as_ref().unwrap().path(), to.join(entry.unwrap().file_name()));
+                if path.is_dir() { folders.push((path, to)) } else { _ = fs::copy(path, to).unwrap() }
+            }
+        }
+    };
+    put(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures/tiny_stardist"), &dir.join("data"));
+    let trained = train(dir, &["--quiet", "--data", "data", "--set", "train.epochs=1"]);
+    assert_eq!(trained.status.code(), Some(0), "{}", stderr(&trained));
+    fs::rename(dir.join("data"), dir.join("moved")).unwrap();
+    for command in [&["train", "--out", "run", "--resume"][..], &["evaluate", "--run", "run"]] {
+        let text = one_line(dir, command);
+        assert!(text.contains("data: no such folder; the run's images were there, and --data DIR"), "{text}");
+        let text = one_line(dir, &[command, &["--data", "none"]].concat());
+        assert!(text.contains("none: no such folder; a data set is DIR/"), "{text}");
+        let found = segloss(dir, &[command, &["--data", "moved"]].concat());
+        assert_eq!(found.status.code(), Some(0), "{}", stderr(&found));
+        // The run remembers where they are now.
+        fs::remove_dir_all(dir.join("run/results")).unwrap_or_default();
+        let config = fs::read_to_string(dir.join("run/config.toml")).unwrap();
+        fs::write(dir.join("run/config.toml"), config.replace("/moved", "/data")).unwrap();
+    }
+}
+
+#[test]
 fn quiet_and_json() {
     let root = tempfile::tempdir().unwrap();
     let output = train(root.path(), &["--quiet", "--json"]);
