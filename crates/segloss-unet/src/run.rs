@@ -124,9 +124,7 @@ impl RunFolder {
     /// # Errors
     /// If the path is no folder, or the log or the best checkpoint cannot be read.
     pub fn standing(&self) -> Result<Standing> {
-        if self.path.exists() && !self.path.is_dir() {
-            return Err(self.refused("is not a folder"));
-        }
+        self.check_place()?;
         if self.checkpoint_path(Which::Last).exists() {
             return Ok(Standing::Completed);
         }
@@ -207,15 +205,22 @@ impl RunFolder {
     /// # Errors
     /// [`Error::Io`].
     pub fn clear(&self) -> Result<()> {
-        if self.path.exists() && !self.path.is_dir() {
-            return Err(self.refused("is not a folder"));
-        }
+        self.check_place()?;
         let checkpoints = [Which::Last, Which::Best].map(|which| self.checkpoint_path(which));
         checkpoints.iter().try_for_each(|path| remove(path))?;
         clear_files(&self.path.join("overlays"), "png")?;
         clear_files(&self.path.join("results"), "json")?;
         self.sweep()?;
         FILES.iter().try_for_each(|name| remove(&self.path.join(name)))
+    }
+
+    /// Refuses a path that is no folder, or that leads through a file.
+    fn check_place(&self) -> Result<()> {
+        let problem = || "is not a folder".to_owned();
+        match self.path.ancestors().find(|path| path.exists()) {
+            Some(path) if !path.is_dir() => Err(Error::Run { path: path.to_path_buf(), problem: problem() }),
+            _ => Ok(()),
+        }
     }
 
     /// Removes what an interrupted write left beside its file, and a step that went wrong.

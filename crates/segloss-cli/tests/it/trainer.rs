@@ -305,6 +305,12 @@ fn bad_usage_and_bad_files_are_exit_code_2() {
     // Nothing was made on the way.
     assert_eq!(fs::read_dir(dir).unwrap().count(), 0);
     fs::write(dir.join("l.toml"), "gama = 2.0").unwrap();
+    for more in [&[][..], &["--resume"], &["--restart"]] {
+        for out in ["l.toml", "l.toml/x/y"] {
+            let text = one_line(dir, &[&["train", "--out", out], more].concat());
+            assert_eq!(text, "error: l.toml: is not a folder\n");
+        }
+    }
     let text = one_line(dir, &["train", "--out", "r", "--loss", "l.toml"]);
     assert!(text.contains("unknown key `loss.gama`; did you mean"), "{text}");
 }
