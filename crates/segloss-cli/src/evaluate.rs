@@ -65,10 +65,10 @@ pub struct EvaluateArgs {
     #[arg(long)]
     arg_max: bool,
     /// How far apart outlines may be to be the same for NSD, in pixels.
-    #[arg(long, value_name = "PIXELS", default_value = "2", value_parser = not_negative, allow_negative_numbers = true)]
+    #[arg(long, value_name = "PIXELS", default_value = "2", value_parser = tolerance, allow_negative_numbers = true)]
     tolerance: f64,
     /// Width of the boundary IoU's band, as a part of the image's diagonal; 1 pixel at least.
-    #[arg(long, value_name = "RATIO", default_value = "0.02", value_parser = positive, allow_negative_numbers = true)]
+    #[arg(long, value_name = "RATIO", default_value = "0.02", value_parser = band, allow_negative_numbers = true)]
     band: f64,
     /// β of F_β, in --all, --csv and --json: recall counts β times as much as precision.
     #[arg(long, value_name = "β", default_value = "2", value_parser = not_negative, allow_negative_numbers = true, requires = "every")]
@@ -101,8 +101,12 @@ fn not_negative(text: &str) -> Result<f64, String> {
     number(text, |x| x >= 0.0, "a number of at least 0")
 }
 
-fn positive(text: &str) -> Result<f64, String> {
-    number(text, |x| x > 0.0, "a number above 0")
+fn tolerance(text: &str) -> Result<f64, String> {
+    number(text, |x| (0.0..=1e4).contains(&x), "a number of at least 0, and at most 10000")
+}
+
+fn band(text: &str) -> Result<f64, String> {
+    number(text, |x| x > 0.0 && x <= 1.0, "a number above 0, and at most 1")
 }
 
 fn number(text: &str, accepted: impl Fn(f64) -> bool, expected: &str) -> Result<f64, String> {

@@ -205,6 +205,8 @@ fn tables_are_made_again_of_the_file_alone(dir: &Path, table: &str) {
         &["--run", "run", "--tolerance", "-1"],
         &["--run", "run", "--band", "0"],
         &["--run", "run", "--band", "NaN"],
+        &["--run", "run", "--band", "1.01"],
+        &["--run", "run", "--tolerance", "10001"],
         &[],
     ] {
         refused(dir, &[&["evaluate"], idle].concat());
