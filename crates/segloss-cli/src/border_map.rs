@@ -13,6 +13,7 @@ use segloss::border::{self, BorderMap, Connectivity};
 use segloss_unet::catalogue::is_picture;
 use segloss_unet::decode::decode_mask;
 use segloss_unet::npy::{self, NpyError};
+use segloss_unet::output::Output;
 use segloss_unet::picture;
 use segloss_unet::pixels::Pixels;
 use serde::Serialize;
@@ -185,6 +186,7 @@ impl BorderMapArgs {
         let masks = self.list()?;
         // Every mask is read and checked before anything is written.
         let map = self.map(&masks)?;
+        masks.iter().try_for_each(|path| self.check_outputs(path))?;
         let bar = progress::bar(self.quiet, Some(masks.len() as u64));
         let report = Report {
             w0: map.w0,
@@ -213,6 +215,13 @@ impl BorderMapArgs {
             }
             _ => Ok(()),
         }
+    }
+
+    /// What is written of a mask must replace nothing but earlier maps and pictures.
+    fn check_outputs(&self, mask: &Path) -> Result<(), segloss_unet::Error> {
+        let stem = mask.file_stem().unwrap_or_default();
+        Output::Npy.check(&self.out.join(named(stem, ".npy")))?;
+        if self.pictures { Output::Png.check(&self.out.join(named(stem, ".png"))) } else { Ok(()) }
     }
 
     /// The masks in the order of their names.

@@ -5,6 +5,7 @@ use ndarray::{ArrayD, Dimension, IxDyn};
 use ndarray_npy::WritableElement;
 use segloss::{Element, Evaluation, Input, Loss, LossSpec, Sums, Target, Warning};
 use segloss_unet::npy::{self, Array, NpyError, NpyFile};
+use segloss_unet::output::Output;
 use serde::Serialize;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -62,6 +63,8 @@ pub enum EvalError {
     #[error("{}", path.display())]
     Spec { path: PathBuf, source: segloss::Error },
     #[error(transparent)]
+    Lost(#[from] segloss_unet::Error),
+    #[error(transparent)]
     Npy(#[from] NpyError),
     #[error(transparent)]
     Loss(#[from] segloss::Error),
@@ -96,6 +99,7 @@ impl EvalArgs {
             if inputs().any(|input| input == place(output)) {
                 return Err(EvalError::Overwriting { path: output.clone() });
             }
+            Output::Npy.check(output)?;
         }
         match (&self.grad, &self.map) {
             (Some(grad), Some(map)) if place(grad) == place(map) => {

@@ -15,11 +15,12 @@ use segloss_unet::metrics::image::Measures;
 use segloss_unet::metrics::results::Origin;
 use segloss_unet::metrics::sums::Settings;
 use segloss_unet::metrics::{Report, Results, Rule};
+use segloss_unet::output::Output;
 use segloss_unet::run::Which;
 use segloss_unet::tune::RuleFile;
 use segloss_unet::{Checkpoint, Reading, RunFolder, Source, Split, table};
 
-use crate::options::{CheckpointArg, SplitArg, Threads};
+use crate::options::{CheckpointArg, Moved, SplitArg, Threads};
 use crate::progress::{self, tell};
 
 /// Score a trained net class by class.
@@ -64,10 +65,10 @@ pub struct EvaluateArgs {
     #[arg(long)]
     arg_max: bool,
     /// How far apart outlines may be to be the same for NSD, in pixels.
-    #[arg(long, value_name = "PIXELS", default_value = "2", value_parser = not_negative, allow_negative_numbers = true)]
+    #[arg(long, value_name = "PIXELS", default_value = "2", value_parser = tolerance, allow_negative_numbers = true)]
     tolerance: f64,
     /// Width of the boundary IoU's band, as a part of the image's diagonal; 1 pixel at least.
-    #[arg(long, value_name = "RATIO", default_value = "0.02", value_parser = positive, allow_negative_numbers = true)]
+    #[arg(long, value_name = "RATIO", default_value = "0.02", value_parser = band, allow_negative_numbers = true)]
     band: f64,
     /// β of F_β, in --all, --csv and --json: recall counts β times as much as precision.
     #[arg(long, value_name = "β", default_value = "2", value_parser = not_negative, allow_negative_numbers = true, requires = "every")]
@@ -91,12 +92,21 @@ pub struct EvaluateArgs {
     explain: bool,
 }
 
+/// The run folder cannot be written.
+#[derive(Debug, thiserror::Error)]
+#[error("what was counted cannot be kept in the run; --out FILE writes it elsewhere")]
+struct NotKept(#[source] segloss_unet::Error);
+
 fn not_negative(text: &str) -> Result<f64, String> {
     number(text, |x| x >= 0.0, "a number of at least 0")
 }
 
-fn positive(text: &str) -> Result<f64, String> {
-    number(text, |x| x > 0.0, "a number above 0")
+fn tolerance(text: &str) -> Result<f64, String> {
+    number(text, |x| (0.0..=1e4).contains(&x), "a number of at least 0, and at most 10000")
+}
+
+fn band(text: &str) -> Result<f64, String> {
+    number(text, |x| x > 0.0 && x <= 1.0, "a number above 0, and at most 1")
 }
 
 fn number(text: &str, accepted: impl Fn(f64) -> bool, expected: &str) -> Result<f64, String> {
@@ -110,6 +120,7 @@ impl EvaluateArgs {
         if self.explain {
             return Ok(write!(out, "{}", explanation())?);
         }
+        self.check_outputs()?;
         let results = match (&self.from, &self.run) {
             (Some(file), _) => Results::load(file)?,
             // The command line has one of the two.
@@ -134,6 +145,17 @@ impl EvaluateArgs {
         Ok(())
     }
 
+    /// What is written must not replace anything else: known before the net is evaluated.
+    fn check_outputs(&self) -> Result<(), Box<dyn Error>> {
+        if let (Some(out), Some(csv)) = (&self.out, &self.csv)
+            && out == csv
+        {
+            return Err(format!("{}: --out and --csv would overwrite each other", out.display()).into());
+        }
+        self.out.as_deref().map_or(Ok(()), |path| Output::Results.check(path))?;
+        Ok(self.csv.as_deref().map_or(Ok(()), |path| Output::Scores.check(path))?)
+    }
+
     /// Evaluates the net, and keeps what was counted.
     fn examined(&self, run: &Path) -> Result<Results, Box<dyn Error>> {
         self.threads.start()?;
@@ -142,7 +164,9 @@ impl EvaluateArgs {
         let Checkpoint { net, meta, .. } = Checkpoint::load(&folder.checkpoint_path(which))?;
         let source = Source::new(self.data.as_deref().or(meta.config.data.folder.as_deref()));
         let split = Split::from(self.split);
-        let reading = Reading::with_classes(&source, &meta.classes)?;
+        let remembered = meta.config.data.folder.as_deref().filter(|_| self.data.is_none());
+        let reading =
+            Reading::with_classes(&source, &meta.classes).map_err(|error| Moved::or(error, remembered))?;
         tell(&reading.notes, &[]);
         let samples = load_split(&reading, split, &meta.normalisation, meta.config.data.maps)?;
         let mut losses = LossSchedule::new(&meta.config, &reading.classes, None, true)?;
@@ -179,11 +203,14 @@ impl EvaluateArgs {
             let rule = (!results.origin.rule.is_arg_max()).then_some("rule");
             folder.results_path(split, which, &data.into_iter().chain(rule).collect::<Vec<_>>())
         });
-        if self.out.is_none() {
-            make_folder(&folder.path().join("results"))?;
+        let made = match self.out {
+            None => make_folder(&folder.path().join("results")),
+            Some(_) => Ok(()),
+        };
+        match made.and_then(|()| results.save(&path)) {
+            Err(error @ segloss_unet::Error::Io { .. }) if self.out.is_none() => Err(NotKept(error).into()),
+            kept => Ok(kept.map(|()| results)?),
         }
-        results.save(&path)?;
-        Ok(results)
     }
 }
 

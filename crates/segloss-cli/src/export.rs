@@ -40,7 +40,7 @@ pub struct ExportArgs {
 impl ExportArgs {
     pub fn run(&self) -> Result<(), Box<dyn Error>> {
         // Before a large checkpoint is read.
-        Format::of(&self.out)?;
+        Format::of(&self.out)?.output().check(&self.out)?;
         let folder = RunFolder::open(&self.run)?;
         let checkpoint = Checkpoint::load(&folder.checkpoint_path(self.checkpoint.into()))?;
         export(&checkpoint, &self.out)?;

@@ -1,27 +1,56 @@
 //! Options that several commands share.
 
 use std::error::Error;
-use std::num::NonZeroUsize;
+use std::path::{Path, PathBuf};
 
 use clap::ValueEnum;
-use segloss_unet::Split;
 use segloss_unet::run::Which;
+use segloss_unet::{DataProblem, Split};
 
 /// How many threads compute.
 #[derive(Debug, clap::Args)]
 pub struct Threads {
     /// Threads that compute; all cores by default. The result does not depend on it.
-    #[arg(long, value_name = "N")]
-    threads: Option<NonZeroUsize>,
+    #[arg(long, value_name = "N", value_parser = threads)]
+    threads: Option<usize>,
+}
+
+/// More threads than any machine has cores are a slip, and take long to start.
+const MOST_THREADS: usize = 1024;
+
+fn threads(text: &str) -> Result<usize, String> {
+    let threads = text.parse().ok().filter(|threads| (1..=MOST_THREADS).contains(threads));
+    threads.ok_or_else(|| format!("expected a number from 1 to {MOST_THREADS}"))
 }
 
 impl Threads {
     /// Starts the threads; to be called once, before any work.
     pub fn start(&self) -> Result<(), Box<dyn Error>> {
         if let Some(threads) = self.threads {
-            rayon::ThreadPoolBuilder::new().num_threads(threads.get()).build_global()?;
+            rayon::ThreadPoolBuilder::new().num_threads(threads).build_global()?;
         }
         Ok(())
+    }
+}
+
+/// The images of a run are no longer where they were.
+#[derive(Debug, thiserror::Error)]
+#[error("{}: no such folder; the run's images were there, and --data DIR says where they are now", path.display())]
+pub struct Moved {
+    path: PathBuf,
+}
+
+impl Moved {
+    /// An error of reading the data in `folder`, which the run remembers.
+    pub fn or(error: segloss_unet::Error, folder: Option<&Path>) -> Box<dyn Error> {
+        match error {
+            segloss_unet::Error::Data { path, problem: DataProblem::MissingFolder }
+                if Some(&*path) == folder =>
+            {
+                Self { path }.into()
+            }
+            error => error.into(),
+        }
     }
 }
 

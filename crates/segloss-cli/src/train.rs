@@ -2,13 +2,13 @@
 
 use std::error::Error;
 use std::io::{self, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use segloss_unet::config::Sources;
 use segloss_unet::table::percent;
 use segloss_unet::{Config, Dataset, RunFolder};
 
-use crate::options::Threads;
+use crate::options::{Moved, Threads};
 use crate::progress::{Display, tell};
 
 /// Train a U-Net, and leave log, checkpoints, curves and pictures in a folder.
@@ -75,7 +75,7 @@ pub struct TrainArgs {
     /// Go on with the run in RUN and its configuration; begin where there is none.
     #[arg(long)]
     resume: bool,
-    /// Begin anew in RUN; the files of the run that it holds are removed.
+    /// Begin anew in RUN; the files of the run that it holds are removed. What is no run is refused.
     #[arg(long, conflicts_with = "resume")]
     restart: bool,
     #[command(flatten)]
@@ -103,7 +103,8 @@ impl TrainArgs {
                 segloss_unet::train
             }
         };
-        let data = Dataset::load(&config.data)?;
+        let remembered = config.data.folder.as_deref().filter(|_| self.resume && self.data.is_none());
+        let data = Dataset::load(&config.data).map_err(|error| Moved::or(error, remembered))?;
         tell(&data.notes, &data.warnings);
         let best = train(&config, &data, &folder, &mut display)?;
         if let Some(error) = display.failure {
@@ -121,7 +122,28 @@ impl TrainArgs {
         Ok(())
     }
 
+    /// Of two names for one thing on the command line, one would act in silence.
+    fn check_paths(&self) -> Result<(), Box<dyn Error>> {
+        let mut set = Sources::default();
+        self.set.iter().try_for_each(|assignment| set.set(assignment))?;
+        for (option, given, (section, key)) in
+            [("--data", &self.data, ("data", "folder")), ("--weights", &self.weights, ("train", "weights"))]
+        {
+            if let (Some(given), Some(set)) = (given, set.text(section, key))
+                && given.as_path() != Path::new(set)
+            {
+                let given = given.display();
+                return Err(format!(
+                    "{option} is {given}, and --set {section}.{key}={set}: leave one of them out"
+                )
+                .into());
+            }
+        }
+        Ok(())
+    }
+
     fn configuration(&self, folder: &RunFolder) -> Result<Config, Box<dyn Error>> {
+        self.check_paths()?;
         let mut sources = if self.resume { folder.sources()? } else { Sources::default() };
         if let Some(path) = &self.config {
             sources.file(path)?;

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use segloss::{Absent, Normalise, Scheme, WeightSpec};
 use segloss_unet::balance::Balance;
+use segloss_unet::output::Output;
 use segloss_unet::{Reading, Source, files};
 use serde::Serialize;
 
@@ -156,6 +157,7 @@ impl WeightsArgs {
         }
         let comparison = self.compare(&balance, classes.count())?;
         if let Some(path) = &self.plot {
+            Output::Svg.check(path)?;
             files::write_atomic(path, balance.draw()?.as_bytes())?;
         }
         let mut out = io::stdout().lock();

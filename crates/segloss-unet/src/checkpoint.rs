@@ -185,7 +185,11 @@ pub(crate) fn fill_net(
         let (name, running) = (&statistics.name, &mut statistics.running);
         let shape = [running.mean.len()];
         fill(tensors, &format!("{moments}/{name}.mean"), &shape, &mut running.mean, numbers)?;
-        fill(tensors, &format!("{moments}/{name}.variance"), &shape, &mut running.variance, numbers)?;
+        let name = format!("{moments}/{name}.variance");
+        fill(tensors, &name, &shape, &mut running.variance, numbers)?;
+        if numbers == Numbers::Finite {
+            not_negative(&name, &running.variance)?;
+        }
     }
     Ok(())
 }
@@ -240,7 +244,11 @@ fn read(bytes: &[u8]) -> std::result::Result<Checkpoint, Refusal> {
     for (parameter, moments) in net.parameters.iter().zip(&mut optimizer.moments) {
         let (name, shape) = (&parameter.name, parameter.shape());
         for (moment, values) in moment_names.iter().zip(moments) {
-            fill(&tensors, &format!("optimizer/{name}.{moment}"), &shape, values, Numbers::Finite)?;
+            let name = format!("optimizer/{name}.{moment}");
+            fill(&tensors, &name, &shape, values, Numbers::Finite)?;
+            if *moment == "second" {
+                not_negative(&name, values)?;
+            }
         }
     }
     let learning = match meta.config.train.ema > 0.0 {
@@ -271,6 +279,16 @@ fn read_meta(text: &str) -> std::result::Result<Meta, Refusal> {
     if !matches!(channels, 1 | 3) || lengths != [*channels; 2] {
         return Err(bad(&format!("{channels} channels with a normalisation of {lengths:?}")).into());
     }
+    let Meta { epoch, step, best, .. } = &meta;
+    // The state after a completed epoch, each of which takes a step or more.
+    if *epoch < 1 || *step < *epoch as u64 || !(1..=*epoch).contains(&best.epoch) {
+        return Err(
+            bad(&format!("{step} steps in {epoch} epochs, of which {} is the best", best.epoch)).into()
+        );
+    }
+    if let Some(iou) = best.mean_iou.filter(|iou| !(0.0..=1.0).contains(iou)) {
+        return Err(bad(&format!("a best mean IoU of {iou}")).into());
+    }
     if !classes.is_consistent() {
         return Err(bad("the classes are not 1 to 255 names with a colour, and a value, each").into());
     }
@@ -279,6 +297,16 @@ fn read_meta(text: &str) -> std::result::Result<Meta, Refusal> {
         return Err(bad("the normalisation is not finite").into());
     }
     Ok(meta)
+}
+
+fn not_negative(name: &str, values: &[f32]) -> std::result::Result<(), CheckpointProblem> {
+    match values.iter().position(|&value| value < 0.0) {
+        None => Ok(()),
+        Some(index) => {
+            let (name, value) = (name.to_owned(), values[index].into());
+            Err(CheckpointProblem::Negative { name, index, value })
+        }
+    }
 }
 
 pub(crate) fn fill(

@@ -153,6 +153,12 @@ impl Description {
             let name = without.map_or("", |class| class.name.as_str());
             return Err(format!("class `{name}` has no `value` and others have one; give it to all or none"));
         }
+        if let Some(class) = self.class.iter().find(|class| class.name.contains(char::is_control)) {
+            return Err(format!(
+                "class {:?} has a control character in its name, which breaks tables",
+                class.name
+            ));
+        }
         for (i, class) in self.class.iter().enumerate() {
             let before = &self.class[..i];
             if let Some(other) =
@@ -247,6 +253,11 @@ mod tests {
         );
         let same = "[[class]]\nname = \"a\"\nvalue = 1\n[[class]]\nname = \"b\"\nvalue = 1";
         assert_eq!(problem(same), "classes `a` and `b` have the same `value`");
+        assert_eq!(
+            problem("[[class]]\nname = \"a\\tb\""),
+            "class \"a\\tb\" has a control character in its name, which breaks tables"
+        );
+        assert!(problem("[[class]]\nname = \"\\u001b[31m\"").contains("control character"));
         assert!(problem("[[class]]\nname = \"a\"\nignore = true").contains("neither `value` nor `colour`"));
         let all = "[[class]]\nname = \"a\"\nvalue = 1\nignore = true";
         assert_eq!(problem(all), "0 classes that are not ignored; there may be 1 to 255");

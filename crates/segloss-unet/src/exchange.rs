@@ -22,6 +22,7 @@ use serde::Serialize;
 
 use crate::checkpoint::{Checkpoint, Meta};
 use crate::error::{Error, Result};
+use crate::output::Output;
 use crate::{files, onnx, torch_weights};
 
 /// Protocol Buffers hold messages of less than 2 GiB; 1 MiB is more than all but the weights takes.
@@ -40,6 +41,14 @@ pub enum Format {
 }
 
 impl Format {
+    /// What a file of the format may replace.
+    pub fn output(self) -> Output {
+        match self {
+            Self::Onnx => Output::Onnx,
+            Self::Safetensors => Output::Safetensors,
+        }
+    }
+
     /// That of a file's extension.
     ///
     /// # Errors
@@ -73,7 +82,8 @@ struct About<'a> {
 /// Writes the net of a checkpoint in the format of the file's extension: whole, or not at all.
 ///
 /// # Errors
-/// [`Error::Export`] for another extension, or a net that is too large for ONNX; [`Error::Io`].
+/// [`Error::Export`] for another extension, or a net that is too large for ONNX; [`Error::Overwriting`] as
+/// [`Output::check`]; [`Error::Io`].
 pub fn export(checkpoint: &Checkpoint, path: &Path) -> Result<()> {
     let Checkpoint { net, meta, .. } = checkpoint;
     let Meta { classes, normalisation, channels, .. } = meta;
@@ -86,7 +96,9 @@ pub fn export(checkpoint: &Checkpoint, path: &Path) -> Result<()> {
         mean: &normalisation.mean,
         deviation: &normalisation.deviation,
     };
-    match Format::of(path)? {
+    let format = Format::of(path)?;
+    format.output().check(path)?;
+    match format {
         Format::Onnx => {
             let size = 4 * net.parameter_count() as u64;
             if size > LARGEST_ONNX {
@@ -115,12 +127,6 @@ pub fn export(checkpoint: &Checkpoint, path: &Path) -> Result<()> {
             files::write_atomic(path, &onnx::model(net, normalisation, &entries)?)
         }
         Format::Safetensors => {
-            if path.exists() && torch_weights::is_checkpoint(&files::read(path)?) {
-                return Err(refused(
-                    path,
-                    "is a checkpoint of a run, which would be lost; choose another name",
-                ));
-            }
             let about = serde_json::to_string(&about).map_err(|error| refused(path, &error.to_string()))?;
             torch_weights::save(path, net, meta.step, &about)
         }

@@ -21,11 +21,10 @@ pub fn write_atomic(path: &Path, bytes: &[u8]) -> Result<()> {
     };
     let mut builder = tempfile::Builder::new();
     builder.prefix(BESIDE);
-    // A temporary file is private by default; this one becomes a file like any other (the umask applies).
-    #[cfg(unix)]
-    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
-    let mut beside = builder.tempfile_in(folder).map_err(Error::io("write", path))?;
-    beside.write_all(bytes).map_err(Error::io("write", path))?;
+    // Opened as any file is: a temporary one would be private, and name itself in errors, where `path` belongs.
+    let create = |beside: &Path| fs::OpenOptions::new().write(true).create_new(true).open(beside);
+    let mut beside = builder.make_in(folder, create).map_err(Error::io("write", path))?;
+    beside.as_file_mut().write_all(bytes).map_err(Error::io("write", path))?;
     beside.as_file().sync_all().map_err(Error::io("write", path))?;
     beside.persist(path).map_err(|e| Error::io("write", path)(e.error))?;
     // The rename itself lives in the folder. Not every file system can flush one; the file is whole anyway.
@@ -77,5 +76,20 @@ mod tests {
     fn a_missing_folder_is_named() {
         let error = write_atomic(Path::new("/no/such/folder/a.txt"), b"").unwrap_err();
         assert_eq!(error.to_string(), "cannot write /no/such/folder/a.txt");
+        // The file beside it is nobody's business.
+        let source = std::error::Error::source(&error).unwrap().to_string();
+        assert!(!source.contains(BESIDE) && !source.contains("at path"), "{source}");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn the_umask_decides_who_may_read() {
+        use std::os::unix::fs::PermissionsExt;
+        let folder = tempfile::tempdir().unwrap();
+        let [ours, theirs] = ["a", "b"].map(|name| folder.path().join(name));
+        write_atomic(&ours, b"").unwrap();
+        fs::write(&theirs, "").unwrap();
+        let mode = |path| fs::metadata(path).unwrap().permissions().mode();
+        assert_eq!(mode(&ours), mode(&theirs));
     }
 }

@@ -9,6 +9,8 @@ use std::iter::once;
 
 use dfdx::prelude::{Backward, Cpu, Gradients, OwnedTape, PutTape, SplitTape, Tensor, Trace, TryAdd, TryMul};
 
+use segloss::Warning;
+
 use crate::batch::Batch;
 use crate::error::Result;
 use crate::objective::{InParts, Objective};
@@ -30,6 +32,20 @@ pub fn accumulate(
     images: usize,
     into: &mut [Vec<f32>],
 ) -> Result<f64> {
+    accumulate_and_tell(net, objective, batch, images, into).map(|(loss, _)| loss)
+}
+
+/// As [`accumulate`], with what the loss has to say of the batch at full resolution.
+///
+/// # Errors
+/// As [`accumulate`].
+pub fn accumulate_and_tell(
+    net: &mut UNet<f32>,
+    objective: &Objective,
+    batch: &Batch<f32>,
+    images: usize,
+    into: &mut [Vec<f32>],
+) -> Result<(f64, Vec<Warning>)> {
     let levels = levels(batch, net.lower_heads());
     match images {
         0 => whole(net, objective, batch, &levels, into),
@@ -44,17 +60,20 @@ fn whole(
     batch: &Batch<f32>,
     levels: &[Level<'_, f32>],
     into: &mut [Vec<f32>],
-) -> Result<f64> {
+) -> Result<(f64, Vec<Warning>)> {
     let images = net.tensor(batch.images.clone(), batch.shape)?;
     let supervised = net.forward_supervised(images.traced(Gradients::leaky()))?;
-    let mut loss = 0.0;
-    let scalar = sum(supervised, levels, |_, level, logits| {
+    let (mut loss, mut warnings) = (0.0, Vec::new());
+    let scalar = sum(supervised, levels, |number, level, logits| {
         let (scalar, evaluation) = objective.apply(logits, &level.labels, &level.weights)?;
         loss += level.factor * evaluation.value;
+        if number == 0 {
+            warnings = evaluation.warnings;
+        }
         Ok(scalar)
     })?;
     backward(net, scalar, into)?;
-    Ok(loss)
+    Ok((loss, warnings))
 }
 
 /// A batch that is worked through a few images at a time.
@@ -67,7 +86,7 @@ struct Micro<'a> {
 }
 
 impl Micro<'_> {
-    fn accumulate(self, into: &mut [Vec<f32>]) -> Result<f64> {
+    fn accumulate(self, into: &mut [Vec<f32>]) -> Result<(f64, Vec<Warning>)> {
         let classes = self.net.classes();
         let mut parts = Vec::with_capacity(self.levels.len());
         for level in self.levels {
@@ -99,11 +118,13 @@ impl Micro<'_> {
             })?;
             backward(self.net, scalar, into)?;
         }
-        let mut loss = 0.0;
+        let (mut loss, mut warnings) = (0.0, None);
         for (part, level) in parts.iter().zip(self.levels) {
-            loss += level.factor * part.finish()?.value;
+            let evaluation = part.finish()?;
+            loss += level.factor * evaluation.value;
+            warnings.get_or_insert(evaluation.warnings);
         }
-        Ok(loss)
+        Ok((loss, warnings.unwrap_or_default()))
     }
 
     /// The images from number `first` on.

@@ -62,6 +62,7 @@ pub mod npy;
 pub mod objective;
 pub mod onnx;
 pub mod optimizer;
+pub mod output;
 pub mod picture;
 pub mod pixels;
 pub mod predict;

@@ -21,10 +21,9 @@ use crate::checkpoint::Checkpoint;
 use crate::config::{Config, Sources};
 use crate::curves::{self, LogRow};
 use crate::error::{Error, Result};
-use crate::files;
 use crate::folder::Split;
 use crate::metrics::Scores;
-use crate::table;
+use crate::{files, table, torch_weights};
 
 /// The folder of one run.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -78,6 +77,9 @@ pub enum Standing {
 const FILES: [&str; 7] =
     ["log.csv", "curves.svg", "classes.csv", "classes.md", "rule.json", "rule.svg", "config.toml"];
 
+/// Its files of tensors.
+const CHECKPOINTS: [&str; 3] = ["last.safetensors", "best.safetensors", "diverged.safetensors"];
+
 impl RunFolder {
     /// The folder of a run, whether or not there is one yet.
     pub fn at(path: &Path) -> Self {
@@ -96,6 +98,23 @@ impl RunFolder {
         Err(folder.refused("holds no run: there is no config.toml"))
     }
 
+    /// The folder of the run that a path is a file of, by its name: other files may lie beside a run's, and those of
+    /// evaluations may be written again.
+    pub fn of_file(path: &Path) -> Option<Self> {
+        let name = path.file_name()?;
+        let folder = |path: &Path| match path {
+            path if path.as_os_str().is_empty() => Self::at(Path::new(".")),
+            path => Self::at(path),
+        };
+        let mut names = FILES.into_iter().chain(CHECKPOINTS);
+        if names.any(|own| name == own) {
+            return Some(folder(path.parent()?)).filter(|folder| folder.config().is_ok());
+        }
+        let is_overlay = |above: &&Path| above.file_name().is_some_and(|name| name == "overlays");
+        let above = path.ancestors().skip(1).find(is_overlay)?;
+        Some(folder(above.parent()?)).filter(|folder| folder.config().is_ok())
+    }
+
     /// Looks at what is there.
     ///
     /// An epoch writes the log, the best checkpoint, then the last one. So a run that was stopped at any moment
@@ -105,9 +124,7 @@ impl RunFolder {
     /// # Errors
     /// If the path is no folder, or the log or the best checkpoint cannot be read.
     pub fn standing(&self) -> Result<Standing> {
-        if self.path.exists() && !self.path.is_dir() {
-            return Err(self.refused("is not a folder"));
-        }
+        self.check_place()?;
         if self.checkpoint_path(Which::Last).exists() {
             return Ok(Standing::Completed);
         }
@@ -148,9 +165,33 @@ impl RunFolder {
         }))
     }
 
+    /// Checks that what [`RunFolder::clear`] would remove is of a run.
+    ///
+    /// # Errors
+    /// [`Error::Run`] if there is a file of such a name, but neither a checkpoint nor a configuration that can be read.
+    pub(crate) fn check_restart(&self) -> Result<()> {
+        let checkpoints = [Which::Last, Which::Best].map(|which| self.checkpoint_path(which));
+        for path in checkpoints.iter().filter(|path| path.is_file()) {
+            if torch_weights::is_checkpoint(&files::read(path)?) {
+                return Ok(());
+            }
+        }
+        if self.config_path().exists() {
+            let refused = |error: Error| {
+                self.refused(&format!(
+                    "holds a config.toml that is no run's, and nothing is removed: choose another folder, or remove it ({error})"
+                ))
+            };
+            return self.config().map(|_| ()).map_err(refused);
+        }
+        let names = FILES.into_iter().chain(CHECKPOINTS).chain(["overlays", "results"]);
+        let foreign = names.into_iter().find(|name| self.path.join(name).exists());
+        foreign.map_or(Ok(()), |name| Err(self.foreign(name)))
+    }
+
     pub(crate) fn foreign(&self, name: &str) -> Error {
         self.refused(&format!(
-            "holds no run, but {name}, which a run would overwrite; choose another folder, or have it removed (--restart)"
+            "holds no run, but {name}, which a run would overwrite; choose another folder, or remove it"
         ))
     }
 
@@ -164,15 +205,22 @@ impl RunFolder {
     /// # Errors
     /// [`Error::Io`].
     pub fn clear(&self) -> Result<()> {
-        if self.path.exists() && !self.path.is_dir() {
-            return Err(self.refused("is not a folder"));
-        }
+        self.check_place()?;
         let checkpoints = [Which::Last, Which::Best].map(|which| self.checkpoint_path(which));
         checkpoints.iter().try_for_each(|path| remove(path))?;
         clear_files(&self.path.join("overlays"), "png")?;
         clear_files(&self.path.join("results"), "json")?;
         self.sweep()?;
         FILES.iter().try_for_each(|name| remove(&self.path.join(name)))
+    }
+
+    /// Refuses a path that is no folder, or that leads through a file.
+    fn check_place(&self) -> Result<()> {
+        let problem = || "is not a folder".to_owned();
+        match self.path.ancestors().find(|path| path.exists()) {
+            Some(path) if !path.is_dir() => Err(Error::Run { path: path.to_path_buf(), problem: problem() }),
+            _ => Ok(()),
+        }
     }
 
     /// Removes what an interrupted write left beside its file, and a step that went wrong.

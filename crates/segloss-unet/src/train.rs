@@ -1,18 +1,19 @@
 //! Training: the loop, and what it tells while it runs.
 
 use std::fmt;
+use std::mem::{self, Discriminant};
 use std::ops::ControlFlow;
 use std::time::Instant;
 
 use crate::average::Average;
 use crate::batch::{Batch, Batcher};
 use crate::checkpoint::{self, Best, Checkpoint, FORMAT, Meta};
-use crate::config::Config;
+use crate::config::{Config, OptimizerConfig, OptimizerKind};
 use crate::curves::LogRow;
 use crate::dataset::Dataset;
-use crate::error::{ConfigProblem, Error, Result};
+use crate::error::{ConfigProblem, Error, Met, Result};
 use crate::evaluate::{Assessment, evaluate};
-use crate::gradient::accumulate;
+use crate::gradient::accumulate_and_tell;
 use crate::loss_schedule::LossSchedule;
 use crate::metrics::Rule;
 use crate::optimizer::{Optimizer, squared_norm};
@@ -24,7 +25,7 @@ use crate::run::{RunFolder, Standing, Which};
 use crate::schedule::Schedule;
 use crate::unet::UNet;
 use crate::unpredicted::{PATIENCE, Unpredicted};
-use crate::view::{self, View, training_views};
+use crate::view::{self, View, evaluation_views, training_views};
 use crate::{degenerate, difference, files, torch_weights};
 
 /// Is told how a run goes. Every method has a default that does nothing; `()` listens to nothing.
@@ -80,6 +81,18 @@ pub enum Warning {
         /// Whether the loss could weigh its classes, and does not.
         unweighted: bool,
     },
+    /// What the loss has to say of the first batch.
+    Loss {
+        /// In its own words, those of [`segloss::Warning`].
+        text: String,
+    },
+    /// A run that goes on has lost the checkpoint of its best epoch.
+    BestGone {
+        /// That epoch.
+        epoch: usize,
+        /// Whether it is the last one, whose checkpoint is the same.
+        is_last: bool,
+    },
     /// The log of a run that goes on lacks epochs that were completed.
     LogRows {
         /// Epochs completed.
@@ -101,6 +114,15 @@ impl fmt::Display for Warning {
                 } else {
                     "if that lasts, train another run with cross_entropy and loss.weights.source=per_sample, \
                      or with more epochs, and compare the two"
+                })
+            }
+            Self::Loss { text } => write!(f, "of the first batch: {text}"),
+            Self::BestGone { epoch, is_last } => {
+                write!(f, "best.safetensors, of epoch {epoch}, is gone, and `segloss evaluate` reads it; ")?;
+                f.write_str(if *is_last {
+                    "copy last.safetensors to it, which is the same"
+                } else {
+                    "it comes back with the next epoch that is better, until then use --checkpoint last"
                 })
             }
             Self::LogRows { epochs, rows } => {
@@ -177,6 +199,8 @@ pub struct Trainer<'a> {
     epoch: usize,
     best: Option<Best>,
     unpredicted: Unpredicted,
+    /// What the loss has said, each kind of it once a run.
+    said: Vec<Discriminant<segloss::Warning>>,
     /// The step that met a number that is not finite.
     failed: Option<Replay>,
 }
@@ -193,6 +217,8 @@ impl<'a> Trainer<'a> {
         };
         config.validate()?;
         check(config, data)?;
+        // What was begun with such a crop may go on.
+        view::check_crop(&config.data, &config.augment, &data.train)?;
         let losses = losses(config, data)?;
         let config = as_used(config, data, &losses);
         let mut net = net(&config)?;
@@ -224,6 +250,7 @@ impl<'a> Trainer<'a> {
             epoch: 0,
             best: None,
             unpredicted: Unpredicted::default(),
+            said: Vec::new(),
             failed: None,
         }
     }
@@ -313,10 +340,13 @@ impl<'a> Trainer<'a> {
             &batches,
             |views| batcher.build(views),
             |number, views, batch| {
-                let report = match self.step(&batch, number, batches.len()) {
+                let (report, warnings) = match self.step(&batch, number, batches.len()) {
                     Err(error) => return Err(self.explained(error, views, batch)),
-                    Ok(report) => report,
+                    Ok(done) => done,
                 };
+                if number == 0 {
+                    self.tell(warnings, progress);
+                }
                 loss += report.loss * views.len() as f64;
                 gradient_norm += report.gradient_norm;
                 learning_rate = report.rate;
@@ -361,8 +391,35 @@ impl<'a> Trainer<'a> {
         Ok(EpochReport { epochs: self.config.train.epochs, row, assessment, is_best })
     }
 
+    /// Tells what the loss has to say, where it is a new one.
+    fn tell(&mut self, warnings: Vec<segloss::Warning>, progress: &mut dyn Progress) {
+        let epoch = self.epoch + 1;
+        if epoch != 1 && self.config.added_loss.as_ref().is_none_or(|added| added.from_epoch != epoch) {
+            return;
+        }
+        for warning in warnings {
+            let kind = mem::discriminant(&warning);
+            if !self.said.contains(&kind) {
+                self.said.push(kind);
+                progress.warned(&Warning::Loss { text: warning.to_string() });
+            }
+        }
+    }
+
+    /// rate·λ, where a step of AdamW keeps nothing of the weights, or turns them over.
+    fn decays_too_much(&self, rate: f64) -> Option<String> {
+        let OptimizerConfig { kind, weight_decay, .. } = self.config.optimizer;
+        let decay = rate * weight_decay;
+        (kind == OptimizerKind::AdamW && decay >= 1.0).then(|| format!("{decay:e}"))
+    }
+
     /// One step: rate → forward → loss → backward → clip → update → average.
-    fn step(&mut self, batch: &Batch<f32>, number: usize, steps: usize) -> Result<StepReport> {
+    fn step(
+        &mut self,
+        batch: &Batch<f32>,
+        number: usize,
+        steps: usize,
+    ) -> Result<(StepReport, Vec<segloss::Warning>)> {
         let rate = self.schedule.rate(self.epoch * steps + number);
         let pixels = batch.shape.1 * batch.shape.2;
         self.losses.update_running_counts(&batch.labels, pixels, &self.data.classes)?;
@@ -381,15 +438,16 @@ impl<'a> Trainer<'a> {
         self.gradients.iter_mut().for_each(|gradient| gradient.fill(0.0));
         let statistics = self.net.statistics.clone();
         let (objective, images) = (self.losses.at(epoch), self.config.train.micro_batch);
-        let loss = accumulate(&mut self.net, objective, batch, images, &mut self.gradients)
+        let loss = accumulate_and_tell(&mut self.net, objective, batch, images, &mut self.gradients)
             .map_err(|error| not_finite(error, diverged))
-            .and_then(|loss| finite("loss", loss).map(|()| loss));
+            // Of parts it is known in f64 alone.
+            .and_then(|found| finite("loss", f64::from(found.0 as f32)).map(|()| found));
         let norm = || self.gradients.iter().map(|gradient| squared_norm(gradient)).sum::<f64>().sqrt();
-        let found = loss.and_then(|loss| {
+        let found = loss.and_then(|(loss, warnings)| {
             let norm = norm();
-            finite("gradient norm", norm).map(|()| (loss, norm))
+            finite("gradient norm", norm).map(|()| (loss, warnings, norm))
         });
-        let (loss, gradient_norm) = match found {
+        let (loss, warnings, gradient_norm) = match found {
             Ok(found) => found,
             Err(error) => {
                 // As they were before the step.
@@ -406,13 +464,14 @@ impl<'a> Trainer<'a> {
         if let Some(average) = &mut self.average {
             average.update(&self.net, self.optimizer.steps)?;
         }
-        Ok(StepReport { epoch, step, steps, rate, loss, gradient_norm })
+        Ok((StepReport { epoch, step, steps, rate, loss, gradient_norm }, warnings))
     }
 
     /// An error of a step with where a number that is not finite was met first. The step is kept, to be replayed.
     fn explained(&mut self, error: Error, views: &[View], batch: Batch<f32>) -> Error {
         let Error::Diverged { what, value, epoch, step, rate, taken, mut met } = error else { return error };
         met.images = views.iter().map(|view| self.data.train[view.sample].name.clone()).collect();
+        met.decay = self.decays_too_much(rate);
         let images = self.net.tensor(batch.images.clone(), batch.shape);
         met.first = images.and_then(|images| self.net.first_non_finite(images)).ok().flatten();
         let objective = self.losses.at(epoch);
@@ -468,10 +527,29 @@ impl<'a> Trainer<'a> {
                     step,
                     rate,
                     taken: step,
-                    met: Box::default(),
+                    met: Box::new(self.met_in_validation(rate)),
                 })
             },
         )
+    }
+
+    /// Looks for the first batch of the validation whose logits are not finite.
+    fn met_in_validation(&self, rate: f64) -> Met {
+        let Dataset { classes, normalisation, val, .. } = self.data;
+        let net = self.judged();
+        let batcher = Batcher { samples: val, normalisation, classes, multiple: net.multiple() };
+        let mut met = Met { in_validation: true, decay: self.decays_too_much(rate), ..Met::default() };
+        for views in evaluation_views(val, self.config.train.batch_size) {
+            let batch: Batch<f32> = batcher.build(&views);
+            let first = net.tensor(batch.images, batch.shape);
+            let first = first.and_then(|images| net.first_non_finite_in_evaluation(images));
+            if let Some(first) = first.ok().flatten() {
+                met.first = Some(first);
+                met.images = views.iter().map(|view| val[view.sample].name.clone()).collect();
+                break;
+            }
+        }
+        met
     }
 
     /// Whether the loss does not weigh its classes, but could.
@@ -565,14 +643,24 @@ pub fn train(
     progress: &mut dyn Progress,
 ) -> Result<Option<Best>> {
     folder.check_new()?;
-    restart(config, data, folder, progress)
+    begin(config, data, folder, progress)
 }
 
 /// As [`train`], in place of the run that the folder holds: its files are removed first, others stay.
 ///
 /// # Errors
-/// See [`Error`].
+/// See [`Error`]; [`Error::Run`] if the folder holds files of a run's names, and no run.
 pub fn restart(
+    config: &Config,
+    data: &Dataset,
+    folder: &RunFolder,
+    progress: &mut dyn Progress,
+) -> Result<Option<Best>> {
+    folder.check_restart()?;
+    begin(config, data, folder, progress)
+}
+
+fn begin(
     config: &Config,
     data: &Dataset,
     folder: &RunFolder,
@@ -598,7 +686,7 @@ pub fn resume(
     progress: &mut dyn Progress,
 ) -> Result<Option<Best>> {
     match folder.standing()? {
-        Standing::Nothing | Standing::Begun => return restart(config, data, folder, progress),
+        Standing::Nothing | Standing::Begun => return begin(config, data, folder, progress),
         Standing::Foreign { name } => return Err(folder.foreign(name)),
         Standing::Lost { epochs, best } => {
             let best = if best {
@@ -619,6 +707,9 @@ pub fn resume(
     log.retain(|row| row.epoch <= trainer.epoch());
     if log.len() < trainer.epoch() {
         progress.warned(&Warning::LogRows { epochs: trainer.epoch(), rows: log.len() });
+    }
+    if let Some(best) = trainer.best.filter(|_| !folder.checkpoint_path(Which::Best).exists()) {
+        progress.warned(&Warning::BestGone { epoch: best.epoch, is_last: best.epoch == trainer.epoch() });
     }
     folder.sweep()?;
     folder.write_config(trainer.config())?;

@@ -322,6 +322,18 @@ impl<E: Real> UNet<E> {
     /// # Errors
     /// As [`UNet::forward`].
     pub fn first_non_finite(&self, images: Image<E>) -> Result<Option<String>> {
+        self.first_non_finite_in(Mode::Train, images)
+    }
+
+    /// As [`UNet::first_non_finite`], with the statistics noted so far.
+    ///
+    /// # Errors
+    /// As [`UNet::forward`].
+    pub fn first_non_finite_in_evaluation(&self, images: Image<E>) -> Result<Option<String>> {
+        self.first_non_finite_in(Mode::Evaluate, images)
+    }
+
+    fn first_non_finite_in(&self, mode: Mode, images: Image<E>) -> Result<Option<String>> {
         let is_bad = |values: &[E]| values.iter().any(|value| !value.is_finite());
         for parameter in &self.parameters {
             if is_bad(parameter.values()?) {
@@ -335,7 +347,7 @@ impl<E: Real> UNet<E> {
             }
         };
         let mut statistics = self.statistics.clone();
-        let pass = &mut Pass { mode: Mode::Train, statistics: &mut statistics, watch: Some(&mut watch) };
+        let pass = &mut Pass { mode, statistics: &mut statistics, watch: Some(&mut watch) };
         let logits = self.run(images, pass)?.logits;
         if first.is_none() && is_bad(data(&logits)?) {
             first = Some("the logits".to_owned());

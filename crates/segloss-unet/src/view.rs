@@ -132,6 +132,28 @@ pub fn check(augment: &AugmentConfig, counts: &ClassCounts, channels: usize) -> 
     Err(ConfigProblem::Contradiction(text).into())
 }
 
+/// Refuses crops of which none is smaller than its image.
+///
+/// # Errors
+/// [`ConfigProblem::Contradiction`] for a crop, and for crops on rare classes, that leave every image whole.
+pub fn check_crop(data: &DataConfig, augment: &AugmentConfig, train: &[Sample]) -> Result<()> {
+    let [height, width] = data.crop[..] else { return Ok(()) };
+    // What is magnified is seen in part, wherever that lies.
+    let crops = |sample: &Sample| sample.height() > height || sample.width() > width;
+    if augment.scale[1] > 1.0 || train.iter().any(crops) {
+        return Ok(());
+    }
+    let besides = match augment.rare_share > 0.0 {
+        true => " and `augment.rare_share`",
+        false => "",
+    };
+    let text = format!(
+        "`data.crop` is [{height}, {width}], and no training image is larger, so that each is taken whole; leave it{besides} \
+         out, or choose a smaller one"
+    );
+    Err(ConfigProblem::Contradiction(text).into())
+}
+
 /// Whether each class is rare: there, and fewer than 1/C of the pixels are its.
 fn rare(counts: &ClassCounts) -> Vec<bool> {
     let frequencies = counts.frequencies();
@@ -317,6 +339,24 @@ mod tests {
             let (left, right) = (left.min(right), left.max(right));
             assert!(top >= -0.5 && left >= -0.5 && bottom <= 39.5 && right <= 49.5, "{view:?}");
         }
+    }
+
+    #[test]
+    fn a_crop_that_leaves_every_image_whole_is_refused() {
+        let samples = [sample(40, 50), sample(30, 60)];
+        let refused = |crop: &[usize], scale, rare_share| {
+            let data = DataConfig { crop: crop.to_vec(), ..DataConfig::default() };
+            let augment = AugmentConfig { scale, rare_share, ..AugmentConfig::default() };
+            check_crop(&data, &augment, &samples).err().map(|error| error.to_string())
+        };
+        for crop in [&[40, 59][..], &[39, 60], &[]] {
+            assert_eq!(refused(crop, [1.0; 2], 0.5), None);
+        }
+        assert_eq!(refused(&[99, 99], [0.5, 1.1], 0.5), None);
+        let text = refused(&[40, 60], [0.5, 1.0], 0.0).unwrap();
+        assert!(text.starts_with("`data.crop` is [40, 60], and no training image is larger"), "{text}");
+        assert!(text.contains("; leave it out, or"), "{text}");
+        assert!(refused(&[99, 99], [1.0; 2], 0.5).unwrap().contains("leave it and `augment.rare_share` out"));
     }
 
     /// One pixel in a thousand is rare, and the stated share of the crops has it in the middle, or as near as may be.

@@ -241,6 +241,29 @@ pub enum Problem {
         /// Pixels of the image.
         image: u64,
     },
+    /// A value, or what its gradient is multiplied with, that the number type does not hold although f64 does.
+    #[error(
+        "{what} is {found:e}, which overflows {element}: weights or factors are too large for this number type"
+    )]
+    TooLarge {
+        /// The value, or the scale of the gradient.
+        what: &'static str,
+        /// What it came to.
+        found: f64,
+        /// The number type.
+        element: &'static str,
+    },
+    /// Weights so small that the number type rounds each pixel's loss to 0 or to a few digits, and their gradient not.
+    #[error(
+        "the valid pixels weigh {found:e} on average, which underflows {element}: scale the weights, which a mean divides \
+         by their sum"
+    )]
+    TooSmall {
+        /// The mean weight.
+        found: f64,
+        /// The number type.
+        element: &'static str,
+    },
     /// A value or a gradient that is no finite number although all logits are.
     #[error(
         "{what} is {found}: weights, factors, exponents or the weight map are too large or too small for the numbers it is \

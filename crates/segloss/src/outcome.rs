@@ -66,11 +66,12 @@ impl Loss {
         let sums = self.pass(input, geometry, &leaves, true).run(now, map.map(|map| (map, channels)))?;
         let part = self.gather(&plan, labels, &mut sums.into_iter());
         let outcome = self.resolve(&plan, &part);
+        self.check_value::<T>(&outcome)?;
         if let Some(gradient) = afterwards {
             self.backward(input, geometry, &mut leaves, &outcome, gradient)?;
         }
         drop(leaves);
-        self.checked_evaluation(&plan, outcome)
+        Ok(self.evaluation(&plan, outcome))
     }
 
     /// One pass over the pixels of a part; with a gradient only where the loss is a sum over pixels.
@@ -198,6 +199,7 @@ impl Loss {
         outcome.leaves(1.0, &mut outcomes);
         for (leaf, (factor, outcome)) in leaves.iter_mut().zip(outcomes) {
             leaf.resolve(factor, outcome.sums.denominator, &outcome.resolved);
+            leaf.check_scale()?;
         }
         // The gradient's buffer serves one sorted loss; others have an array of their own.
         let sorted: Vec<usize> = (0..leaves.len()).filter(|&i| leaves[i].is_lovasz()).collect();
@@ -259,6 +261,13 @@ impl Loss {
             return Err(self.description().error(Problem::NoWeightMap));
         }
         let Some(family) = self.description().family(geometry.classes) else { return Ok(Vec::new()) };
+        // A sum over pixels rounds each pixel's loss, and its gradient only when it is divided by the weights' sum.
+        let rounds = matches!(self.description().structure(), Structure::Pixels | Structure::Recall);
+        let smallest = if rounds { T::min_positive_value().wide() } else { f64::MIN_POSITIVE };
+        let mean = plan.mean_weight();
+        if mean > 0.0 && mean < smallest {
+            return Err(self.description().error(Problem::TooSmall { found: mean, element: T::NAME }));
+        }
         // What the labels decide is what a sum over pixels is divided by; any other loss is divided on the way back.
         let denominator = plan.denominator();
         Ok(vec![Leaf {
@@ -273,13 +282,19 @@ impl Loss {
 
     /// The outcome with what the caller should know, if it is a number, or a warning says where it is none.
     pub(crate) fn checked_evaluation(&self, plan: &Plan, outcome: Outcome) -> Result<Evaluation, Error> {
-        match outcome.value.is_finite() || outcome.sums.non_finite.is_some() {
-            true => Ok(self.evaluation(plan, outcome)),
-            false => {
-                let (what, found) = ("the value", outcome.value);
-                Err(self.description().error(Problem::NotFinite { what, found }))
-            }
-        }
+        self.check_value::<f64>(&outcome)?;
+        Ok(self.evaluation(plan, outcome))
+    }
+
+    /// Whether the value is a number of the logits' type, or a warning says where it is none.
+    fn check_value<T: Element>(&self, outcome: &Outcome) -> Result<(), Error> {
+        let (what, found) = ("the value", outcome.value);
+        let problem = match outcome.sums.non_finite.is_some() || T::of(found).is_finite() {
+            true => return Ok(()),
+            false if found.is_finite() => Problem::TooLarge { what, found, element: T::NAME },
+            false => Problem::NotFinite { what, found },
+        };
+        Err(self.description().error(problem))
     }
 
     /// The outcome with what the caller should know.

@@ -342,6 +342,21 @@ impl<'a, T: Element> Leaf<'a, T> {
         self.resolved = Some(regions);
     }
 
+    /// Whether the slopes of an overlap stay in range for what they are multiplied with. They are held back where 1/D is
+    /// beyond all numbers, and would be in silence where only a factor is.
+    pub fn check_scale(&self) -> Result<(), Error> {
+        let Some(largest) = self.family.largest_scale() else { return Ok(()) };
+        let counted = self.plan.counted().iter();
+        // The weights of a pooled ratio cancel.
+        let weight = if self.plan.of().is_pooled() { 1.0 } else { counted.copied().fold(0.0, f64::max) };
+        let found = weight * self.scale;
+        if found <= largest {
+            return Ok(());
+        }
+        let problem = Problem::TooLarge { what: "the gradient's scale", found, element: T::NAME };
+        Err(Error { operation: self.operation, problem })
+    }
+
     /// Whether its slopes are looked up class by class.
     pub fn is_lovasz(&self) -> bool {
         let is_sorted = |resolved: &Resolved| matches!(resolved, Resolved::Lovasz(_));

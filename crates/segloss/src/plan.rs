@@ -35,6 +35,8 @@ pub struct Plan {
     /// For each region its number of valid pixels.
     region_pixels: Vec<u64>,
     denominator: f64,
+    /// What a valid pixel weighs on average.
+    mean_weight: f64,
     /// Of a combined loss: the plan of each term.
     terms: Vec<Plan>,
 }
@@ -58,6 +60,7 @@ impl Plan {
             counted: Array2::zeros((0, 0)),
             region_pixels: Vec::new(),
             denominator: 1.0,
+            mean_weight: 1.0,
             terms,
         };
         if of.structure() == Structure::Terms {
@@ -71,6 +74,8 @@ impl Plan {
         plan.parameters = parameters(of, labels, running)?;
         (plan.counted, plan.region_pixels) = regions(of, labels, &plan.weights);
         plan.denominator = plan.share(of, labels);
+        let total: f64 = (0..plan.classes).map(|class| plan.class_weight(of, labels, class)).sum();
+        plan.mean_weight = share(total, labels.valid_pixels() as f64);
         Ok(plan)
     }
 
@@ -113,6 +118,11 @@ impl Plan {
     /// cross-entropy only the sums of all parts tell which pixels' weights count.
     pub fn denominator(&self) -> f64 {
         self.denominator
+    }
+
+    /// What a pixel weighs on average; 0 where none is valid.
+    pub(crate) fn mean_weight(&self) -> f64 {
+        self.mean_weight
     }
 
     /// The weights in force: one row for the batch or one per image; a column per class, or per channel a

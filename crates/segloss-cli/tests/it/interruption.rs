@@ -193,5 +193,5 @@ fn a_folder_that_cannot_be_written_is_named() {
         .unwrap();
     let text = String::from_utf8(output.stderr).unwrap();
     assert_eq!(output.status.code(), Some(2), "{text}");
-    assert!(text.contains("cannot write run/config.toml"), "{text}");
+    assert!(text.contains("cannot write run/config.toml: Permission denied"), "{text}");
 }

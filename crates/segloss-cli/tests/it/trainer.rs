@@ -166,8 +166,36 @@ fn tables_are_made_again_of_the_file_alone(dir: &Path, table: &str) {
     assert!(one_line(dir, &["evaluate", "--from", "no.json"]).contains("cannot read no.json: "));
     assert!(
         one_line(dir, &["evaluate", "--run", "run", "--out", "no/such/r.json"])
-            .contains("cannot write no/such/r.json: ")
+            .contains("cannot write no/such/r.json: No such file or directory (os error 2)\n")
     );
+    // What cannot be kept in the run can be elsewhere.
+    fs::rename(dir.join("run/results"), dir.join("kept")).unwrap();
+    fs::write(dir.join("run/results"), "").unwrap();
+    let text = one_line(dir, &["evaluate", "--run", "run"]);
+    assert!(text.contains("cannot be kept in the run; --out FILE writes it elsewhere: cannot "), "{text}");
+    fs::remove_file(dir.join("run/results")).unwrap();
+    fs::rename(dir.join("kept"), dir.join("run/results")).unwrap();
+    // Neither a file of the run nor one of another kind is lost.
+    fs::write(dir.join("mine.txt"), "mine").unwrap();
+    let content = |name: &str| fs::read(dir.join(name)).unwrap();
+    for (name, words) in [
+        ("run/last.safetensors", "is a file of the run in run, which would be lost"),
+        ("run/config.toml", "is a file of the run in run"),
+        ("mine.txt", "is a file, and no "),
+    ] {
+        let before = content(name);
+        for option in ["--out", "--csv"] {
+            let text = one_line(dir, &["evaluate", "--run", "run", option, name]);
+            assert!(text.contains(&format!("{name}: {words}")), "{text}");
+        }
+        assert!(content(name) == before);
+    }
+    let text = one_line(dir, &["evaluate", "--from", file, "--csv", file]);
+    assert!(text.contains("and no table of scores, which would be lost"), "{text}");
+    let text = one_line(dir, &["evaluate", "--run", "run", "--out", "n", "--csv", "n"]);
+    assert!(text.contains("n: --out and --csv would overwrite each other"), "{text}");
+    let text = one_line(dir, &["weights", "--plot", "run/curves.svg"]);
+    assert!(text.contains("is a file of the run"), "{text}");
     for idle in [
         &["--from", file, "--tolerance", "3"][..],
         &["--from", file, "--run", "run"],
@@ -177,6 +205,8 @@ fn tables_are_made_again_of_the_file_alone(dir: &Path, table: &str) {
         &["--run", "run", "--tolerance", "-1"],
         &["--run", "run", "--band", "0"],
         &["--run", "run", "--band", "NaN"],
+        &["--run", "run", "--band", "1.01"],
+        &["--run", "run", "--tolerance", "10001"],
         &[],
     ] {
         refused(dir, &[&["evaluate"], idle].concat());
@@ -186,6 +216,38 @@ fn tables_are_made_again_of_the_file_alone(dir: &Path, table: &str) {
     let explained = segloss(dir, &["evaluate", "--explain"]);
     assert_eq!(explained.status.code(), Some(0));
     assert!(stdout(&explained).contains("mean_boundary_iou (boundary IoU)"), "{}", stdout(&explained));
+}
+
+#[test]
+fn images_that_have_moved_are_looked_for_elsewhere() {
+    let root = tempfile::tempdir().unwrap();
+    let dir = root.path();
+    let put = |from: &Path, to: &Path| {
+        let mut folders = vec![(from.to_owned(), to.to_owned())];
+        while let Some((from, to)) = folders.pop() {
+            fs::create_dir_all(&to).unwrap();
+            for entry in fs::read_dir(from).unwrap() {
+                let (path, to) = (entry.as_ref().unwrap().path(), to.join(entry.unwrap().file_name()));
+                if path.is_dir() { folders.push((path, to)) } else { _ = fs::copy(path, to).unwrap() }
+            }
+        }
+    };
+    put(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures/tiny_stardist"), &dir.join("data"));
+    let trained = train(dir, &["--quiet", "--data", "data", "--set", "train.epochs=1"]);
+    assert_eq!(trained.status.code(), Some(0), "{}", stderr(&trained));
+    fs::rename(dir.join("data"), dir.join("moved")).unwrap();
+    for command in [&["train", "--out", "run", "--resume"][..], &["evaluate", "--run", "run"]] {
+        let text = one_line(dir, command);
+        assert!(text.contains("data: no such folder; the run's images were there, and --data DIR"), "{text}");
+        let text = one_line(dir, &[command, &["--data", "none"]].concat());
+        assert!(text.contains("none: no such folder; a data set is DIR/"), "{text}");
+        let found = segloss(dir, &[command, &["--data", "moved"]].concat());
+        assert_eq!(found.status.code(), Some(0), "{}", stderr(&found));
+        // The run remembers where they are now.
+        fs::remove_dir_all(dir.join("run/results")).unwrap_or_default();
+        let config = fs::read_to_string(dir.join("run/config.toml")).unwrap();
+        fs::write(dir.join("run/config.toml"), config.replace("/moved", "/data")).unwrap();
+    }
 }
 
 #[test]
@@ -226,14 +288,31 @@ fn bad_usage_and_bad_files_are_exit_code_2() {
     );
     assert!(one_line(dir, &["train", "--out", "r", "--set", "train.epochs"]).contains("key=value"));
     assert!(one_line(dir, &["train", "--out", "r", "--data", "nowhere"]).contains("nowhere: no such folder"));
+    for (option, key) in [("--data", "data.folder"), ("--weights", "train.weights")] {
+        let text = one_line(dir, &["train", "--out", "r", option, "a", "--set", &format!("{key}=b")]);
+        assert!(text.contains(&format!("{option} is a, and --set {key}=b: leave one of them out")), "{text}");
+        let text =
+            one_line(dir, &["train", "--out", "r", option, "nowhere", "--set", &format!("{key}=nowhere")]);
+        assert!(text.contains("nowhere"), "{text}");
+    }
     assert!(one_line(dir, &["train", "--out", "r", "--config", "no.toml"]).contains("cannot read no.toml: "));
     assert!(one_line(dir, &["evaluate", "--run", "r"]).contains("r: holds no run"));
     assert!(refused(dir, &["train", "--out", "r", "--resume", "--restart"]).contains("cannot be used with"));
+    for threads in ["0", "1025", "20000", "x"] {
+        let text = refused(dir, &["evaluate", "--run", "r", "--threads", threads]);
+        assert!(text.contains("expected a number from 1 to 1024"), "{text}");
+    }
     assert!(refused(dir, &["evaluate", "--run", "r", "--split", "tset"]).contains("'test'"));
     assert!(refused(dir, &["predict", "--run", "r", "--out", "o"]).contains("<IMAGE>"));
     // Nothing was made on the way.
     assert_eq!(fs::read_dir(dir).unwrap().count(), 0);
     fs::write(dir.join("l.toml"), "gama = 2.0").unwrap();
+    for more in [&[][..], &["--resume"], &["--restart"]] {
+        for out in ["l.toml", "l.toml/x/y"] {
+            let text = one_line(dir, &[&["train", "--out", out], more].concat());
+            assert_eq!(text, "error: l.toml: is not a folder\n");
+        }
+    }
     let text = one_line(dir, &["train", "--out", "r", "--loss", "l.toml"]);
     assert!(text.contains("unknown key `loss.gama`; did you mean"), "{text}");
 }
@@ -390,6 +469,25 @@ fn a_folder_without_a_completed_epoch_is_begun_anew() {
         let text = one_line(dir, &[&["train", "--out", "other"], more].concat());
         assert!(text.contains("other: holds no run, but log.csv"), "{text}");
     }
+    // What is no run's is not removed either.
+    fs::create_dir_all(dir.join("own/overlays")).unwrap();
+    fs::write(dir.join("own/config.toml"), "[server]\nport = 80\n").unwrap();
+    fs::write(dir.join("own/overlays/mine.png"), "mine").unwrap();
+    let text = one_line(dir, &["train", "--out", "own", "--restart"]);
+    assert!(text.contains("own: holds a config.toml that is no run's, and nothing is removed"), "{text}");
+    for name in ["config.toml", "overlays"] {
+        assert!(dir.join("own").join(name).exists(), "{name}");
+        if name == "config.toml" {
+            fs::remove_file(dir.join("own/config.toml")).unwrap();
+        }
+        let text = one_line(dir, &["train", "--out", "own", "--restart"]);
+        assert!(text.contains("own: holds no run, but overlays"), "{text}");
+    }
+    assert!(dir.join("own/overlays/mine.png").exists());
+    let text = one_line(dir, &["train", "--out", "other", "--restart"]);
+    assert!(text.contains("other: holds no run, but log.csv"), "{text}");
+    let edited = [&["train", "--out", "edited", "--restart", "--quiet"], &SMALL[..]].concat();
+    assert_eq!(segloss(dir, &edited).status.code(), Some(0));
     // Refused before anything is written: 8 tiles in batches of 7 leave one over.
     let one = ["--set", "data.crop=[4, 4]", "--set", "train.batch_size=7", "--out", "none"];
     let text = one_line(dir, &[&["train"], &SMALL[..], &one].concat());
@@ -484,6 +582,9 @@ fn a_net_is_exported_and_another_run_begins_with_it() {
     let text = one_line(dir, &["export", "--run", "none", "--out", "model.pt"]);
     assert!(text.contains("model.pt: the name must end in .onnx (to run the net) or .safetensors"), "{text}");
     let text = one_line(dir, &["export", "--run", "run", "--out", "run/best.safetensors"]);
+    assert!(text.contains("is a file of the run in run, which would be lost"), "{text}");
+    fs::copy(dir.join("run/best.safetensors"), dir.join("copy.safetensors")).unwrap();
+    let text = one_line(dir, &["export", "--run", "run", "--out", "copy.safetensors"]);
     assert!(text.contains("is a checkpoint of a run, which would be lost"), "{text}");
     let text = one_line(dir, &["export", "--run", "run", "--out", "no/such/folder/model.onnx"]);
     assert!(text.contains("cannot write no/such/folder/model.onnx"), "{text}");

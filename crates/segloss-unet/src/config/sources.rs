@@ -144,6 +144,11 @@ impl Sources {
         Ok(())
     }
 
+    /// The text that a key of a section was given.
+    pub fn text(&self, section: &str, key: &str) -> Option<&str> {
+        self.table.get(section)?.get(key)?.as_str()
+    }
+
     /// The configuration, with defaults for what was not said, checked.
     ///
     /// # Errors

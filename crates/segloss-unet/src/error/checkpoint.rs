@@ -34,6 +34,16 @@ pub enum CheckpointProblem {
         /// Type and shape of the model.
         expected: String,
     },
+    /// A tensor of means of squares holds a number below 0.
+    #[error("tensor `{name}` holds {value} at position {index}, and is a mean of squares: at least 0")]
+    Negative {
+        /// The tensor's name.
+        name: String,
+        /// Position in the flat tensor.
+        index: usize,
+        /// The number.
+        value: f64,
+    },
     /// A tensor holds NaN or an infinity.
     #[error("tensor `{name}` holds {value} at position {index}")]
     NotFinite {

@@ -70,6 +70,14 @@ pub enum Error {
         /// Why not.
         problem: String,
     },
+    /// A file would replace what it is not made to replace.
+    #[error("{}: {problem}, which would be lost; choose another name", path.display())]
+    Overwriting {
+        /// The file that was not written.
+        path: PathBuf,
+        /// What lies there.
+        problem: String,
+    },
     /// A run folder cannot be used.
     #[error("{}: {problem}", path.display())]
     Run {

@@ -57,6 +57,13 @@ impl Overlap {
 
     /// (1 + β²)·TP / ((1 + β²)·TP + FP + β²·FN); none if the class is not in the truth.
     pub fn f_beta(&self, beta: f64) -> Option<f64> {
+        // Divided by β² where 1 is nothing beside it, so that a β of any size comes to recall.
+        if beta > 1e8 {
+            let rest = 1.0 / beta / beta;
+            let found = (1.0 + rest) * self.found as f64;
+            let whole = found + rest * self.claimed as f64 + self.missed as f64;
+            return self.of_present(Some(if self.found == 0 { 0.0 } else { found / whole }));
+        }
         let (found, square) = ((1.0 + beta * beta) * self.found as f64, beta * beta);
         // β = 0 is precision, and 0 where nothing was predicted, as the limit is.
         let whole = found + self.claimed as f64 + square * self.missed as f64;
@@ -104,5 +111,9 @@ mod tests {
         assert_eq!(overlap.f_beta(0.0), overlap.precision());
         // 1e-10: the precision's share is 1/β².
         assert!((overlap.f_beta(1e6).unwrap() - overlap.recall().unwrap()).abs() < 1e-10);
+        for beta in [1e8, 1.1e8, 1e160, 1e200, f64::MAX] {
+            assert!((overlap.f_beta(beta).unwrap() - overlap.recall().unwrap()).abs() < 1e-15, "{beta}");
+        }
+        assert_eq!(Overlap { found: 0, ..overlap }.f_beta(1e200), Some(0.0));
     }
 }

@@ -90,6 +90,15 @@ fn metadata_and_tensors_must_fit_each_other() {
         mismatch.contains("tensor `model/down0.conv1.weight` is F32 [3, 3, 1, 4], expected F32 [3, 3, 1, 2]")
     );
     assert!(edited("channels = 1", "channels = 2").contains("2 channels"));
+    // Numbers that no run leaves: one epoch of four steps.
+    let run = "in 1 epochs, of which 1 is the best";
+    assert!(edited("step = 4", "step = 0").contains(&format!("0 steps {run}")), "{}", problem(&bad));
+    assert!(edited("epoch = 1", "epoch = 0").contains("4 steps in 0 epochs"), "{}", problem(&bad));
+    assert!(edited("[best]\nepoch = 1", "[best]\nepoch = 2").contains("of which 2 is the best"));
+    for score in ["1.5", "-0.25", "nan", "inf"] {
+        let words = edited("mean_iou = 0.", &format!("mean_iou = {score} # "));
+        assert!(words.contains("a best mean IoU of "), "{score}: {words}");
+    }
 
     rewrite(&path, &bad, str::to_owned, Some("optimizer/head.bias.second"));
     assert_eq!(problem(&bad), "lacks the tensor `optimizer/head.bias.second`");
@@ -160,6 +169,23 @@ fn nan_weights_are_refused() {
     checkpoint.net.parameters[0].values_mut().unwrap()[3] = f32::NAN;
     checkpoint.save(&path).unwrap();
     assert_eq!(problem(&path), "tensor `model/down0.conv1.weight` holds NaN at position 3");
+}
+
+#[test]
+fn means_of_squares_below_zero_are_refused() {
+    let root = tempfile::tempdir().unwrap();
+    let (_, path) = run(root.path());
+    let checkpoint = Checkpoint::load(&path).unwrap();
+    let mut variance = checkpoint.clone();
+    variance.net.statistics[0].running.variance[1] = -1.0;
+    variance.save(&path).unwrap();
+    let text = problem(&path);
+    let words = ".variance` holds -1 at position 1, and is a mean of squares: at least 0";
+    assert!(text.starts_with("tensor `statistics/") && text.ends_with(words), "{text}");
+    let mut moment = checkpoint;
+    moment.optimizer.moments[0][1][2] = -0.5;
+    moment.save(&path).unwrap();
+    assert!(problem(&path).contains(".second` holds -0.5 at position 2"), "{}", problem(&path));
 }
 
 #[test]

@@ -423,8 +423,15 @@ fn a_checkpoint_is_neither_read_as_weights_nor_overwritten() {
     assert!(text.ends_with("`segloss export --run RUN --out FILE.safetensors` writes its weights"), "{text}");
     let before = fs::read(&last).unwrap();
     let text = export(&checkpoint, &last).unwrap_err().to_string();
-    assert!(text.ends_with("is a checkpoint of a run, which would be lost; choose another name"), "{text}");
+    assert!(
+        text.contains(": is a file of the run in ") && text.ends_with("would be lost; choose another name"),
+        "{text}"
+    );
     assert!(before == fs::read(&last).unwrap());
+    let copy = root.path().join("copy.safetensors");
+    fs::copy(&last, &copy).unwrap();
+    let text = export(&checkpoint, &copy).unwrap_err().to_string();
+    assert!(text.ends_with("is a checkpoint of a run, which would be lost; choose another name"), "{text}");
     for name in ["model.pt", "model", ".onnx"] {
         let text = export(&checkpoint, &root.path().join(name)).unwrap_err().to_string();
         assert!(text.contains("must end in .onnx (to run the net) or .safetensors"), "{text}");

@@ -349,6 +349,31 @@ fn weight_maps_weigh_or_are_missed() {
     assert!(error.starts_with("epoch 1: loss and gradient are 0 in every step"), "{error}");
 }
 
+/// Of a whole batch the loss itself refuses, of parts the trainer does where the loss cannot.
+#[test]
+fn a_weight_that_overflows_is_refused() {
+    let mut config = small(None);
+    for (weight, kind, words) in [
+        (1e38, Kind::Dice, "overflows f32"),
+        (1e308, Kind::Dice, "overflows f32"),
+        (1e40, Kind::CrossEntropy, ""),
+        (1e308, Kind::CrossEntropy, "overflows f32"),
+    ] {
+        config.model.norm = Norm::None;
+        for micro_batch in [0, 1] {
+            config.train.micro_batch = micro_batch;
+            let loss = LossSpec::new(kind);
+            config.added_loss = Some(AddedLoss { from_epoch: 1, weight, loss });
+            let data = Dataset::load(&config.data).unwrap();
+            let found = Trainer::new(&config, &data).unwrap().run_epoch(&mut ());
+            let Err(error) = found else { panic!("{weight} {micro_batch} {kind:?}") };
+            let error: &dyn std::error::Error = &error;
+            let text = format!("{error}: {:?}", error.source().map(ToString::to_string));
+            assert!(text.contains(words), "{text}");
+        }
+    }
+}
+
 /// Trains at an absurd rate, for an error with its step.
 #[track_caller]
 fn diverging(change: impl FnOnce(&mut Config)) -> (RunFolder, String, tempfile::TempDir) {
@@ -405,7 +430,17 @@ fn divergence_is_an_error_with_its_step() {
         config.optimizer.learning_rate = 1e30;
         config.train.batch_size = 8;
     });
-    assert_eq!(text, format!("epoch 1, step 1, learning rate 1e30: the net's output is NaN; {advice}"));
+    let start = "epoch 1, step 1, learning rate 1e30: the net's output is NaN in the validation after it, first in the \
+                 output of `down";
+    assert!(text.starts_with(start) && text.ends_with(advice), "{text}");
+    assert!(text.contains(", of the images r") && !text.contains("segloss replay"), "{text}");
+    let decay =
+        "; rate · `optimizer.weight_decay` is 1e28, and a step multiplies the weights with 1 less that";
+    assert!(text.contains(decay), "{text}");
+    let (_, text, _root) = diverging(|config| {
+        (config.optimizer.learning_rate, config.optimizer.weight_decay) = (1e30, 0.0);
+    });
+    assert!(!text.contains("weight_decay"), "{text}");
 
     // S1 at the first step: nothing has been learned yet.
     let (_, text, _root) = diverging(|config| {
@@ -570,6 +605,35 @@ fn a_class_that_is_never_predicted_is_warned_of_once() {
     assert!(advice(false).contains("another run with cross_entropy"), "{}", advice(false));
 }
 
+/// In the words of `segloss eval`, of the first batch, each kind once; a second loss is heard when it joins.
+#[test]
+fn what_the_loss_has_to_say_is_told_once() {
+    let root = tempfile::tempdir().unwrap();
+    for micro_batch in [0, 1] {
+        let mut config = small(None);
+        (config.train.epochs, config.train.micro_batch, config.model.norm) = (3, micro_batch, Norm::None);
+        let constant = LossSpec::new(Kind::DocumentCategorical);
+        let said = |config: &Config| {
+            let data = Dataset::load(&config.data).unwrap();
+            let folder = folder(root.path(), &format!("{micro_batch}{}", config.added_loss.is_some()));
+            let mut warnings = Warnings::default();
+            train(config, &data, &folder, &mut warnings).unwrap();
+            let of_loss = |warning: &Warning| matches!(warning, Warning::Loss { .. });
+            warnings.0.iter().filter(|w| of_loss(w)).map(ToString::to_string).collect::<Vec<_>>()
+        };
+        config.added_loss = Some(AddedLoss { from_epoch: 2, weight: 0.5, loss: constant.clone() });
+        let added = said(&config);
+        (config.added_loss, config.loss) = (None, constant);
+        let alone = said(&config);
+        assert_eq!(alone, added);
+        let weight = 1.0 / 3.0;
+        let words = format!(
+            "of the first batch: the weight is {weight} for each of the 3 classes: it scales the loss"
+        );
+        assert!(alone.len() == 1 && alone[0].starts_with(&words), "{alone:?}");
+    }
+}
+
 #[test]
 fn a_log_that_lacks_epochs_is_warned_of() {
     let root = tempfile::tempdir().unwrap();
@@ -581,6 +645,18 @@ fn a_log_that_lacks_epochs_is_warned_of() {
     let mut warnings = Warnings::default();
     resume(&config, &data, &folder, &mut warnings).unwrap();
     assert_eq!(warnings.0[0], Warning::LogRows { epochs: 2, rows: 0 });
+
+    let best = Checkpoint::load(&folder.checkpoint_path(Which::Last)).unwrap().meta.best.epoch;
+    fs::remove_file(folder.checkpoint_path(Which::Best)).unwrap();
+    let mut warnings = Warnings::default();
+    resume(&config, &data, &folder, &mut warnings).unwrap();
+    let gone = Warning::BestGone { epoch: best, is_last: best == config.train.epochs };
+    assert_eq!(warnings.0.last(), Some(&gone));
+    let words = |is_last| Warning::BestGone { epoch: 1, is_last }.to_string();
+    assert!(
+        words(false).ends_with("use --checkpoint last")
+            && words(true).contains("copy last.safetensors to it")
+    );
 }
 
 #[test]

@@ -59,6 +59,11 @@ pub(crate) trait Family<T: Element>: Send + Sync {
         false
     }
 
+    /// The largest weight times factor of a loss that keeps its slopes within the range of the number type.
+    fn largest_scale(&self) -> Option<f64> {
+        None
+    }
+
     /// Computes a tile of an image, block by block.
     fn tile<'a>(&'a self, scope: Scope<'a>) -> Box<dyn TilePass<T> + 'a>;
 

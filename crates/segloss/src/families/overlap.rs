@@ -23,6 +23,10 @@ impl<T: Element, S: Score> Family<T> for Overlap<S> {
         if self.sigmoid { Needs::Sigmoids } else { Needs::Probabilities }
     }
 
+    fn largest_scale(&self) -> Option<f64> {
+        Some(largest::<T>())
+    }
+
     fn tile<'a>(&'a self, scope: Scope<'a>) -> Box<dyn TilePass<T> + 'a> {
         let slopes = match scope.resolved {
             Some(Resolved::Overlap(slopes)) => {
@@ -73,8 +77,11 @@ impl<T: Element> TilePass<T> for Pass<T> {
 /// numbers, and ∞·0 would be NaN at the pixels of the others: there it stays at the largest that may still be
 /// multiplied by a weight and added up.
 fn in_range<T: Element>(slope: f64) -> T {
-    let largest = T::max_value().wide() * 2f64.powi(-32);
-    T::of(slope.clamp(-largest, largest))
+    T::of(slope.clamp(-largest::<T>(), largest::<T>()))
+}
+
+fn largest<T: Element>() -> f64 {
+    T::max_value().wide() * 2f64.powi(-32)
 }
 
 #[cfg(test)]

@@ -103,3 +103,35 @@ fn the_page_on_the_document_names_what_exists() {
         assert!(root.join(file).exists(), "{file}");
     }
 }
+
+/// Every file that a page links to is there.
+#[test]
+fn the_links_of_the_pages_lead_somewhere() {
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let mut pages = vec![root.join("README.md"), root.join("CONTRIBUTING.md"), root.join("ARCHITECTURE.md")];
+    let mut folders = vec![root.join("docs"), root.join("reports")];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(&folder).unwrap() {
+            let path = entry.unwrap().path();
+            let is_page = path.extension().is_some_and(|extension| extension == "md");
+            if path.is_dir() {
+                folders.push(path);
+            } else if is_page && (folder.ends_with("docs") || path.ends_with("README.md")) {
+                pages.push(path);
+            }
+        }
+    }
+    let mut links = 0;
+    for page in &pages {
+        let text = std::fs::read_to_string(page).unwrap();
+        for link in text.split("](").skip(1).filter_map(|rest| rest.split(')').next()) {
+            let file = link.split('#').next().unwrap_or_default();
+            if file.is_empty() || file.contains("://") {
+                continue;
+            }
+            links += 1;
+            assert!(page.parent().unwrap().join(file).exists(), "{}: {link}", page.display());
+        }
+    }
+    assert!(pages.len() > 8 && links > 100, "{} pages, {links} links", pages.len());
+}

@@ -406,6 +406,112 @@ fn weights_beyond_the_number_type_are_refused() {
     assert!(matches!(error.problem, Problem::Overflow { element: "f32", .. }), "{error}");
 }
 
+/// The same loss in either number type, with its gradient.
+fn in_both(text: &str) -> [Result<(f64, f64), Problem>; 2] {
+    let labels = [0_u8, 1, 1, 0];
+    let logits = [1.0_f64, -0.5, 0.25, 2.0, 0.0, 1.0, -3.0, 0.5];
+    let narrow = logits.map(|z| z as f32);
+    let mut gradient = [0.0; 8];
+    let input = Input::from_slices(&logits, &[4, 2], &labels).unwrap();
+    let wide = loss(text).value_and_gradient(&input, &mut gradient);
+    let wide = wide.map(|found| (found.value, gradient[0])).map_err(|error| error.problem);
+    let mut gradient = [0.0; 8];
+    let input = Input::from_slices(&narrow, &[4, 2], &labels).unwrap();
+    let narrow = loss(text).value_and_gradient(&input, &mut gradient);
+    [narrow.map(|found| (found.value, gradient[0].into())).map_err(|error| error.problem), wide]
+}
+
+#[test]
+fn factors_beyond_the_number_type_are_refused() {
+    let of = |kind: &str, factor: f64| {
+        format!("kind = 'combined'\nterms = [{{ factor = {factor:e}, loss = {{ kind = '{kind}' }} }}]")
+    };
+    let nested = "kind = 'combined'\nterms = [{ factor = 1e25, loss = { kind = 'combined', \
+                  terms = [{ factor = 1e25, loss = { kind = 'dice' } }] } }]";
+    for kind in ["dice", "cross_entropy", "lovasz_softmax", "recall_cross_entropy", "binary_cross_entropy"] {
+        let [_, Ok(one)] = in_both(&of(kind, 1.0)) else { panic!("{kind}") };
+        // As long as there is no error, value and gradient are those of the factor.
+        for exponent in [10, 20, 25, 28, 30, 35, 38, 39, 50, 100, 290, 300, 308] {
+            let factor = 10_f64.powi(exponent);
+            for (found, bound) in in_both(&of(kind, factor)).into_iter().zip([1e-5, 1e-12]) {
+                match found {
+                    Ok(found) => {
+                        let off = |found: f64, one: f64| (found / factor / one - 1.0).abs();
+                        assert!(
+                            off(found.0, one.0) <= bound && off(found.1, one.1) <= bound,
+                            "{kind} {factor:e}"
+                        );
+                        assert!(exponent < 39 || bound < 1e-5, "{kind} {factor:e} in f32");
+                    }
+                    Err(problem) => {
+                        assert!(exponent > 25, "{kind} {factor:e}: {problem}");
+                        let text = problem.to_string();
+                        assert!(text.contains("overflows") || text.contains("too large"), "{text}");
+                    }
+                }
+            }
+        }
+    }
+    let [narrow, wide] = in_both(&of("dice", 1e300));
+    let what = "the value is ";
+    let text = narrow.unwrap_err().to_string();
+    assert!(
+        text.starts_with(what) && text.contains("e299, which overflows f32: weights or factors"),
+        "{text}"
+    );
+    let scale = Problem::TooLarge { what: "the gradient's scale", found: 5e299, element: "f64" };
+    assert_eq!(wide.unwrap_err(), scale);
+    let [narrow, wide] = in_both(nested);
+    assert!(matches!(narrow, Err(Problem::TooLarge { element: "f32", .. })), "{narrow:?}");
+    assert!(wide.is_ok());
+    // The value alone, and the gradient of a part.
+    let labels = [0_u8, 1];
+    let logits = [0.0_f32, 1.0, 2.0, 0.5];
+    let input = Input::from_slices(&logits, &[2, 2], &labels).unwrap();
+    let large = loss(&of("dice", 1e300));
+    assert!(matches!(large.value(&input).unwrap_err().problem, Problem::TooLarge { what: "the value", .. }));
+    let plan = large.plan(&large.label_counts(&input).unwrap()).unwrap();
+    let part = large.part(&input, &plan, None).unwrap();
+    let problem = large.part_gradient(&input, &plan, &part, &mut [0.0; 4]).unwrap_err().problem;
+    assert!(matches!(problem, Problem::TooLarge { what: "the gradient's scale", .. }), "{problem}");
+}
+
+/// Value and gradient are those of the same weights, or there is neither.
+#[test]
+fn weights_below_the_number_type_are_refused() {
+    for kind in ["cross_entropy", "focal", "binary_cross_entropy", "recall_cross_entropy", "dice"] {
+        let of = |w: f64| {
+            let values = if kind == "binary_cross_entropy" { vec![w; 4] } else { vec![w; 2] };
+            format!("kind = '{kind}'\nweights = {{ source = 'fixed', values = {values:?} }}")
+        };
+        let [_, Ok(one)] = in_both(&of(1.0)) else { panic!("{kind}") };
+        for w in [1e-30, 1e-37, 1e-39, 1e-46, 1e-300, 1e-310] {
+            for (found, (smallest, bound)) in
+                in_both(&of(w)).into_iter().zip([(1e-38, 1e-5), (1e-308, 1e-12)])
+            {
+                match found {
+                    // The same weight for every class is none.
+                    Ok(found) => {
+                        let off = |found: f64, one: f64| (found / one - 1.0).abs();
+                        assert!(off(found.0, one.0) <= bound && off(found.1, one.1) <= bound, "{kind} {w:e}");
+                        assert!(w > smallest || kind == "dice", "{kind} {w:e}");
+                    }
+                    Err(problem) => {
+                        assert!(w < smallest, "{kind} {w:e}: {problem}");
+                        assert!(matches!(problem, Problem::TooSmall { .. }), "{kind} {w:e}: {problem}");
+                    }
+                }
+            }
+        }
+    }
+    // A weight that is nothing beside the others is rounded like any number.
+    let beside = "weights = { source = 'fixed', values = [1e-46, 1.0] }";
+    let [narrow, wide] = in_both(beside).map(Result::unwrap);
+    assert!((narrow.0 / wide.0 - 1.0).abs() <= 1e-6, "{narrow:?} {wide:?}");
+    let text = refusal("weights = { source = 'fixed', values = [1e-300, 0.0] }", &[0.5, 1.0], &[1, 2], &[0]);
+    assert!(text.to_string().contains("weigh 1e-300 on average, which underflows f32"), "{text}");
+}
+
 #[test]
 fn kinds_that_sort_or_measure_need_one_class_a_pixel() {
     let logits = array![[[0.0_f64, 1.0], [1.0, 0.0]]];
