@@ -16,7 +16,7 @@ use segloss_unet::metrics::definitions;
 use segloss_unet::run::Which;
 use segloss_unet::{Config, Dataset, Reading, Source, Split};
 
-use crate::options::{CheckpointArg, Threads};
+use crate::options::{CheckpointArg, Moved, Threads};
 use crate::progress::{Grid, say, tell};
 
 /// Which loss helps on these images? Trains one net under several losses and seeds, and says how sure the answer is.
@@ -32,7 +32,7 @@ Examples:
   segloss compare --out cmp --cell 4                            one cell of it, on any machine
   segloss compare --out cmp --report                            the answer from whatever is there
 
-An arm is a file. It holds a loss, as `segloss train --loss` takes it; or sections of a configuration ([loss], [augment],
+An arm is a file, called like it (a number in front, as in \"02 mine.toml\", is for the order alone). It holds a loss, as `segloss train --loss` takes it; or sections of a configuration ([loss], [augment],
 [train], …) that go before those of --config and --set; and it may have a rule by which its classes are decided:
   [decision]
   shift = \"strength\"        # strength or per_class: chosen anew for each net, as `segloss tune` does; or { fixed = 0.5 }, none
@@ -48,8 +48,8 @@ images), for as many arms as are compared (Holm). Verdicts: better, worse, undec
 DIR/comparison.html has everything, DIR/comparison.csv and runs.csv the numbers. What is killed goes on where it was: give the
 same command again. Cells that another process is at are passed over, so several may share one --out.")]
 pub struct CompareArgs {
-    /// The data set; the embedded microscope tiles if left out.
-    #[arg(long, value_name = "DIR", conflicts_with_all = ["cell", "report"])]
+    /// The data set; the embedded microscope tiles if left out. Of a comparison that is there: where its images are now.
+    #[arg(long, value_name = "DIR", conflicts_with = "report")]
     data: Option<PathBuf>,
     /// The comparison's folder, made if needed.
     #[arg(long, value_name = "DIR")]
@@ -124,6 +124,10 @@ impl CompareArgs {
             if let Some(metric) = &self.metric {
                 plan.question.metric.clone_from(metric);
                 plan.save()?;
+            }
+            if let Some(folder) = &self.data {
+                // Elsewhere, perhaps: for this process alone.
+                plan.move_data(&std::path::absolute(folder)?);
             }
             return match self.cell {
                 Some(number) => self.carry_out_one(&plan, number, &mut sets),
@@ -227,7 +231,9 @@ impl CompareArgs {
     /// What is odd about the data is said before hours are spent on it.
     fn look(&self, config: &Config, plan: &mut Plan, was_there: bool) -> Result<(), Box<dyn Error>> {
         let source = Source::new(config.data.folder.as_deref());
-        let reading = Reading::open(&source, &[Split::Train, Split::Val], config.data.ignore_index)?;
+        let remembered = config.data.folder.as_deref().filter(|_| was_there && self.data.is_none());
+        let reading = Reading::open(&source, &[Split::Train, Split::Val], config.data.ignore_index)
+            .map_err(|error| Moved::or(error, remembered))?;
         plan.question.group = reading.description.split.as_ref().and_then(|split| split.group.clone());
         let has_test = reading.catalogue.has(Split::Test);
         let wanted = match self.split {
@@ -290,7 +296,9 @@ impl CompareArgs {
         sets: &mut Sets,
         grid: &mut Grid,
     ) -> Result<Outcome, Box<dyn Error>> {
-        let data = sets.of(&plan.config(place)?)?;
+        let config = plan.config(place)?;
+        let remembered = config.data.folder.as_deref().filter(|_| self.data.is_none());
+        let data = sets.of(&config).map_err(|error| Moved::or(error, remembered))?;
         let outcome = cell::carry_out(plan, place, &data, grid)?;
         grid.end(&outcome);
         Ok(outcome)

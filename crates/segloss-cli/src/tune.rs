@@ -16,7 +16,7 @@ use segloss_unet::tune::temperature::Calibration;
 use segloss_unet::tune::{Goal, RuleFile, Shift, correction, fit, gather, plot};
 use segloss_unet::{Checkpoint, Dataset, Reading, RunFolder, Source, Split};
 
-use crate::options::{CheckpointArg, Threads};
+use crate::options::{CheckpointArg, Moved, Threads};
 use crate::progress::{self, say, tell};
 
 /// Choose how classes are decided, after training: a shift of the classes, a temperature.
@@ -139,7 +139,8 @@ impl TuneArgs {
         if let Some(folder) = &self.data {
             config.folder = Some(folder.clone());
         }
-        let data = Dataset::load(&config)?;
+        let remembered = meta.config.data.folder.as_deref().filter(|_| self.data.is_none());
+        let data = Dataset::load(&config).map_err(|error| Moved::or(error, remembered))?;
         if data.classes != meta.classes {
             return Err(format!("the classes of {} are not those of the run", self.run.display()).into());
         }

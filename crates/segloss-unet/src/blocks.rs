@@ -8,7 +8,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::description::Group;
-use crate::split::numbered;
 
 /// So many groups are resampled as wholes.
 const MANY_GROUPS: usize = 10;
@@ -113,11 +112,18 @@ fn sequences(names: &[&str]) -> Group {
     }
     for separator in ["_", "-"] {
         let group = Group::BeforeLast(separator.to_owned());
-        if names.iter().all(|name| numbered(name, separator)) && large(&group) {
+        if names.iter().all(|name| is_frame(name, separator)) && large(&group) {
             return group;
         }
     }
     Group::None
+}
+
+/// Whether a name ends in a frame's number: `0001TP_008550`, `Seq05VD_f00390`.
+fn is_frame(name: &str, separator: &str) -> bool {
+    let Some((_, end)) = name.rsplit_once(separator) else { return false };
+    let digits = end.trim_start_matches(|c: char| c.is_ascii_alphabetic());
+    end.len() - digits.len() <= 2 && !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 #[cfg(test)]
@@ -158,6 +164,8 @@ mod tests {
         let names = |sequence: &str, frames: std::ops::Range<usize>| -> Vec<String> {
             frames.map(|i| format!("{sequence}_{i:04}")).collect()
         };
+        assert!(is_frame("Seq05VD_f00390", "_") && is_frame("a-7", "-"));
+        assert!(!is_frame("a_mask", "_") && !is_frame("a_img7", "_") && !is_frame("a_7b", "_"));
         let (train, val) = ([names("a", 0..20), names("b", 0..20)].concat(), names("a", 20..40));
         let warnings = spanning(&[("train", train.clone()), ("val", val), ("test", names("c", 0..9))], None);
         assert_eq!(warnings.len(), 1);

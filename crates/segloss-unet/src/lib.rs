@@ -10,6 +10,8 @@
 //! step that went wrong is seen again, [`predict`](mod@predict) what it is for, [`exchange`] how it leaves for other programs
 //! ([`onnx`], [`torch_weights`]); [`balance`] weighs the classes of a data set; [`config`] holds every choice, [`random`] every
 //! random one.
+//! [`tune`] chooses how classes are decided after training, [`compare`](mod@compare) trains under several losses and seeds and says which
+//! helps; both resample images in [`blocks`].
 //! [`unpredicted`] watches for classes that a run never predicts.
 //!
 //! **Invariants.** The library prints nothing and ends no process. One seed decides a run: with the same

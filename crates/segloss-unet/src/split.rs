@@ -101,6 +101,10 @@ const FEWEST_GROUPS: usize = 6;
 /// Which images seem to belong together: those of a folder, or those whose names end in a number after a
 /// separator and are the same before it. There must be several groups, and most must have more than one image.
 fn guess<'a>(names: impl Iterator<Item = &'a str> + Clone) -> Group {
+    let numbered = |name: &str, separator: &str| {
+        let end = name.rsplit_once(separator).map(|(_, end)| end);
+        end.is_some_and(|end| !end.is_empty() && end.bytes().all(|byte| byte.is_ascii_digit()))
+    };
     let groups = |group: &Group| names.clone().map(|name| group.of(name)).collect::<BTreeSet<_>>().len();
     let images = names.clone().count();
     let fits = |group: &Group| (FEWEST_GROUPS..=images / 2).contains(&groups(group));
@@ -115,12 +119,6 @@ fn guess<'a>(names: impl Iterator<Item = &'a str> + Clone) -> Group {
         }
     }
     Group::None
-}
-
-/// Whether a name ends in a number after a separator.
-pub(crate) fn numbered(name: &str, separator: &str) -> bool {
-    let end = name.rsplit_once(separator).map(|(_, end)| end);
-    end.is_some_and(|end| !end.is_empty() && end.bytes().all(|byte| byte.is_ascii_digit()))
 }
 
 #[cfg(test)]

@@ -205,6 +205,29 @@ fn what_cannot_be_compared_is_refused_before_anything_is_written() {
     assert!(one_line(dir, &["compare", "--out", "cmp"]).contains("is no plan of `segloss compare`"));
 }
 
+/// A grid that was planned on one machine is carried out on another, where the images lie elsewhere.
+#[test]
+#[cfg(unix)]
+fn images_may_lie_elsewhere() {
+    let root = tempfile::tempdir().unwrap();
+    let dir = root.path();
+    write_arms(dir);
+    let tiles = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures/tiny_stardist");
+    let tiles = fs::canonicalize(tiles).unwrap();
+    std::os::unix::fs::symlink(&tiles, dir.join("here")).unwrap();
+    done(dir, &small("cmp", &["--data", "here", "--plan"]));
+    fs::rename(dir.join("here"), dir.join("there")).unwrap();
+    let text = one_line(dir, &["compare", "--out", "cmp", "--cell", "0"]);
+    assert!(text.contains("--data DIR says where they are now"), "{text}");
+    assert!(one_line(dir, &["compare", "--out", "cmp"]).contains("--data DIR says where they are now"));
+    done(dir, &["compare", "--out", "cmp", "--cell", "0", "--data", "there"]);
+    assert!(dir.join("cmp/cells/plain/seed-0/results/test-best.json").exists());
+    // The plan is as it was; a whole run with --data moves it.
+    assert!(one_line(dir, &["compare", "--out", "cmp", "--cell", "1"]).contains("--data DIR"));
+    done(dir, &["compare", "--out", "cmp", "--data", "there", "--quiet"]);
+    done(dir, &["compare", "--out", "cmp", "--quiet"]);
+}
+
 /// Results that do not belong together are no comparison.
 #[test]
 fn other_images_and_other_trainings_are_noticed() {

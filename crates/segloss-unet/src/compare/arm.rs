@@ -87,7 +87,8 @@ pub fn read(path: &Path, base: &Sources) -> Result<Arm> {
     let malformed = |problem: &str| -> Error {
         ConfigProblem::Malformed { origin: origin.clone(), problem: problem.to_owned() }.into()
     };
-    let name = path.file_stem().and_then(|stem| stem.to_str()).unwrap_or_default().to_owned();
+    let stem = path.file_stem().and_then(|stem| stem.to_str()).unwrap_or_default();
+    let name = unnumbered(stem).to_owned();
     check_name(&name).map_err(|problem| malformed(&problem))?;
     let mut table = config::read(path)?;
     let mut sources = base.clone();
@@ -121,12 +122,18 @@ fn is_loss(table: &Table) -> bool {
     !table.is_empty() && !table.keys().any(|key| sections.contains(&key.as_str()))
 }
 
+/// A file's name without a number and a space in front, which are for the order of the files.
+fn unnumbered(stem: &str) -> &str {
+    let rest = stem.trim_start_matches(|c: char| c.is_ascii_digit());
+    rest.strip_prefix(' ').filter(|name| !name.is_empty() && rest.len() < stem.len()).unwrap_or(stem)
+}
+
 /// A name becomes a folder.
 pub(super) fn check_name(name: &str) -> std::result::Result<(), String> {
-    let good = |c: char| c.is_alphanumeric() || "-_.+ ".contains(c);
+    let good = |c: char| c.is_alphanumeric() || "-_.,+ ".contains(c);
     if name.is_empty() || name.starts_with('.') || name.len() > 80 || !name.chars().all(good) {
         return Err(format!(
-            "`{name}` is no name for an arm: letters, digits, spaces, `-`, `_`, `+` and `.`"
+            "`{name}` is no name for an arm: letters, digits, spaces, `-`, `_`, `,`, `+` and `.`"
         ));
     }
     Ok(())
@@ -195,4 +202,40 @@ pub(super) fn loss_text(config: &Config) -> Result<String> {
     let told = mine.iter().filter(|(key, value)| is_told(key, value));
     let told = told.map(|(key, value)| format!("{} = {value}", key.trim_start_matches("loss.")));
     Ok(std::iter::once(format!("kind = {kind}")).chain(told).collect::<Vec<_>>().join("\n"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_order_files_and_are_no_names() {
+        for (stem, name) in [
+            ("00 plain", "plain"),
+            ("2 b c", "b c"),
+            ("12", "12"),
+            ("3d net", "3d net"),
+            ("a 1", "a 1"),
+            ("7 ", "7 "),
+        ] {
+            assert_eq!(unnumbered(stem), name);
+        }
+        for bad in ["", ".a", "a/b", "a\nb", "..", "a<b"] {
+            assert!(check_name(bad).is_err(), "{bad}");
+        }
+        assert!(check_name("CE + Lovász 0.5").is_ok());
+    }
+
+    #[test]
+    fn the_panel_is_six_arms_of_five_trainings() {
+        let arms = panel(&Sources::default()).unwrap();
+        assert_eq!(arms.len(), 6);
+        assert_eq!((&arms[0].config, arms[0].name.as_str()), (&arms[5].config, "plain"));
+        assert_eq!(arms[5].decision.mark().unwrap(), "strength-mean_iou-val");
+        let text = loss_text(&arms[1].config).unwrap();
+        assert_eq!(
+            text,
+            "kind = \"cross_entropy\"\nweights.absent = \"zero\"\nweights.normalise = \"expected_one\"\nweights.scheme = \"inverse_sqrt\"\nweights.source = \"per_sample\""
+        );
+    }
 }

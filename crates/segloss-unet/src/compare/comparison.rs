@@ -12,6 +12,7 @@ use super::statistics::{ALPHA, Paired, holm, interval, mean, smallest_sign_flip_
 use crate::blocks::Blocks;
 use crate::curves::LogRow;
 use crate::error::{Error, Result, ResultsProblem};
+use crate::folder::{Source, Split};
 use crate::metrics::definitions::{self, Definition, definition, value};
 use crate::metrics::image::ImageResult;
 use crate::metrics::overlap::mean as mean_of_some;
@@ -239,7 +240,7 @@ impl Comparison {
         let first = &plan.training[&plan.arm[0].training];
         let mut comparison = Self {
             metric: metrics[0],
-            data: crate::Source::new(first.data.folder.as_deref()).name(),
+            data: Source::new(first.data.folder.as_deref()).name(),
             split: question.split.clone(),
             checkpoint: question.checkpoint.clone(),
             seeds: question.seeds.clone(),
@@ -276,7 +277,7 @@ impl Comparison {
                 self.images, self.blocks
             ));
         }
-        if self.split == crate::Split::Val.name() {
+        if self.split == Split::Val.name() {
             let epoch = if self.checkpoint == "best" { "chose the epoch" } else { "are judged" };
             notes.push(format!("the validation images {epoch} themselves: scores on them are too good"));
         }

@@ -2,7 +2,7 @@
 //!
 //! | file | what |
 //! |---|---|
-//! | [`gather`] | logits and truth of the images that the rule is chosen by |
+//! | [`gather`](mod@gather) | logits and truth of the images that the rule is chosen by |
 //! | [`goal`] | the score that is made as large as can be |
 //! | [`strength`] | one number t: the shift −t·ln π_c, π the class priors of the training images |
 //! | [`per_class`] | one shift for each class, class after class |

@@ -12,7 +12,7 @@ use super::comparison::{Answer, Comparison, Verdict};
 use super::plan::{Place, Plan};
 use super::tables::{name, range, shown, signed, title};
 use super::{cell, tables};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::files;
 use crate::metrics::definitions::definition;
 
@@ -254,9 +254,9 @@ fn pictures(plan: &Plan, comparison: &Comparison) -> Result<String> {
         let mut add = |path: &std::path::Path, caption: &str| -> Result<()> {
             if path.exists() {
                 let url = data_url("image/jpeg", &files::read(path)?);
-                let _ = write!(
+                let _ = writeln!(
                     row,
-                    "<figure><img src=\"{url}\" alt=\"{0}, {caption}\" loading=\"lazy\"><figcaption>{caption}</figcaption></figure>\n",
+                    "<figure><img src=\"{url}\" alt=\"{0}, {caption}\" loading=\"lazy\"><figcaption>{caption}</figcaption></figure>",
                     escape(&name)
                 );
             }
@@ -385,9 +385,9 @@ fn recipe(plan: &Plan, comparison: &Comparison) -> String {
 /// Writes the page, `comparison.csv`, `runs.csv` and `comparison.json` into the comparison's folder.
 ///
 /// # Errors
-/// [`Error::Io`](crate::Error::Io), or if one of them cannot be made.
+/// [`Error::Io`], or if one of them cannot be made.
 pub fn write(plan: &Plan, comparison: &Comparison) -> Result<()> {
-    let json = serde_json::to_string_pretty(comparison).map_err(|error| crate::Error::Encoding {
+    let json = serde_json::to_string_pretty(comparison).map_err(|error| Error::Encoding {
         what: "comparison.json".to_owned(),
         problem: error.to_string(),
     })?;
