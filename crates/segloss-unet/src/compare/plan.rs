@@ -185,7 +185,8 @@ impl Plan {
         let contradiction = |text: String| -> Error { ConfigProblem::Contradiction(text).into() };
         for arm in arms {
             let mut config = arm.config.clone();
-            config.train.seed = 0;
+            // Each cell has a seed of its own, and the page's pictures are drawn once, at the end.
+            (config.train.seed, config.train.overlays) = (0, 0);
             let data = data(&config)?;
             let config =
                 Trainer::new(&config, &data).map_err(|error| error.of_arm(&arm.name))?.config().clone();
