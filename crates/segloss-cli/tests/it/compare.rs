@@ -180,6 +180,7 @@ fn what_cannot_be_compared_is_refused_before_anything_is_written() {
     fs::write(dir.join("bad.toml"), "kind = 'cross_entropie'").unwrap();
     fs::write(dir.join("held.toml"), "[decision]\nshift = 'strength'\nheld_out = true").unwrap();
     fs::write(dir.join("far.toml"), "[data]\nheld_out = ['nothing']").unwrap();
+    fs::write(dir.join("seed.toml"), "[train]\nseed = 4").unwrap();
     fs::write(dir.join("word.toml"), "[decision]\nshift = 'strong'").unwrap();
     for (args, expected) in [
         (&["plain.toml"][..], "one arm has nothing to be compared with"),
@@ -187,6 +188,7 @@ fn what_cannot_be_compared_is_refused_before_anything_is_written() {
         (&["plain.toml", "bad.toml"], "did you mean `cross_entropy`"),
         (&["plain.toml", "held.toml"], "`data.held_out` holds no image out"),
         (&["plain.toml", "far.toml"], "`data.held_out` has \"nothing\""),
+        (&["plain.toml", "seed.toml"], "`train.seed` does not act in an arm"),
         (&["plain.toml", "word.toml"], "`decision.shift` is \"strong\""),
         (&["plain.toml", "plain.toml"], "one arm"),
         (&["--metric", "miou"], "--metric is `miou`; the scores are mean_iou"),

@@ -91,6 +91,13 @@ pub fn read(path: &Path, base: &Sources) -> Result<Arm> {
     let name = unnumbered(stem).to_owned();
     check_name(&name).map_err(|problem| malformed(&problem))?;
     let mut table = config::read(path)?;
+    for (key, why) in
+        [("seed", "the seeds are those of the comparison"), ("overlays", "the page has its own pictures")]
+    {
+        if table.get("train").and_then(|train| train.get(key)).is_some() {
+            return Err(malformed(&format!("`train.{key}` does not act in an arm: {why}")));
+        }
+    }
     let mut sources = base.clone();
     let decision = match table.remove("decision") {
         Some(decision) => config::section::<Decision>("decision", decision)?,

@@ -130,7 +130,7 @@ pub struct Answer {
     pub failed: Vec<(u64, String)>,
     /// Seeds that are not done.
     pub missing: Vec<u64>,
-    /// The primary score first.
+    /// The score that decides first, if the arm has it.
     pub values: Vec<Value>,
     /// In the order of the comparison's classes.
     pub classes: Vec<ClassValue>,
@@ -147,12 +147,7 @@ pub struct Answer {
 }
 
 impl Answer {
-    /// The score that decides; none before a seed is done.
-    pub fn primary(&self) -> Option<&Value> {
-        self.values.first()
-    }
-
-    /// A score by its name.
+    /// A score by its name; none where a seed has none, or no seed is done.
     pub fn value(&self, metric: &str) -> Option<&Value> {
         self.values.iter().find(|value| value.metric == metric)
     }
@@ -227,7 +222,7 @@ impl Comparison {
         for (at, arm) in found.iter().enumerate() {
             arms.push(answer(plan, at, arm, (at > 0).then_some(&found[0]), &metrics, &blocks, resamples)?);
         }
-        judge(&mut arms);
+        judge(&mut arms, metrics[0]);
         let classes = any.map_or(Vec::new(), |run| {
             let sums = Sums::of(run);
             let judged = |class: &ClassSums| Judged {
@@ -374,9 +369,10 @@ fn answer(
             .map(|differences| difference(metric, differences, resampled));
         values.push(Value { metric, mean: mean(&seeds), interval: interval(&seeds), seeds, difference });
     }
-    let secondary: Vec<Option<f64>> =
-        values.iter().skip(1).map(|value| value.difference.as_ref().and_then(|d| d.p)).collect();
-    for (value, p) in values.iter_mut().skip(1).zip(holm(&secondary)) {
+    let is_secondary = |value: &Value| Some(&value.metric) != metrics.first();
+    let p = |value: &Value| value.difference.as_ref().and_then(|d| d.p);
+    let secondary: Vec<Option<f64>> = values.iter().filter(|value| is_secondary(value)).map(p).collect();
+    for (value, p) in values.iter_mut().filter(|value| is_secondary(value)).zip(holm(&secondary)) {
         if let Some(difference) = &mut value.difference {
             difference.p_holm = p;
         }
@@ -432,18 +428,19 @@ fn difference(metric: &str, seeds: Vec<f64>, resampled: Option<Resampled>) -> Di
 }
 
 /// The verdicts on the primary score: for as many questions as there are arms, for other seeds and for other images.
-fn judge(arms: &mut [Answer]) {
-    let primary = |arm: &Answer| arm.primary().and_then(|value| value.difference.clone());
-    let p: Vec<Option<f64>> = arms.iter().skip(1).map(|arm| primary(arm).and_then(|d| d.p)).collect();
+fn judge(arms: &mut [Answer], metric: &str) {
+    let p = |arm: &Answer| arm.value(metric).and_then(|value| value.difference.as_ref()?.p);
+    let p: Vec<Option<f64>> = arms.iter().skip(1).map(p).collect();
     let asked = p.iter().flatten().count();
+    let is_error = definition(metric).is_some_and(|definition| definition.is_error);
     for (arm, p_holm) in arms.iter_mut().skip(1).zip(holm(&p)) {
-        let is_error = arm.primary().and_then(|value| definition(value.metric)).is_some_and(|d| d.is_error);
-        let difference = arm.values.first_mut().and_then(|value| value.difference.as_mut());
-        let (verdict, reason) = match difference {
+        let value = arm.values.iter_mut().find(|value| value.metric == metric);
+        let (verdict, reason) = match value.and_then(|value| value.difference.as_mut()) {
             _ if !arm.failed.is_empty() => {
                 (Verdict::Undecided, format!("{} of its seeds diverged", arm.failed.len()))
             }
-            None => (Verdict::Undecided, "no seed of it and of the first arm is done".to_owned()),
+            None if arm.seeds.is_empty() => (Verdict::Undecided, "no seed is done".to_owned()),
+            None => (Verdict::Undecided, "no seed that the first arm has, too, has this score".to_owned()),
             Some(difference) => {
                 difference.p_holm = p_holm;
                 decide(difference, is_error, asked)

@@ -106,7 +106,7 @@ pub fn text(comparison: &Comparison) -> String {
 }
 
 fn detectable(arm: &Answer, metric: &str) -> String {
-    let smallest = arm.primary().and_then(|value| value.difference.as_ref()?.smallest_detectable);
+    let smallest = arm.value(metric).and_then(|value| value.difference.as_ref()?.smallest_detectable);
     match smallest {
         Some(smallest) if arm.verdict == Some(Verdict::Undecided) => {
             format!("; so many seeds would find a difference of {}", shown(metric, smallest))
@@ -117,7 +117,7 @@ fn detectable(arm: &Answer, metric: &str) -> String {
 
 fn row(arm: &Answer, metric: &str) -> Vec<String> {
     let nothing = || "–".to_owned();
-    let value = arm.primary();
+    let value = arm.value(metric);
     let difference = value.and_then(|value| value.difference.as_ref());
     let of = |of: fn(&Difference, &str) -> String| difference.map_or_else(nothing, |d| of(d, metric));
     vec![

@@ -63,7 +63,7 @@ fn svg(height: f64, label: &str, body: &str) -> String {
 pub fn differences(comparison: &Comparison) -> String {
     let metric = comparison.metric;
     let arms: Vec<(usize, &Answer)> = comparison.arms.iter().enumerate().skip(1).collect();
-    let of = |arm: &Answer| arm.primary().and_then(|value| value.difference.clone());
+    let of = |arm: &Answer| arm.value(metric).and_then(|value| value.difference.clone());
     let known: Vec<_> = arms.iter().filter_map(|&(at, arm)| Some((at, arm, of(arm)?))).collect();
     if known.is_empty() {
         return String::new();

@@ -75,7 +75,7 @@ fn answer(comparison: &Comparison) -> String {
     let of = |verdict: Verdict| -> Vec<String> {
         let arms = comparison.arms.iter().filter(|arm| arm.verdict == Some(verdict));
         let told = |arm: &Answer| {
-            let difference = arm.primary().and_then(|value| value.difference.as_ref());
+            let difference = arm.value(metric).and_then(|value| value.difference.as_ref());
             let by = difference.map_or(String::new(), |d| format!(" ({})", signed(metric, d.mean)));
             format!("<b>{}</b>{by}", escape(&arm.name))
         };
@@ -84,7 +84,7 @@ fn answer(comparison: &Comparison) -> String {
     let Some(first) = comparison.arms.first() else { return String::new() };
     let mut parts = Vec::new();
     for (verdict, words) in [
-        (Verdict::Better, format!("Better than <b>{}</b> in {}", escape(&first.name), title(metric))),
+        (Verdict::Better, format!("Better than <b>{}</b> in {}", escape(&first.name), name(metric))),
         (Verdict::Worse, "Worse".to_owned()),
         (Verdict::Undecided, "Undecided".to_owned()),
     ] {
@@ -140,7 +140,7 @@ fn arms(comparison: &Comparison) -> String {
     .map(str::to_owned);
     let dash = || "–".to_owned();
     let row = |(at, arm): (usize, &Answer)| {
-        let value = arm.primary();
+        let value = arm.value(metric);
         let d = value.and_then(|value| value.difference.as_ref());
         let plain = |interval: Option<[f64; 2]>| {
             interval.map_or("–".to_owned(), |[low, high]| {
@@ -185,7 +185,7 @@ fn arms(comparison: &Comparison) -> String {
         .enumerate()
         .skip(1)
         .map(|(at, arm)| {
-            let smallest = arm.primary().and_then(|value| value.difference.as_ref()?.smallest_detectable);
+            let smallest = arm.value(metric).and_then(|value| value.difference.as_ref()?.smallest_detectable);
             let smallest = smallest.map_or(String::new(), |smallest| {
                 format!(
                     "; so many seeds find a difference of {} in four of five comparisons",
@@ -284,10 +284,9 @@ fn pictures(plan: &Plan, comparison: &Comparison) -> Result<String> {
 fn secondary(comparison: &Comparison) -> String {
     let mut head = vec!["score".to_owned()];
     head.extend(comparison.arms.iter().enumerate().map(|(at, arm)| named(at, arm)));
-    let metrics: Vec<&'static str> = comparison
-        .arms
-        .first()
-        .map_or(Vec::new(), |arm| arm.values.iter().skip(1).map(|value| value.metric).collect());
+    let metrics: Vec<&'static str> = comparison.arms.first().map_or(Vec::new(), |arm| {
+        arm.values.iter().map(|value| value.metric).filter(|&other| other != comparison.metric).collect()
+    });
     let row = |&metric: &&'static str| {
         let sense = if definition(metric).is_some_and(|definition| definition.is_error) {
             ", less is better"
