@@ -5,7 +5,8 @@ use std::io::{self, Write};
 use std::path::PathBuf;
 use std::rc::Rc;
 
-use segloss_unet::blocks::spanning;
+use segloss_unet::blocks::{Grouping, spanning};
+use segloss_unet::compare::bootstrap::NOT_RESAMPLED;
 use segloss_unet::compare::cell::{self, Outcome, State};
 use segloss_unet::compare::comparison::RESAMPLES;
 use segloss_unet::compare::{Comparison, Place, Plan, Question, arm, page, slurm, tables};
@@ -14,7 +15,7 @@ use segloss_unet::files::write_atomic;
 use segloss_unet::inspect::inspect;
 use segloss_unet::metrics::definitions;
 use segloss_unet::run::Which;
-use segloss_unet::{Config, Dataset, Reading, Source, Split};
+use segloss_unet::{Config, Dataset, Reading, RunFolder, Source, Split};
 
 use crate::options::{CheckpointArg, Moved, Threads};
 use crate::progress::{Grid, say, tell};
@@ -23,30 +24,36 @@ use crate::progress::{Grid, say, tell};
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
-  segloss compare --out cmp                                     the embedded tiles, six arms, three seeds
+  segloss compare --out cmp                              the embedded tiles, six arms, three seeds
   segloss compare --data DIR --out cmp --epochs 40
-  segloss compare --data DIR --out cmp plain.toml mine.toml     the others are compared with the first
-  segloss compare --out cmp --seeds 6                           three more seeds of the same comparison
-  segloss compare --out cmp another.toml                        one more arm
-  segloss compare --data DIR --out cmp --plan                   only write the grid: cmp/slurm.sh, and a line for GNU parallel
-  segloss compare --out cmp --cell 4                            one cell of it, on any machine
-  segloss compare --out cmp --report                            the answer from whatever is there
+  segloss compare --out cmp plain.toml mine.toml         the others are compared with the first
+  segloss compare --out cmp --seeds 6                    three more seeds of the same comparison
+  segloss compare --out cmp another.toml                 one more arm
+  segloss compare --data DIR --out cmp --plan            only the grid: for Slurm, GNU parallel
+  segloss compare --out cmp --cell 4                     one cell of it, on any machine
+  segloss compare --out cmp --report                     the answer from whatever is there
 
-An arm is a file, called like it (a number in front, as in \"02 mine.toml\", is for the order alone). It holds a loss, as `segloss train --loss` takes it; or sections of a configuration ([loss], [augment],
-[train], …) that go before those of --config and --set; and it may have a rule by which its classes are decided:
+An arm is a file, called like it (a number in front, as in \"02 mine.toml\", is for the order
+alone). It holds a loss, as `segloss train --loss` takes it; or sections of a configuration
+([loss], [augment], [train], …) that go before those of --config and --set; and it may have a
+rule by which its classes are decided:
   [decision]
-  shift = \"strength\"        # strength or per_class: chosen anew for each net, as `segloss tune` does; or { fixed = 0.5 }, none
-  goal = \"mean_iou\"         # mean_iou, mean_dice, class_average, accuracy or { f_beta = { class = 2, beta = 2.0 } }
-  held_out = false          # by the images that data.held_out keeps from training, not by the validation images
-Without files: plain cross-entropy; per-sample weights (inverse square root); cross-entropy with Dice, as nnU-Net;
-logit adjustment; cross-entropy with Lovasz; and plain with a tuned shift, which needs no training of its own.
+  shift = \"strength\"   # or per_class: chosen anew for each net, as `segloss tune` does;
+                        # or { fixed = 0.5 }, or none
+  goal = \"mean_iou\"    # or mean_dice, class_average, accuracy, { f_beta = { class = 2, beta = 2.0 } }
+  held_out = false      # true: by the images that data.held_out keeps from training
+Without files: plain cross-entropy; per-sample weights (inverse square root); cross-entropy with
+Dice, as nnU-Net; logit adjustment; cross-entropy with Lovasz; and plain with a tuned shift,
+which needs no training of its own.
 
-A seed gives every arm the same first weights, order of images and augmentation, so arms are compared seed by seed. The
-answer holds both kinds of chance: other seeds (a paired t test) and other images (a bootstrap over blocks of neighbouring
-images), for as many arms as are compared (Holm). Verdicts: better, worse, undecided.
+A seed gives every arm the same first weights, order of images and augmentation, so arms are
+compared seed by seed. The answer holds both kinds of chance: other seeds (a paired t test) and
+other images (a bootstrap over blocks of neighbouring images), for as many arms as are compared
+(Holm). Verdicts: better, worse, undecided.
 
-DIR/comparison.html has everything, DIR/comparison.csv and runs.csv the numbers. What is killed goes on where it was: give the
-same command again. Cells that another process is at are passed over, so several may share one --out.")]
+DIR/comparison.html has everything, DIR/comparison.csv and runs.csv the numbers. What is killed
+goes on where it was: give the same command again. Cells that another process is at are passed
+over, so several may share one --out.")]
 pub struct CompareArgs {
     /// The data set; the embedded microscope tiles if left out. Of a comparison that is there: where its images are now.
     #[arg(long, value_name = "DIR", conflicts_with = "report")]
@@ -113,32 +120,33 @@ impl CompareArgs {
     pub fn run(&self) -> Result<(), Box<dyn Error>> {
         self.threads.start()?;
         if let Some(metric) = &self.metric
-            && definitions::definition(metric).is_none()
+            && (definitions::definition(metric).is_none() || NOT_RESAMPLED.contains(&&**metric))
         {
-            let names: Vec<&str> = definitions::names().collect();
+            let names: Vec<&str> =
+                definitions::names().filter(|name| !NOT_RESAMPLED.contains(name)).collect();
             return Err(format!("--metric is `{metric}`; the scores are {}", names.join(", ")).into());
         }
         let mut sets = Sets::default();
         if self.report || self.cell.is_some() {
             let mut plan = Plan::load(&self.out)?;
             if let Some(metric) = &self.metric {
+                // For this answer alone.
                 plan.question.metric.clone_from(metric);
-                plan.save()?;
             }
             if let Some(folder) = &self.data {
                 // Elsewhere, perhaps: for this process alone.
                 plan.move_data(&std::path::absolute(folder)?);
             }
             return match self.cell {
-                Some(number) => self.carry_out_one(&plan, number, &mut sets),
+                Some(number) => self.carry_out_one(&mut plan, number, &mut sets),
                 None => self.answer(&plan),
             };
         }
-        let plan = self.planned(&mut sets)?;
+        let mut plan = self.planned(&mut sets)?;
         if self.plan {
             return self.tell_the_grid(&plan);
         }
-        self.carry_out(&plan, &mut sets)?;
+        self.carry_out(&mut plan, &mut sets)?;
         self.answer(&plan)
     }
 
@@ -175,7 +183,8 @@ impl CompareArgs {
                 split: Split::Test.name().to_owned(),
                 checkpoint: Which::Best.name().to_owned(),
                 seeds: Vec::new(),
-                group: None,
+                grouping: Grouping::none(),
+                images: String::new(),
                 data: folder.clone(),
             };
             Plan::new(&self.out, question, given)
@@ -187,6 +196,9 @@ impl CompareArgs {
         let config = base.clone().finish()?;
         self.look(&config, &mut plan, was_there)?;
 
+        if !was_there && RunFolder::open(&self.out).is_ok() {
+            return Err(format!("{} is the folder of a run; choose another --out", self.out.display()).into());
+        }
         let mut arms = self.arms.iter().map(|path| arm::read(path, &base)).collect::<Result<Vec<_>, _>>()?;
         if arms.is_empty() && !was_there {
             if base.has_loss() {
@@ -215,6 +227,15 @@ impl CompareArgs {
                 question.seeds.push(seed);
             }
         }
+        if let Some(fewer) = self.seeds.filter(|&asked| (asked as usize) < question.seeds.len()) {
+            say(&format!(
+                "note: the comparison has {} seeds, more than the {fewer} asked for",
+                question.seeds.len()
+            ));
+        }
+        if was_there && self.data.is_some() {
+            plan.check_images(&*sets.of(&config)?)?;
+        }
         plan.add(&arms, &mut |config| sets.of(config))?;
         if plan.arm.len() < 2 {
             return Err("one arm has nothing to be compared with; name two files, or none".into());
@@ -234,7 +255,16 @@ impl CompareArgs {
         let remembered = config.data.folder.as_deref().filter(|_| was_there && self.data.is_none());
         let reading = Reading::open(&source, &[Split::Train, Split::Val], config.data.ignore_index)
             .map_err(|error| Moved::or(error, remembered))?;
-        plan.question.group = reading.description.split.as_ref().and_then(|split| split.group.clone());
+        let names = |split: Split| -> Vec<String> {
+            let pairs = reading.catalogue.pairs(split).unwrap_or_default();
+            pairs.into_iter().map(|pair| pair.name).collect()
+        };
+        let splits = Split::ALL.map(|split| (split.name(), names(split)));
+        if !was_there {
+            let said = reading.description.split.as_ref().and_then(|split| split.group.as_ref());
+            let all = splits.iter().flat_map(|(_, names)| names).map(String::as_str);
+            plan.question.grouping = Grouping::of(all, said);
+        }
         let has_test = reading.catalogue.has(Split::Test);
         let wanted = match self.split {
             Some(JudgedArg::Val) => Some(Split::Val),
@@ -256,18 +286,13 @@ impl CompareArgs {
             return Ok(());
         }
         let report = inspect(&source, config.data.ignore_index, &|| ())?;
-        let names = |split: Split| -> Vec<String> {
-            let pairs = reading.catalogue.pairs(split).unwrap_or_default();
-            pairs.into_iter().map(|pair| pair.name).collect()
-        };
-        let splits = Split::ALL.map(|split| (split.name(), names(split)));
         let mut warnings = report.warnings;
-        warnings.extend(spanning(&splits, plan.question.group.as_ref()));
+        warnings.extend(spanning(&splits, &plan.question.grouping));
         tell(&[], &warnings);
         Ok(())
     }
 
-    fn carry_out(&self, plan: &Plan, sets: &mut Sets) -> Result<(), Box<dyn Error>> {
+    fn carry_out(&self, plan: &mut Plan, sets: &mut Sets) -> Result<(), Box<dyn Error>> {
         let mut open = Vec::new();
         for place in plan.places() {
             if cell::state(plan, &place)? == State::Open {
@@ -291,7 +316,7 @@ impl CompareArgs {
 
     fn carry_out_at(
         &self,
-        plan: &Plan,
+        plan: &mut Plan,
         place: &Place,
         sets: &mut Sets,
         grid: &mut Grid,
@@ -304,7 +329,7 @@ impl CompareArgs {
         Ok(outcome)
     }
 
-    fn carry_out_one(&self, plan: &Plan, number: usize, sets: &mut Sets) -> Result<(), Box<dyn Error>> {
+    fn carry_out_one(&self, plan: &mut Plan, number: usize, sets: &mut Sets) -> Result<(), Box<dyn Error>> {
         let places = plan.places();
         let Some(place) = places.get(number) else {
             return Err(

@@ -20,8 +20,8 @@ Examples (the document's worked example lies in the repository):
 
   segloss eval --spec my.toml --logits batch.npz:z --target batch.npz:y
 
-Arrays are NumPy's .npy, in any byte order, or FILE.npz:NAME. The specification says which axis holds the
-classes (`layout`). `segloss losses` lists the kinds.")]
+Arrays are NumPy's .npy, in any byte order, or FILE.npz:NAME. The specification says which axis
+holds the classes (`layout`). `segloss losses` lists the kinds.")]
 pub struct EvalArgs {
     /// The loss: a TOML or JSON file.
     #[arg(long, value_name = "FILE")]

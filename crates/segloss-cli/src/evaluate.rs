@@ -33,14 +33,16 @@ Examples:
   segloss evaluate --run run --data OTHER --json | jq .mean_iou
   segloss evaluate --run run --all --csv scores.csv   every score of every class
   segloss evaluate --from run/results/test-best.json  the tables again, without the net
-  segloss evaluate --explain                          every score's formula, rule for absent classes and source
+  segloss evaluate --explain                          what every score is, and who defined it
 
-What was counted, image by image, is written to RUN/results/SPLIT-CHECKPOINT.json (SPLIT-CHECKPOINT-NAME.json for another
-data set of that name, …-rule.json where `segloss tune` chose how classes are decided), or to --out. Every score is made of that file alone.
+What was counted, image by image, is written to RUN/results/SPLIT-CHECKPOINT.json
+(SPLIT-CHECKPOINT-NAME.json for another data set of that name, …-rule.json where `segloss tune`
+chose how classes are decided), or to --out. Every score is made of that file alone.
 
-A class that does not occur in the masks is shown as –, and no mean counts it; below the table stands where it was predicted
-all the same. Of one image the same holds: a class that is not in its truth does not count in its scores (mIoU^I, mIoU^C, NSD,
-HD95), one that is and was missed counts 0, and in HD95, which it does not have, not at all: see missed_images in --all.")]
+A class that does not occur in the masks is shown as –, and no mean counts it; below the table
+stands where it was predicted all the same. Of one image the same holds: a class that is not in
+its truth does not count in its scores (mIoU^I, mIoU^C, NSD, HD95), one that is and was missed
+counts 0, and in HD95, which it does not have, not at all: see missed_images in --all.")]
 pub struct EvaluateArgs {
     /// The run folder.
     #[arg(long, value_name = "RUN", required_unless_present_any = ["from", "explain"])]

@@ -13,16 +13,18 @@ use crate::options::CheckpointArg;
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
-  segloss export --run run --out model.onnx             to run the net elsewhere: ONNX Runtime, OpenCV, tract, …
-  segloss export --run run --out weights.safetensors    to go on in PyTorch, or with `segloss train --weights`
+  segloss export --run run --out model.onnx             for ONNX Runtime, OpenCV, tract, …
+  segloss export --run run --out weights.safetensors    for PyTorch, or `segloss train --weights`
 
-model.onnx takes images (N, C, H, W) as float32, with the values that they were stored with, such as 0 to 255: the
-normalisation is part of it. It gives logits (N, classes, H, W). N, H and W are free; H and W must be multiples of the
-metadata entry segloss.multiple, to which an image is padded at the bottom and at the right with its mirror image. The
-class of a pixel is that of its largest logit.
+model.onnx takes images (N, C, H, W) as float32, with the values that they were stored with,
+such as 0 to 255: the normalisation is part of it. It gives logits (N, classes, H, W). N, H and
+W are free; H and W must be multiples of the metadata entry segloss.multiple, to which an image
+is padded at the bottom and at the right with its mirror image. The class of a pixel is that of
+its largest logit.
 
-weights.safetensors has the names of milesial/Pytorch-UNet (bilinear=False): `inc.double_conv.0.weight` to
-`outc.conv.bias`. What the images were normalised with is in its metadata.
+weights.safetensors has the names of milesial/Pytorch-UNet (bilinear=False):
+`inc.double_conv.0.weight` to `outc.conv.bias`. What the images were normalised with is in its
+metadata.
 
 The class names stand in the metadata of both; docs/exchange.md shows how to use either.")]
 pub struct ExportArgs {

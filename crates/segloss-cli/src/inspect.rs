@@ -21,7 +21,8 @@ Examples:
 
 What is understood, here and in `train`, `weights` and `evaluate`:
 
-  folders     DIR/{train,val,test}/{images,masks}, DIR/{images,masks}/{train,val,test}, or DIR/{images,masks},
+  folders     DIR/{train,val,test}/{images,masks}, DIR/{images,masks}/{train,val,test},
+              or DIR/{images,masks},
               which is divided at random; nested folders; validation and testing for val and test;
               labels, annotations and the like for masks
   images      PNG, JPEG, TIFF, BMP; grey or RGB; 8 or 16 bits or floats. EXIF orientation is applied
@@ -34,9 +35,11 @@ What is understood, here and in `train`, `weights` and `evaluate`:
   val = 0.15                      # shares of the images
   test = 0.15
   seed = 0
-  group = { before_last = \"_\" }   # images of a group stay together: \"none\", \"folder\", { characters = 6 }
+  group = { before_last = \"_\" }   # images of a group stay together;
+                                  # or \"none\", \"folder\", { characters = 6 }
 
-Exit codes: 0 nothing stands in the way of training, 1 something does, 2 there is no data folder.")]
+Exit codes: 0 nothing stands in the way of training, 1 something does, 2 there is no data
+folder.")]
 pub struct InspectArgs {
     /// The data folder; the embedded microscope tiles if left out.
     #[arg(long, value_name = "DIR")]

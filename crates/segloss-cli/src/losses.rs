@@ -6,8 +6,8 @@ use std::io::{self, Write};
 /// List every kind of loss with its formula, options and reference.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-Symbols: z logits, y target, p softmax, σ sigmoid, w weight, C classes; s smoothing, TP, FP, FN sums of
-right and wrong probability over a region; th, τ thresholds; π class priors.
+Symbols: z logits, y target, p softmax, σ sigmoid, w weight, C classes; s smoothing, TP, FP, FN
+sums of right and wrong probability over a region; th, τ thresholds; π class priors.
 
 The name is the `kind` of a specification, a TOML or JSON file such as
 
@@ -15,12 +15,14 @@ The name is the `kind` of a specification, a TOML or JSON file such as
   ignore_index = 255
   [weights]
   source = \"per_sample\"            # none | fixed | dataset | per_batch | per_sample | ema | map
-  scheme = \"inverse_frequency\"     # complement | inverse_sqrt | { power = 0.5 } | median_frequency | enet
+  scheme = \"inverse_frequency\"     # complement | inverse_sqrt | { power = 0.5 } |
+                                   # median_frequency | enet
                                    # | { effective_number = 0.999 } | document_scalar
   absent = \"zero\"                  # largest_present | { cap = 10.0 } | prior
   normalise = \"none\"               # mean_one | expected_one | sum_one
 
-A scheme acts on the class counts of a source, and is refused without one. Every key that cannot act is refused.
+A scheme acts on the class counts of a source, and is refused without one. Every key that cannot
+act is refused.
 
 Examples:
   segloss losses --short             a line for each kind

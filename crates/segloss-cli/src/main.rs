@@ -96,4 +96,14 @@ mod tests {
     fn the_command_line_is_consistent() {
         Cli::command().debug_assert();
     }
+
+    /// What is broken by hand is not broken again where a terminal is 100 columns wide.
+    #[test]
+    fn lines_of_help_are_short() {
+        for command in Cli::command().get_subcommands() {
+            let text = command.get_after_help().map_or_else(String::new, ToString::to_string);
+            let long: Vec<&str> = text.lines().filter(|line| line.chars().count() > 100).collect();
+            assert!(long.is_empty(), "{}: {long:#?}", command.get_name());
+        }
+    }
 }

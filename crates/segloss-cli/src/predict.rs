@@ -24,12 +24,12 @@ Examples:
   segloss predict --run run --out found image.png
   segloss predict --run run --out found DIR/test/images
 
-For IMAGE.png this writes IMAGE_classes.png, a mask that stores classes as those of the training data do, and
-IMAGE_overlay.png, the image beside its classes in colour. The paths of the first kind are printed. Images of a folder keep
-their path below it.
+For IMAGE.png this writes IMAGE_classes.png, a mask that stores classes as those of the training
+data do, and IMAGE_overlay.png, the image beside its classes in colour. The paths of the first
+kind are printed. Images of a folder keep their path below it.
 
-A large image is cut into tiles that overlap by what the net sees, so that each pixel gets the class
-that it would get in the whole image.")]
+A large image is cut into tiles that overlap by what the net sees, so that each pixel gets the
+class that it would get in the whole image.")]
 pub struct PredictArgs {
     /// The run folder.
     #[arg(long, value_name = "RUN")]

@@ -15,9 +15,10 @@ use crate::options::Threads;
 Examples:
   segloss replay run/diverged.safetensors
 
-Training leaves the file behind when an output, a loss or a gradient is not a finite number: the net before the step, the
-batch, and the loss. Images and labels of the batch are tensors of it, `batch/images` and `batch/labels`, for any reader of
-safetensors. Exits with 1 if the step comes to a number that is not finite again.")]
+Training leaves the file behind when an output, a loss or a gradient is not a finite number: the
+net before the step, the batch, and the loss. Images and labels of the batch are tensors of it,
+`batch/images` and `batch/labels`, for any reader of safetensors. Exits with 1 if the step comes
+to a number that is not finite again.")]
 pub struct ReplayArgs {
     /// The step, as training left it.
     #[arg(value_name = "FILE")]

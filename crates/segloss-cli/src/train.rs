@@ -22,37 +22,42 @@ Examples:
   segloss train --out run --resume --set train.epochs=50     go on for longer
   segloss train --out run --restart                          begin anew; other files in run stay
   segloss train --data DIR --out run --set data.crop=[256,256] --set augment.scale=[0.5,2.0] \
-      --set augment.rotation=10 --set augment.brightness=0.2 --set augment.contrast=0.2 --set augment.rare_share=0.3
+      --set augment.rotation=10 --set augment.brightness=0.2 --set augment.rare_share=0.3
   segloss train --data DIR --out run --weights w.safetensors --set train.fresh_head=true
 
-`segloss inspect --data DIR` says what a data folder holds, which layouts and masks are understood, and writes
-the DIR/dataset.toml that names its classes. Weights for each pixel, from maps/NAME.npy beside images/ and masks/,
-are used with data.maps=true or loss.weights.source=map.
+`segloss inspect --data DIR` says what a data folder holds, which layouts and masks are
+understood, and writes the DIR/dataset.toml that names its classes. Weights for each pixel, from
+maps/NAME.npy beside images/ and masks/, are used with data.maps=true or
+loss.weights.source=map.
 
-Every key of a configuration has a default; run/config.toml shows them all, as used. The loss is one of
-`segloss losses`, in the section [loss] or in a file of its own. Files are TOML or JSON.
+Every key of a configuration has a default; run/config.toml shows them all, as used. The loss is
+one of `segloss losses`, in the section [loss] or in a file of its own. Files are TOML or JSON.
 
---resume reads run/config.toml first, then --config, --loss and --set. A run that has completed an epoch
-can take over other values of train.epochs, train.patience, train.overlays, data.folder (the same images
-elsewhere), optimizer.learning_rate, optimizer.clip_norm and [schedule], from the next step on; any other change is
-an error. The learning rate then follows the schedule of the new length: a longer one-cycle or cosine
-run rises again before it falls. run/config.toml is rewritten to what is in force.
+--resume reads run/config.toml first, then --config, --loss and --set. A run that has completed
+an epoch can take over other values of train.epochs, train.patience, train.overlays, data.folder
+(the same images elsewhere), optimizer.learning_rate, optimizer.clip_norm and [schedule], from
+the next step on; any other change is an error. The learning rate then follows the schedule of
+the new length: a longer one-cycle or cosine run rises again before it falls. run/config.toml is
+rewritten to what is in force.
 
 For rare classes and small machines (docs/training.md explains each):
   augment.rare_share=0.3        so many of the crops are centred on a pixel of a rare class
-  augment.scale, .rotation, .brightness, .contrast, .saturation   drawn anew for each image of each epoch
+  augment.scale, .rotation, .brightness, .contrast, .saturation   drawn anew for each image
   train.micro_batch=2           images in memory at once; the loss is still that of the whole batch
   train.ema=0.999               judge and keep a moving average of the weights
   train.patience=10             end after so many epochs without a better mean IoU
   model.deep_supervision=true   a loss at each level on the way up
-  optimizer.clip_norm=1.0       limit the norm of the gradient; schedule.warmup=0.1 raises the rate slowly
-  added_loss = { from_epoch = 10, weight = 0.5, loss = { kind = \"dice\" } } in a configuration: a second loss later on
---weights FILE begins with the weights of `segloss export`, or of PyTorch: safetensors.torch.save_file of the
-state_dict of milesial/Pytorch-UNet (bilinear=False), whose width and depth model.width and model.depth must
-name. train.fresh_head=true leaves out its last layer, for other classes.
+  optimizer.clip_norm=1.0       limit the norm of the gradient
+  added_loss = { from_epoch = 10, weight = 0.5, loss = { kind = \"dice\" } }
+                                in a configuration: a second loss later on
+--weights FILE begins with the weights of `segloss export`, or of PyTorch:
+safetensors.torch.save_file of the state_dict of milesial/Pytorch-UNet (bilinear=False), whose
+width and depth model.width and model.depth must name. train.fresh_head=true leaves out its last
+layer, for other classes.
 
-optimizer.kind is adamw, adam or sgd (optimizer.momentum, optimizer.nesterov). The default learning
-rate, 2e-3, and weight decay, 1e-2, suit adamw; sgd usually needs 0.01 to 0.1, and 1e-4.")]
+optimizer.kind is adamw, adam or sgd (optimizer.momentum, optimizer.nesterov). The default
+learning rate, 2e-3, and weight decay, 1e-2, suit adamw; sgd usually needs 0.01 to 0.1, and
+1e-4.")]
 pub struct TrainArgs {
     /// The data set; the embedded microscope tiles if left out.
     #[arg(long, value_name = "DIR")]

@@ -6,9 +6,9 @@ use std::path::PathBuf;
 
 use clap::ValueEnum;
 use segloss_unet::batch::Batcher;
-use segloss_unet::blocks::Blocks;
+use segloss_unet::blocks::{Blocks, Grouping};
 use segloss_unet::dataset::{Images, load_split};
-use segloss_unet::files::write_atomic;
+use segloss_unet::files::{remove_if_there, write_atomic};
 use segloss_unet::run::Which;
 use segloss_unet::table::{aligned, percent};
 use segloss_unet::tune::fit::{Scored, Wanted};
@@ -23,24 +23,26 @@ use crate::progress::{self, say, tell};
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
-  segloss tune --run run                              one strength t, for the mean IoU of the validation images
+  segloss tune --run run                       one strength t, for the validation mean IoU
   segloss tune --run run --metric class-average --dry-run
-  segloss tune --run run --shift per-class            one shift for each class
+  segloss tune --run run --shift per-class     one shift for each class
   segloss tune --run run --metric f-beta --class pole --beta 2
-  segloss tune --run run --shift none --temperature --undo-weights      probabilities that can be believed
-  segloss tune --run run --on held-out                images of train that data.held_out kept from learning
+  segloss tune --run run --shift none --temperature --undo-weights   believable probabilities
+  segloss tune --run run --on held-out         by what data.held_out kept from learning
 
-A net says z_c for each class c; decided is arg max (z_c + s_c). A shift s_c = -ln τ_c is the threshold τ_c of class c.
---shift strength looks for one number t and shifts by -t·ln π_c, π_c the share of class c of the training pixels: t = 0 is plain
-arg max, t = 1 decides as if all classes were equally common. A threshold that is the same for all classes, such as 1/C,
-is t = 0: it shifts nothing. No training is needed, and none of it changes the weights.
+A net says z_c for each class c; decided is arg max (z_c + s_c). A shift s_c = -ln τ_c is the
+threshold τ_c of class c. --shift strength looks for one number t and shifts by -t·ln π_c, π_c
+the share of class c of the training pixels: t = 0 is plain arg max, t = 1 decides as if all
+classes were equally common. A threshold that is the same for all classes, such as 1/C, is t =
+0: it shifts nothing. No training is needed, and none of it changes the weights.
 
-A rule is always best on the images that it was chosen by. Believe the line `cross-fitted`: it chooses by four fifths of the
-images and counts on the last, in turn. Images of the validation split chose the epoch, too, and frames of a sequence that is
-in train say little; data.held_out=[\"SEQUENCE\"] in training keeps a sequence for this.
+A rule is always best on the images that it was chosen by. Believe the line `cross-fitted`: it
+chooses by four fifths of the images and counts on the last, in turn. Images of the validation
+split chose the epoch, too, and frames of a sequence that is in train say little;
+data.held_out=[\"SEQUENCE\"] in training keeps a sequence for this.
 
-The rule is written to RUN/rule.json and drawn in RUN/rule.svg; `segloss evaluate` and `segloss predict` decide by it from then
-on, unless --arg-max is given. Remove the file to be rid of it.")]
+The rule is written to RUN/rule.json and drawn in RUN/rule.svg; `segloss evaluate` and `segloss
+predict` decide by it from then on, unless --arg-max is given. Remove the file to be rid of it.")]
 pub struct TuneArgs {
     /// The run folder.
     #[arg(long, value_name = "RUN")]
@@ -180,7 +182,8 @@ impl TuneArgs {
         bar.finish_and_clear();
         let names: Vec<&str> = samples.iter().map(|sample| sample.name.as_str()).collect();
         let group = reading.description.split.as_ref().and_then(|split| split.group.as_ref());
-        let blocks = Blocks::of(&names, group);
+        let all = data.train.iter().chain(&data.held_out).chain(&data.val).chain(samples);
+        let blocks = Blocks::of(&names, &Grouping::of(all.map(|sample| sample.name.as_str()), group));
         let correction = match self.undo_weights {
             true => correction::correction(&meta.config.loss, &data.counts)?,
             false => Vec::new(),
@@ -204,9 +207,14 @@ impl TuneArgs {
             warnings
                 .push("on images that it was not chosen by, the shift is no better than arg max".to_owned());
         }
+        if shift == Shift::None && !file.fit.rule.is_arg_max() {
+            warnings.push("the weights moved the decisions, and so does taking them out: see both rows; --arg-max keeps them".to_owned());
+        }
         tell(&[], &warnings);
         if !self.dry_run {
-            if shift != Shift::None {
+            if shift == Shift::None {
+                remove_if_there(&folder.rule_picture_path())?;
+            } else {
                 let picture = plot::draw(&file.fit, goal, &file.chosen_by)?;
                 write_atomic(&folder.rule_picture_path(), picture.as_bytes())?;
             }
@@ -238,8 +246,8 @@ impl TuneArgs {
             MetricArg::Accuracy => Goal::Accuracy,
             MetricArg::FBeta => {
                 let beta = self.beta.unwrap_or(2.0);
-                if !(beta >= 0.0 && beta.is_finite()) {
-                    return Err(format!("--beta is {beta}; expected a number of at least 0").into());
+                if !(0.0..=1000.0).contains(&beta) {
+                    return Err(format!("--beta is {beta}; expected a number from 0 to 1000").into());
                 }
                 let wanted = self.class.as_deref().unwrap_or_default();
                 let named = names.iter().position(|name| name == wanted);
@@ -270,7 +278,8 @@ fn text(file: &RuleFile, names: &[String], images: usize, pixels: usize, blocks:
         (Shift::PerClass, _) => "a shift for each class".to_owned(),
         _ => fit.rule.to_string(),
     };
-    if file.shift != Shift::None {
+    // A temperature alone moves no decision.
+    if !fit.rule.is_arg_max() {
         rows.push(scored(rule, &fit.fitted));
         rows.extend(fit.cross_fitted.iter().map(|found| scored("the same, cross-fitted".to_owned(), found)));
     }

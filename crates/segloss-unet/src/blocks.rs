@@ -7,12 +7,40 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use serde::{Deserialize, Serialize};
+
 use crate::description::Group;
 
 /// So many groups are resampled as wholes.
 const MANY_GROUPS: usize = 10;
-/// Fewer images a group are no sequence.
-const FEWEST_IMAGES: usize = 8;
+/// Fewer images a group, on average over the data set, are no sequence.
+const FEWEST_IMAGES: usize = 3;
+
+/// Which images of a data set belong together.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Grouping {
+    /// By their names.
+    pub group: Group,
+    /// Whether that was guessed.
+    #[serde(default)]
+    pub guessed: bool,
+}
+
+impl Grouping {
+    /// As the data set says, or as the names of all its images suggest.
+    pub fn of<'a>(names: impl IntoIterator<Item = &'a str>, said: Option<&Group>) -> Self {
+        match said {
+            Some(group) => Self { group: group.clone(), guessed: false },
+            None => Self { group: sequences(&names.into_iter().collect::<Vec<_>>()), guessed: true },
+        }
+    }
+
+    /// Each image for itself.
+    pub fn none() -> Self {
+        Self { group: Group::None, guessed: false }
+    }
+}
 
 /// The images of an evaluation, in blocks.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,11 +54,11 @@ pub struct Blocks {
 }
 
 impl Blocks {
-    /// Of images with these names, which are in their order; grouped as the data set says, or as the names suggest.
-    pub fn of(names: &[&str], group: Option<&Group>) -> Self {
-        let guessed = group.is_none();
-        let group = group.cloned().unwrap_or_else(|| sequences(names));
+    /// Of images with these names, which are in their order.
+    pub fn of(names: &[&str], grouping: &Grouping) -> Self {
+        let Grouping { group, guessed } = grouping;
         let each = |at| vec![at];
+        let group = group.clone();
         if group == Group::None {
             let blocks: Vec<Vec<usize>> = (0..names.len()).map(each).collect();
             let description = format!("{} images, each for itself", names.len());
@@ -41,7 +69,7 @@ impl Blocks {
             groups.entry(group.of(name)).or_default().push(at);
         }
         let count = groups.len();
-        let seem = if guessed { ", as their names suggest" } else { "" };
+        let seem = if *guessed { ", as their names suggest" } else { "" };
         if count >= MANY_GROUPS {
             let blocks = groups.into_values().collect();
             let description = format!("{count} groups {}{seem}", group.describe());
@@ -74,10 +102,9 @@ impl Blocks {
 
 /// Warns of groups whose images stand in several splits, a sentence for each pair of splits: what is learned from one frame of a
 /// sequence is known of the next.
-pub fn spanning(splits: &[(&str, Vec<String>)], group: Option<&Group>) -> Vec<String> {
-    let all: Vec<&str> = splits.iter().flat_map(|(_, names)| names).map(String::as_str).collect();
-    let group = group.cloned().unwrap_or_else(|| sequences(&all));
-    if group == Group::None {
+pub fn spanning(splits: &[(&str, Vec<String>)], grouping: &Grouping) -> Vec<String> {
+    let group = &grouping.group;
+    if *group == Group::None {
         return Vec::new();
     }
     let of = |names: &Vec<String>| names.iter().map(|name| group.of(name)).collect::<BTreeSet<_>>();
@@ -131,7 +158,8 @@ mod tests {
     use super::*;
 
     fn blocks(names: &[String], group: Option<&Group>) -> Blocks {
-        Blocks::of(&names.iter().map(String::as_str).collect::<Vec<_>>(), group)
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        Blocks::of(&names, &Grouping::of(names.iter().copied(), group))
     }
 
     fn sizes(blocks: &Blocks) -> Vec<usize> {
@@ -167,20 +195,23 @@ mod tests {
         assert!(is_frame("Seq05VD_f00390", "_") && is_frame("a-7", "-"));
         assert!(!is_frame("a_mask", "_") && !is_frame("a_img7", "_") && !is_frame("a_7b", "_"));
         let (train, val) = ([names("a", 0..20), names("b", 0..20)].concat(), names("a", 20..40));
-        let warnings = spanning(&[("train", train.clone()), ("val", val), ("test", names("c", 0..9))], None);
+        let all = [train.clone(), val.clone()].concat();
+        let grouping = Grouping::of(all.iter().map(String::as_str), None);
+        let warnings =
+            spanning(&[("train", train.clone()), ("val", val), ("test", names("c", 0..9))], &grouping);
         assert_eq!(warnings.len(), 1);
         assert!(
             warnings[0].starts_with("`a` is in train and in val (groups by the name before"),
             "{warnings:?}"
         );
-        assert!(spanning(&[("train", train.clone()), ("val", train)], Some(&Group::None)).is_empty());
+        assert!(spanning(&[("train", train.clone()), ("val", train)], &Grouping::none()).is_empty());
     }
 
     #[test]
     fn many_groups_are_wholes_and_single_images_stand_for_themselves() {
         let names: Vec<String> = (0..120).map(|i| format!("p{}/{i}", i / 10)).collect();
         assert_eq!(sizes(&blocks(&names, None)), [10; 12]);
-        for names in [vec!["r3c0", "r3c1", "r3c2"], vec!["a_1", "a_2", "b_1"], vec![]] {
+        for names in [vec!["r3c0", "r3c1", "r3c2"], vec!["a_1", "a_2", "b_1"]] {
             let names: Vec<String> = names.into_iter().map(str::to_owned).collect();
             assert_eq!(sizes(&blocks(&names, None)), vec![1; names.len()]);
         }

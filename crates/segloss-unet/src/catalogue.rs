@@ -15,7 +15,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Component, Path, PathBuf};
 
-use crate::description::Description;
+use crate::description::{Description, SplitDescription};
 use crate::error::{DataProblem, Error, Result};
 use crate::folder::{Source, Split, is_hidden};
 use crate::split::{self, Division};
@@ -114,6 +114,15 @@ fn split_of(folder: &str) -> Option<Split> {
 /// A path's extension in small letters; empty if it has none.
 pub(crate) fn extension(path: &Path) -> String {
     path.extension().map(|extension| extension.to_string_lossy().to_ascii_lowercase()).unwrap_or_default()
+}
+
+/// Whether a data set says how it is to be divided, and not only which of its images belong together.
+fn shares_are_told(description: &Description) -> bool {
+    let group = |split: &SplitDescription| split.group.clone();
+    description.split.as_ref().is_some_and(|split| {
+        *split != SplitDescription { group: group(split), ..SplitDescription::default() }
+            || split.group.is_none()
+    })
 }
 
 /// Files that are left out, by why.
@@ -255,7 +264,7 @@ impl Catalogue {
         let lacks_val = empty(&self.parts, Split::Val) && !empty(&self.parts, Split::Train);
         if lacks_val {
             // The test images are there already, or nobody wants any.
-            let shares = crate::description::SplitDescription { test: 0.0, ..shares };
+            let shares = SplitDescription { test: 0.0, ..shares };
             let train = self.parts.remove(&Some(Split::Train)).unwrap_or_default();
             let division =
                 split::divide(train.images.keys().map(String::as_str), &shares).map_err(|problem| {
@@ -264,8 +273,8 @@ impl Catalogue {
             self.notes
                 .push(format!("there is no val, so {}", division.sentence(description.split.is_some())));
             self.deal(train, division);
-        } else if description.split.is_some() {
-            let problem = "`[split]` divides a folder that has no val, and this one has; take it out, or the folder val";
+        } else if shares_are_told(description) {
+            let problem = "`[split]` divides a folder that has no val, and this one has; take out all but `group`, or the folder val";
             let problem = DataProblem::Description(problem.to_owned());
             return Err(Error::data(self.root.join("dataset.toml"), problem));
         }

@@ -68,6 +68,53 @@ impl Dataset {
     }
 }
 
+impl Dataset {
+    /// 16 hexadecimal digits that differ where the training and validation images or their masks do, wherever they lie and whatever
+    /// of them is held out (FNV-1a, 64 bits: good against confusion, not against forgery).
+    pub fn fingerprint(&self) -> String {
+        let of_sample = |sample: &Sample| -> (String, u64) {
+            let mut hash = Fnv::default();
+            [sample.height(), sample.width()].iter().for_each(|side| hash.add(&side.to_le_bytes()));
+            hash.add(&sample.labels);
+            let values = &sample.image.values;
+            match values {
+                Values::Eight(values) => hash.add(values),
+                _ => (0..values.len()).for_each(|at| hash.add(&values.get(at).to_le_bytes())),
+            }
+            (sample.name.clone(), hash.0)
+        };
+        let mut all = Fnv::default();
+        for samples in [vec![&self.train, &self.held_out], vec![&self.val]] {
+            let samples: Vec<&Sample> = samples.into_iter().flatten().collect();
+            let mut hashes: Vec<(String, u64)> = samples.into_par_iter().map(of_sample).collect();
+            hashes.sort();
+            all.add(&hashes.len().to_le_bytes());
+            for (name, hash) in hashes {
+                all.add(name.as_bytes());
+                all.add(&hash.to_le_bytes());
+            }
+        }
+        format!("{:016x}", all.0)
+    }
+}
+
+/// FNV-1a.
+struct Fnv(u64);
+
+impl Default for Fnv {
+    fn default() -> Self {
+        Self(0xcbf2_9ce4_8422_2325)
+    }
+}
+
+impl Fnv {
+    fn add(&mut self, bytes: &[u8]) {
+        for &byte in bytes {
+            self.0 = (self.0 ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
+        }
+    }
+}
+
 /// Images of a data set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Images {
@@ -305,6 +352,10 @@ mod tests {
         };
         let (all, data) = (load(&[]).unwrap(), load(&["r1", "r0c3"]).unwrap());
         assert_eq!((all.train.len(), data.train.len(), data.held_out.len()), (8, 3, 5));
+        assert_eq!(all.fingerprint(), data.fingerprint());
+        let mut other = data.clone();
+        other.val[1].labels[7] ^= 1;
+        assert_ne!(other.fingerprint(), data.fingerprint());
         assert_ne!((all.normalisation, all.counts), (data.normalisation, data.counts));
         for (bad, expected) in [
             (&["r1", "r7"][..], "`data.held_out` has \"r7\", with which no training image's name begins"),

@@ -14,8 +14,8 @@
 //!
 //! Each file is replaced as a whole or not at all.
 
+use std::fs;
 use std::path::{Path, PathBuf};
-use std::{fs, io};
 
 use crate::checkpoint::Checkpoint;
 use crate::config::{Config, Sources};
@@ -207,11 +207,11 @@ impl RunFolder {
     pub fn clear(&self) -> Result<()> {
         self.check_place()?;
         let checkpoints = [Which::Last, Which::Best].map(|which| self.checkpoint_path(which));
-        checkpoints.iter().try_for_each(|path| remove(path))?;
+        checkpoints.iter().try_for_each(|path| files::remove_if_there(path))?;
         clear_files(&self.path.join("overlays"), "png")?;
         clear_files(&self.path.join("results"), "json")?;
         self.sweep()?;
-        FILES.iter().try_for_each(|name| remove(&self.path.join(name)))
+        FILES.iter().try_for_each(|name| files::remove_if_there(&self.path.join(name)))
     }
 
     /// Refuses a path that is no folder, or that leads through a file.
@@ -225,14 +225,14 @@ impl RunFolder {
 
     /// Removes what an interrupted write left beside its file, and a step that went wrong.
     pub(crate) fn sweep(&self) -> Result<()> {
-        remove(&self.replay_path())?;
+        files::remove_if_there(&self.replay_path())?;
         let folders = [self.path.clone(), self.path.join("overlays"), self.path.join("results")];
         for path in folders.iter().map(|folder| entries(folder)).collect::<Result<Vec<_>>>()?.concat() {
             let begun = path
                 .file_name()
                 .is_some_and(|name| name.as_encoded_bytes().starts_with(files::BESIDE.as_bytes()));
             if begun && path.is_file() {
-                remove(&path)?;
+                files::remove_if_there(&path)?;
             }
         }
         Ok(())
@@ -355,21 +355,13 @@ impl RunFolder {
     }
 }
 
-/// Removes a file that may be there.
-fn remove(path: &Path) -> Result<()> {
-    match fs::remove_file(path) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(Error::io("remove", path)(error)),
-        _ => Ok(()),
-    }
-}
-
 /// Removes the files of a kind in a folder and below, and the folders that are empty then.
 fn clear_files(folder: &Path, kind: &str) -> Result<()> {
     for path in entries(folder)? {
         if path.is_dir() {
             clear_files(&path, kind)?;
         } else if path.extension().is_some_and(|extension| extension == kind) {
-            remove(&path)?;
+            files::remove_if_there(&path)?;
         }
     }
     // Stays if it holds anything else.

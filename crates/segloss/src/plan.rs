@@ -33,7 +33,7 @@ pub struct Plan {
     /// For each region the weight of each class that counts there, 0 for the others.
     counted: Array2<f64>,
     /// For each region its number of valid pixels.
-    region_pixels: Vec<u64>,
+    region_pixels: Box<[u64]>,
     denominator: f64,
     /// What a valid pixel weighs on average.
     mean_weight: f64,
@@ -58,7 +58,7 @@ impl Plan {
             shift: None,
             parameters: None,
             counted: Array2::zeros((0, 0)),
-            region_pixels: Vec::new(),
+            region_pixels: Box::default(),
             denominator: 1.0,
             mean_weight: 1.0,
             terms,
@@ -320,10 +320,10 @@ fn parameters(
 
 /// The weights by region of the classes that count there, and the regions' numbers of valid pixels; nothing where pixels
 /// are summed up each by itself.
-fn regions(of: &Description, labels: &LabelCounts, weights: &Array2<f64>) -> (Array2<f64>, Vec<u64>) {
+fn regions(of: &Description, labels: &LabelCounts, weights: &Array2<f64>) -> (Array2<f64>, Box<[u64]>) {
     let spec = &of.spec;
     if of.structure() == Structure::Pixels {
-        return (Array2::zeros((0, 0)), Vec::new());
+        return (Array2::zeros((0, 0)), Box::default());
     }
     let scopes: Vec<&[ImageCounts]> = match spec.region() {
         Region::Batch => vec![labels.images()],
@@ -357,7 +357,7 @@ fn regions(of: &Description, labels: &LabelCounts, weights: &Array2<f64>) -> (Ar
             counted.row_mut(region).mapv_inplace(|weight| share(weight, sum));
         }
     }
-    (counted, pixels)
+    (counted, pixels.into())
 }
 
 /// Generalised Dice's own weights 1/(Σy)², which know no absent class: the policy settles it.

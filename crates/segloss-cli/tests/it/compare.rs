@@ -108,7 +108,82 @@ fn two_arms_two_seeds() {
     assert!(text.contains("began with other --config, --set or --epochs"), "{text}");
     fs::write(dir.join("third.toml"), "kind = 'dice'").unwrap();
     let text = one_line(dir, &["compare", "--out", "cmp", "third.toml"]);
-    assert!(text.contains("arm `third`") && text.contains("loss.kind"), "{text}");
+    assert!(text.contains("arm `third` is there with `loss.kind` = \"focal\", not \"dice\""), "{text}");
+
+    // A score that is not there decides nothing; every class is in every image here.
+    let text = done(dir, &["compare", "--out", "cmp", "--report", "--metric", "mean_claimed_where_absent"]);
+    assert!(
+        text.contains("third: undecided; no seed that the first arm has") && !text.contains("better;"),
+        "{text}"
+    );
+    // A cell whose checkpoints are gone is done again, and comes to the same.
+    let results = dir.join("cmp/cells/plain/seed-0/results/test-best.json");
+    let before = fs::read(&results).unwrap();
+    fs::remove_file(&results).unwrap();
+    done(dir, &["compare", "--out", "cmp", "--quiet"]);
+    assert!(fs::read(&results).unwrap() == before);
+}
+
+/// What is chosen by the images that are judged is not judged by them.
+#[test]
+fn a_shift_is_not_judged_by_the_images_that_it_was_chosen_by() {
+    let root = tempfile::tempdir().unwrap();
+    let dir = root.path();
+    write_arms(dir);
+    let text = done(dir, &small("cmp", &["--split", "val", "--checkpoint", "last"]));
+    assert!(
+        text.contains("weighted: undecided; its shift was chosen by the images that are judged here"),
+        "{text}"
+    );
+    assert!(text.contains("note: the validation images are judged\n"), "{text}");
+}
+
+/// Other images than those that it began with would be averaged with them in silence.
+#[test]
+#[cfg(unix)]
+fn other_images_are_refused() {
+    let root = tempfile::tempdir().unwrap();
+    let dir = root.path();
+    write_arms(dir);
+    let args = [&["compare", "--out", "cmp", "plain.toml", "weighted.toml", "--plan"][..], &SMALL].concat();
+    done(dir, &args);
+    let tiles = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures/tiny_stardist");
+    for split in ["train", "val", "test"] {
+        for kind in ["images", "masks"] {
+            let (from, to) = (tiles.join(split).join(kind), dir.join("fewer").join(split).join(kind));
+            fs::create_dir_all(&to).unwrap();
+            for entry in fs::read_dir(from).unwrap() {
+                let path = entry.unwrap().path();
+                if split != "train" || path.file_stem().unwrap() != "r1c3" {
+                    fs::copy(&path, to.join(path.file_name().unwrap())).unwrap();
+                }
+            }
+        }
+    }
+    fs::copy(tiles.join("dataset.toml"), dir.join("fewer/dataset.toml")).unwrap();
+    let plan = fs::read(dir.join("cmp/plan.toml")).unwrap();
+    for args in [&["--seeds", "3"][..], &["--cell", "0"], &[]] {
+        let args: Vec<&str> =
+            ["compare", "--out", "cmp", "--data", "fewer"].into_iter().chain(args.iter().copied()).collect();
+        let text = one_line(dir, &args);
+        assert!(text.contains("these are not the training and validation images"), "{text}");
+        assert!(fs::read(dir.join("cmp/plan.toml")).unwrap() == plan);
+    }
+    // A data set that has its splits may still say which images belong together.
+    let said = fs::read_to_string(tiles.join("dataset.toml")).unwrap();
+    fs::write(dir.join("fewer/dataset.toml"), format!("{said}\n[split]\ngroup = {{ characters = 2 }}\n"))
+        .unwrap();
+    let args =
+        [&["compare", "--out", "two", "--data", "fewer", "plain.toml", "weighted.toml"][..], &SMALL].concat();
+    let text = done(dir, &args);
+    assert!(
+        text.contains("blocks of neighbouring images within 1 group by the first 2 characters"),
+        "{text}"
+    );
+    fs::write(dir.join("fewer/dataset.toml"), format!("{said}\n[split]\nval = 0.2\n")).unwrap();
+    assert!(
+        one_line(dir, &["compare", "--out", "three", "--data", "fewer"]).contains("take out all but `group`")
+    );
 }
 
 /// One process, four processes of a cell each, and processes that are killed: the same bits.
@@ -180,6 +255,19 @@ fn what_cannot_be_compared_is_refused_before_anything_is_written() {
     fs::write(dir.join("bad.toml"), "kind = 'cross_entropie'").unwrap();
     fs::write(dir.join("held.toml"), "[decision]\nshift = 'strength'\nheld_out = true").unwrap();
     fs::write(dir.join("far.toml"), "[data]\nheld_out = ['nothing']").unwrap();
+    fs::write(dir.join("same.toml"), "[loss]\nkind = 'cross_entropy'").unwrap();
+    fs::write(
+        dir.join("class.toml"),
+        "[decision]\nshift = 'strength'\ngoal = { f_beta = { class = 7, beta = 2.0 } }",
+    )
+    .unwrap();
+    fs::write(
+        dir.join("beta.toml"),
+        "[decision]\nshift = 'strength'\ngoal = { f_beta = { class = 1, beta = nan } }",
+    )
+    .unwrap();
+    fs::write(dir.join("idle.toml"), "[decision]\ngoal = 'accuracy'").unwrap();
+    fs::write(dir.join("steep.toml"), "[decision]\nshift = { fixed = 1e300 }").unwrap();
     fs::write(dir.join("seed.toml"), "[train]\nseed = 4").unwrap();
     fs::write(dir.join("word.toml"), "[decision]\nshift = 'strong'").unwrap();
     for (args, expected) in [
@@ -188,6 +276,15 @@ fn what_cannot_be_compared_is_refused_before_anything_is_written() {
         (&["plain.toml", "bad.toml"], "did you mean `cross_entropy`"),
         (&["plain.toml", "held.toml"], "`data.held_out` holds no image out"),
         (&["plain.toml", "far.toml"], "`data.held_out` has \"nothing\""),
+        (&["plain.toml", "same.toml"], "arms `plain` and `same` are the same"),
+        (
+            &["plain.toml", "class.toml"],
+            "`decision.goal` is F_2 of label 7; expected a label of the 3 classes",
+        ),
+        (&["plain.toml", "beta.toml"], "`decision.goal` is F_NaN"),
+        (&["plain.toml", "idle.toml"], "act where a shift is looked for"),
+        (&["plain.toml", "steep.toml"], "expected a number from −10 to 10"),
+        (&["--metric", "calibration_error"], "--metric is `calibration_error`; the scores are"),
         (&["plain.toml", "seed.toml"], "`train.seed` does not act in an arm"),
         (&["plain.toml", "word.toml"], "`decision.shift` is \"strong\""),
         (&["plain.toml", "plain.toml"], "one arm"),

@@ -64,6 +64,16 @@ fn a_rule_is_chosen_kept_and_used() {
     };
     assert_ne!(mask("a", &[]), mask("b", &["--arg-max"]));
 
+    // What taking the weights out does to decisions is shown, and no old picture stays.
+    let output = segloss(dir, &["tune", "--run", "run", "--shift", "none", "--undo-weights"]);
+    assert!(
+        stdout(&output).contains("arg max z + correction")
+            && stdout(&output).contains("the same, cross-fitted"),
+        "{}",
+        stdout(&output)
+    );
+    assert!(stderr(&output).contains("warning: the weights moved the decisions"), "{}", stderr(&output));
+    assert!(!dir.join("run/rule.svg").exists());
     // A rule is for one epoch's net.
     let text = one_line(dir, &["evaluate", "--run", "run", "--checkpoint", "last"]);
     assert!(text.contains("the rule was chosen for the best epoch") && text.contains("--arg-max"), "{text}");
@@ -85,6 +95,7 @@ fn what_cannot_be_chosen_is_refused() {
             "--class is `nuclei`; the classes are background, nucleus, boundary",
         ),
         (&["--metric", "f-beta", "--class", "1", "--beta", "nan"], "--beta is NaN"),
+        (&["--metric", "f-beta", "--class", "1", "--beta", "1e300"], "expected a number from 0 to 1000"),
         (&["--class", "nucleus"], "--class and --beta are for --metric f-beta"),
     ] {
         let args: Vec<&str> = ["tune", "--run", "run"].into_iter().chain(args.iter().copied()).collect();

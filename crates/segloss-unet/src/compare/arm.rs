@@ -100,7 +100,7 @@ pub fn read(path: &Path, base: &Sources) -> Result<Arm> {
     }
     let mut sources = base.clone();
     let decision = match table.remove("decision") {
-        Some(decision) => config::section::<Decision>("decision", decision)?,
+        Some(decision) => config::section::<Decision>("decision", decision).map_err(|e| e.of_arm(&name))?,
         None => Decision::default(),
     };
     if is_loss(&table) {
@@ -108,11 +108,11 @@ pub fn read(path: &Path, base: &Sources) -> Result<Arm> {
     } else {
         sources.add(table);
     }
-    let config = sources.finish()?;
+    let config = sources.finish().map_err(|error| error.of_arm(&name))?;
     if let Shift::Fixed(t) = decision.shift
-        && !t.is_finite()
+        && !(-10.0..=10.0).contains(&t)
     {
-        return Err(malformed(&format!("`decision.shift.fixed` is {t}; expected a number")));
+        return Err(malformed(&format!("`decision.shift.fixed` is {t}; expected a number from −10 to 10")));
     }
     if !decision.is_chosen() && decision != (Decision { shift: decision.shift, ..Decision::default() }) {
         return Err(malformed("`decision.goal` and `decision.held_out` act where a shift is looked for"));

@@ -23,8 +23,9 @@ use crate::metrics::results::Origin;
 use crate::metrics::{Results, Rule};
 use crate::predict::Predictor;
 use crate::reading::Reading;
+use crate::run::Standing;
 use crate::sample::Sample;
-use crate::train::{Progress, resume};
+use crate::train::{Progress, restart, resume};
 use crate::tune::fit::Wanted;
 use crate::tune::{self, Shift, strength};
 
@@ -106,7 +107,13 @@ pub fn result(plan: &Plan, place: &Place, decision: &Decision) -> Result<Option<
 ///
 /// # Errors
 /// See [`Error`]; a training that diverges is no error, but an [`Outcome`].
-pub fn carry_out(plan: &Plan, place: &Place, data: &Dataset, progress: &mut dyn Progress) -> Result<Outcome> {
+pub fn carry_out(
+    plan: &mut Plan,
+    place: &Place,
+    data: &Dataset,
+    progress: &mut dyn Progress,
+) -> Result<Outcome> {
+    plan.check_images(data)?;
     let (config, folder) = (plan.config(place)?, plan.folder(place));
     files::make_folder(folder.path())?;
     // Held until the end, and given back by the system whatever happens.
@@ -120,7 +127,9 @@ pub fn carry_out(plan: &Plan, place: &Place, data: &Dataset, progress: &mut dyn 
         State::Failed(error) => return Ok(Outcome::Failed(error)),
         State::Open => {}
     }
-    match resume(&config, data, &folder, progress) {
+    // Without its last checkpoint there is nothing to go on from; the same training comes to the same.
+    let train = if matches!(folder.standing()?, Standing::Lost { .. }) { restart } else { resume };
+    match train(&config, data, &folder, progress) {
         Ok(_) => {}
         Err(error @ Error::Diverged { .. }) => {
             let failure = Failure { config: config.fingerprint()?, error: error.to_string() };
@@ -179,7 +188,7 @@ fn count(plan: &Plan, place: &Place, data: &Dataset, checkpoint: Checkpoint) -> 
                 let samples = if decision.held_out { &data.held_out } else { &data.val };
                 let gathered = tune::gather(net, &over(samples), batch_size, &mut |_| ())?;
                 let names: Vec<&str> = samples.iter().map(|sample| sample.name.as_str()).collect();
-                let blocks = Blocks::of(&names, plan.question.group.as_ref());
+                let blocks = Blocks::of(&names, &plan.question.grouping);
                 let prior = data.counts.frequencies();
                 let wanted = Wanted {
                     shift,

@@ -8,7 +8,7 @@ use super::arm::{differing, loss_text};
 use super::bootstrap::{Resampled, resample};
 use super::cell::{self, State};
 use super::plan::{Entry, Place, Plan};
-use super::statistics::{ALPHA, Paired, holm, interval, mean, smallest_sign_flip_p};
+use super::statistics::{ALPHA, Paired, detectable, holm, interval, mean, smallest_sign_flip_p};
 use crate::blocks::Blocks;
 use crate::curves::LogRow;
 use crate::error::{Error, Result, ResultsProblem};
@@ -79,12 +79,23 @@ pub struct Difference {
     pub p_holm: Option<f64>,
     /// By sign flips.
     pub sign_flip_p: Option<f64>,
-    /// A difference that so many seeds would find in four of five comparisons.
+    /// A difference that so many seeds and images would find in four of five comparisons, beside as many questions as there are.
     pub smallest_detectable: Option<f64>,
+    /// √(s_d²/n + v).
+    #[serde(skip)]
+    error: Option<f64>,
     /// 95 % of the resamples of seeds and images lie between.
     pub resampled: Option<[f64; 2]>,
     /// The share of the resamples in which the arm is the better one.
     pub probability_better: Option<f64>,
+}
+
+impl Difference {
+    /// Notes p among so many questions, and what could be found among them.
+    fn correct(&mut self, p_holm: Option<f64>, asked: usize) {
+        self.p_holm = p_holm;
+        self.smallest_detectable = self.error.and_then(|error| detectable(error, self.seeds.len(), asked));
+    }
 }
 
 /// How many images changed by more than a point of their mean IoU, averaged over the seeds.
@@ -124,6 +135,8 @@ pub struct Answer {
     pub decision: String,
     /// The images by which anything was chosen for it, and what.
     pub chosen_by: String,
+    /// The images by which its shift was chosen, if it was.
+    pub shift_chosen_by: Option<String>,
     /// Seeds that were judged.
     pub seeds: Vec<u64>,
     /// Seeds that diverged, and why.
@@ -214,7 +227,7 @@ impl Comparison {
         }
         let names: Vec<&str> =
             any.map_or(Vec::new(), |run| run.images.iter().map(|image| image.name.as_str()).collect());
-        let blocks = Blocks::of(&names, question.group.as_ref());
+        let blocks = Blocks::of(&names, &question.grouping);
         // The primary score first.
         let mut metrics: Vec<&'static str> = definitions::names().collect();
         metrics.sort_by_key(|&name| name != question.metric);
@@ -222,7 +235,7 @@ impl Comparison {
         for (at, arm) in found.iter().enumerate() {
             arms.push(answer(plan, at, arm, (at > 0).then_some(&found[0]), &metrics, &blocks, resamples)?);
         }
-        judge(&mut arms, metrics[0]);
+        judge(&mut arms, metrics[0], &question.split);
         let classes = any.map_or(Vec::new(), |run| {
             let sums = Sums::of(run);
             let judged = |class: &ClassSums| Judged {
@@ -273,8 +286,12 @@ impl Comparison {
             ));
         }
         if self.split == Split::Val.name() {
-            let epoch = if self.checkpoint == "best" { "chose the epoch" } else { "are judged" };
-            notes.push(format!("the validation images {epoch} themselves: scores on them are too good"));
+            let chose = if self.checkpoint == "best" {
+                "; they chose the epoch, too: their scores are too good"
+            } else {
+                ""
+            };
+            notes.push(format!("the validation images are judged{chose}"));
         }
         let absent: Vec<&str> =
             self.classes.iter().filter(|class| class.images == 0).map(|class| class.name.as_str()).collect();
@@ -372,9 +389,10 @@ fn answer(
     let is_secondary = |value: &Value| Some(&value.metric) != metrics.first();
     let p = |value: &Value| value.difference.as_ref().and_then(|d| d.p);
     let secondary: Vec<Option<f64>> = values.iter().filter(|value| is_secondary(value)).map(p).collect();
+    let asked = secondary.iter().flatten().count();
     for (value, p) in values.iter_mut().filter(|value| is_secondary(value)).zip(holm(&secondary)) {
         if let Some(difference) = &mut value.difference {
-            difference.p_holm = p;
+            difference.correct(p, asked);
         }
     }
     let first_config = &plan.training[&plan.arm[0].training];
@@ -385,6 +403,7 @@ fn answer(
         options: differing(config, first_config)?,
         decision: entry.decision.describe(),
         chosen_by: chosen_by(plan, entry),
+        shift_chosen_by: entry.decision.is_chosen().then(|| entry.decision.images().to_owned()),
         seeds: arm.runs.keys().copied().collect(),
         failed: arm.failed.clone(),
         missing: arm.missing.clone(),
@@ -410,7 +429,7 @@ fn chosen_by(plan: &Plan, entry: &Entry) -> String {
 }
 
 fn difference(metric: &str, seeds: Vec<f64>, resampled: Option<Resampled>) -> Difference {
-    let Paired { mean, interval, p, sign_flip_p, smallest_detectable } =
+    let Paired { mean, interval, p, sign_flip_p, error } =
         Paired::of(&seeds, resampled.map_or(0.0, |found| found.image_variance));
     let is_error = definition(metric).is_some_and(|definition| definition.is_error);
     let better = |found: Resampled| if is_error { 1.0 - found.above } else { found.above };
@@ -421,14 +440,15 @@ fn difference(metric: &str, seeds: Vec<f64>, resampled: Option<Resampled>) -> Di
         p,
         p_holm: None,
         sign_flip_p,
-        smallest_detectable,
+        smallest_detectable: None,
+        error,
         resampled: resampled.map(|found| found.interval),
         probability_better: resampled.map(better),
     }
 }
 
 /// The verdicts on the primary score: for as many questions as there are arms, for other seeds and for other images.
-fn judge(arms: &mut [Answer], metric: &str) {
+fn judge(arms: &mut [Answer], metric: &str, judged_by: &str) {
     let p = |arm: &Answer| arm.value(metric).and_then(|value| value.difference.as_ref()?.p);
     let p: Vec<Option<f64>> = arms.iter().skip(1).map(p).collect();
     let asked = p.iter().flatten().count();
@@ -439,10 +459,13 @@ fn judge(arms: &mut [Answer], metric: &str) {
             _ if !arm.failed.is_empty() => {
                 (Verdict::Undecided, format!("{} of its seeds diverged", arm.failed.len()))
             }
+            _ if arm.shift_chosen_by.as_deref() == Some(judged_by) => {
+                (Verdict::Undecided, "its shift was chosen by the images that are judged here".to_owned())
+            }
             None if arm.seeds.is_empty() => (Verdict::Undecided, "no seed is done".to_owned()),
             None => (Verdict::Undecided, "no seed that the first arm has, too, has this score".to_owned()),
             Some(difference) => {
-                difference.p_holm = p_holm;
+                difference.correct(p_holm, asked);
                 decide(difference, is_error, asked)
             }
         };
@@ -538,6 +561,7 @@ fn curve(logs: &[Vec<LogRow>]) -> Vec<f64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::blocks::Grouping;
     use crate::metrics::Rule;
     use crate::metrics::band::Band;
     use crate::metrics::bins::{BINS, Bin};
@@ -603,7 +627,7 @@ mod tests {
         let runs: Vec<(Results, Results)> = (0..seeds).map(|_| (run(0.0), run(gain))).collect();
         let pairs: Vec<(&Results, &Results)> = runs.iter().map(|(a, b)| (a, b)).collect();
         let names: Vec<String> = (0..images).map(|i| i.to_string()).collect();
-        let blocks = Blocks::of(&names.iter().map(String::as_str).collect::<Vec<_>>(), None);
+        let blocks = Blocks::of(&names.iter().map(String::as_str).collect::<Vec<_>>(), &Grouping::none());
         let resampled = resample(&pairs, &blocks, &["mean_iou"], 200)[0];
         let of = |run: &Results| value(&Sums::of(run), Settings::default(), "mean_iou").unwrap();
         let seeds = pairs.iter().map(|(a, b)| of(b) - of(a)).collect();
@@ -642,6 +666,7 @@ mod tests {
             p_holm: Some(p_holm),
             sign_flip_p: None,
             smallest_detectable: None,
+            error: None,
             resampled: Some(resampled),
             probability_better: None,
         }

@@ -10,20 +10,21 @@
 //!
 //! A cell is one training under one seed. Arms that differ in their decision rule alone share it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
 use super::arm::{self, Arm, Decision};
+use crate::blocks::Grouping;
 use crate::config::{Config, Sources};
 use crate::dataset::Dataset;
 use crate::decode::one_line;
-use crate::description::Group;
 use crate::difference;
-use crate::error::{ConfigProblem, Error, Result};
+use crate::error::{Change, ConfigProblem, Error, Result};
 use crate::files;
 use crate::folder::Split;
+use crate::metrics::definitions::definition;
 use crate::run::{RunFolder, Which};
 use crate::train::Trainer;
 
@@ -44,9 +45,10 @@ pub struct Question {
     pub checkpoint: String,
     /// The trainings' seeds.
     pub seeds: Vec<u64>,
-    /// Which images of the judged split belong together, where the data set says so.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub group: Option<Group>,
+    /// Which images belong together.
+    pub grouping: Grouping,
+    /// As [`Dataset::fingerprint`] has the training and validation images.
+    pub images: String,
     /// Where the images are; the embedded tiles if absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub data: Option<PathBuf>,
@@ -157,6 +159,21 @@ impl Plan {
         if plan.arm.is_empty() || plan.question.seeds.is_empty() {
             return Err(refused("no arm or no seed"));
         }
+        let Question { metric, split, checkpoint, seeds, .. } = &plan.question;
+        let names = plan.arm.iter().map(|entry| &entry.name).collect::<BTreeSet<_>>();
+        let known = [(metric, definition(metric).is_some(), "metric")];
+        let known = known.into_iter().chain([
+            (split, ["val", "test"].contains(&&**split), "split"),
+            (checkpoint, ["best", "last"].contains(&&**checkpoint), "checkpoint"),
+        ]);
+        for (value, is_known, key) in known {
+            if !is_known {
+                return Err(refused(&format!("`question.{key}` is `{value}`")));
+            }
+        }
+        if seeds.iter().collect::<BTreeSet<_>>().len() < seeds.len() || names.len() < plan.arm.len() {
+            return Err(refused("a seed or an arm is there twice"));
+        }
         Ok(plan)
     }
 
@@ -188,6 +205,15 @@ impl Plan {
             // Each cell has a seed of its own, and the page's pictures are drawn once, at the end.
             (config.train.seed, config.train.overlays) = (0, 0);
             let data = data(&config)?;
+            self.check_images(&data)?;
+            let goal = arm.decision.goal;
+            if !goal.fits(&data.classes) {
+                return Err(contradiction(format!(
+                    "`decision.goal` is {goal}; expected a label of the {} classes, and β from 0 to 1000",
+                    data.classes.count()
+                ))
+                .of_arm(&arm.name));
+            }
             let config =
                 Trainer::new(&config, &data).map_err(|error| error.of_arm(&arm.name))?.config().clone();
             if let Some(first) = self.training.values().next() {
@@ -209,7 +235,15 @@ impl Plan {
                     )));
                 }
                 let was = &self.training[&entry.training];
-                difference::check(was, &config).map_err(|error| error.of_arm(&arm.name))?;
+                if let Err(Error::Config(ConfigProblem::Changed(changes))) = difference::check(was, &config) {
+                    let told = |Change { key, was, asked }: &Change| format!("`{key}` = {was}, not {asked}");
+                    let told: Vec<String> = changes.iter().map(told).collect();
+                    return Err(contradiction(format!(
+                        "arm `{}` is there with {}; give it another name, or another --out",
+                        arm.name,
+                        told.join(", ")
+                    )));
+                }
                 if was.fingerprint()? != config.fingerprint()? {
                     return Err(contradiction(format!(
                         "arm `{}` is there with other epochs or another schedule; give it another name, or another --out",
@@ -231,11 +265,35 @@ impl Plan {
             {
                 return Err(contradiction(format!("two arms would both be called `{training}`")));
             }
+            let same = |entry: &&Entry| entry.training == training && entry.decision == arm.decision;
+            if let Some(other) = self.arm.iter().find(same) {
+                return Err(contradiction(format!("arms `{}` and `{}` are the same", other.name, arm.name)));
+            }
             self.training.entry(training.clone()).or_insert(config);
             self.arm.push(Entry { name: arm.name.clone(), training, decision: arm.decision });
         }
         if self.arm.len() > MOST_ARMS {
             return Err(contradiction(format!("{} arms are too many; {MOST_ARMS} at most", self.arm.len())));
+        }
+        Ok(())
+    }
+
+    /// Checks that images are those that the comparison began with; the first that are seen are.
+    ///
+    /// # Errors
+    /// [`ConfigProblem::Contradiction`].
+    pub fn check_images(&mut self, data: &Dataset) -> Result<()> {
+        let found = data.fingerprint();
+        if self.question.images.is_empty() {
+            self.question.images.clone_from(&found);
+        }
+        if self.question.images != found {
+            let text = format!(
+                "these are not the training and validation images that the comparison in {} began with; \
+                 choose another --out for them",
+                self.out.display()
+            );
+            return Err(ConfigProblem::Contradiction(text).into());
         }
         Ok(())
     }

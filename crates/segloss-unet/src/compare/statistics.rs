@@ -8,8 +8,8 @@
 //!   images](super::bootstrap): other seeds and other images. It is never smaller than that of the seeds alone.
 //! - **Sign flips** (Fisher 1935): the share of the 2ⁿ choices of signs whose mean is as far from 0. No fewer than 2/2ⁿ: three
 //!   seeds cannot get below 0.25, whatever they show.
-//! - **Smallest detectable difference** (t_{n−1, 0.975} + t_{n−1, 0.8})·s_d/√n: one that so many seeds would find in four of five
-//!   comparisons (Cohen 1988).
+//! - **Smallest detectable difference** (t_{n−1, 1−0.025/m} + t_{n−1, 0.8})·√(s_d²/n + v) beside m questions: one that so many
+//!   seeds and images would find in four of five comparisons (Cohen 1988).
 //! - **Holm** 1979: p-values of several questions, so that the chance of any false alarm stays 0.05.
 
 use statrs::distribution::{ContinuousCDF, StudentsT};
@@ -30,8 +30,8 @@ pub struct Paired {
     pub p: Option<f64>,
     /// By sign flips; none of more than 20 seeds.
     pub sign_flip_p: Option<f64>,
-    /// None of one seed.
-    pub smallest_detectable: Option<f64>,
+    /// √(s_d²/n + v); none of one seed.
+    pub error: Option<f64>,
 }
 
 impl Paired {
@@ -39,8 +39,8 @@ impl Paired {
     pub fn of(differences: &[f64], image_variance: f64) -> Self {
         let mean = mean(differences);
         let spread = standard_error(differences);
-        let quantile = |p| student(differences.len())?.inverse_cdf(p).into();
-        let half = spread.zip(quantile(1.0 - ALPHA / 2.0)).map(|(error, t): (f64, f64)| error * t);
+        let t = student(differences.len()).map(|t| t.inverse_cdf(1.0 - ALPHA / 2.0));
+        let half = spread.zip(t).map(|(error, t)| error * t);
         let whole = |error: f64| (error * error + image_variance).sqrt();
         let p = spread.zip(student(differences.len())).map(|(error, t)| match whole(error) {
             // The same difference in every seed: none, or one that no seed gainsays.
@@ -53,12 +53,17 @@ impl Paired {
             interval: half.map(|half| [mean - half, mean + half]),
             p,
             sign_flip_p: sign_flips(differences),
-            smallest_detectable: spread
-                .zip(quantile(0.8))
-                .zip(half)
-                .map(|((error, t), half): ((f64, f64), f64)| half + error * t),
+            error: spread.map(whole),
         }
     }
+}
+
+/// A difference that a test at the error `error` of so many differences would find in four of five comparisons, beside so many
+/// questions; none of fewer than two differences, or where the error has no bound.
+pub fn detectable(error: f64, differences: usize, questions: usize) -> Option<f64> {
+    let t = student(differences).filter(|_| error.is_finite())?;
+    let level = ALPHA / 2.0 / questions.max(1) as f64;
+    Some(error * (t.inverse_cdf(1.0 - level) + t.inverse_cdf(0.8)))
 }
 
 /// The t interval of a mean; none of fewer than two values.
@@ -136,7 +141,11 @@ mod tests {
         near(low, -0.787_310_169_4);
         near(high, 3.187_310_169_4);
         near(paired.p.unwrap(), 0.121_689_934_3);
-        near(paired.smallest_detectable.unwrap(), 1.987_310_169_4 + 0.461_880_215 * 1.060_660_17);
+        let smallest = detectable(paired.error.unwrap(), 3, 1).unwrap();
+        near(smallest, 1.987_310_169_4 + 0.461_880_215 * 1.060_660_17);
+        // scipy.stats.t.ppf(1 - 0.025/5, 2)
+        near(detectable(1.0, 3, 5).unwrap(), 9.924_843_2 + 1.060_660_17);
+        assert_eq!((detectable(f64::INFINITY, 3, 1), detectable(1.0, 1, 1)), (None, None));
         // All of one sign, and still one of four.
         assert_eq!(paired.sign_flip_p, Some(0.25));
         assert_eq!(smallest_sign_flip_p(3), 0.25);
@@ -146,7 +155,7 @@ mod tests {
     #[test]
     fn one_seed_says_nothing_of_others() {
         let paired = Paired::of(&[5.0], 0.0);
-        assert_eq!((paired.interval, paired.p, paired.smallest_detectable), (None, None, None));
+        assert_eq!((paired.interval, paired.p, paired.error), (None, None, None));
         assert_eq!(paired.sign_flip_p, Some(1.0));
         assert_eq!(interval(&[5.0]), None);
     }

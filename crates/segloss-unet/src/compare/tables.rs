@@ -76,7 +76,7 @@ pub fn text(comparison: &Comparison) -> String {
             "other seeds",
             "resampled seeds, images",
             "P(better)",
-            "images +/=/−",
+            "images +/=/− by mean IoU",
             "verdict",
         ]
         .map(str::to_owned)

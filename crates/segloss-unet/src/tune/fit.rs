@@ -169,6 +169,7 @@ fn scored(counts: &[Vec<Overlap>], blocks: &Blocks, goal: Goal) -> Scored {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::blocks::Grouping;
     use crate::tune::gather::Known;
 
     /// A net that was trained to the truth, on images whose rare class is 1 in 20, and that is scored by the class average.
@@ -197,7 +198,7 @@ mod tests {
     fn fitted(images: usize, shift: Shift) -> Fit {
         let names: Vec<String> = (0..images).map(|i| i.to_string()).collect();
         let names: Vec<&str> = names.iter().map(String::as_str).collect();
-        fit(&gathered(images), &Blocks::of(&names, None), &wanted(shift))
+        fit(&gathered(images), &Blocks::of(&names, &Grouping::none()), &wanted(shift))
     }
 
     /// Balanced priors are best for the class average: t = 1, Φ(0.75) of each class.

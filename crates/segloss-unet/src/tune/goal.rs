@@ -4,6 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::classes::Classes;
 use crate::metrics::{Overlap, Rule};
 use crate::tune::gather::Known;
 
@@ -47,6 +48,17 @@ impl Goal {
             Self::FBeta { class, beta } => {
                 overlaps.get(usize::from(class)).and_then(|overlap| overlap.f_beta(beta)).unwrap_or(0.0)
             }
+        }
+    }
+
+    /// Whether it is a score of these classes: F_β has a class that is scored, and β from 0 to 1000.
+    pub fn fits(self, classes: &Classes) -> bool {
+        match self {
+            Self::FBeta { class, beta } => {
+                let class = usize::from(class);
+                class < classes.count() && classes.is_scored(class) && (0.0..=1000.0).contains(&beta)
+            }
+            _ => true,
         }
     }
 

@@ -107,9 +107,13 @@ impl RuleFile {
                 meta.epoch
             ));
         }
+        let how = match file.shift {
+            Shift::None => "for probabilities that can be believed".to_owned(),
+            _ => format!("chosen by {}", file.goal),
+        };
         let note = format!(
-            "classes are decided by rule.json ({}, chosen by {} on {}); --arg-max decides by the largest logit",
-            file.fit.rule, file.goal, file.chosen_by
+            "classes are decided by rule.json ({}, {how} on {}); --arg-max decides by the largest logit",
+            file.fit.rule, file.chosen_by
         );
         Ok((file.fit.rule, Some(note)))
     }
