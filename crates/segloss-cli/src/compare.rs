@@ -40,7 +40,7 @@ rule by which its classes are decided:
   [decision]
   shift = \"strength\"   # or per_class: chosen anew for each net, as `segloss tune` does;
                         # or { fixed = 0.5 }, or none
-  goal = \"mean_iou\"    # or mean_dice, class_average, accuracy, { f_beta = { class = 2, beta = 2.0 } }
+  goal = \"mean_iou\"    # mean_dice, class_average, accuracy, { f_beta = { class = 2, beta = 2.0 } }
   held_out = false      # true: by the images that data.held_out keeps from training
 Without files: plain cross-entropy; per-sample weights (inverse square root); cross-entropy with
 Dice, as nnU-Net; logit adjustment; cross-entropy with Lovasz; and plain with a tuned shift,

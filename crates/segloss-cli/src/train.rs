@@ -21,7 +21,7 @@ Examples:
   segloss train --out run --resume                           go on after an interruption, or begin
   segloss train --out run --resume --set train.epochs=50     go on for longer
   segloss train --out run --restart                          begin anew; other files in run stay
-  segloss train --data DIR --out run --set data.crop=[256,256] --set augment.scale=[0.5,2.0] \
+  segloss train --data DIR --out run --set data.crop=[256,256] --set augment.scale=[0.5,2.0] \\
       --set augment.rotation=10 --set augment.brightness=0.2 --set augment.rare_share=0.3
   segloss train --data DIR --out run --weights w.safetensors --set train.fresh_head=true
 

@@ -25,8 +25,8 @@ Examples:
 
 C classes, f the share of a class among the valid pixels, n its pixels:
 
-  inverse_frequency   1/(C·f)      inverse_sqrt  1/√(C·f)        power γ             (C·f)^−γ
-  complement          1 − f        enet          1/ln(1.02 + f)  effective_number β  (1 − β)/(1 − β^n)
+  inverse_frequency   1/(C·f)    inverse_sqrt  1/√(C·f)        power γ             (C·f)^−γ
+  complement          1 − f      enet          1/ln(1.02 + f)  effective_number β  (1 − β)/(1 − β^n)
   median_frequency    median(f')/f', f' counted over the images that contain the class
   document_scalar     the source document's, 1/C for every class: it balances nothing")]
 pub struct WeightsArgs {

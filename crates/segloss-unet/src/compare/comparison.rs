@@ -13,7 +13,7 @@ use crate::blocks::Blocks;
 use crate::curves::LogRow;
 use crate::error::{Error, Result, ResultsProblem};
 use crate::folder::{Source, Split};
-use crate::metrics::definitions::{self, Definition, definition, value};
+use crate::metrics::definitions::{self, definition, value};
 use crate::metrics::image::ImageResult;
 use crate::metrics::overlap::mean as mean_of_some;
 use crate::metrics::sums::{ClassSums, Settings, Sums};
@@ -261,11 +261,6 @@ impl Comparison {
         };
         comparison.notes = comparison.notes_on(blocks.blocks.len());
         Ok(comparison)
-    }
-
-    /// The definition of the score that decides.
-    pub fn definition(&self) -> Option<&'static Definition> {
-        definition(self.metric)
     }
 
     fn notes_on(&self, blocks: usize) -> Vec<String> {
