@@ -138,15 +138,15 @@ impl CompareArgs {
                 plan.move_data(&std::path::absolute(folder)?);
             }
             return match self.cell {
-                Some(number) => self.carry_out_one(&mut plan, number, &mut sets),
+                Some(number) => self.carry_out_one(&plan, number, &mut sets),
                 None => self.answer(&plan),
             };
         }
-        let mut plan = self.planned(&mut sets)?;
+        let plan = self.planned(&mut sets)?;
         if self.plan {
             return self.tell_the_grid(&plan);
         }
-        self.carry_out(&mut plan, &mut sets)?;
+        self.carry_out(&plan, &mut sets)?;
         self.answer(&plan)
     }
 
@@ -292,7 +292,7 @@ impl CompareArgs {
         Ok(())
     }
 
-    fn carry_out(&self, plan: &mut Plan, sets: &mut Sets) -> Result<(), Box<dyn Error>> {
+    fn carry_out(&self, plan: &Plan, sets: &mut Sets) -> Result<(), Box<dyn Error>> {
         let mut open = Vec::new();
         for place in plan.places() {
             if cell::state(plan, &place)? == State::Open {
@@ -316,7 +316,7 @@ impl CompareArgs {
 
     fn carry_out_at(
         &self,
-        plan: &mut Plan,
+        plan: &Plan,
         place: &Place,
         sets: &mut Sets,
         grid: &mut Grid,
@@ -329,7 +329,7 @@ impl CompareArgs {
         Ok(outcome)
     }
 
-    fn carry_out_one(&self, plan: &mut Plan, number: usize, sets: &mut Sets) -> Result<(), Box<dyn Error>> {
+    fn carry_out_one(&self, plan: &Plan, number: usize, sets: &mut Sets) -> Result<(), Box<dyn Error>> {
         let places = plan.places();
         let Some(place) = places.get(number) else {
             return Err(

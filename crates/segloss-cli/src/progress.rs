@@ -13,7 +13,7 @@ use segloss_unet::train::{EpochReport, Progress, Start, StepReport, Warning};
 
 /// Training: a bar where there is a terminal, else one line per epoch; nothing when quiet.
 pub struct Display {
-    quiet: bool,
+    lines: Lines,
     /// Each epoch as a line of JSON on standard output.
     json: bool,
     bar: ProgressBar,
@@ -23,16 +23,26 @@ pub struct Display {
 
 impl Display {
     pub fn new(quiet: bool, json: bool) -> Self {
-        Self { quiet, json, bar: bar(quiet, None), failure: None }
+        let bar = bar(quiet, None);
+        Self { lines: Lines { quiet, bar: bar.clone() }, json, bar, failure: None }
     }
+}
 
+/// Lines above a bar, or where there is none.
+struct Lines {
+    quiet: bool,
+    bar: ProgressBar,
+}
+
+impl Lines {
+    /// Progress: nothing when quiet.
     fn line(&self, text: &str) {
         if !self.quiet {
             self.message(text);
         }
     }
 
-    /// A line above the bar, if there is one.
+    /// What is said even when quiet.
     fn message(&self, text: &str) {
         if self.bar.is_hidden() {
             say(text);
@@ -72,7 +82,7 @@ impl Progress for Display {
     fn started(&mut self, start: &Start) {
         if start.done == start.epochs {
             let (done, more) = (start.done, start.done + 10);
-            self.line(&format!(
+            self.lines.line(&format!(
                 "nothing to do: all {done} epochs are done; --resume --set train.epochs={more} goes on"
             ));
             return;
@@ -80,7 +90,7 @@ impl Progress for Display {
         let (train, val) = start.images;
         let resumed =
             if start.done > 0 { format!(", going on after epoch {}", start.done) } else { String::new() };
-        self.line(&format!(
+        self.lines.line(&format!(
             "{train} training and {val} validation images, {} classes, {} weights, {} epochs of {} steps{resumed}",
             start.classes, start.parameters, start.epochs, start.steps_per_epoch,
         ));
@@ -101,17 +111,17 @@ impl Progress for Display {
 
     /// Also when quiet, as all notes are.
     fn noted(&mut self, note: &str) {
-        self.message(&format!("note: {note}"));
+        self.lines.message(&format!("note: {note}"));
     }
 
     /// Also when quiet: a warning is no progress.
     fn warned(&mut self, warning: &Warning) {
-        self.message(&format!("warning: {warning}"));
+        self.lines.message(&format!("warning: {warning}"));
     }
 
     fn stopped_early(&mut self, best: &Best, patience: usize) {
         self.bar.finish_and_clear();
-        self.line(&format!(
+        self.lines.line(&format!(
             "ended early: mean IoU has not been better than in epoch {} for {patience} epochs (train.patience)",
             best.epoch
         ));
@@ -119,7 +129,7 @@ impl Progress for Display {
 
     fn finished_epoch(&mut self, epoch: &EpochReport) -> ControlFlow<()> {
         let best = if epoch.is_best { "  best so far" } else { "" };
-        self.line(&format!("{}{best}", describe(&epoch.row, epoch.epochs)));
+        self.lines.line(&format!("{}{best}", describe(&epoch.row, epoch.epochs)));
         if epoch.row.epoch == epoch.epochs {
             self.bar.finish_and_clear();
         }
@@ -138,7 +148,7 @@ impl Progress for Display {
 
 /// Many trainings, one after the other: how far all of them are, and how long the rest will take.
 pub struct Grid {
-    quiet: bool,
+    lines: Lines,
     bar: ProgressBar,
     began: Instant,
     /// Of all epochs that are to be done, those before this process began apart.
@@ -151,10 +161,10 @@ pub struct Grid {
 
 impl Grid {
     pub fn new(quiet: bool, epochs: usize) -> Self {
-        let now = Instant::now();
+        let (now, bar) = (Instant::now(), bar(quiet, Some(epochs as u64)));
         Self {
-            quiet,
-            bar: bar(quiet, Some(epochs as u64)),
+            lines: Lines { quiet, bar: bar.clone() },
+            bar,
             began: now,
             done: 0,
             left: epochs,
@@ -165,17 +175,7 @@ impl Grid {
     }
 
     pub fn line(&self, text: &str) {
-        if !self.quiet {
-            self.message(text);
-        }
-    }
-
-    fn message(&self, text: &str) {
-        if self.bar.is_hidden() {
-            say(text);
-        } else {
-            self.bar.println(text);
-        }
+        self.lines.line(text);
     }
 
     pub fn begin(&mut self, cell: &str, (number, of): (usize, usize)) {
@@ -198,8 +198,8 @@ impl Grid {
             Outcome::Stopped => format!("{}: stopped", self.cell),
         };
         match outcome {
-            Outcome::Failed(_) => self.message(&format!("warning: {text}")),
-            _ => self.line(&text),
+            Outcome::Failed(_) => self.lines.message(&format!("warning: {text}")),
+            _ => self.lines.line(&text),
         }
     }
 
@@ -232,15 +232,15 @@ impl Progress for Grid {
     }
 
     fn warned(&mut self, warning: &Warning) {
-        self.message(&format!("warning: {}: {warning}", self.cell));
+        self.lines.message(&format!("warning: {}: {warning}", self.cell));
     }
 
     fn noted(&mut self, note: &str) {
-        self.message(&format!("note: {}: {note}", self.cell));
+        self.lines.message(&format!("note: {}: {note}", self.cell));
     }
 
     fn stopped_early(&mut self, best: &Best, _: usize) {
-        self.line(&format!("{}: ended early, best epoch {}", self.cell, best.epoch));
+        self.lines.line(&format!("{}: ended early, best epoch {}", self.cell, best.epoch));
     }
 
     fn finished_epoch(&mut self, epoch: &EpochReport) -> ControlFlow<()> {

@@ -84,6 +84,21 @@ pub struct Best {
     pub mean_iou: Option<f64>,
 }
 
+impl Best {
+    /// Whether a run that waits for `patience` epochs has waited long enough after `epoch`; 0 waits for ever.
+    pub fn is_stale(&self, epoch: usize, patience: usize) -> bool {
+        patience > 0 && epoch >= self.epoch + patience
+    }
+}
+
+impl Meta {
+    /// Whether the run has come to its end, and did not merely stop.
+    pub fn is_whole(&self) -> bool {
+        let train = &self.config.train;
+        self.epoch == train.epochs || self.best.is_stale(self.epoch, train.patience)
+    }
+}
+
 impl Checkpoint {
     /// Writes the checkpoint: whole, or not at all.
     ///

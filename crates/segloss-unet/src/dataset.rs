@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::classes::Classes;
 use crate::config::{Channels, DataConfig};
 use crate::error::{ConfigProblem, DataProblem, Error, Result};
+use crate::fingerprint::Fingerprint;
 use crate::folder::{Source, Split};
 use crate::pixels::{Depth, Image, Values};
 use crate::reading::Reading;
@@ -70,10 +71,10 @@ impl Dataset {
 
 impl Dataset {
     /// 16 hexadecimal digits that differ where the training and validation images or their masks do, wherever they lie and whatever
-    /// of them is held out (FNV-1a, 64 bits: good against confusion, not against forgery).
+    /// of them is held out.
     pub fn fingerprint(&self) -> String {
         let of_sample = |sample: &Sample| -> (String, u64) {
-            let mut hash = Fnv::default();
+            let mut hash = Fingerprint::default();
             [sample.height(), sample.width()].iter().for_each(|side| hash.add(&side.to_le_bytes()));
             hash.add(&sample.labels);
             let values = &sample.image.values;
@@ -81,9 +82,9 @@ impl Dataset {
                 Values::Eight(values) => hash.add(values),
                 _ => (0..values.len()).for_each(|at| hash.add(&values.get(at).to_le_bytes())),
             }
-            (sample.name.clone(), hash.0)
+            (sample.name.clone(), hash.number())
         };
-        let mut all = Fnv::default();
+        let mut all = Fingerprint::default();
         for samples in [vec![&self.train, &self.held_out], vec![&self.val]] {
             let samples: Vec<&Sample> = samples.into_iter().flatten().collect();
             let mut hashes: Vec<(String, u64)> = samples.into_par_iter().map(of_sample).collect();
@@ -94,24 +95,7 @@ impl Dataset {
                 all.add(&hash.to_le_bytes());
             }
         }
-        format!("{:016x}", all.0)
-    }
-}
-
-/// FNV-1a.
-struct Fnv(u64);
-
-impl Default for Fnv {
-    fn default() -> Self {
-        Self(0xcbf2_9ce4_8422_2325)
-    }
-}
-
-impl Fnv {
-    fn add(&mut self, bytes: &[u8]) {
-        for &byte in bytes {
-            self.0 = (self.0 ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
-        }
+        all.text()
     }
 }
 

@@ -54,6 +54,7 @@ pub mod evaluate;
 pub mod exchange;
 mod explain;
 pub mod files;
+mod fingerprint;
 pub mod folder;
 pub mod gradient;
 pub mod guess;

@@ -506,9 +506,7 @@ impl<'a> Trainer<'a> {
     /// Whether the run has not become better for as long as its configuration waits.
     fn is_stuck(&self) -> Option<(Best, usize)> {
         let patience = self.config.train.patience;
-        self.best
-            .filter(|best| patience > 0 && self.epoch >= best.epoch + patience)
-            .map(|best| (best, patience))
+        self.best.filter(|best| best.is_stale(self.epoch, patience)).map(|best| (best, patience))
     }
 
     /// The validation, after a last step at the learning rate `rate`.

@@ -23,7 +23,7 @@ use crate::metrics::results::Origin;
 use crate::metrics::{Results, Rule};
 use crate::predict::Predictor;
 use crate::reading::Reading;
-use crate::run::Standing;
+use crate::run::{Standing, Which};
 use crate::sample::Sample;
 use crate::train::{Progress, restart, resume};
 use crate::tune::fit::Wanted;
@@ -67,15 +67,8 @@ pub enum Outcome {
 /// # Errors
 /// If a file of it is there and cannot be read, or is of another configuration.
 pub fn state(plan: &Plan, place: &Place) -> Result<State> {
-    let failed = plan.failed_path(place);
-    if failed.exists() {
-        let refused = |problem: String| Error::Run { path: failed.clone(), problem };
-        let failure: Failure = serde_json::from_slice(&files::read(&failed)?)
-            .map_err(|error| refused(format!("is no failure of a cell: {}", one_line(&error.to_string()))))?;
-        if failure.config != plan.config(place)?.fingerprint()? {
-            return Err(refused("is of another configuration; remove it".to_owned()));
-        }
-        return Ok(State::Failed(failure.error));
+    if let Some(why) = failure(plan, place)? {
+        return Ok(State::Failed(why));
     }
     for decision in plan.decisions(&place.training) {
         if result(plan, place, &decision)?.is_none() {
@@ -83,6 +76,24 @@ pub fn state(plan: &Plan, place: &Place) -> Result<State> {
         }
     }
     Ok(State::Done)
+}
+
+/// Why a cell's training diverged; none if it has not.
+///
+/// # Errors
+/// If that is there and cannot be read, or is of another configuration.
+pub fn failure(plan: &Plan, place: &Place) -> Result<Option<String>> {
+    let failed = plan.failed_path(place);
+    if !failed.exists() {
+        return Ok(None);
+    }
+    let refused = |problem: String| Error::Run { path: failed.clone(), problem };
+    let failure: Failure = serde_json::from_slice(&files::read(&failed)?)
+        .map_err(|error| refused(format!("is no failure of a cell: {}", one_line(&error.to_string()))))?;
+    if failure.config != plan.config(place)?.fingerprint()? {
+        return Err(refused("is of another configuration; remove it".to_owned()));
+    }
+    Ok(Some(failure.error))
 }
 
 /// What was counted of a cell under a rule; none if that has not been done.
@@ -107,12 +118,7 @@ pub fn result(plan: &Plan, place: &Place, decision: &Decision) -> Result<Option<
 ///
 /// # Errors
 /// See [`Error`]; a training that diverges is no error, but an [`Outcome`].
-pub fn carry_out(
-    plan: &mut Plan,
-    place: &Place,
-    data: &Dataset,
-    progress: &mut dyn Progress,
-) -> Result<Outcome> {
+pub fn carry_out(plan: &Plan, place: &Place, data: &Dataset, progress: &mut dyn Progress) -> Result<Outcome> {
     plan.check_images(data)?;
     let (config, folder) = (plan.config(place)?, plan.folder(place));
     files::make_folder(folder.path())?;
@@ -141,13 +147,9 @@ pub fn carry_out(
         Err(error) => return Err(error),
     }
     let checkpoint = Checkpoint::load(&folder.checkpoint_path(plan.question.which()))?;
-    let last = Checkpoint::load(&folder.checkpoint_path(crate::run::Which::Last))?;
-    let is_whole = last.meta.epoch == config.train.epochs
-        || config.train.patience > 0 && last.meta.epoch >= last.meta.best.epoch + config.train.patience;
-    if !is_whole {
+    if !Checkpoint::load(&folder.checkpoint_path(Which::Last))?.meta.is_whole() {
         return Ok(Outcome::Stopped);
     }
-    drop(last);
     count(plan, place, data, checkpoint)?;
     Ok(Outcome::Done)
 }

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::arm::{differing, loss_text};
 use super::bootstrap::{Resampled, resample};
-use super::cell::{self, State};
+use super::cell;
 use super::plan::{Entry, Place, Plan};
 use super::statistics::{ALPHA, Paired, detectable, holm, interval, mean, smallest_sign_flip_p};
 use crate::blocks::Blocks;
@@ -312,7 +312,7 @@ fn find(plan: &Plan, entry: &Entry) -> Result<Found> {
         Found { runs: BTreeMap::new(), failed: Vec::new(), missing: Vec::new(), logs: Vec::new() };
     for &seed in &plan.question.seeds {
         let place = Place { training: entry.training.clone(), seed };
-        if let State::Failed(why) = cell::state(plan, &place)? {
+        if let Some(why) = cell::failure(plan, &place)? {
             found.failed.push((seed, why));
             continue;
         }

@@ -205,6 +205,10 @@ impl Plan {
             // Each cell has a seed of its own, and the page's pictures are drawn once, at the end.
             (config.train.seed, config.train.overlays) = (0, 0);
             let data = data(&config)?;
+            // The first images that are seen are those of all.
+            if self.question.images.is_empty() {
+                self.question.images = data.fingerprint();
+            }
             self.check_images(&data)?;
             let goal = arm.decision.goal;
             if !goal.fits(&data.classes) {
@@ -278,24 +282,20 @@ impl Plan {
         Ok(())
     }
 
-    /// Checks that images are those that the comparison began with; the first that are seen are.
+    /// Checks that images are those that the comparison began with.
     ///
     /// # Errors
     /// [`ConfigProblem::Contradiction`].
-    pub fn check_images(&mut self, data: &Dataset) -> Result<()> {
-        let found = data.fingerprint();
-        if self.question.images.is_empty() {
-            self.question.images.clone_from(&found);
+    pub fn check_images(&self, data: &Dataset) -> Result<()> {
+        if self.question.images == data.fingerprint() {
+            return Ok(());
         }
-        if self.question.images != found {
-            let text = format!(
-                "these are not the training and validation images that the comparison in {} began with; \
-                 choose another --out for them",
-                self.out.display()
-            );
-            return Err(ConfigProblem::Contradiction(text).into());
-        }
-        Ok(())
+        let text = format!(
+            "these are not the training and validation images that the comparison in {} began with; \
+             choose another --out for them",
+            self.out.display()
+        );
+        Err(ConfigProblem::Contradiction(text).into())
     }
 
     /// The arms as they were given, their configurations as used.

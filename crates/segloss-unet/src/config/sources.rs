@@ -11,6 +11,7 @@ use crate::decode::one_line;
 use crate::error::{ConfigProblem, Error, Result};
 use crate::explain::{explain, unknown};
 use crate::files;
+use crate::fingerprint::Fingerprint;
 
 impl Config {
     /// The whole configuration as TOML.
@@ -26,7 +27,9 @@ impl Config {
         let mut config = self.clone();
         config.data.folder = None;
         config.train.overlays = 0;
-        Ok(fingerprint(&config.to_toml()?))
+        let mut fingerprint = Fingerprint::default();
+        fingerprint.add(config.to_toml()?.as_bytes());
+        Ok(fingerprint.text())
     }
 
     /// Reads a whole configuration.
@@ -38,12 +41,6 @@ impl Config {
         sources.toml(text, origin)?;
         sources.finish()
     }
-}
-
-/// FNV-1a, 64 bits: good against confusion, not against forgery.
-fn fingerprint(text: &str) -> String {
-    let step = |hash: u64, byte: u8| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
-    format!("{:016x}", text.bytes().fold(0xcbf2_9ce4_8422_2325, step))
 }
 
 /// Collects what files and the command line say, later over earlier, and makes a [`Config`] of it.
