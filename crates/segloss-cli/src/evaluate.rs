@@ -5,14 +5,11 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use clap::ArgGroup;
-use segloss_unet::batch::Batcher;
 use segloss_unet::dataset::load_split;
-use segloss_unet::evaluate::examine;
+use segloss_unet::evaluate::Examination;
 use segloss_unet::files::{make_folder, write_atomic};
-use segloss_unet::loss_schedule::LossSchedule;
 use segloss_unet::metrics::definitions::{CLASS_METRICS, Definition, RUN_METRICS};
 use segloss_unet::metrics::image::Measures;
-use segloss_unet::metrics::results::Origin;
 use segloss_unet::metrics::sums::Settings;
 use segloss_unet::metrics::{Report, Results, Rule};
 use segloss_unet::output::Output;
@@ -163,7 +160,8 @@ impl EvaluateArgs {
         self.threads.start()?;
         let folder = RunFolder::open(run)?;
         let which = Which::from(self.checkpoint);
-        let Checkpoint { net, meta, .. } = Checkpoint::load(&folder.checkpoint_path(which))?;
+        let checkpoint = Checkpoint::load(&folder.checkpoint_path(which))?;
+        let meta = &checkpoint.meta;
         let source = Source::new(self.data.as_deref().or(meta.config.data.folder.as_deref()));
         let split = Split::from(self.split);
         let remembered = meta.config.data.folder.as_deref().filter(|_| self.data.is_none());
@@ -171,33 +169,22 @@ impl EvaluateArgs {
             Reading::with_classes(&source, &meta.classes).map_err(|error| Moved::or(error, remembered))?;
         tell(&reading.notes, &[]);
         let samples = load_split(&reading, split, &meta.normalisation, meta.config.data.maps)?;
-        let mut losses = LossSchedule::new(&meta.config, &reading.classes, None, true)?;
-        losses.restore_running_counts(&meta.loss_history)?;
-        let batcher = Batcher {
-            samples: &samples,
-            normalisation: &meta.normalisation,
-            classes: &reading.classes,
-            multiple: net.multiple(),
-        };
         let (rule, note) = match self.arg_max {
             true => (Rule::default(), None),
-            false => RuleFile::of(&folder, which, &meta)?,
+            false => RuleFile::of(&folder, which, meta)?,
         };
         tell(&note.into_iter().collect::<Vec<_>>(), &[]);
-        let origin = Origin {
-            config: meta.config.fingerprint()?,
-            checkpoint: which.name().to_owned(),
-            epoch: meta.epoch,
-            data: source.name(),
-            split: split.name().to_owned(),
-            rule,
+        let examination = Examination {
+            checkpoint: &checkpoint,
+            which,
+            source: &source,
+            split,
+            classes: &reading.classes,
+            samples: &samples,
             measures: Measures { tolerance: self.tolerance, band_ratio: self.band },
         };
         let bar = progress::bar(false, Some(samples.len() as u64));
-        let batch_size = meta.config.train.batch_size;
-        let results = examine(&net, losses.at(meta.epoch), &batcher, batch_size, origin, &mut |images| {
-            bar.set_position(images as u64);
-        })?;
+        let results = examination.under(rule, &mut |images| bar.set_position(images as u64))?;
         bar.finish_and_clear();
         let own = self.data.is_none();
         let path = self.out.clone().unwrap_or_else(|| {

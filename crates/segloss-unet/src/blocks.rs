@@ -10,6 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use crate::description::Group;
+use crate::split::suggested;
 
 /// So many groups are resampled as wholes.
 const MANY_GROUPS: usize = 10;
@@ -32,7 +33,11 @@ impl Grouping {
     pub fn of<'a>(names: impl IntoIterator<Item = &'a str>, said: Option<&Group>) -> Self {
         match said {
             Some(group) => Self { group: group.clone(), guessed: false },
-            None => Self { group: sequences(&names.into_iter().collect::<Vec<_>>()), guessed: true },
+            None => {
+                let names: Vec<&str> = names.into_iter().collect();
+                let group = suggested(&names, is_frame, |groups, images| groups * FEWEST_IMAGES <= images);
+                Self { group, guessed: true }
+            }
         }
     }
 
@@ -126,29 +131,8 @@ pub fn spanning(splits: &[(&str, Vec<String>)], grouping: &Grouping) -> Vec<Stri
     warnings
 }
 
-/// Folders, or names that end in a number, where that makes groups of some size.
-fn sequences(names: &[&str]) -> Group {
-    let large = |group: &Group| {
-        let mut counts: BTreeMap<String, usize> = BTreeMap::new();
-        names.iter().for_each(|name| *counts.entry(group.of(name)).or_default() += 1);
-        counts.len() * FEWEST_IMAGES <= names.len()
-    };
-    let folder = Group::Folder;
-    if names.iter().all(|name| name.contains('/')) && large(&folder) {
-        return folder;
-    }
-    for separator in ["_", "-"] {
-        let group = Group::BeforeLast(separator.to_owned());
-        if names.iter().all(|name| is_frame(name, separator)) && large(&group) {
-            return group;
-        }
-    }
-    Group::None
-}
-
-/// Whether a name ends in a frame's number: `0001TP_008550`, `Seq05VD_f00390`.
-fn is_frame(name: &str, separator: &str) -> bool {
-    let Some((_, end)) = name.rsplit_once(separator) else { return false };
+/// Whether the end of a name is a frame's number: `008550` of `0001TP_008550`, `f00390` of `Seq05VD_f00390`.
+fn is_frame(end: &str) -> bool {
     let digits = end.trim_start_matches(|c: char| c.is_ascii_alphabetic());
     end.len() - digits.len() <= 2 && !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit())
 }
@@ -192,8 +176,8 @@ mod tests {
         let names = |sequence: &str, frames: std::ops::Range<usize>| -> Vec<String> {
             frames.map(|i| format!("{sequence}_{i:04}")).collect()
         };
-        assert!(is_frame("Seq05VD_f00390", "_") && is_frame("a-7", "-"));
-        assert!(!is_frame("a_mask", "_") && !is_frame("a_img7", "_") && !is_frame("a_7b", "_"));
+        assert!(is_frame("f00390") && is_frame("7"));
+        assert!(!is_frame("mask") && !is_frame("img7") && !is_frame("7b") && !is_frame(""));
         let (train, val) = ([names("a", 0..20), names("b", 0..20)].concat(), names("a", 20..40));
         let all = [train.clone(), val.clone()].concat();
         let grouping = Grouping::of(all.iter().map(String::as_str), None);

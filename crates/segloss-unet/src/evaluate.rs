@@ -4,14 +4,18 @@ use dfdx_conv::Image;
 use rayon::prelude::*;
 
 use crate::batch::{Batch, Batcher};
+use crate::checkpoint::Checkpoint;
 use crate::classes::Classes;
 use crate::dataset::Normalisation;
 use crate::error::Result;
-use crate::metrics::image::{Counting, ImageResult, Pooled};
+use crate::folder::{Source, Split};
+use crate::loss_schedule::LossSchedule;
+use crate::metrics::image::{Counting, ImageResult, Measures, Pooled};
 use crate::metrics::results::Origin;
 use crate::metrics::{Results, Rule, Scores, Tally, decide};
 use crate::objective::Objective;
 use crate::real::Real;
+use crate::run::Which;
 use crate::sample::Sample;
 use crate::unet::UNet;
 use crate::view::{View, evaluation_views};
@@ -84,6 +88,52 @@ pub fn examine<E: Real>(
         loss.add(objective, logits, batch)
     })?;
     Ok(Results::new(origin, classes, loss.mean(), &pooled, images))
+}
+
+/// A net of a run, and images to examine it by.
+pub struct Examination<'a> {
+    /// The net and all that is known of it.
+    pub checkpoint: &'a Checkpoint,
+    /// Which of its run's it is.
+    pub which: Which,
+    /// Where the images come from.
+    pub source: &'a Source,
+    /// Which of them.
+    pub split: Split,
+    /// What their labels mean.
+    pub classes: &'a Classes,
+    /// They themselves.
+    pub samples: &'a [Sample],
+    /// Tolerances.
+    pub measures: Measures,
+}
+
+impl Examination<'_> {
+    /// Counts everything under a rule; see [`examine`].
+    ///
+    /// # Errors
+    /// If the loss of the run, or a batch, is refused.
+    pub fn under(&self, rule: Rule, progress: &mut dyn FnMut(usize)) -> Result<Results> {
+        let Checkpoint { net, meta, .. } = self.checkpoint;
+        let mut losses = LossSchedule::new(&meta.config, self.classes, None, true)?;
+        losses.restore_running_counts(&meta.loss_history)?;
+        let batcher = Batcher {
+            samples: self.samples,
+            normalisation: &meta.normalisation,
+            classes: self.classes,
+            multiple: net.multiple(),
+        };
+        let origin = Origin {
+            config: meta.config.fingerprint()?,
+            checkpoint: self.which.name().to_owned(),
+            epoch: meta.epoch,
+            data: self.source.name(),
+            split: self.split.name().to_owned(),
+            rule,
+            measures: self.measures,
+        };
+        examine(net, losses.at(meta.epoch), &batcher, meta.config.train.batch_size, origin, progress)
+    }
 }
 
 /// The mean over images of the loss of their batch.

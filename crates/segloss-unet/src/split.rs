@@ -101,20 +101,27 @@ const FEWEST_GROUPS: usize = 6;
 /// Which images seem to belong together: those of a folder, or those whose names end in a number after a
 /// separator and are the same before it. There must be several groups, and most must have more than one image.
 fn guess<'a>(names: impl Iterator<Item = &'a str> + Clone) -> Group {
-    let numbered = |name: &str, separator: &str| {
-        let end = name.rsplit_once(separator).map(|(_, end)| end);
-        end.is_some_and(|end| !end.is_empty() && end.bytes().all(|byte| byte.is_ascii_digit()))
-    };
-    let groups = |group: &Group| names.clone().map(|name| group.of(name)).collect::<BTreeSet<_>>().len();
-    let images = names.clone().count();
-    let fits = |group: &Group| (FEWEST_GROUPS..=images / 2).contains(&groups(group));
-    let nested = names.clone().all(|name| name.contains('/'));
-    if nested && fits(&Group::Folder) {
+    let names: Vec<&str> = names.collect();
+    let is_number = |end: &str| !end.is_empty() && end.bytes().all(|byte| byte.is_ascii_digit());
+    suggested(&names, is_number, |groups, images| (FEWEST_GROUPS..=images / 2).contains(&groups))
+}
+
+/// The grouping that names suggest: by folder, or by what stands before the last separator where all that stands after it
+/// `is_frame`; none where so many groups of so many images do not fit.
+pub(crate) fn suggested(
+    names: &[&str],
+    is_frame: impl Fn(&str) -> bool,
+    fits: impl Fn(usize, usize) -> bool,
+) -> Group {
+    let groups = |group: &Group| names.iter().map(|name| group.of(name)).collect::<BTreeSet<_>>().len();
+    let fits = |group: &Group| fits(groups(group), names.len());
+    if names.iter().all(|name| name.contains('/')) && fits(&Group::Folder) {
         return Group::Folder;
     }
     for separator in ["_", "-"] {
         let group = Group::BeforeLast(separator.to_owned());
-        if names.clone().all(|name| numbered(name, separator)) && fits(&group) {
+        let ends = |name: &&str| name.rsplit_once(separator).is_some_and(|(_, end)| is_frame(end));
+        if names.iter().all(ends) && fits(&group) {
             return group;
         }
     }

@@ -9,25 +9,22 @@ use super::arm::Decision;
 use super::plan::{Place, Plan};
 use super::thumbnail::{self, Example};
 use crate::batch::Batcher;
-use crate::blocks::Blocks;
 use crate::checkpoint::Checkpoint;
 use crate::dataset::{Dataset, load_split};
 use crate::decode::one_line;
 use crate::error::{Error, Result};
-use crate::evaluate::examine;
+use crate::evaluate::Examination;
 use crate::files;
 use crate::folder::{Source, Split};
-use crate::loss_schedule::LossSchedule;
 use crate::metrics::image::Measures;
-use crate::metrics::results::Origin;
 use crate::metrics::{Results, Rule};
 use crate::predict::Predictor;
 use crate::reading::Reading;
 use crate::run::{Standing, Which};
 use crate::sample::Sample;
 use crate::train::{Progress, restart, resume};
+use crate::tune;
 use crate::tune::fit::Wanted;
-use crate::tune::{self, Shift, strength};
 
 /// How a cell stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -168,8 +165,15 @@ fn count(plan: &Plan, place: &Place, data: &Dataset, checkpoint: Checkpoint) -> 
         loaded = load_split(&reading, split, &meta.normalisation, meta.config.data.maps)?;
         &loaded
     };
-    let mut losses = LossSchedule::new(&meta.config, &meta.classes, None, true)?;
-    losses.restore_running_counts(&meta.loss_history)?;
+    let examination = Examination {
+        checkpoint: &checkpoint,
+        which: plan.question.which(),
+        source: &source,
+        split,
+        classes: &meta.classes,
+        samples,
+        measures: Measures::default(),
+    };
     let over = |samples| Batcher {
         samples,
         normalisation: &meta.normalisation,
@@ -180,43 +184,24 @@ fn count(plan: &Plan, place: &Place, data: &Dataset, checkpoint: Checkpoint) -> 
     files::make_folder(&folder.path().join("results"))?;
     for decision in plan.decisions(&place.training) {
         let path = plan.results_path(place, &decision);
-        let rule = match decision.shift {
-            Shift::None => Rule::default(),
-            Shift::Fixed(t) => {
-                let direction = strength::direction(&data.counts.frequencies());
-                strength::shifted(&Rule::default(), &direction, t)
-            }
-            shift => {
+        let prior = data.counts.frequencies();
+        let rule = match decision.shift.rule(&prior) {
+            Some(rule) => rule,
+            None => {
                 let samples = if decision.held_out { &data.held_out } else { &data.val };
                 let gathered = tune::gather(net, &over(samples), batch_size, &mut |_| ())?;
-                let names: Vec<&str> = samples.iter().map(|sample| sample.name.as_str()).collect();
-                let blocks = Blocks::of(&names, &plan.question.grouping);
-                let prior = data.counts.frequencies();
-                let wanted = Wanted {
-                    shift,
-                    goal: decision.goal,
-                    temperature: false,
-                    correction: Vec::new(),
-                    prior: &prior,
-                };
-                tune::fit(&gathered, &blocks, &wanted).rule
+                let (shift, goal, correction) = (decision.shift, decision.goal, Vec::new());
+                tune::choose(
+                    &gathered,
+                    &Wanted { shift, goal, temperature: false, correction, prior: &prior },
+                )
             }
         };
         draw(plan, place, data, &checkpoint, &rule, &decision)?;
         if path.exists() {
             continue;
         }
-        let origin = Origin {
-            config: meta.config.fingerprint()?,
-            checkpoint: plan.question.checkpoint.clone(),
-            epoch: meta.epoch,
-            data: source.name(),
-            split: split.name().to_owned(),
-            rule,
-            measures: Measures::default(),
-        };
-        let results = examine(net, losses.at(meta.epoch), &over(samples), batch_size, origin, &mut |_| ())?;
-        results.save(&path)?;
+        examination.under(rule, &mut |_| ())?.save(&path)?;
     }
     Ok(())
 }

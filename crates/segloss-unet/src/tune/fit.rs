@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::gather::Gathered;
 use super::goal::{self, Goal};
+use super::strength::Counts;
 use super::temperature::{Calibration, calibration, temperature};
 use super::{per_class, strength};
 use crate::blocks::Blocks;
@@ -77,35 +78,79 @@ pub struct Fit {
     pub cross_calibration: Option<Calibration>,
 }
 
-/// Chooses a rule by all images.
+/// What a rule is chosen from.
+struct Chooser<'a> {
+    gathered: &'a Gathered,
+    wanted: &'a Wanted<'a>,
+    direction: Vec<f64>,
+    /// What is believed of all images, and the counts under each t of it.
+    base: Rule,
+    counts: Counts,
+}
+
+impl<'a> Chooser<'a> {
+    fn new(gathered: &'a Gathered, wanted: &'a Wanted<'a>) -> Self {
+        let direction = strength::direction(wanted.prior);
+        let base = base(gathered, wanted, &all(gathered));
+        let counts = strength::count(gathered, &base, &direction);
+        Self { gathered, wanted, direction, base, counts }
+    }
+
+    /// The rule that some images choose, beside what the net believes, and its t.
+    fn rule(&self, images: &[usize], base: &Rule) -> (Rule, Option<f64>) {
+        let shift = self.wanted.shift;
+        if let Some(given) = given(shift, base, &self.direction) {
+            return given;
+        }
+        let t = strength::grid()[strength::best(&self.counts, images, self.wanted.goal)];
+        let shifted = strength::shifted(base, &self.direction, t);
+        match shift {
+            Shift::PerClass => (per_class::climb(self.gathered, images, &shifted, self.wanted.goal), None),
+            _ => (shifted, Some(t)),
+        }
+    }
+}
+
+/// What the net believes: the correction, and the temperature that some images choose.
+fn base(gathered: &Gathered, wanted: &Wanted<'_>, images: &[usize]) -> Rule {
+    let base = Rule { correction: wanted.correction.clone(), ..Rule::default() };
+    let temperature = if wanted.temperature { temperature(gathered, images, &base) } else { 1.0 };
+    Rule { temperature, ..base }
+}
+
+fn all(gathered: &Gathered) -> Vec<usize> {
+    (0..gathered.images.len()).collect()
+}
+
+/// The rule of a shift that no image has a say in, and its t; none of one that is looked for.
+fn given(shift: Shift, base: &Rule, direction: &[f64]) -> Option<(Rule, Option<f64>)> {
+    match shift {
+        Shift::None => Some((base.clone(), None)),
+        Shift::Fixed(t) => Some((strength::shifted(base, direction, t), Some(t))),
+        Shift::Strength | Shift::PerClass => None,
+    }
+}
+
+impl Shift {
+    /// The rule of a shift that no image has a say in, for a net trained on images of these priors.
+    pub fn rule(self, prior: &[f64]) -> Option<Rule> {
+        given(self, &Rule::default(), &strength::direction(prior)).map(|(rule, _)| rule)
+    }
+}
+
+/// The rule that all images choose, and nothing else about it.
+pub fn choose(gathered: &Gathered, wanted: &Wanted<'_>) -> Rule {
+    let chooser = Chooser::new(gathered, wanted);
+    chooser.rule(&all(gathered), &chooser.base).0
+}
+
+/// Chooses a rule by all images, and says how good it is.
 pub fn fit(gathered: &Gathered, blocks: &Blocks, wanted: &Wanted<'_>) -> Fit {
-    let all: Vec<usize> = (0..gathered.images.len()).collect();
-    let direction = strength::direction(wanted.prior);
+    let all = all(gathered);
     let folds = blocks.folds(FOLDS);
     let rest = |fold: &Vec<usize>| all.iter().copied().filter(|i| !fold.contains(i)).collect::<Vec<_>>();
-
-    // First what the net believes, then what is decided.
-    let base_by = |images: &[usize]| {
-        let base = Rule { correction: wanted.correction.clone(), ..Rule::default() };
-        let temperature = if wanted.temperature { temperature(gathered, images, &base) } else { 1.0 };
-        Rule { temperature, ..base }
-    };
-    let base = base_by(&all);
-    let counts = strength::count(gathered, &base, &direction);
-    let grid = strength::grid();
-    let rule_by = |images: &[usize], base: &Rule| match wanted.shift {
-        Shift::None => (base.clone(), None),
-        Shift::Fixed(t) => (strength::shifted(base, &direction, t), Some(t)),
-        Shift::Strength | Shift::PerClass => {
-            let t = grid[strength::best(&counts, images, wanted.goal)];
-            let shifted = strength::shifted(base, &direction, t);
-            match wanted.shift {
-                Shift::PerClass => (per_class::climb(gathered, images, &shifted, wanted.goal), None),
-                _ => (shifted, Some(t)),
-            }
-        }
-    };
-    let (rule, strength) = rule_by(&all, &base);
+    let chooser = Chooser::new(gathered, wanted);
+    let (rule, strength) = chooser.rule(&all, &chooser.base);
 
     let count = |rule: &Rule| -> Vec<Vec<Overlap>> {
         gathered.images.par_iter().map(|image| goal::count(image, rule, &gathered.scored)).collect()
@@ -116,8 +161,8 @@ pub fn fit(gathered: &Gathered, blocks: &Blocks, wanted: &Wanted<'_>) -> Fit {
         let (mut nll, mut error, mut pixels) = (0.0, 0.0, 0.0);
         for fold in &folds {
             let rest = rest(fold);
-            let base = if wanted.temperature { base_by(&rest) } else { base.clone() };
-            let (rule, _) = rule_by(&rest, &base);
+            let base = base(gathered, wanted, &rest);
+            let (rule, _) = chooser.rule(&rest, &base);
             for &image in fold {
                 counts[image] = goal::count(&gathered.images[image], &rule, &gathered.scored);
             }
@@ -129,7 +174,7 @@ pub fn fit(gathered: &Gathered, blocks: &Blocks, wanted: &Wanted<'_>) -> Fit {
         (score(&counts), Calibration { nll: nll / pixels, calibration_error: error / pixels })
     });
     let of_t = |(at, &t): (usize, &f64)| {
-        let counts: Vec<Vec<Overlap>> = counts.iter().map(|image| image[at].clone()).collect();
+        let counts: Vec<Vec<Overlap>> = chooser.counts.iter().map(|image| image[at].clone()).collect();
         (t, score(&counts))
     };
     Fit {
@@ -137,7 +182,7 @@ pub fn fit(gathered: &Gathered, blocks: &Blocks, wanted: &Wanted<'_>) -> Fit {
         arg_max: score(&count(&Rule::default())),
         fitted: score(&count(&rule)),
         cross_fitted: crossed.map(|(scored, _)| scored),
-        curve: grid.iter().enumerate().map(of_t).collect(),
+        curve: strength::grid().iter().enumerate().map(of_t).collect(),
         calibration: [Rule::default(), rule.clone()].map(|rule| calibration(gathered, &all, &rule)),
         cross_calibration: crossed.map(|(_, calibration)| calibration),
         rule,

@@ -30,7 +30,7 @@ pub mod rule_file;
 pub mod strength;
 pub mod temperature;
 
-pub use fit::{Fit, Shift, fit};
+pub use fit::{Fit, Shift, choose, fit};
 pub use gather::{Gathered, gather};
 pub use goal::Goal;
 pub use rule_file::RuleFile;
