@@ -265,6 +265,20 @@ mod tests {
         assert!(fit.calibration[1].nll <= fit.calibration[0].nll);
     }
 
+    /// Images that need different temperatures: what the others choose fits one less well than what it has a say in.
+    #[test]
+    fn a_temperature_is_judged_by_images_that_had_no_say_in_it() {
+        let mut gathered = gathered(5);
+        for logit in gathered.images.iter_mut().skip(3).flat_map(|image| &mut image.logits) {
+            *logit *= 4.0;
+        }
+        let names: Vec<String> = (0..5).map(|i| i.to_string()).collect();
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        let fit = fit(&gathered, &Blocks::of(&names, &Grouping::none()), &wanted(Shift::None));
+        let crossed = fit.cross_calibration.unwrap();
+        assert!(crossed.nll > fit.calibration[1].nll + 1e-4, "{crossed:?} {:?}", fit.calibration);
+    }
+
     #[test]
     fn one_shift_per_class_is_no_worse() {
         let [one, two] = [Shift::Strength, Shift::PerClass].map(|shift| fitted(6, shift));
