@@ -180,8 +180,8 @@ impl CompareArgs {
         } else {
             let question = Question {
                 metric: "mean_iou".to_owned(),
-                split: Split::Test.name().to_owned(),
-                checkpoint: Which::Best.name().to_owned(),
+                split: Split::Test,
+                checkpoint: Which::Best,
                 seeds: Vec::new(),
                 grouping: Grouping::none(),
                 images: String::new(),
@@ -218,7 +218,7 @@ impl CompareArgs {
             question.metric.clone_from(metric);
         }
         if let Some(checkpoint) = self.checkpoint {
-            Which::from(checkpoint).name().clone_into(&mut question.checkpoint);
+            question.checkpoint = checkpoint.into();
         }
         let first = question.seeds.first().copied().unwrap_or(config.train.seed);
         let asked = self.seeds.unwrap_or(if was_there { 0 } else { 3 });
@@ -276,9 +276,9 @@ impl CompareArgs {
             None => None,
         };
         if let Some(split) = wanted {
-            split.name().clone_into(&mut plan.question.split);
+            plan.question.split = split;
         }
-        if plan.question.split() == Split::Test && !has_test {
+        if plan.question.split == Split::Test && !has_test {
             return Err("there are no test images; --split val judges the validation images".into());
         }
         if was_there && self.arms.is_empty() {

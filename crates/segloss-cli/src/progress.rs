@@ -8,8 +8,8 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use segloss_unet::checkpoint::Best;
 use segloss_unet::compare::cell::Outcome;
 use segloss_unet::curves::LogRow;
+use segloss_unet::progress::{EpochReport, Progress, Start, StepReport, Warning};
 use segloss_unet::table::percent;
-use segloss_unet::train::{EpochReport, Progress, Start, StepReport, Warning};
 
 /// Training: a bar where there is a terminal, else one line per epoch; nothing when quiet.
 pub struct Display {

@@ -25,7 +25,7 @@ use std::path::{Path, PathBuf};
 use safetensors::tensor::{Dtype, TensorView};
 use segloss_unet::batch::{Batch, Batcher, single};
 use segloss_unet::config::Sources;
-use segloss_unet::train::StepReport;
+use segloss_unet::progress::StepReport;
 use segloss_unet::view::training_views;
 use segloss_unet::{Dataset, Progress, Trainer, UNet, files, torch_weights};
 

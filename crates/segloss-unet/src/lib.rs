@@ -6,7 +6,7 @@
 //! [`dataset`] → [`view`] → [`batch`] → [`reader`] → [`unet`] → [`supervision`] → [`objective`] (the loss) → [`gradient`]
 //! → [`optimizer`] → [`average`] → [`schedule`], [`loss_schedule`] → [`evaluate`](mod@evaluate) → [`metrics`] → [`picture`].
 //!
-//! [`train`](mod@train) is the loop around it, [`run`] what it leaves on disk, [`checkpoint`] how it goes on, [`replay`] how a
+//! [`train`](mod@train) is the loop around it, [`progress`] what it tells, [`run`] what it leaves on disk, [`checkpoint`] how it goes on, [`replay`] how a
 //! step that went wrong is seen again, [`predict`](mod@predict) what it is for, [`exchange`] how it leaves for other programs
 //! ([`onnx`], [`torch_weights`]); [`balance`] weighs the classes of a data set; [`config`] holds every choice, [`random`] every
 //! random one.
@@ -69,6 +69,7 @@ pub mod output;
 pub mod picture;
 pub mod pixels;
 pub mod predict;
+pub mod progress;
 mod protobuf;
 pub mod random;
 pub mod reader;
@@ -100,10 +101,11 @@ pub use error::{
 pub use folder::{Source, Split};
 pub use metrics::{Report, Results, Scores};
 pub use predict::Predictor;
+pub use progress::Progress;
 pub use reading::Reading;
 pub use real::Real;
 pub use run::RunFolder;
-pub use train::{Progress, Trainer, restart, resume, train};
+pub use train::{Trainer, restart, resume, train};
 pub use unet::UNet;
 
 /// An allocator for programs that train: without it, a quarter of a step goes into fresh memory.

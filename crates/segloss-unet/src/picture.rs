@@ -20,20 +20,15 @@ const DIMMED: f32 = 0.25;
 /// The image, then one panel per map of labels with the classes' colours over the image, side by side.
 /// Ignored pixels are dark.
 pub fn panels(image: &Image, maps: &[&[u8]], classes: &Classes) -> Pixels {
-    let rgb = image.shown().in_colour();
     let (height, panel) = (image.height, image.width);
     let width = panel + maps.len() * (GAP + panel);
     let mut data = vec![u8::MAX; height * width * 3];
-    for (y, row) in data.chunks_exact_mut((width * 3).max(1)).enumerate() {
-        let from = &rgb.data[y * panel * 3..(y + 1) * panel * 3];
-        row[..panel * 3].copy_from_slice(from);
-        for (i, map) in maps.iter().enumerate() {
-            let start = (i + 1) * (panel + GAP) * 3;
-            let to = &mut row[start..start + panel * 3];
-            let labels = &map[y * panel..(y + 1) * panel];
-            for ((to, from), &label) in to.chunks_exact_mut(3).zip(from.chunks_exact(3)).zip(labels) {
-                paint(to, from, label, classes);
-            }
+    let overlays = maps.iter().map(|map| overlay(image, map, classes));
+    for (i, shown) in std::iter::once(image.shown().in_colour()).chain(overlays).enumerate() {
+        let start = i * (panel + GAP) * 3;
+        let rows = data.chunks_exact_mut((width * 3).max(1));
+        for (to, from) in rows.zip(shown.data.chunks_exact((panel * 3).max(1))) {
+            to[start..start + panel * 3].copy_from_slice(from);
         }
     }
     Pixels { height, width, channels: 3, data }

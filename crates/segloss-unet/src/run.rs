@@ -17,6 +17,8 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use serde::{Deserialize, Serialize};
+
 use crate::checkpoint::Checkpoint;
 use crate::config::{Config, Sources};
 use crate::curves::{self, LogRow};
@@ -32,7 +34,8 @@ pub struct RunFolder {
 }
 
 /// Which of a run's checkpoints.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Which {
     /// Of the largest validation mean IoU.
     Best,

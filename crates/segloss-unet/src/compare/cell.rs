@@ -19,10 +19,11 @@ use crate::folder::{Source, Split};
 use crate::metrics::image::Measures;
 use crate::metrics::{Results, Rule};
 use crate::predict::Predictor;
+use crate::progress::Progress;
 use crate::reading::Reading;
 use crate::run::{Standing, Which};
 use crate::sample::Sample;
-use crate::train::{Progress, restart, resume};
+use crate::train::{restart, resume};
 use crate::tune;
 use crate::tune::fit::Wanted;
 
@@ -143,7 +144,7 @@ pub fn carry_out(plan: &Plan, place: &Place, data: &Dataset, progress: &mut dyn 
         }
         Err(error) => return Err(error),
     }
-    let checkpoint = Checkpoint::load(&folder.checkpoint_path(plan.question.which()))?;
+    let checkpoint = Checkpoint::load(&folder.checkpoint_path(plan.question.checkpoint))?;
     if !Checkpoint::load(&folder.checkpoint_path(Which::Last))?.meta.is_whole() {
         return Ok(Outcome::Stopped);
     }
@@ -156,7 +157,7 @@ fn count(plan: &Plan, place: &Place, data: &Dataset, checkpoint: Checkpoint) -> 
     let folder = plan.folder(place);
     let Checkpoint { net, meta, .. } = &checkpoint;
     let source = Source::new(meta.config.data.folder.as_deref());
-    let split = plan.question.split();
+    let split = plan.question.split;
     let loaded;
     let samples: &[Sample] = if split == Split::Val {
         &data.val
@@ -167,7 +168,7 @@ fn count(plan: &Plan, place: &Place, data: &Dataset, checkpoint: Checkpoint) -> 
     };
     let examination = Examination {
         checkpoint: &checkpoint,
-        which: plan.question.which(),
+        which: plan.question.checkpoint,
         source: &source,
         split,
         classes: &meta.classes,

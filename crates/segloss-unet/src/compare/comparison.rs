@@ -18,6 +18,7 @@ use crate::metrics::image::ImageResult;
 use crate::metrics::overlap::mean as mean_of_some;
 use crate::metrics::sums::{ClassSums, Settings, Sums};
 use crate::metrics::{Overlap, Report, Results};
+use crate::run::Which;
 
 /// Resamples of seeds and images.
 pub const RESAMPLES: usize = 2000;
@@ -185,9 +186,9 @@ pub struct Comparison {
     /// The data set.
     pub data: String,
     /// The split that was judged.
-    pub split: String,
+    pub split: Split,
     /// Which epoch's net was judged.
-    pub checkpoint: String,
+    pub checkpoint: Which,
     /// The seeds that are asked for.
     pub seeds: Vec<u64>,
     /// Epochs of the first arm.
@@ -235,7 +236,7 @@ impl Comparison {
         for (at, arm) in found.iter().enumerate() {
             arms.push(answer(plan, at, arm, (at > 0).then_some(&found[0]), &metrics, &blocks, resamples)?);
         }
-        judge(&mut arms, metrics[0], &question.split);
+        judge(&mut arms, metrics[0], question.split.name());
         let classes = any.map_or(Vec::new(), |run| {
             let sums = Sums::of(run);
             let judged = |class: &ClassSums| Judged {
@@ -249,8 +250,8 @@ impl Comparison {
         let mut comparison = Self {
             metric: metrics[0],
             data: Source::new(first.data.folder.as_deref()).name(),
-            split: question.split.clone(),
-            checkpoint: question.checkpoint.clone(),
+            split: question.split,
+            checkpoint: question.checkpoint,
             seeds: question.seeds.clone(),
             epochs: first.train.epochs,
             images: names.len(),
@@ -280,8 +281,8 @@ impl Comparison {
                 self.images, self.blocks
             ));
         }
-        if self.split == Split::Val.name() {
-            let chose = if self.checkpoint == "best" {
+        if self.split == Split::Val {
+            let chose = if self.checkpoint == Which::Best {
                 "; they chose the epoch, too: their scores are too good"
             } else {
                 ""
@@ -414,7 +415,7 @@ fn answer(
 
 fn chosen_by(plan: &Plan, entry: &Entry) -> String {
     let mut chosen = Vec::new();
-    if plan.question.checkpoint == "best" {
+    if plan.question.checkpoint == Which::Best {
         chosen.push("the epoch by val".to_owned());
     }
     if entry.decision.is_chosen() {

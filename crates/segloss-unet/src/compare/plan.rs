@@ -39,10 +39,10 @@ const MOST_ARMS: usize = 200;
 pub struct Question {
     /// The score that decides.
     pub metric: String,
-    /// `val` or `test`: the images that are judged.
-    pub split: String,
-    /// `best` or `last`: which epoch's net.
-    pub checkpoint: String,
+    /// The images that are judged: not those of train.
+    pub split: Split,
+    /// Which epoch's net.
+    pub checkpoint: Which,
     /// The trainings' seeds.
     pub seeds: Vec<u64>,
     /// Which images belong together.
@@ -52,18 +52,6 @@ pub struct Question {
     /// Where the images are; the embedded tiles if absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub data: Option<PathBuf>,
-}
-
-impl Question {
-    /// The images that are judged.
-    pub fn split(&self) -> Split {
-        if self.split == Split::Val.name() { Split::Val } else { Split::Test }
-    }
-
-    /// Which epoch's net.
-    pub fn which(&self) -> Which {
-        if self.checkpoint == Which::Last.name() { Which::Last } else { Which::Best }
-    }
 }
 
 /// An arm in the file.
@@ -159,17 +147,13 @@ impl Plan {
         if plan.arm.is_empty() || plan.question.seeds.is_empty() {
             return Err(refused("no arm or no seed"));
         }
-        let Question { metric, split, checkpoint, seeds, .. } = &plan.question;
+        let Question { metric, split, seeds, .. } = &plan.question;
         let names = plan.arm.iter().map(|entry| &entry.name).collect::<BTreeSet<_>>();
-        let known = [(metric, definition(metric).is_some(), "metric")];
-        let known = known.into_iter().chain([
-            (split, ["val", "test"].contains(&&**split), "split"),
-            (checkpoint, ["best", "last"].contains(&&**checkpoint), "checkpoint"),
-        ]);
-        for (value, is_known, key) in known {
-            if !is_known {
-                return Err(refused(&format!("`question.{key}` is `{value}`")));
-            }
+        if definition(metric).is_none() {
+            return Err(refused(&format!("`question.metric` is `{metric}`")));
+        }
+        if *split == Split::Train {
+            return Err(refused("`question.split` is `train`; nets are judged by `val` or `test`"));
         }
         if seeds.iter().collect::<BTreeSet<_>>().len() < seeds.len() || names.len() < plan.arm.len() {
             return Err(refused("a seed or an arm is there twice"));
@@ -355,7 +339,7 @@ impl Plan {
     pub fn results_path(&self, place: &Place, decision: &Decision) -> PathBuf {
         let mark = decision.mark();
         let marks: Vec<&str> = mark.as_deref().into_iter().collect();
-        self.folder(place).results_path(self.question.split(), self.question.which(), &marks)
+        self.folder(place).results_path(self.question.split, self.question.checkpoint, &marks)
     }
 
     /// Where a cell says that it diverged.

@@ -95,9 +95,10 @@ pub fn text(comparison: &Comparison) -> String {
     let Comparison { images, split, data, seeds, epochs, blocks, .. } = comparison;
     let _ = writeln!(
         text,
-        "\n{images} images of {split} of {data}, seeds {}, {epochs} epochs, the {} epoch's net; images are resampled as {blocks}",
+        "\n{images} images of {} of {data}, seeds {}, {epochs} epochs, the {} epoch's net; images are resampled as {blocks}",
+        split.name(),
         seeds.iter().map(u64::to_string).collect::<Vec<_>>().join(", "),
-        comparison.checkpoint,
+        comparison.checkpoint.name(),
     );
     for note in &comparison.notes {
         let _ = writeln!(text, "note: {note}");

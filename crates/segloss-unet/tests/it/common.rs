@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use segloss_unet::decode::{Stored, StoredMask};
 use segloss_unet::picture::{write_mask, write_png};
 use segloss_unet::pixels::Pixels;
+use segloss_unet::progress::StepReport;
 use segloss_unet::run::Which;
-use segloss_unet::train::StepReport;
 use segloss_unet::{Checkpoint, Config, Dataset, Progress, RunFolder, train};
 
 /// A grey image whose left part is dark (class `classes[0]`) and whose right part is bright.

@@ -13,10 +13,10 @@ use segloss_unet::curves::LogRow;
 use segloss_unet::dataset::load_split;
 use segloss_unet::evaluate::evaluate;
 use segloss_unet::objective::Objective;
+use segloss_unet::progress::{EpochReport, Warning};
 use segloss_unet::replay::Replay;
 use segloss_unet::run::{Standing, Which};
 use segloss_unet::schedule::Schedule;
-use segloss_unet::train::{EpochReport, Warning};
 use segloss_unet::{
     Checkpoint, Config, Dataset, Predictor, Progress, Reading, RunFolder, Source, Split, Trainer, resume,
     train,

@@ -10,8 +10,8 @@ use segloss_unet::checkpoint::Best;
 use segloss_unet::config::{AddedLoss, ModelConfig, Norm};
 use segloss_unet::gradient::accumulate;
 use segloss_unet::objective::Objective;
+use segloss_unet::progress::EpochReport;
 use segloss_unet::run::Which;
-use segloss_unet::train::EpochReport;
 use segloss_unet::view::View;
 use segloss_unet::{Checkpoint, Config, Dataset, Progress, RunFolder, UNet, resume, train};
 

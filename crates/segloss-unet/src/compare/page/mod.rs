@@ -110,11 +110,12 @@ fn facts(comparison: &Comparison) -> String {
     let notes: String =
         notes.iter().map(|note| format!("<p class=\"note\">{}</p>\n", escape(note))).collect();
     format!(
-        "<p class=\"soft\">{images} images of {} of {}; seeds {}; {epochs} epochs; the {checkpoint} epoch's net. A seed gives every arm the \
+        "<p class=\"soft\">{images} images of {} of {}; seeds {}; {epochs} epochs; the {} epoch's net. A seed gives every arm the \
          same first weights, order of images and augmentation. Images are resampled as {}.</p>\n{notes}",
-        escape(split),
+        split.name(),
         escape(data),
         seeds.join(", "),
+        checkpoint.name(),
         escape(blocks)
     )
 }
