@@ -1,13 +1,15 @@
-//! Project tasks: `cargo xtask verify`, `gate`, `bench-report`, `fixtures`.
+//! Project tasks: `cargo xtask verify`, `gate`, `bench-report`, `fixtures`, `check-report`.
 //!
 //! Parses, matches, calls; each command is a file of its own. Exit codes: 0 all held, 1 something fell
 //! short, 2 the tool itself could not work.
 
 mod bench;
+mod check;
 mod fixtures;
 mod verify;
 
 use clap::{Parser, Subcommand};
+use std::error::Error;
 use std::process::ExitCode;
 
 /// Project tasks.
@@ -41,14 +43,19 @@ enum Command {
     ///
     /// The tests of segloss compare with them, so that they need nothing of the harness.
     Fixtures(fixtures::Arguments),
+    /// Judge other people's losses, right ones and wrong ones, as `segloss check` does, and print how often it is right.
+    ///
+    /// The answers of the losses lie in reports/check. Exits with 0 if no right loss is called wrong.
+    CheckReport(check::Arguments),
 }
 
 fn main() -> ExitCode {
-    let finished = match Arguments::parse().command {
-        Command::Verify(arguments) => verify::run(&arguments),
+    let finished: Result<bool, Box<dyn Error>> = match Arguments::parse().command {
+        Command::Verify(arguments) => verify::run(&arguments).map_err(Into::into),
         Command::BenchReport(arguments) => return bench::run("bench-report", &arguments),
         Command::Gate(arguments) => return bench::run("gate", &arguments),
-        Command::Fixtures(arguments) => fixtures::run(&arguments),
+        Command::Fixtures(arguments) => fixtures::run(&arguments).map_err(Into::into),
+        Command::CheckReport(arguments) => check::run(&arguments),
     };
     match finished {
         Ok(true) => ExitCode::SUCCESS,

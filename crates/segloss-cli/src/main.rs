@@ -3,6 +3,7 @@
 //! Standard output is data; messages and progress go to standard error.
 
 mod border_map;
+mod check;
 mod compare;
 mod eval;
 mod evaluate;
@@ -35,6 +36,7 @@ static ALLOCATOR: segloss_unet::KeepLarge = segloss_unet::KeepLarge::new(4 << 30
     after_help = "\
 Start here:
   segloss compare --out cmp                  which loss helps? on the embedded microscope tiles, minutes
+  segloss check answers.npz                  is the loss that I wrote right, and if not, what is it?
   segloss inspect --data DIR                 what does my data folder hold?
   segloss train --out run                    train on the embedded microscope tiles
   segloss evaluate --run run --split test    how good is it, class by class?
@@ -49,6 +51,7 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     Compare(compare::CompareArgs),
+    Check(check::CheckArgs),
     Losses(losses::LossesArgs),
     Eval(eval::EvalArgs),
     Inspect(inspect::InspectArgs),
@@ -69,6 +72,7 @@ fn main() -> ExitCode {
 fn run(command: &Command) -> Result<(), Box<dyn Error>> {
     match command {
         Command::Compare(args) => args.run()?,
+        Command::Check(args) => args.run()?,
         Command::Losses(args) => args.run()?,
         Command::Eval(args) => args.run()?,
         Command::Inspect(args) => args.run()?,

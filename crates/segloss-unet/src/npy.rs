@@ -144,6 +144,17 @@ impl NpyFile {
         }
     }
 
+    /// Its numbers in row-major order, whatever their type.
+    pub fn numbers(&self) -> Vec<f64> {
+        match &self.array {
+            Array::Bool(array) => array.iter().map(|&x| f64::from(u8::from(x))).collect(),
+            Array::U8(array) => array.iter().map(|&x| x.into()).collect(),
+            Array::Int(array) => array.iter().map(|&x| x as f64).collect(),
+            Array::F32(array) => array.iter().map(|&x| x.into()).collect(),
+            Array::F64(array) => array.iter().copied().collect(),
+        }
+    }
+
     /// The error for an array of a type that is not `expected`.
     pub fn unexpected_type(&self, expected: impl fmt::Display) -> NpyError {
         self.problem(format!("holds {}; expected {expected}", self.dtype))
@@ -223,6 +234,50 @@ fn view<A: ViewElement + Clone>(bytes: &[u8]) -> Result<ArrayD<A>, String> {
         }
         Err(other) => Err(format!("not a usable NumPy array: {other}")),
     }
+}
+
+/// The largest `.npz` that is unpacked as a whole, in bytes of its arrays, and how many there may be.
+const MAX_UNPACKED: u64 = 1 << 29;
+const MAX_ARRAYS: usize = 2000;
+
+/// Every array of an `.npz`, by name, in the file's order.
+///
+/// # Errors
+/// [`NpyError`] naming the file and the array. What is unpacked is bounded, whatever the file promises.
+pub fn open_all(path: &Path) -> Result<Vec<(String, NpyFile)>, NpyError> {
+    let problem = |problem: String| NpyError::Content { path: path.to_owned(), problem };
+    let broken = |error: zip::result::ZipError| problem(format!("not a whole .npz file: {error}"));
+    let size =
+        std::fs::metadata(path).map_err(|source| NpyError::Read { path: path.to_owned(), source })?.len();
+    if size > MAX_UNPACKED {
+        return Err(problem(format!("is larger than {} MiB", MAX_UNPACKED >> 20)));
+    }
+    let bytes = std::fs::read(path).map_err(|source| NpyError::Read { path: path.to_owned(), source })?;
+    if !bytes.starts_with(b"PK\x03\x04") {
+        return Err(problem("is no .npz file; write one with numpy.savez".to_owned()));
+    }
+    let mut archive = zip::ZipArchive::new(Cursor::new(&bytes)).map_err(broken)?;
+    if archive.len() > MAX_ARRAYS {
+        return Err(problem(format!("holds {} arrays; at most {MAX_ARRAYS} are read", archive.len())));
+    }
+    let (mut arrays, mut left) = (Vec::new(), MAX_UNPACKED);
+    for index in 0..archive.len() {
+        let entry = archive.by_index(index).map_err(broken)?;
+        let name = entry.name().map_err(broken)?.into_owned();
+        let name = name.strip_suffix(".npy").unwrap_or(&name).to_owned();
+        let mut content = Vec::new();
+        // The promised size is a promise only.
+        entry
+            .take(left + 1)
+            .read_to_end(&mut content)
+            .map_err(|error| problem(format!("array {name} cannot be unpacked: {error}")))?;
+        left = left.checked_sub(content.len() as u64).ok_or_else(|| {
+            problem(format!("its arrays take more than {} MiB; save a smaller batch", MAX_UNPACKED >> 20))
+        })?;
+        let named = PathBuf::from(format!("{}:{name}", path.display()));
+        arrays.push((name, NpyFile::decode_npy(&named, &content)?));
+    }
+    Ok(arrays)
 }
 
 /// The bytes of one array of an `.npz`.

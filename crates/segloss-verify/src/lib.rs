@@ -31,6 +31,7 @@ pub mod exact;
 pub mod finite_difference;
 pub mod fixtures;
 pub mod hard;
+pub mod identify;
 pub mod implementation;
 pub mod library;
 pub mod network;

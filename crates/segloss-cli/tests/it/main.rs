@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "helpers of tests may panic, as tests do")]
 
 mod border_map;
+mod check;
 mod compare;
 mod inspect;
 mod interruption;

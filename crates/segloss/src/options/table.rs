@@ -27,6 +27,15 @@ impl OptionInfo {
         Self { key, default: default.to_owned(), meaning, samples: Vec::new(), expected: None }
     }
 
+    /// Every value that it may have, where these are few: `true` and `false`, or some words.
+    pub fn choices(&self) -> Vec<Value> {
+        match self.expected {
+            Some(Expected::Bool) => vec![Value::Bool(false), Value::Bool(true)],
+            Some(Expected::Words(words)) => words.iter().map(|&word| Value::Word(word.into())).collect(),
+            _ => Vec::new(),
+        }
+    }
+
     pub(crate) fn own<T: OptionValue>(
         key: &'static str,
         default: &T,

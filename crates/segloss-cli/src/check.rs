@@ -1,0 +1,167 @@
+//! `segloss check`.
+
+use std::error::Error;
+use std::io::{self, Write};
+use std::path::PathBuf;
+
+use clap::ValueEnum;
+use segloss::{Layout, LossSpec};
+use segloss_verify::identify;
+use segloss_verify::identify::probe::{Framework, Probe, TargetForm};
+use segloss_verify::identify::{About, Capture, Report, Verdict};
+
+use crate::exit::FoundWrong;
+use crate::options::Threads;
+use crate::progress::say;
+
+/// Is the loss that you wrote right, and if not, what is it?
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Three commands, from a function to a verdict:
+  segloss check --emit torch losses:my_loss > probe.py    losses.py has a function my_loss
+  python probe.py                                         asks it about small batches
+  segloss check answers.npz
+
+Or one batch of your own training, saved with numpy.savez:
+  np.savez('capture.npz', logits=z, target=y, value=loss, gradient=grad)
+  segloss check capture.npz
+
+A capture holds logits (or probabilities), target, and value, gradient and class_weights as far
+as you have them; of several batches as NAME/logits, NAME/target, ... A gradient says far more
+than a value: save it if you can. Layout, form of the target and ignored label are found out
+where nothing says them, and what is guessed is said.
+
+Exit codes: 0 the loss is right, and named; 1 something is wrong with it; 2 no answer: the file
+cannot be read, or nothing that is known explains it.")]
+pub struct CheckArgs {
+    /// What your function answered: answers.npz of a probe, or one batch.
+    #[arg(value_name = "CAPTURE.npz", required_unless_present = "emit")]
+    capture: Option<PathBuf>,
+    /// Print a script that asks a function about small batches; named as MODULE:FUNCTION.
+    #[arg(long, value_names = ["FRAMEWORK", "MODULE:FUNCTION"], num_args = 2, conflicts_with_all = ["capture", "json", "expect", "threads"])]
+    emit: Option<Vec<String>>,
+    /// What the loss is meant to be: a kind as in `dice`, a sum as in `cross_entropy + dice`, or a
+    /// specification, in a file or as it is.
+    #[arg(long, value_name = "KIND|SPEC")]
+    expect: Option<String>,
+    /// Where the classes lie.
+    #[arg(long, value_enum)]
+    layout: Option<LayoutArg>,
+    /// The label of pixels that do not count.
+    #[arg(long, value_name = "LABEL", allow_negative_numbers = true)]
+    ignore_index: Option<i64>,
+    /// The function takes probabilities, not logits.
+    #[arg(long)]
+    probabilities: bool,
+    /// Channels of the prediction that a probe makes.
+    #[arg(long, value_name = "C", default_value_t = 3, requires = "emit")]
+    classes: usize,
+    /// How the function takes the target that a probe makes; all forms are tried unless told.
+    #[arg(long, value_enum, requires = "emit")]
+    target: Option<TargetArg>,
+    #[command(flatten)]
+    threads: Threads,
+    /// Print JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+#[value(rename_all = "snake_case")]
+enum LayoutArg {
+    /// (N, C, ...).
+    ChannelsFirst,
+    /// (N, ..., C).
+    ChannelsLast,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+#[value(rename_all = "snake_case")]
+enum TargetArg {
+    /// Class indices, (N, H, W).
+    Indices,
+    /// One-hot, in the shape of the prediction.
+    OneHot,
+    /// Class indices with an axis of one channel, as MONAI takes them.
+    Channel,
+}
+
+impl CheckArgs {
+    pub fn run(&self) -> Result<(), Box<dyn Error>> {
+        match (&self.emit, &self.capture) {
+            (Some(emit), _) => self.emit(emit),
+            (None, Some(path)) => self.judge(path),
+            (None, None) => unreachable!("clap asks for one of them"),
+        }
+    }
+
+    fn layout(&self) -> Option<Layout> {
+        self.layout.map(|layout| match layout {
+            LayoutArg::ChannelsFirst => Layout::ChannelsFirst,
+            LayoutArg::ChannelsLast => Layout::ChannelsLast,
+        })
+    }
+
+    fn emit(&self, emit: &[String]) -> Result<(), Box<dyn Error>> {
+        let names = || Framework::ALL.map(Framework::name).join(", ");
+        let framework = Framework::ALL
+            .into_iter()
+            .find(|framework| framework.name() == emit[0])
+            .ok_or_else(|| format!("no template for `{}`; there are {}", emit[0], names()))?;
+        if self.classes == 0 {
+            return Err("--classes 0: a prediction has one channel at least".into());
+        }
+        let probe = Probe {
+            function: emit[1].clone(),
+            framework,
+            classes: self.classes,
+            layout: self.layout(),
+            probabilities: self.probabilities,
+            ignore_index: self.ignore_index,
+            target: self.target.map(|target| match target {
+                TargetArg::Indices => TargetForm::Indices,
+                TargetArg::OneHot => TargetForm::OneHot,
+                TargetArg::Channel => TargetForm::Channel,
+            }),
+        };
+        Ok(io::stdout().lock().write_all(probe.script()?.as_bytes())?)
+    }
+
+    fn judge(&self, path: &std::path::Path) -> Result<(), Box<dyn Error>> {
+        self.threads.start()?;
+        let about = About {
+            layout: self.layout(),
+            ignore_index: self.ignore_index,
+            probabilities: self.probabilities.then_some(true),
+            ..About::default()
+        };
+        let expected = self.expect.as_deref().map(expected).transpose()?;
+        let capture = Capture::open(path, about)?;
+        let report = Report::new(&capture, expected.as_ref());
+        let mut out = io::stdout().lock();
+        match self.json {
+            true => writeln!(out, "{}", serde_json::to_string_pretty(&report)?)?,
+            false => {
+                write!(out, "{report}")?;
+                report.notes.iter().for_each(|note| say(&format!("note: {note}")));
+            }
+        }
+        match report.verdict {
+            Verdict::Right => Ok(()),
+            Verdict::Wrong => {
+                let titles: Vec<&str> = report.findings.iter().map(|finding| finding.title).collect();
+                Err(FoundWrong(titles.join("; ")).into())
+            }
+            Verdict::Unknown => Err("the loss has no name here, and nothing shows that it is wrong".into()),
+        }
+    }
+}
+
+/// See [`segloss_verify::identify::expected`]; a specification may be in a file, too.
+fn expected(text: &str) -> Result<LossSpec, Box<dyn Error>> {
+    let content = match std::path::Path::new(text).is_file() {
+        true => std::fs::read_to_string(text).map_err(|error| format!("cannot read {text}: {error}"))?,
+        false => text.to_owned(),
+    };
+    Ok(identify::expected(&content).map_err(|problem| format!("--expect {text}: {problem}"))?)
+}

@@ -1,0 +1,217 @@
+//! `segloss check`.
+
+use std::io::Write;
+use std::path::Path;
+use std::process::{Command, Output};
+
+fn segloss(arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_segloss")).args(arguments).output().unwrap()
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+/// A losses' answers that the benchmark keeps.
+fn kept(name: &str) -> String {
+    format!("{}/../../reports/check/{name}.npz", env!("CARGO_MANIFEST_DIR"))
+}
+
+#[test]
+fn a_right_loss_is_named() {
+    let found = segloss(&["check", &kept("answers/torch_cross_entropy_weight_ignore")]);
+    let out = text(&found.stdout);
+    assert_eq!(found.status.code(), Some(0), "{out}{}", text(&found.stderr));
+    assert!(
+        out.starts_with("right: cross_entropy\n") && out.contains("divided by the sum of the weights"),
+        "{out}"
+    );
+    assert!(out.contains("ignore_index = ") && out.contains("source = \"fixed\""), "{out}");
+}
+
+#[test]
+fn the_source_document_s_functions_are_diagnosed() {
+    let found = segloss(&["check", &kept("answers/categorical_sum_over_size")]);
+    let out = text(&found.stdout);
+    assert_eq!(found.status.code(), Some(1), "{out}");
+    assert!(out.contains("the weight is the same for every class") && out.contains("1/3"), "{out}");
+    let found = segloss(&["check", &kept("answers/forum_threshold")]);
+    let out = text(&found.stdout);
+    assert_eq!(found.status.code(), Some(1), "{out}");
+    assert!(
+        out.contains("NaN") && out.contains("σ(z) > 0.5 + th") && out.contains("document_binary"),
+        "{out}"
+    );
+}
+
+/// README shows what is printed today.
+#[test]
+fn the_dialogue_of_the_readme_is_what_is_printed() {
+    let readme = std::fs::read_to_string(format!("{}/../../README.md", env!("CARGO_MANIFEST_DIR"))).unwrap();
+    let found = segloss(&["check", &kept("answers/categorical_sum_over_size")]);
+    let out = text(&found.stdout);
+    assert!(readme.contains(&format!("```text\n{}\n```", out.trim_end())), "README differs from:\n{out}");
+}
+
+#[test]
+fn one_batch_says_as_much_as_it_can() {
+    let found = segloss(&["check", &kept("captures/softmax_then_cross_entropy"), "--json"]);
+    assert_eq!(found.status.code(), Some(1));
+    let json: serde_json::Value = serde_json::from_slice(&found.stdout).unwrap();
+    assert_eq!((&json["verdict"], &json["findings"][0]["cause"]), (&"wrong".into(), &"softmax_twice".into()));
+}
+
+#[test]
+fn what_is_expected_is_compared() {
+    let found = segloss(&["check", &kept("answers/torch_cross_entropy"), "--expect", "dice"]);
+    assert_eq!(found.status.code(), Some(1));
+    assert!(
+        text(&found.stdout).contains("it is cross_entropy, and dice was expected"),
+        "{}",
+        text(&found.stdout)
+    );
+    let found = segloss(&["check", &kept("answers/torch_cross_entropy"), "--expect", "dise"]);
+    assert_eq!(found.status.code(), Some(2));
+    assert!(text(&found.stderr).contains("neither a kind"), "{}", text(&found.stderr));
+}
+
+#[test]
+fn a_probe_names_the_function_it_asks() {
+    let found = segloss(&[
+        "check",
+        "--emit",
+        "torch",
+        "losses.mine:my_loss",
+        "--classes",
+        "5",
+        "--ignore-index",
+        "255",
+    ]);
+    let out = text(&found.stdout);
+    assert_eq!(found.status.code(), Some(0));
+    assert!(
+        out.contains("import_module(\"losses.mine\"), \"my_loss\"") && out.contains("IGNORED = 255"),
+        "{out}"
+    );
+    // Every placeholder is filled in.
+    for key in [
+        "{MODULE}",
+        "{FUNCTION}",
+        "{FRAMEWORK}",
+        "{CLASSES}",
+        "{LAYOUT}",
+        "{INPUT}",
+        "{IGNORED}",
+        "{FORMS}",
+        "{ORDER}",
+        "{IMPORTS}",
+    ] {
+        assert!(!out.contains(key), "{key}");
+    }
+    for bad in [&["torch", "my_loss"][..], &["torch", "a:b;c"], &["caffe", "a:b"]] {
+        let found = segloss(&["check", "--emit", bad[0], bad[1]]);
+        assert_eq!(found.status.code(), Some(2), "{bad:?}");
+    }
+}
+
+/// An `.npz` of arrays as they are given, each with its header.
+fn npz(path: &Path, arrays: &[(&str, Vec<u8>)]) {
+    let mut archive = zip::ZipWriter::new(std::fs::File::create(path).unwrap());
+    for (name, bytes) in arrays {
+        archive.start_file(format!("{name}.npy"), zip::write::SimpleFileOptions::default()).unwrap();
+        archive.write_all(bytes).unwrap();
+    }
+    archive.finish().unwrap();
+}
+
+fn npy(code: &str, shape: &str, data: &[u8]) -> Vec<u8> {
+    let header = format!("{{'descr': '{code}', 'fortran_order': False, 'shape': {shape}, }}");
+    let header = format!("{header:<117}\n");
+    [&b"\x93NUMPY\x01\x00"[..], &(header.len() as u16).to_le_bytes(), header.as_bytes(), data].concat()
+}
+
+fn floats(numbers: &[f32]) -> Vec<u8> {
+    numbers.iter().flat_map(|x| x.to_le_bytes()).collect()
+}
+
+#[test]
+fn what_cannot_be_judged_is_refused_in_a_line() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("c.npz");
+    let logits = || npy("<f4", "(1, 2, 2)", &floats(&[0.5, -0.5, 1.0, 0.0]));
+    let target = || npy("|u1", "(1, 2)", &[0, 1]);
+    let value = || npy("<f4", "()", &floats(&[0.7]));
+    for (arrays, words) in [
+        (vec![("target", target()), ("value", value())], "holds no prediction"),
+        (vec![("logits", logits()), ("value", value())], "holds no target; it holds logits, value"),
+        (vec![("logits", logits()), ("target", target())], "holds no value or gradient"),
+        (
+            vec![
+                ("logits", logits()),
+                ("target", npy("|u1", "(1, 2)", &[0, 7])),
+                ("value", value()),
+                ("extra", value()),
+            ],
+            "",
+        ),
+        (
+            vec![("logits", logits()), ("target", npy("|u1", "(1, 2)", &[9, 7])), ("value", value())],
+            "the label 9 at element 0",
+        ),
+        (
+            vec![("logits", logits()), ("target", npy("|u1", "(1, 3)", &[0, 1, 1])), ("value", value())],
+            "goes with no reading",
+        ),
+        (
+            vec![
+                ("logits", npy("<f4", "(1, 2, 2)", &floats(&[f32::NAN; 4]))),
+                ("target", target()),
+                ("value", value()),
+            ],
+            "holds NaN at element 0",
+        ),
+        (
+            vec![("logits", npy("|O", "(1, 2, 2)", &[0; 32])), ("target", target()), ("value", value())],
+            "holds elements of type `|O`",
+        ),
+        (vec![("logits", npy("<f4", "(1, 1152921504606846976, 2)", &[0; 8])), ("target", target())], ""),
+        (
+            vec![
+                ("logits", logits()),
+                ("target", target()),
+                ("gradient", npy("<f4", "(2, 2)", &floats(&[0.0; 4]))),
+            ],
+            "the gradient has the shape [2, 2]",
+        ),
+        (vec![("a/error", npy("|u1", "(4,)", b"oops"))], "raised an error on every batch; the first: oops"),
+    ] {
+        npz(&path, &arrays);
+        let found = segloss(&["check", path.to_str().unwrap()]);
+        let said = text(&found.stderr);
+        assert!(said.contains(words) && !said.contains("panicked"), "{words}: {said}");
+        assert_eq!(found.status.code(), Some(2), "{words}: {said}");
+        let errors = said.lines().filter(|line| line.starts_with("error: ")).count();
+        assert_eq!(errors, 1, "{said}");
+    }
+    std::fs::write(&path, b"PK\x03\x04 and no more").unwrap();
+    assert_eq!(segloss(&["check", path.to_str().unwrap()]).status.code(), Some(2));
+    std::fs::write(&path, b"no archive").unwrap();
+    assert!(text(&segloss(&["check", path.to_str().unwrap()]).stderr).contains("numpy.savez"));
+    assert_eq!(segloss(&["check"]).status.code(), Some(2));
+}
+
+/// A small file that unpacks to a gigabyte of zeros.
+#[test]
+fn a_zip_bomb_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("bomb.npz");
+    let mut archive = zip::ZipWriter::new(std::fs::File::create(&path).unwrap());
+    archive.start_file("logits.npy", zip::write::SimpleFileOptions::default()).unwrap();
+    archive.write_all(&npy("<f4", "(1, 2, 134217728)", &[])).unwrap();
+    let zeros = vec![0_u8; 1 << 20];
+    (0..600).for_each(|_| archive.write_all(&zeros).unwrap());
+    archive.finish().unwrap();
+    let found = segloss(&["check", path.to_str().unwrap()]);
+    assert_eq!(found.status.code(), Some(2));
+    assert!(text(&found.stderr).contains("take more than 512 MiB"), "{}", text(&found.stderr));
+}

@@ -1,0 +1,94 @@
+//! What segloss makes of a batch.
+
+use super::observation::Observation;
+use super::reading::{Reading, Seen};
+use ndarray::{ArrayView, IxDyn};
+use segloss::{Input, Loss, LossSpec, Options, Target};
+use segloss_cases::Labels;
+
+/// Value and gradient of a loss, and what pixels cost where it is a sum over them.
+#[derive(Clone, Debug)]
+pub struct Answer {
+    /// The value.
+    pub value: f64,
+    /// ∂value/∂logits, (N, C, spatial…).
+    pub gradient: Vec<f64>,
+    /// The numerator's share of each pixel (N, P) or entry (N, C, P).
+    pub map: Option<Vec<f64>>,
+}
+
+/// The loss of a batch as it is read; none where such a loss does not take such a batch.
+pub fn answer(
+    o: &Observation,
+    reading: Reading,
+    seen: &Seen,
+    spec: &LossSpec,
+    with_map: bool,
+) -> Option<Answer> {
+    let floored;
+    let spec = match reading.floor {
+        true => {
+            floored = rounded_down(o, spec)?;
+            &floored
+        }
+        false => spec,
+    };
+    with_input(o, seen, spec, |loss, input| {
+        let mut gradient = vec![0.0; seen.z.len()];
+        let found = loss.value_and_gradient(input, &mut gradient).ok()?;
+        let map = match with_map {
+            true => loss.map(input).ok().map(|(_, map)| map.into_iter().collect()),
+            false => None,
+        };
+        Some(Answer { value: found.value, gradient: reading.step.pull(o, &gradient), map })
+    })
+}
+
+/// The same with a share of the pixels of this batch that comes to ⌊keep·P⌋.
+fn rounded_down(o: &Observation, spec: &LossSpec) -> Option<LossSpec> {
+    let mut spec = spec.clone();
+    let Options::TopKCrossEntropy(options) = &mut spec.options else { return None };
+    let pixels = o.valid() as f64;
+    let kept = (options.keep * pixels + 1e-9).floor();
+    options.keep = ((kept - 0.5) / pixels).max(1e-12);
+    (kept >= 1.0).then_some(spec)
+}
+
+/// What the labels alone say: the weights, a row for each image, and what the sum is divided by.
+pub fn weights_and_denominator(
+    o: &Observation,
+    seen: &Seen,
+    spec: &LossSpec,
+) -> Option<(Vec<Vec<f64>>, f64)> {
+    with_input(o, seen, spec, |loss, input| {
+        let plan = loss.plan(&loss.label_counts(input).ok()?).ok()?;
+        let rows = plan.effective_weights();
+        // A kind without weights has no row.
+        let row = |n: usize| match rows.nrows() {
+            0 => vec![1.0; o.classes],
+            scopes => rows.row(n.min(scopes - 1)).to_vec(),
+        };
+        Some(((0..o.images).map(row).collect(), plan.denominator()))
+    })
+}
+
+fn with_input<R>(
+    o: &Observation,
+    seen: &Seen,
+    spec: &LossSpec,
+    use_it: impl FnOnce(&Loss, &Input<'_, f64>) -> Option<R>,
+) -> Option<R> {
+    let mut spec = spec.clone();
+    spec.ignore_index = match &seen.target {
+        Labels::Indices(_) => seen.ignored,
+        Labels::Distribution(_) => None,
+    };
+    let loss = Loss::new(spec).ok()?;
+    let (shape, pixel_shape) = (o.shape(), o.pixel_shape());
+    let logits = ArrayView::from_shape(IxDyn(&shape), &seen.z).ok()?;
+    let target = match &seen.target {
+        Labels::Indices(labels) => Target::indices(ArrayView::from_shape(IxDyn(&pixel_shape), labels).ok()?),
+        Labels::Distribution(y) => Target::distribution(ArrayView::from_shape(IxDyn(&shape), y).ok()?),
+    };
+    use_it(&loss, &Input::new(logits, target).ok()?)
+}

@@ -1,0 +1,133 @@
+//! What a user saved: one batch, or the answers to many, as arrays by name.
+
+use super::about::About;
+use super::error::CheckError;
+use super::observation::{Given, Observation};
+use segloss_unet::npy::{self, Array, NpyFile};
+use std::collections::BTreeMap;
+use std::path::Path;
+
+/// Names that are read, the first being ours.
+const LOGITS: [&str; 3] = ["logits", "logit", "z"];
+const PROBABILITIES: [&str; 4] = ["probabilities", "probs", "prob", "p"];
+const PREDICTION: [&str; 7] = ["prediction", "predictions", "pred", "y_pred", "output", "outputs", "input"];
+const TARGET: [&str; 8] = ["target", "targets", "y_true", "labels", "label", "mask", "masks", "y"];
+const VALUE: [&str; 3] = ["value", "loss", "losses"];
+const GRADIENT: [&str; 4] = ["gradient", "grad", "gradients", "dlogits"];
+const WEIGHTS: [&str; 4] = ["class_weights", "weights", "weight", "pos_weight"];
+
+/// One batch, or the answers to probes.
+#[derive(Clone, Debug)]
+pub struct Capture {
+    /// What is known beside the numbers.
+    pub about: About,
+    /// The batches, in the file's order.
+    pub observations: Vec<Observation>,
+    /// Batches on which the function raised an error, with what it said.
+    pub raised: Vec<(String, String)>,
+    /// What was guessed.
+    pub notes: Vec<String>,
+}
+
+impl Capture {
+    /// Reads an `.npz`: `logits` (or `probabilities`), `target`, and `value`, `gradient`, `class_weights` as far as they
+    /// are there; of several batches `NAME/logits` and so on.
+    ///
+    /// # Errors
+    /// [`CheckError`] naming the file, the batch and the array.
+    pub fn open(path: &Path, told: About) -> Result<Self, CheckError> {
+        let mut batches: Vec<(String, BTreeMap<String, NpyFile>)> = Vec::new();
+        let mut about = About::default();
+        for (name, array) in npy::open_all(path)? {
+            if name == "about" {
+                about = toml::from_str(&text(&array)).map_err(|error| CheckError::Content {
+                    path: path.to_owned(),
+                    batch: "about: ".to_owned(),
+                    problem: error.message().to_owned(),
+                })?;
+                continue;
+            }
+            let (batch, key) = name.rsplit_once('/').unwrap_or(("", &name));
+            match batches.iter_mut().find(|(known, _)| known == batch) {
+                Some((_, arrays)) => _ = arrays.insert(key.to_lowercase(), array),
+                None => batches.push((batch.to_owned(), BTreeMap::from([(key.to_lowercase(), array)]))),
+            }
+        }
+        let about = told.or(about);
+        let mut capture = Self { about, observations: Vec::new(), raised: Vec::new(), notes: Vec::new() };
+        for (batch, arrays) in &batches {
+            match arrays.get("error") {
+                Some(error) => capture.raised.push((batch.clone(), text(error))),
+                None => capture.add(path, batch, arrays)?,
+            }
+        }
+        match (capture.observations.is_empty(), capture.raised.first()) {
+            (true, Some((_, first))) => {
+                Err(CheckError::AllRaised { path: path.to_owned(), first: first.clone() })
+            }
+            (true, None) => Err(CheckError::Missing {
+                path: path.to_owned(),
+                batch: String::new(),
+                wanted: "array",
+                held: "it is empty".to_owned(),
+            }),
+            _ => Ok(capture),
+        }
+    }
+
+    fn add(
+        &mut self,
+        path: &Path,
+        batch: &str,
+        arrays: &BTreeMap<String, NpyFile>,
+    ) -> Result<(), CheckError> {
+        let named = if batch.is_empty() { String::new() } else { format!("batch {batch}: ") };
+        let any = |names: &[&str]| names.iter().find_map(|&name| arrays.get(name));
+        let need = |names: &[&str], wanted: &'static str| {
+            any(names).ok_or_else(|| CheckError::Missing {
+                path: path.to_owned(),
+                batch: named.clone(),
+                wanted,
+                held: format!("it holds {}", arrays.keys().cloned().collect::<Vec<_>>().join(", ")),
+            })
+        };
+        let (logits, probabilities) = (any(&LOGITS), any(&PROBABILITIES));
+        let (prediction, is_probabilities) = match (logits, probabilities) {
+            (Some(logits), _) => (logits, Some(false)),
+            (None, Some(probabilities)) => (probabilities, Some(true)),
+            (None, None) => (need(&PREDICTION, "prediction (logits, probabilities or prediction)")?, None),
+        };
+        let target = need(&TARGET, "target")?;
+        let (value, gradient) = (any(&VALUE), any(&GRADIENT));
+        if value.is_none() && gradient.is_none() {
+            need(&VALUE, "value or gradient")?;
+        }
+        let given = Given {
+            name: batch,
+            prediction,
+            is_probabilities: self.about.probabilities.or(is_probabilities),
+            target,
+            value,
+            gradient,
+            class_weights: any(&WEIGHTS),
+        };
+        let (observation, notes) = Observation::new(&given, &self.about).map_err(|problem| {
+            CheckError::Content { path: path.to_owned(), batch: named.clone(), problem }
+        })?;
+        for note in notes {
+            if !self.notes.contains(&note) {
+                self.notes.push(note);
+            }
+        }
+        self.observations.push(observation);
+        Ok(())
+    }
+}
+
+/// UTF-8 in an array of bytes.
+fn text(array: &NpyFile) -> String {
+    match &array.array {
+        Array::U8(bytes) => String::from_utf8_lossy(&bytes.iter().copied().collect::<Vec<_>>()).into_owned(),
+        _ => String::new(),
+    }
+}

@@ -1,0 +1,269 @@
+//! How well a loss explains a batch, up to what it may be multiplied with.
+//!
+//! A gradient says more than a value: of C classes and P pixels it has C·P numbers, all of which must fit. What a loss is divided by, and
+//! what weights its classes have, only multiplies parts of it. So the parts are fitted first, by least squares, and
+//! explained afterwards:
+//!
+//! ```text
+//! all of it         g = k·G
+//! image and class   g(x) = k[n, y]·G(x)        of a sum over pixels with one class each
+//! class weights     g = Σ_c k[c]·G_c           of anything that is linear in the weights, G_c with the weight of c alone
+//! ```
+
+use super::answer::{Answer, answer};
+use super::observation::Observation;
+use super::reading::{Reading, Seen};
+use segloss::{LossSpec, Reduction, Source, WeightSpec};
+use segloss_cases::{Labels, has_pairs};
+
+/// What is multiplied by numbers of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Parts {
+    /// All of it by one.
+    All,
+    /// The pixels of each image and class; of channels, the positives and the negatives of each.
+    ImageAndClass,
+    /// The loss of each class, wherever it comes from.
+    Class,
+    /// The pixels of each place along this axis of (N, C, spatial…); of channels, their positives and negatives.
+    Along(usize),
+    /// What `focal_of_weighted` fits by itself.
+    FocalOfWeighted,
+}
+
+/// A loss as it fits a batch.
+#[derive(Clone, Debug)]
+pub struct Fit {
+    /// What the factors belong to.
+    pub parts: Parts,
+    /// A factor for each part; NaN where the batch has nothing of it.
+    pub factors: Vec<f64>,
+    /// The value that follows from them.
+    pub value: f64,
+    /// max |g − ĝ| / max |g|; without a gradient 0, as one number fits one number.
+    pub misfit: f64,
+}
+
+/// The best fit of a loss; none where it does not take the batch.
+pub fn fit(o: &Observation, reading: Reading, seen: &Seen, spec: &LossSpec, parts: Parts) -> Option<Fit> {
+    match parts {
+        Parts::All => {
+            let found = answer(o, reading, seen, spec, false)?;
+            Some(by_one(o, &found))
+        }
+        Parts::ImageAndClass | Parts::Along(_) => {
+            let found = answer(o, reading, seen, spec, true)?;
+            by_group(o, seen, spec, &found, parts)
+        }
+        Parts::Class => by_class(o, reading, seen, spec),
+        Parts::FocalOfWeighted => None,
+    }
+}
+
+/// The parts that a loss may have, from the least to the most.
+pub fn possible(o: &Observation, seen: &Seen, spec: &LossSpec) -> Vec<Parts> {
+    let mut all = vec![Parts::All];
+    if !spec.kind().info().takes("weights") || spec.kind().owns_its_weight() || o.gradient.is_none() {
+        return all;
+    }
+    let weighted = spec.weights.source != Source::None;
+    if spec.kind().is_additive() && matches!(seen.target, Labels::Indices(_)) && !weighted {
+        all.push(Parts::ImageAndClass);
+        all.extend((2..o.shape().len()).filter(|&axis| o.shape()[axis] > 1).map(Parts::Along));
+    }
+    if !weighted && !has_pairs(spec) && !spec.kind().weighs_by_size() && o.classes > 1 {
+        all.push(Parts::Class);
+    }
+    all
+}
+
+fn by_one(o: &Observation, found: &Answer) -> Fit {
+    let factor = match &o.gradient {
+        Some(g) => {
+            let (dot, square) = g.iter().zip(&found.gradient).filter(|(g, _)| g.is_finite()).fold(
+                (0.0, 0.0),
+                |(dot, square), (g, h)| {
+                    if h.is_finite() { (dot + g * h, square + h * h) } else { (dot, square) }
+                },
+            );
+            if square > 0.0 { dot / square } else { f64::NAN }
+        }
+        None => o.total().unwrap_or(f64::NAN) / found.value,
+    };
+    let misfit = match &o.gradient {
+        // A loss without any slope here fits whatever its factor.
+        Some(g) => {
+            misfit(g, |i| if factor.is_nan() { found.gradient[i] } else { factor * found.gradient[i] })
+        }
+        None => 0.0,
+    };
+    Fit { parts: Parts::All, factors: vec![factor], value: factor * found.value, misfit }
+}
+
+/// max |g − ĝ| / max |g| over the entries where g is a number; NaN where none is, or ĝ is none.
+fn misfit(g: &[f64], of: impl Fn(usize) -> f64) -> f64 {
+    let most = g.iter().filter(|g| g.is_finite()).fold(0.0_f64, |most, g| most.max(g.abs()));
+    let mut worst = 0.0_f64;
+    for (i, &g) in g.iter().enumerate().filter(|(_, g)| g.is_finite()) {
+        let difference = (g - of(i)).abs();
+        // NaN is as far off as can be.
+        worst = if difference <= worst { worst } else { difference };
+        if worst.is_nan() {
+            return f64::NAN;
+        }
+    }
+    // Where there is no slope, none must be expected.
+    if most == 0.0 && worst <= 1e-12 { 0.0 } else { worst / most }
+}
+
+fn by_group(o: &Observation, seen: &Seen, spec: &LossSpec, found: &Answer, parts: Parts) -> Option<Fit> {
+    let (g, map) = (o.gradient.as_ref()?, found.map.as_ref()?);
+    let Labels::Indices(labels) = &seen.target else { return None };
+    let (pairs, shape) = (has_pairs(spec), o.pixel_shape());
+    let columns = if pairs { 2 * o.classes } else { o.classes };
+    let groups = match parts {
+        Parts::Along(axis) => 2 * shape[axis - 1],
+        _ => o.images * columns,
+    };
+    let mut sums = vec![(0.0, 0.0, 0.0); groups];
+    let part = |n: usize, p: usize, c: usize| {
+        let label = labels[n * o.pixels() + p];
+        if Some(label) == seen.ignored {
+            return None;
+        }
+        let is = usize::from(if o.classes == 1 { label == 1 } else { label == c as i64 });
+        Some(match parts {
+            Parts::Along(axis) => {
+                let inner: usize = shape[axis..].iter().product();
+                2 * (p / inner % shape[axis - 1]) + if pairs { is } else { 0 }
+            }
+            _ => n * columns + if pairs { 2 * c + is } else { label as usize },
+        })
+    };
+    let entries = || {
+        (0..o.images)
+            .flat_map(move |n| (0..o.pixels()).flat_map(move |p| (0..o.classes).map(move |c| (n, p, c))))
+    };
+    for (n, p, c) in entries() {
+        let (Some(part), at) = (part(n, p, c), o.at(n, c, p)) else { continue };
+        let (dot, square, cost) = sums.get_mut(part)?;
+        if g[at].is_finite() {
+            *dot += g[at] * found.gradient[at];
+            *square += found.gradient[at] * found.gradient[at];
+        }
+        *cost += match pairs {
+            true => map[at],
+            false if c == 0 => map[n * o.pixels() + p],
+            false => 0.0,
+        };
+    }
+    let factors: Vec<f64> =
+        sums.iter().map(|&(dot, square, _)| if square > 0.0 { dot / square } else { f64::NAN }).collect();
+    let mut predicted = vec![0.0; g.len()];
+    for (n, p, c) in entries() {
+        let at = o.at(n, c, p);
+        predicted[at] = part(n, p, c).map_or(0.0, |part| factors[part] * found.gradient[at]);
+        // A part without a slope has no factor, and adds nothing.
+        if predicted[at].is_nan() && found.gradient[at] == 0.0 {
+            predicted[at] = 0.0;
+        }
+    }
+    let value =
+        sums.iter().zip(&factors).filter(|(_, k)| k.is_finite()).map(|((_, _, cost), k)| k * cost).sum();
+    Some(Fit { parts, factors, value, misfit: misfit(g, |i| predicted[i]) })
+}
+
+fn by_class(o: &Observation, reading: Reading, seen: &Seen, spec: &LossSpec) -> Option<Fit> {
+    let g = o.gradient.as_ref()?;
+    let classes = o.classes;
+    let of_class = |c: usize| {
+        let mut values = vec![0.0; classes];
+        values[c] = 1.0;
+        let weights = WeightSpec { source: Source::Fixed, values, ..WeightSpec::default() };
+        answer(
+            o,
+            reading,
+            seen,
+            &LossSpec { weights, reduction: Some(Reduction::Sum), ..spec.clone() },
+            false,
+        )
+    };
+    let basis: Vec<Answer> = (0..classes).map(of_class).collect::<Option<_>>()?;
+    let dot = |a: &[f64], b: &[f64]| {
+        a.iter().zip(b).zip(g).filter(|(_, g)| g.is_finite()).map(|((a, b), _)| a * b).sum::<f64>()
+    };
+    let matrix: Vec<Vec<f64>> = (0..classes)
+        .map(|i| (0..classes).map(|j| dot(&basis[i].gradient, &basis[j].gradient)).collect())
+        .collect();
+    let right: Vec<f64> = (0..classes).map(|i| dot(&basis[i].gradient, g)).collect();
+    let factors = solve(matrix, right)?;
+    let misfit = misfit(g, |i| {
+        (0..classes).filter(|&c| factors[c].is_finite()).map(|c| factors[c] * basis[c].gradient[i]).sum()
+    });
+    let value = (0..classes).filter(|&c| factors[c].is_finite()).map(|c| factors[c] * basis[c].value).sum();
+    Some(Fit { parts: Parts::Class, factors, value, misfit })
+}
+
+/// Σ of two losses, k·G + l·H: the factors, the value, and how far off.
+pub fn by_two(o: &Observation, first: &Answer, second: &Answer) -> Option<Fit> {
+    let g = o.gradient.as_ref()?;
+    let dot = |a: &[f64], b: &[f64]| {
+        a.iter().zip(b).zip(g).filter(|(_, g)| g.is_finite()).map(|((a, b), _)| a * b).sum::<f64>()
+    };
+    let (a, b) = (&first.gradient, &second.gradient);
+    let factors =
+        solve(vec![vec![dot(a, a), dot(a, b)], vec![dot(b, a), dot(b, b)]], vec![dot(a, g), dot(b, g)])?;
+    let misfit = misfit(g, |i| factors[0] * a[i] + factors[1] * b[i]);
+    let value = factors[0] * first.value + factors[1] * second.value;
+    Some(Fit { parts: Parts::All, factors, value, misfit })
+}
+
+/// Gauss' elimination with the largest pivot first; a column of zeros gets NaN.
+fn solve(mut a: Vec<Vec<f64>>, mut b: Vec<f64>) -> Option<Vec<f64>> {
+    let n = b.len();
+    let largest = (0..n).map(|i| a[i][i].abs()).fold(0.0, f64::max);
+    if !(largest > 0.0) {
+        return None;
+    }
+    let empty: Vec<bool> = (0..n).map(|i| a[i][i] == 0.0).collect();
+    for i in (0..n).filter(|&i| empty[i]) {
+        a[i][i] = 1.0;
+    }
+    for column in 0..n {
+        let pivot = (column..n).max_by(|&i, &j| a[i][column].abs().total_cmp(&a[j][column].abs()))?;
+        if !(a[pivot][column].abs() > 1e-14 * largest) && !empty[column] {
+            return None;
+        }
+        a.swap(column, pivot);
+        b.swap(column, pivot);
+        for row in column + 1..n {
+            let factor = a[row][column] / a[column][column];
+            let (above, below) = a.split_at_mut(row);
+            let of = |k: usize| above[column][k];
+            below[0].iter_mut().enumerate().skip(column).for_each(|(k, entry)| *entry -= factor * of(k));
+            b[row] -= factor * b[column];
+        }
+    }
+    let mut x = vec![0.0; n];
+    for row in (0..n).rev() {
+        let known: f64 = (row + 1..n).map(|k| a[row][k] * x[k]).sum();
+        x[row] = (b[row] - known) / a[row][row];
+    }
+    (0..n).filter(|&i| empty[i]).for_each(|i| x[i] = f64::NAN);
+    Some(x)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn equations_are_solved() {
+        let x = solve(vec![vec![0.0, 2.0], vec![3.0, 1.0]], vec![4.0, 5.0]);
+        // The diagonal's zero is a column without a slope only where its row is zero, too; a matrix of dot products has no other.
+        assert!(x.is_some());
+        let x = solve(vec![vec![2.0, 1.0], vec![1.0, 3.0]], vec![3.0, 5.0]).unwrap();
+        assert!((x[0] - 0.8).abs() < 1e-15 && (x[1] - 1.4).abs() < 1e-15, "{x:?}");
+        assert!(solve(vec![vec![1.0, 1.0], vec![1.0, 1.0]], vec![1.0, 1.0]).is_none());
+    }
+}

@@ -1,0 +1,143 @@
+//! A loss that explains the batches, and how it does.
+
+use super::explain::{Explanation, is_round};
+use super::fit::{Parts, fit};
+use super::observation::Observation;
+use super::reading::Reading;
+use segloss::LossSpec;
+
+/// Batches at the edge of what losses agree on: a class is absent, a pixel is alone, some are ignored. A loss is not given up for them,
+/// but of two the one that explains them goes first.
+const EDGES: [&str; 8] =
+    ["absent", "absent_in_one", "pixel", "image", "ignored", "ignored_changed", "soft", "sure"];
+/// Batches that show how a loss behaves far out, and are not fitted.
+const UNFITTED: [&str; 3] = ["saturated", "forward", "backward"];
+
+/// A loss that explains the batches.
+#[derive(Clone, Debug)]
+pub struct Identified {
+    /// How the arguments are read.
+    pub reading: Reading,
+    /// The loss, or the two that it is the sum of.
+    pub terms: Vec<Term>,
+    /// The largest deviation of a gradient from it, relative to the gradient's largest entry.
+    pub misfit: f64,
+    /// How the values go with it.
+    pub value: ValueFit,
+    /// Batches that it does not explain.
+    pub unexplained: Vec<String>,
+    /// Other losses that explain the same batches.
+    pub rivals: Vec<String>,
+}
+
+/// A term of it.
+#[derive(Clone, Debug)]
+pub struct Term {
+    /// As it is without weights and denominator.
+    pub shape: LossSpec,
+    /// What has factors of its own.
+    pub parts: Parts,
+    /// Where the factors come from; none where nothing explains them.
+    pub explanation: Option<Explanation>,
+}
+
+/// How the values go with a loss whose gradient fits.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum ValueFit {
+    /// There are none, or none that is a number.
+    Absent,
+    /// They are its values, within this relative difference.
+    Same(f64),
+    /// They are its values and this number, always the same.
+    Offset(f64),
+    /// They are not.
+    Other {
+        /// The value of the first batch that differs.
+        found: f64,
+        /// What it would be.
+        expected: f64,
+    },
+}
+
+/// Whether a batch is fitted, and whether a loss must explain it.
+pub fn role(o: &Observation) -> (bool, bool) {
+    let name = o.name.as_str();
+    let some = |g: &Vec<f64>| g.iter().filter(|g| g.is_finite()).count() * 2 > g.len();
+    let speaks = o.total().is_none_or(f64::is_finite) || o.gradient.as_ref().is_some_and(some);
+    let fitted = !UNFITTED.contains(&name) && speaks;
+    (fitted, fitted && !EDGES.contains(&name))
+}
+
+/// Whether values are those that a gradient's fit implies.
+pub fn value_fit<'a>(fits: impl Iterator<Item = (&'a Observation, f64)>) -> ValueFit {
+    let (mut worst, mut offsets, mut seen) = (0.0_f64, Vec::new(), false);
+    let mut other = None;
+    for (o, expected) in fits {
+        let Some(found) = o.total().filter(|total| total.is_finite() && expected.is_finite()) else {
+            continue;
+        };
+        seen = true;
+        let difference = (found - expected).abs() / found.abs().max(expected.abs()).max(f64::MIN_POSITIVE);
+        worst = worst.max(difference);
+        offsets.push(found - expected);
+        if !(difference <= 10.0 * o.tolerance()) && other.is_none() {
+            other = Some((found, expected));
+        }
+    }
+    match other {
+        _ if !seen => ValueFit::Absent,
+        None => ValueFit::Same(worst),
+        Some((found, expected)) => {
+            let first = offsets[0];
+            let steady = offsets.iter().all(|offset| (offset - first).abs() <= 1e-4 * first.abs());
+            let round = is_round(first, 1e-4);
+            match steady && (round || offsets.len() > 3) {
+                true => ValueFit::Offset(first),
+                false => ValueFit::Other { found, expected },
+            }
+        }
+    }
+}
+
+impl Term {
+    /// Kind and options in a line.
+    pub fn name(&self) -> String {
+        name(&self.shape)
+    }
+}
+
+/// Kind and options that are not the default in a line.
+pub fn name(spec: &LossSpec) -> String {
+    let default = spec.kind().options();
+    let own = spec.options.infos().into_iter().filter_map(|info| {
+        let value = spec.options.get(info.key)?;
+        (default.get(info.key).as_ref() != Some(&value)).then(|| format!("{} {value}", info.key))
+    });
+    let shared = spec.threshold.as_ref().map(|threshold| match threshold {
+        segloss::Threshold::Document(th) => format!("th {th:.4}"),
+        segloss::Threshold::LogitAdjustment(t) => format!("logit_adjustment {t}"),
+        segloss::Threshold::LogitShift(_) => "logit_shift".to_owned(),
+    });
+    let parts: Vec<String> = own.chain(shared).collect();
+    match parts.is_empty() {
+        true => spec.kind().name().to_owned(),
+        false => format!("{} ({})", spec.kind().name(), parts.join(", ")),
+    }
+}
+
+impl Identified {
+    /// The batches with what is left of their values; none where a batch is not explained.
+    pub fn residual(&self, observations: &[Observation]) -> Option<Vec<Observation>> {
+        let term = self.terms.first().filter(|_| self.terms.len() == 1)?;
+        let rest = observations.iter().filter(|o| role(o).0).filter_map(|o| {
+            let fit = fit(o, self.reading, &self.reading.of(o), &term.shape, term.parts)?;
+            Some(Observation { value: Some(vec![o.total()? - fit.value]), ..o.clone() })
+        });
+        Some(rest.collect())
+    }
+
+    /// Kinds and options in a line.
+    pub fn name(&self) -> String {
+        self.terms.iter().map(Term::name).collect::<Vec<_>>().join(" + ")
+    }
+}

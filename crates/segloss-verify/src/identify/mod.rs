@@ -1,0 +1,42 @@
+//! Which loss is it? From what somebody's function answers to the loss that explains the answers.
+//!
+//! ```text
+//! capture ─► observation ─► reading × shapes ─► fit ─► search ─► explain ─► diagnosis ─► report
+//! (arrays)   (one form)     (hypotheses)                         (weights,   (what is
+//!                                                                denominator) wrong)
+//! ```
+//!
+//! A hypothesis is a reading of the arguments and a loss of the registry; a kind that is new there is known here.
+
+mod about;
+mod answer;
+pub mod benchmark;
+mod capture;
+mod cause;
+mod diagnosis;
+mod error;
+mod expected;
+mod explain;
+mod fit;
+mod focal_of_weighted;
+mod identified;
+mod observation;
+pub mod probe;
+pub mod random;
+mod reading;
+mod report;
+mod search;
+mod shapes;
+mod symptoms;
+
+pub use about::About;
+pub use capture::Capture;
+pub use cause::Cause;
+pub use diagnosis::Finding;
+pub use error::CheckError;
+pub use expected::expected;
+pub use explain::Explanation;
+pub use identified::{Identified, ValueFit};
+pub use observation::Observation;
+pub use report::{Report, Verdict};
+pub use search::{Found, search};

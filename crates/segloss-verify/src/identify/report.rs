@@ -1,0 +1,342 @@
+//! The answer: what the loss is, whether it is right, and if not, what is wrong with it.
+
+use super::capture::Capture;
+use super::cause::Cause;
+use super::diagnosis::{Evidence, Finding, diagnose};
+use super::explain::{Explanation, Extra};
+use super::identified::{Identified, Term as IdentifiedTerm, ValueFit};
+use super::observation::{Form, Observation};
+use super::reading::{Reading, Step};
+use super::search::{Found, search, search_values};
+use super::symptoms::{self, Slope};
+use segloss::kinds::Combined;
+use segloss::{Layout, LossSpec, Term};
+use serde::Serialize;
+use std::fmt;
+
+/// Whether a loss is right.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Verdict {
+    /// It has a name, and nothing is wrong with it.
+    Right,
+    /// Something is wrong with it.
+    Wrong,
+    /// Nothing is known to be wrong with it, and it has no name.
+    Unknown,
+}
+
+/// The answer.
+#[derive(Clone, Debug, Serialize)]
+pub struct Report {
+    /// Whether it is right.
+    pub verdict: Verdict,
+    /// What it is, in a line.
+    pub name: Option<String>,
+    /// What it is divided by, and its weights, term by term.
+    pub details: Vec<String>,
+    /// The same loss as a specification of segloss; none where a specification cannot say it.
+    pub spec: Option<String>,
+    /// What is wrong, the gravest first.
+    pub findings: Vec<Finding>,
+    /// What is worth knowing and not wrong.
+    pub remarks: Vec<String>,
+    /// Other losses that these batches cannot tell from it.
+    pub rivals: Vec<String>,
+    /// How the arguments were read.
+    pub arguments: String,
+    /// How exactly the loss explains gradient and value.
+    pub exactness: String,
+    /// The largest relative deviation of a gradient.
+    pub misfit: Option<f64>,
+    /// What was guessed.
+    pub notes: Vec<String>,
+    /// What to do next, where the answer leaves doubt.
+    pub next: Option<String>,
+}
+
+impl Report {
+    /// Identifies and judges a capture. `expected`: what the user says that it is.
+    pub fn new(capture: &Capture, expected: Option<&LossSpec>) -> Self {
+        let all = &capture.observations;
+        let slope = symptoms::slope(all);
+        let found = if slope == Slope::Some { search(all) } else { Found::Nothing(None) };
+        let derives = capture.about.framework.as_deref().is_some_and(|name| name != "numpy");
+        let by_value = by_value(all, slope, derives, &found);
+        let but_silent = match found {
+            Found::Nothing(_) if slope == Slope::Some => but_silent(all),
+            _ => None,
+        };
+        // A capture of values alone, whose gradient nobody saved, is named by its values.
+        let derived = derives && all.len() > 1;
+        let (found, by_value) = match (slope, by_value, derived) {
+            (Slope::None, Some(by_value), false) => (Found::Loss(Box::new(by_value)), None),
+            (_, by_value, _) => (found, by_value),
+        };
+        let evidence = Evidence {
+            capture,
+            found: &found,
+            by_value: by_value.as_ref(),
+            but_silent: but_silent.as_ref(),
+            expected,
+        };
+        let findings = diagnose(&evidence);
+        let named = match &found {
+            Found::Loss(found) => Some(&**found),
+            Found::Nothing(_) => but_silent.as_ref().or(by_value.as_ref()),
+        };
+        let verdict = match (findings.is_empty(), named) {
+            (false, _) => Verdict::Wrong,
+            (true, Some(_)) => Verdict::Right,
+            (true, None) => Verdict::Unknown,
+        };
+        Self {
+            verdict,
+            name: named.map(Identified::name),
+            details: named.map(details).unwrap_or_default(),
+            spec: named.and_then(|found| specification(found, &all[0])),
+            remarks: named.map(remarks).unwrap_or_default(),
+            rivals: named.map(|found| found.rivals.clone()).unwrap_or_default(),
+            arguments: arguments(&all[0]),
+            exactness: named.map_or_else(|| nearest(&found), |found| exactness(found, all.len())),
+            misfit: named.map(|found| found.misfit),
+            notes: notes(capture),
+            next: next(capture, verdict, named),
+            findings,
+        }
+    }
+
+    /// The causes that were found.
+    pub fn causes(&self) -> Vec<Cause> {
+        self.findings.iter().map(|finding| finding.cause).collect()
+    }
+}
+
+/// What the values say, where the gradients say nothing or something else.
+fn by_value(all: &[Observation], slope: Slope, derives: bool, found: &Found) -> Option<Identified> {
+    let steps = [Step::AsGiven, Step::ArgMax];
+    match found {
+        Found::Nothing(_) if slope == Slope::Some => search_values(all, &steps[..1]),
+        // Without a gradient hard predictions are likely.
+        Found::Nothing(_) if slope == Slope::Zero || all.len() > 1 || derives => {
+            search_values(all, &[Step::ArgMax, Step::AsGiven])
+        }
+        Found::Nothing(_) => search_values(all, &steps),
+        Found::Loss(found) if matches!(found.value, ValueFit::Other { .. }) => {
+            search_values(all, &steps[..1]).or_else(|| {
+                let rest = found.residual(all)?;
+                search_values(&rest, &steps[1..])
+            })
+        }
+        Found::Loss(_) => None,
+    }
+}
+
+/// What explains all but the pixels that get no gradient.
+fn but_silent(all: &[Observation]) -> Option<Identified> {
+    let hidden: Vec<Observation> = all.iter().map(Observation::hiding_silent).collect();
+    let hides = hidden.iter().zip(all).any(|(hidden, o)| {
+        hidden.gradient.as_ref().map(|g| g.iter().filter(|g| g.is_nan()).count())
+            != o.gradient.as_ref().map(|g| g.iter().filter(|g| g.is_nan()).count())
+    });
+    if !hides {
+        return None;
+    }
+    match search(&hidden) {
+        Found::Loss(found)
+            if found.terms.iter().all(|term| term.explanation.is_some())
+                && !matches!(found.value, ValueFit::Other { .. }) =>
+        {
+            Some(*found)
+        }
+        _ => None,
+    }
+}
+
+/// Weights, denominator and factor of each term.
+fn details(found: &Identified) -> Vec<String> {
+    let of = |explanation: &Explanation| {
+        let words = explanation.words();
+        match (explanation.constant == 1.0, words.is_empty()) {
+            (true, _) => words,
+            (false, true) => format!("times {}", short(explanation.constant)),
+            (false, false) => format!("{words}, times {}", short(explanation.constant)),
+        }
+    };
+    let terms = found.terms.iter().map(|term| match &term.explanation {
+        Some(explanation) => of(explanation),
+        None => "weights and denominator not explained".to_owned(),
+    });
+    terms.filter(|words| !words.is_empty()).collect()
+}
+
+fn short(x: f64) -> String {
+    let text = format!("{x:.6}");
+    text.trim_end_matches('0').trim_end_matches('.').to_owned()
+}
+
+/// The loss as a specification; none where one cannot say it.
+fn specification(found: &Identified, o: &Observation) -> Option<String> {
+    if found.reading != Reading::PLAIN {
+        return None;
+    }
+    let one = |term: &IdentifiedTerm| {
+        let explanation = term.explanation.as_ref().filter(|found| found.extra == Extra::None)?;
+        Some((explanation.constant, explanation.spec.clone()))
+    };
+    let terms: Vec<(f64, LossSpec)> = found.terms.iter().map(one).collect::<Option<_>>()?;
+    let mut spec = match terms.as_slice() {
+        [(factor, spec)] if *factor == 1.0 => spec.clone(),
+        _ => Combined::new(terms.into_iter().map(|(factor, loss)| Term { factor, loss }).collect()),
+    };
+    spec.layout = o.layout;
+    spec.ignore_index = o.ignored.filter(|&label| label >= 0);
+    Some(spec.to_toml())
+}
+
+fn remarks(found: &Identified) -> Vec<String> {
+    let mut remarks = Vec::new();
+    if let ValueFit::Offset(offset) = found.value {
+        remarks.push(format!(
+            "the value is {} {} than that of {}: the same training, another number",
+            short(offset.abs()),
+            if offset < 0.0 { "lower" } else { "higher" },
+            found.name()
+        ));
+    }
+    if found.reading.floor {
+        remarks.push("the share of hard pixels is rounded down; segloss rounds it up".to_owned());
+    }
+    if found.reading.step == Step::ChannelsOfSoftmax {
+        remarks.push("each channel of a softmax is scored as a problem of its own".to_owned());
+    }
+    for term in &found.terms {
+        let Some(explanation) = &term.explanation else { continue };
+        if explanation.constant != 1.0 && explanation.constant > 0.0 && found.terms.len() == 1 {
+            remarks.push(format!(
+                "the factor {} scales the learning rate, and changes nothing else",
+                short(explanation.constant)
+            ));
+        }
+        if explanation.extra == Extra::AbsentAsZero {
+            remarks.push("classes without a pixel count as solved: they lower the mean".to_owned());
+        }
+    }
+    if !found.unexplained.is_empty() {
+        remarks.push(format!("it is another loss on the batches {}", found.unexplained.join(", ")));
+    }
+    remarks
+}
+
+fn arguments(o: &Observation) -> String {
+    let layout = if o.layout == Layout::ChannelsFirst { "channels first" } else { "channels last" };
+    let form = match o.form {
+        Form::Indices => "class indices",
+        Form::OneHot => "one-hot rows",
+        Form::MultiHot => "several classes a pixel",
+        Form::Soft => "soft labels",
+    };
+    let given = if o.from_probabilities { "probabilities" } else { "logits" };
+    let ignored = match o.ignored {
+        Some(-1) => ", pixels without a class are ignored".to_owned(),
+        Some(label) => format!(", label {label} is ignored"),
+        None => String::new(),
+    };
+    let of = |n: usize, one: &str, more: &str| format!("{n} {}", if n == 1 { one } else { more });
+    let (images, channels) = (of(o.images, "image", "images"), of(o.classes, "channel", "channels"));
+    let pixels = of(o.pixels(), "pixel", "pixels");
+    format!("{given}, {layout}, {images} of {channels} and {pixels}; the target is {form}{ignored}")
+}
+
+fn exactness(found: &Identified, batches: usize) -> String {
+    let batches = if batches == 1 { "this batch".to_owned() } else { format!("{batches} batches") };
+    let value = match found.value {
+        ValueFit::Absent => "there is no value to compare".to_owned(),
+        ValueFit::Same(difference) => format!("the value within {difference:.1e}"),
+        ValueFit::Offset(offset) => format!("the value but for {}", short(offset)),
+        ValueFit::Other { found, expected } => {
+            format!("not the value, which is {found:.6} and would be {expected:.6}")
+        }
+    };
+    match found.misfit {
+        0.0 => format!("explains {batches}: {value}"),
+        misfit => format!(
+            "explains {batches}: every entry of the gradient within {misfit:.1e} of the largest; {value}"
+        ),
+    }
+}
+
+fn nearest(found: &Found) -> String {
+    match found {
+        Found::Nothing(Some((name, misfit))) => {
+            format!(
+                "nothing that is known explains it; the nearest is {name}, whose gradient is off by {misfit:.1e} of the largest entry"
+            )
+        }
+        _ => "nothing that is known explains it".to_owned(),
+    }
+}
+
+fn notes(capture: &Capture) -> Vec<String> {
+    let raised = capture
+        .raised
+        .iter()
+        .map(|(batch, error)| format!("the function raised an error on batch `{batch}`: {error}"));
+    capture.notes.iter().cloned().chain(raised).collect()
+}
+
+/// Where one batch leaves doubt, probes decide.
+fn next(capture: &Capture, verdict: Verdict, named: Option<&Identified>) -> Option<String> {
+    let single = capture.observations.len() == 1;
+    let doubt = verdict == Verdict::Unknown || named.is_some_and(|found| !found.rivals.is_empty());
+    let framework = capture.about.framework.as_deref().unwrap_or("torch");
+    (single && doubt).then(|| {
+        format!("segloss check --emit {framework} MODULE:FUNCTION > probe.py asks the function about batches that tell these apart")
+    })
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let name = self.name.as_deref().unwrap_or("not identified");
+        match self.verdict {
+            Verdict::Right => writeln!(f, "right: {name}")?,
+            Verdict::Wrong => writeln!(f, "WRONG: {}", self.findings[0].title)?,
+            Verdict::Unknown => writeln!(f, "no answer: {}", self.exactness)?,
+        }
+        writeln!(f)?;
+        if self.verdict != Verdict::Unknown {
+            writeln!(f, "  it is      {name}")?;
+        }
+        for detail in &self.details {
+            writeln!(f, "             {detail}")?;
+        }
+        if self.verdict != Verdict::Unknown {
+            writeln!(f, "  how sure   {}", self.exactness)?;
+        }
+        writeln!(f, "  read as    {}", self.arguments)?;
+        for remark in &self.remarks {
+            writeln!(f, "  remark     {remark}")?;
+        }
+        if !self.rivals.is_empty() {
+            writeln!(f, "  or         {}", self.rivals.join("\n             "))?;
+        }
+        for finding in &self.findings {
+            writeln!(f, "\n{}", finding.title)?;
+            writeln!(f, "  seen       {}", finding.witness)?;
+            if !finding.consequence.is_empty() {
+                writeln!(f, "  so         {}", finding.consequence)?;
+            }
+            writeln!(f, "  do         {}", finding.remedy)?;
+        }
+        if let Some(spec) = &self.spec
+            && self.verdict == Verdict::Right
+        {
+            writeln!(f, "\nthe same in segloss:")?;
+            spec.lines().try_for_each(|line| writeln!(f, "  {line}"))?;
+        }
+        if let Some(next) = &self.next {
+            writeln!(f, "\nnext: {next}")?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,170 @@
+//! What the answers show by themselves, whatever the loss is.
+
+use super::observation::Observation;
+
+/// Where a number is none.
+#[derive(Clone, Debug, PartialEq)]
+pub struct NonFinite {
+    /// The batch.
+    pub batch: String,
+    /// Whether its logits are far out on purpose.
+    pub saturated: bool,
+    /// How many pixels have a gradient that is no number; 0 where only the value shows it.
+    pub pixels: usize,
+    /// A pixel of them: its logits and its label.
+    pub witness: Option<(Vec<f64>, Option<i64>)>,
+    /// The value.
+    pub value: Option<f64>,
+}
+
+/// Batches whose value or gradient holds NaN or infinity, the tamest first.
+pub fn non_finite(observations: &[Observation]) -> Vec<NonFinite> {
+    let mut all: Vec<NonFinite> = observations
+        .iter()
+        .filter_map(|o| {
+            let value = o.total();
+            let at = |n: usize, p: usize| {
+                o.gradient.as_ref().is_some_and(|g| (0..o.classes).any(|c| !g[o.at(n, c, p)].is_finite()))
+            };
+            let bad: Vec<(usize, usize)> = places(o).filter(|&(n, p)| at(n, p)).collect();
+            if bad.is_empty() && value.is_none_or(f64::is_finite) {
+                return None;
+            }
+            let witness = bad.first().map(|&(n, p)| pixel(o, n, p));
+            let saturated = o.name == "saturated";
+            Some(NonFinite { batch: o.name.clone(), saturated, pixels: bad.len(), witness, value })
+        })
+        .collect();
+    all.sort_by_key(|found| found.saturated);
+    all
+}
+
+/// The logits and the label of a pixel.
+pub fn pixel(o: &Observation, n: usize, p: usize) -> (Vec<f64>, Option<i64>) {
+    let logits = (0..o.classes).map(|c| o.logits[o.at(n, c, p)]).collect();
+    (logits, o.labels().map(|labels| labels[n * o.pixels() + p]))
+}
+
+/// Every pixel.
+pub fn places(o: &Observation) -> impl Iterator<Item = (usize, usize)> + use<> {
+    let pixels = o.pixels();
+    (0..o.images).flat_map(move |n| (0..pixels).map(move |p| (n, p)))
+}
+
+/// Whether there is a gradient anywhere.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Slope {
+    /// Some entry is not 0.
+    Some,
+    /// All of it is 0, on every batch.
+    Zero,
+    /// There is none.
+    None,
+}
+
+/// Whether there is a gradient anywhere but far out.
+pub fn slope(observations: &[Observation]) -> Slope {
+    let near = || observations.iter().filter(|o| o.name != "saturated");
+    if near().all(|o| o.gradient.is_none()) {
+        return Slope::None;
+    }
+    let zero = |o: &Observation| o.gradient.as_ref().is_none_or(|g| g.iter().all(|&g| g == 0.0));
+    if near().all(zero) { Slope::Zero } else { Slope::Some }
+}
+
+/// What the value does along a direction, and what the gradient says that it does.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Derivative {
+    /// (value forward − value backward) / step.
+    pub found: f64,
+    /// Σ gradient·direction.
+    pub said: f64,
+}
+
+/// The value along a direction, where the probes `forward` and `backward` are there.
+pub fn derivative(observations: &[Observation]) -> Option<Derivative> {
+    let named = |name: &str| observations.iter().find(|o| o.name == name);
+    let (base, forward, backward) = (named("base")?, named("forward")?, named("backward")?);
+    let g = base.gradient.as_ref()?;
+    let step = |at: usize| (forward.logits[at] - backward.logits[at]) / 2.0;
+    let said: f64 = g.iter().enumerate().map(|(at, g)| g * step(at)).sum();
+    let found = (forward.total()? - backward.total()?) / 2.0;
+    (said.is_finite() && found.is_finite()).then_some(Derivative { found, said })
+}
+
+impl Derivative {
+    /// Whether the two agree, as far as such a difference can say.
+    pub fn agrees(self, o: &Observation) -> bool {
+        let noise = o.epsilon * o.total().unwrap_or_default().abs().max(1.0) * 20.0;
+        let scale = o.gradient.as_ref().map_or(0.0, |g| g.iter().map(|g| (g * 1e-3).abs()).sum::<f64>());
+        (self.found - self.said).abs() <= 2e-3 * scale + noise
+    }
+}
+
+/// Pixels that are confidently wrong and get no gradient at all.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Silent {
+    /// The batch.
+    pub batch: String,
+    /// How many.
+    pub pixels: usize,
+    /// The largest probability of the right class among them.
+    pub probability: f64,
+    /// That pixel.
+    pub witness: (Vec<f64>, Option<i64>),
+}
+
+/// Pixels whose right class has a probability below ½ and whose gradient is exactly 0, in the first batch that has some.
+pub fn silent(o: &Observation) -> Option<Silent> {
+    let (labels, g) = (o.labels()?, o.gradient.as_ref()?);
+    let (mut silent, mut least) = (Vec::new(), 1.0_f64);
+    for (n, p) in places(o).filter(|&(n, p)| o.is_valid(n, p)) {
+        let logits = |c: usize| o.logits[o.at(n, c, p)];
+        let label = labels[n * o.pixels() + p];
+        let right = match o.classes {
+            1 => super::reading::sigmoid(if label == 1 { logits(0) } else { -logits(0) }),
+            _ => {
+                let own = logits(label as usize);
+                1.0 / (0..o.classes).map(|c| (logits(c) - own).exp()).sum::<f64>()
+            }
+        };
+        if right >= 0.5 {
+            continue;
+        }
+        if (0..o.classes).all(|c| g[o.at(n, c, p)] == 0.0) {
+            silent.push((right, n, p));
+        } else {
+            least = least.min(right);
+        }
+    }
+    let (probability, n, p) = silent.iter().copied().max_by(|a, b| a.0.total_cmp(&b.0))?;
+    // A clip silences the pixels that are most wrong; what leaves out easy ones chooses the hard ones.
+    if probability > least {
+        return None;
+    }
+    Some(Silent { batch: o.name.clone(), pixels: silent.len(), probability, witness: pixel(o, n, p) })
+}
+
+/// The share of |gradient| that goes to the pixels of each class.
+pub fn gradient_shares(o: &Observation) -> Option<Vec<f64>> {
+    let (labels, g) = (o.labels()?, o.gradient.as_ref()?);
+    let mut shares = vec![0.0; o.classes.max(2)];
+    for (n, p) in places(o).filter(|&(n, p)| o.is_valid(n, p)) {
+        let label = labels[n * o.pixels() + p] as usize;
+        shares[label] +=
+            (0..o.classes).map(|c| g[o.at(n, c, p)].abs()).filter(|g| g.is_finite()).sum::<f64>();
+    }
+    let total: f64 = shares.iter().sum();
+    (total > 0.0).then(|| shares.into_iter().map(|share| share / total).collect())
+}
+
+/// The share of the pixels that each class has.
+pub fn pixel_shares(o: &Observation) -> Option<Vec<f64>> {
+    let labels = o.labels()?;
+    let mut shares = vec![0.0; o.classes.max(2)];
+    for (n, p) in places(o).filter(|&(n, p)| o.is_valid(n, p)) {
+        shares[labels[n * o.pixels() + p] as usize] += 1.0;
+    }
+    let total: f64 = shares.iter().sum();
+    (total > 0.0).then(|| shares.into_iter().map(|share| share / total).collect())
+}

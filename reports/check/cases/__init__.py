@@ -1,0 +1,1 @@
+"""Losses as people have them: right.py and wrong.py, each a list CASES."""
