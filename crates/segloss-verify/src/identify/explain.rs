@@ -44,26 +44,20 @@ impl Extra {
     ];
 
     /// What it multiplies the denominator with.
-    fn of(
-        self,
-        o: &Observation,
-        n: usize,
-        weights: &[Vec<f64>],
-        counts: &[Vec<f64>],
-        denominator: f64,
-    ) -> f64 {
+    fn of(self, o: &Observation, n: usize, labels: &Labels, of: &Weighed) -> f64 {
         let (classes, images) = (o.classes as f64, o.images as f64);
+        let (counts, weights) = (&labels.counts, &of.rows);
         match self {
             Self::None => 1.0,
             Self::ImageMeans => {
                 let own: f64 = weights[n].iter().zip(&counts[n]).map(|(w, n)| w * n).sum();
-                images * own / denominator
+                images * own / of.denominator
             }
             Self::Classes => classes,
             Self::SumOfClasses => 1.0 / classes,
             Self::Images => images,
             Self::SumOfImages => 1.0 / images,
-            Self::Pixels => o.valid() as f64,
+            Self::Pixels => labels.valid,
             Self::AbsentAsZero => {
                 let present =
                     (0..o.classes).filter(|&c| counts.iter().any(|row| row[c % row.len()] > 0.0)).count();
@@ -109,6 +103,8 @@ pub fn explain(spec: &LossSpec, fitted: &[Fitted<'_>]) -> Option<Explanation> {
     let tolerance = fitted.iter().map(|f| f.o.tolerance()).fold(0.0, f64::max);
     let tolerance =
         if bare { fitted.iter().map(|f| 40.0 * f.o.epsilon).fold(1e-9, f64::max) } else { 20.0 * tolerance };
+    let columns = if has_pairs(spec) { 2 } else { 1 } * fitted[0].o.classes;
+    let labels: Vec<Labels> = fitted.iter().map(|f| Labels::of(f.o, columns)).collect();
     let mut found: Vec<(usize, Explanation)> = Vec::new();
     for (cost, weights) in weights(spec, parts, fitted) {
         for (rank, reduction) in reductions(spec).into_iter().enumerate() {
@@ -116,8 +112,14 @@ pub fn explain(spec: &LossSpec, fitted: &[Fitted<'_>]) -> Option<Explanation> {
             if segloss::Loss::new(weighted.clone()).is_err() {
                 continue;
             }
+            let weighed = |f: &Fitted<'_>| {
+                let (rows, denominator) = weights_and_denominator(f.o, &f.seen, &weighted)?;
+                (denominator > 0.0).then_some(Weighed { rows, denominator })
+            };
+            let Some(weighed) = fitted.iter().map(weighed).collect::<Option<Vec<_>>>() else { continue };
             for (further, extra) in Extra::ALL.into_iter().enumerate() {
-                let Some((constant, spread)) = constant(&weighted, extra, fitted) else { continue };
+                let found_constant = constant(&weighted, extra, fitted, &labels, &weighed);
+                let Some((constant, spread)) = found_constant else { continue };
                 if !(spread <= tolerance) {
                     continue;
                 }
@@ -279,40 +281,41 @@ fn denominators(spec: &LossSpec, fitted: &[Fitted<'_>]) -> Option<Vec<f64>> {
 }
 
 /// The constant that is left of all factors, and how far they are from it; none where a factor is not explained at all.
-fn constant(spec: &LossSpec, extra: Extra, fitted: &[Fitted<'_>]) -> Option<(f64, f64)> {
+fn constant(
+    spec: &LossSpec,
+    extra: Extra,
+    fitted: &[Fitted<'_>],
+    labels: &[Labels],
+    weighed: &[Weighed],
+) -> Option<(f64, f64)> {
     let mut all = Vec::new();
-    for f in fitted {
-        let (o, fit) = (f.o, &f.fit);
-        let (rows, denominator) = weights_and_denominator(o, &f.seen, spec)?;
-        let counts = counts(f, rows[0].len());
-        if !(denominator > 0.0) {
-            return None;
-        }
+    for ((f, labels), of) in fitted.iter().zip(labels).zip(weighed) {
+        let (o, fit, rows) = (f.o, &f.fit, &of.rows);
         // A specification that is no sum is fitted as the mean it is.
-        let own = if spec.kind().is_additive() || fit.parts == Parts::Class { denominator } else { 1.0 };
+        let own = if spec.kind().is_additive() || fit.parts == Parts::Class { of.denominator } else { 1.0 };
         let ks: Vec<(f64, f64)> = match fit.parts {
             Parts::All => {
                 if extra == Extra::ImageMeans && o.images > 1 {
-                    let each = |n| extra.of(o, n, &rows, &counts, denominator);
+                    let each = |n| extra.of(o, n, labels, of);
                     let first = each(0);
                     if (1..o.images).any(|n| (each(n) / first - 1.0).abs() > 1e-9) {
                         return None;
                     }
                 }
-                vec![(fit.factors[0], 1.0 / (own * extra.of(o, 0, &rows, &counts, denominator)))]
+                vec![(fit.factors[0], 1.0 / (own * extra.of(o, 0, labels, of)))]
             }
             Parts::ImageAndClass => {
                 let columns = rows[0].len();
                 let each = |i: usize| {
                     let (n, c) = (i / columns, i % columns);
-                    let d = own * extra.of(o, n, &rows, &counts, denominator);
+                    let d = own * extra.of(o, n, labels, of);
                     (fit.factors[i], rows[n][c] / d)
                 };
                 (0..fit.factors.len()).map(each).collect()
             }
             Parts::Along(_) | Parts::FocalOfWeighted => return None,
             Parts::Class => {
-                let d = own * extra.of(o, 0, &rows, &counts, denominator);
+                let d = own * extra.of(o, 0, labels, of);
                 fit.factors.iter().zip(&rows[0]).map(|(&k, w)| (k, w / d)).collect()
             }
         };
@@ -335,25 +338,41 @@ fn constant(spec: &LossSpec, extra: Extra, fitted: &[Fitted<'_>]) -> Option<(f64
     Some((middle, spread))
 }
 
-/// Pixels of each class in each image; of channels negatives and positives.
-fn counts(f: &Fitted<'_>, columns: usize) -> Vec<Vec<f64>> {
-    let o = f.o;
-    let mut counts = vec![vec![0.0; columns]; o.images];
-    for (n, row) in counts.iter_mut().enumerate() {
-        for p in (0..o.pixels()).filter(|&p| o.is_valid(n, p)) {
-            for c in 0..o.classes {
-                let y = o.y(n, c, p);
-                match columns == o.classes {
-                    true => row[c] += y,
-                    false => {
-                        row[2 * c] += 1.0 - y;
-                        row[2 * c + 1] += y;
+/// What the weights of a batch come to.
+struct Weighed {
+    /// A row for each image.
+    rows: Vec<Vec<f64>>,
+    /// What a specification divides by.
+    denominator: f64,
+}
+
+/// What the labels of a batch come to.
+struct Labels {
+    /// Pixels of each class in each image; of channels negatives and positives.
+    counts: Vec<Vec<f64>>,
+    /// Pixels that count.
+    valid: f64,
+}
+
+impl Labels {
+    fn of(o: &Observation, columns: usize) -> Self {
+        let mut counts = vec![vec![0.0; columns]; o.images];
+        for (n, row) in counts.iter_mut().enumerate() {
+            for p in (0..o.pixels()).filter(|&p| o.is_valid(n, p)) {
+                for c in 0..o.classes {
+                    let y = o.y(n, c, p);
+                    match columns == o.classes {
+                        true => row[c] += y,
+                        false => {
+                            row[2 * c] += 1.0 - y;
+                            row[2 * c + 1] += y;
+                        }
                     }
                 }
             }
         }
+        Self { counts, valid: o.valid() as f64 }
     }
-    counts
 }
 
 impl Explanation {

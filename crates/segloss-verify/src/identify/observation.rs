@@ -233,6 +233,38 @@ impl Observation {
         hidden
     }
 
+    /// Some pixels of each image, as one row; the value is that of all, and left out.
+    pub fn sampled(&self, pixels: usize) -> Self {
+        // A step that is no divisor of a row's length, so that all columns are met.
+        let step = (self.pixels() / pixels).max(1) | 1;
+        let places: Vec<usize> = (0..self.pixels()).step_by(step).collect();
+        let entries = |array: &[f64]| -> Vec<f64> {
+            let rows = (0..self.images).flat_map(|n| (0..self.classes).map(move |c| (n, c)));
+            rows.flat_map(|(n, c)| places.iter().map(move |&p| (n, c, p)))
+                .map(|(n, c, p)| array[self.at(n, c, p)])
+                .collect()
+        };
+        let target = match &self.target {
+            Labels::Distribution(y) => Labels::Distribution(entries(y)),
+            Labels::Indices(labels) => Labels::Indices(
+                (0..self.images)
+                    .flat_map(|n| places.iter().map(move |&p| n * self.pixels() + p))
+                    .map(|at| labels[at])
+                    .collect(),
+            ),
+        };
+        Self {
+            name: self.name.clone(),
+            spatial: vec![places.len()],
+            logits: entries(&self.logits),
+            gradient: self.gradient.as_deref().map(entries),
+            target,
+            value: None,
+            class_weights: self.class_weights.clone(),
+            ..*self
+        }
+    }
+
     /// The same without its gradient.
     pub fn without_gradient(&self) -> Self {
         Self { gradient: None, ..self.clone() }

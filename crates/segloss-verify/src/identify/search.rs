@@ -12,7 +12,7 @@ use super::observation::Observation;
 use super::reading::{Reading, Seen, Step, TargetReading};
 use super::shapes::{cost, is_rare, number, numeric_keys, plain, shapes, shapes_with_numbers, usual, with};
 use rayon::prelude::*;
-use segloss::{Kind, LossSpec};
+use segloss::{Kind, LossSpec, Source};
 
 /// What was found.
 #[derive(Clone, Debug)]
@@ -32,6 +32,9 @@ struct Candidate {
 /// The simplest loss that explains all batches.
 pub fn search(observations: &[Observation]) -> Found {
     let Some((first, others)) = split(observations) else { return Found::Nothing(None) };
+    if first.logits.len() > LARGE && first.gradient.is_some() {
+        return search_large(first, &others);
+    }
     let shapes = shapes();
     let mut nearest: Option<(String, f64)> = None;
     let readings = Reading::all(first);
@@ -58,6 +61,62 @@ pub fn search(observations: &[Observation]) -> Found {
         if let Some(found) = sums(first, &others, reading, &reading.of(first), &shapes) {
             return Found::Loss(Box::new(found));
         }
+    }
+    Found::Nothing(nearest)
+}
+
+/// Entries of a batch of which only some pixels are looked at first.
+const LARGE: usize = 300_000;
+
+/// The same for a large batch. What is a sum over pixels shows in a sample of them; of the others only the plain forms are
+/// tried, on the whole.
+fn search_large(first: &Observation, others: &[&Observation]) -> Found {
+    let sample = first.sampled(1500);
+    let (sums, regions): (Vec<LossSpec>, Vec<LossSpec>) =
+        shapes().into_iter().partition(|spec| spec.kind().is_additive());
+    let everywhere = |reading: &Reading| {
+        !reading.floor
+            && !matches!(reading.step, Step::ChannelsOfSoftmaxAlong(_) | Step::Viewed)
+            && reading.target != TargetReading::Transposed
+    };
+    let mut nearest = None;
+    for reading in Reading::all(&sample).into_iter().filter(everywhere) {
+        let near = near(&sample, reading, &reading.of(&sample), &sums);
+        if reading.is_plain() {
+            nearest = near.first().map(|near| (near.spec.kind().name().to_owned(), near.misfit));
+        }
+        let mut fits: Vec<Candidate> =
+            near.into_iter().filter(|near| near.misfit <= sample.tolerance()).collect();
+        fits.sort_by_key(|near| (near.parts, cost(&near.spec)));
+        fits.truncate(6);
+        if let Some(found) = best(first, others, reading, fits) {
+            return Found::Loss(Box::new(found));
+        }
+    }
+    let (reading, plain) = (Reading::PLAIN, |spec: &&LossSpec| {
+        without_numbers(spec).options == spec.options
+            && spec.weights.source == Source::None
+            && !is_rare(spec.kind())
+    });
+    let seen = reading.of(first);
+    let coarse = |specs: &[LossSpec]| -> Vec<Candidate> {
+        let one = |spec: &LossSpec| {
+            let misfit = fit(first, reading, &seen, spec, Parts::All)?.misfit;
+            Some(Candidate { spec: spec.clone(), parts: Parts::All, misfit })
+        };
+        let mut all: Vec<Candidate> =
+            specs.iter().filter_map(one).filter(|near| near.misfit.is_finite()).collect();
+        all.sort_by(|a, b| a.misfit.total_cmp(&b.misfit));
+        all
+    };
+    let regions: Vec<LossSpec> = regions.iter().filter(plain).cloned().collect();
+    let fits: Vec<Candidate> = coarse(&regions);
+    if nearest.as_ref().is_none_or(|(_, misfit)| fits.first().is_some_and(|near| near.misfit < *misfit)) {
+        nearest = fits.first().map(|near| (near.spec.kind().name().to_owned(), near.misfit));
+    }
+    let fits = fits.into_iter().filter(|near| near.misfit <= first.tolerance()).take(4).collect();
+    if let Some(found) = best(first, others, reading, fits) {
+        return Found::Loss(Box::new(found));
     }
     Found::Nothing(nearest)
 }

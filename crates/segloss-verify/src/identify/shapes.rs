@@ -200,3 +200,20 @@ pub fn cost(spec: &LossSpec) -> usize {
     let own: usize = spec.options.infos().iter().map(|info| of(info.key)).sum();
     own + rank(spec.kind())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A kind that is new in the registry is among the hypotheses, and every hypothesis is a loss.
+    #[test]
+    fn every_kind_is_a_hypothesis() {
+        let all = shapes();
+        for kind in Kind::ALL.into_iter().filter(|kind| *kind != Kind::Combined) {
+            let of = all.iter().filter(|spec| spec.kind() == kind).count();
+            println!("{of} {}", kind.name());
+            assert!(of > 0 || kind == Kind::DocumentCategorical, "{}", kind.name());
+        }
+        assert!(all.iter().all(is_valid));
+    }
+}
