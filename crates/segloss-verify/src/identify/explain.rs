@@ -76,10 +76,6 @@ pub struct Explanation {
     pub extra: Extra,
     /// What it is multiplied with besides.
     pub constant: f64,
-    /// max |k/k̂ − 1| over all factors.
-    pub spread: f64,
-    /// Other weights and denominators that give the same factors here.
-    pub rivals: Vec<String>,
 }
 
 /// A batch, as it is read, with its fit.
@@ -135,20 +131,12 @@ pub fn explain(spec: &LossSpec, fitted: &[Fitted<'_>]) -> Option<Explanation> {
                 let cost = cost + rank + 6 * further + odd;
                 let constant = if is_one { 1.0 } else { constant };
                 let spec = weighted.clone();
-                found.push((cost, Explanation { spec, extra, constant, spread, rivals: Vec::new() }));
+                found.push((cost, Explanation { spec, extra, constant }));
             }
         }
     }
-    found.sort_by_key(|(cost, _)| *cost);
-    let mut found = found.into_iter();
-    let (cost, mut best) = found.next()?;
-    best.rivals = found
-        .filter(|(other, rival)| *other < cost + 12 && rival.constant == best.constant)
-        .map(|(_, rival)| rival.words())
-        .filter(|words| *words != best.words())
-        .collect();
-    best.rivals.dedup();
-    Some(best)
+    // Of equal ones the first: they are tried from the plainest on.
+    found.into_iter().min_by_key(|(cost, _)| *cost).map(|(_, explanation)| explanation)
 }
 
 /// A number that somebody would write: up to two digits, or a simple fraction.

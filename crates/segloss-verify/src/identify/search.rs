@@ -329,7 +329,6 @@ fn best(
                     edges = 0;
                 }
                 fitted = core;
-                fitted.extend(edge.into_iter().take(0));
             }
             // A batch at the edge whose value is another one is not explained, whatever its gradient.
             let core = value_fit(fitted.iter().filter(|f| role(f.o).1).map(|f| (f.o, f.fit.value)));

@@ -210,9 +210,9 @@ mod tests {
     fn every_kind_is_a_hypothesis() {
         let all = shapes();
         for kind in Kind::ALL.into_iter().filter(|kind| *kind != Kind::Combined) {
-            let of = all.iter().filter(|spec| spec.kind() == kind).count();
-            println!("{of} {}", kind.name());
-            assert!(of > 0 || kind == Kind::DocumentCategorical, "{}", kind.name());
+            let known = all.iter().any(|spec| spec.kind() == kind);
+            // S3 is cross-entropy times a number, and found as that.
+            assert!(known || kind == Kind::DocumentCategorical, "{}", kind.name());
         }
         assert!(all.iter().all(is_valid));
     }
