@@ -24,8 +24,8 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-/// Training allocates the same large blocks in every step; up to 4 GiB of them are kept. A prediction promises
-/// to need less, and goes over images of many sizes.
+/// Training allocates the same large blocks in every step; up to 4 GiB of them are kept. A prediction and
+/// a check promise to need less, and go over arrays of many sizes.
 #[global_allocator]
 static ALLOCATOR: segloss_unet::KeepLarge = segloss_unet::KeepLarge::new(4 << 30);
 
@@ -72,7 +72,10 @@ fn main() -> ExitCode {
 fn run(command: &Command) -> Result<(), Box<dyn Error>> {
     match command {
         Command::Compare(args) => args.run()?,
-        Command::Check(args) => args.run()?,
+        Command::Check(args) => {
+            ALLOCATOR.set_limit(160 << 20);
+            args.run()?;
+        }
         Command::Losses(args) => args.run()?,
         Command::Eval(args) => args.run()?,
         Command::Inspect(args) => args.run()?,

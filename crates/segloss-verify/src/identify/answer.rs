@@ -3,7 +3,7 @@
 use super::observation::Observation;
 use super::reading::{Reading, Seen};
 use ndarray::{ArrayView, IxDyn};
-use segloss::{Input, Loss, LossSpec, Options, Target};
+use segloss::{Input, LabelCounts, Loss, LossSpec, Options, Source, Target, WeightSpec};
 use segloss_cases::Labels;
 
 /// Value and gradient of a loss, and what pixels cost where it is a sum over them.
@@ -21,7 +21,7 @@ pub struct Answer {
 pub fn answer(
     o: &Observation,
     reading: Reading,
-    seen: &Seen,
+    seen: &Seen<'_>,
     spec: &LossSpec,
     with_map: bool,
 ) -> Option<Answer> {
@@ -33,6 +33,10 @@ pub fn answer(
         }
         false => spec,
     };
+    if let Some(whole) = o.whole.as_ref().filter(|_| !spec.kind().is_additive()) {
+        let plain = Reading { floor: false, ..reading } == Reading::PLAIN;
+        return plain.then(|| whole.answer(spec)).flatten();
+    }
     with_input(o, seen, spec, |loss, input| {
         let mut gradient = vec![0.0; seen.z.len()];
         let found = loss.value_and_gradient(input, &mut gradient).ok()?;
@@ -40,7 +44,7 @@ pub fn answer(
             true => loss.map(input).ok().map(|(_, map)| map.into_iter().collect()),
             false => None,
         };
-        Some(Answer { value: found.value, gradient: reading.step.pull(o, &gradient), map })
+        Some(Answer { value: found.value, gradient: reading.step.pull(o, gradient), map })
     })
 }
 
@@ -48,33 +52,35 @@ pub fn answer(
 fn rounded_down(o: &Observation, spec: &LossSpec) -> Option<LossSpec> {
     let mut spec = spec.clone();
     let Options::TopKCrossEntropy(options) = &mut spec.options else { return None };
-    let pixels = o.valid() as f64;
+    let pixels = o.counted() as f64;
     let kept = (options.keep * pixels + 1e-9).floor();
     options.keep = ((kept - 0.5) / pixels).max(1e-12);
     (kept >= 1.0).then_some(spec)
 }
 
+/// How much of each class every image holds, for losses of this kind.
+pub fn label_counts(o: &Observation, seen: &Seen<'_>, spec: &LossSpec) -> Option<LabelCounts> {
+    let count = |spec: &LossSpec| with_input(o, seen, spec, |loss, input| loss.label_counts(input).ok());
+    // Some kinds are no loss without weights.
+    let weights = WeightSpec { source: Source::PerBatch, ..WeightSpec::default() };
+    count(spec).or_else(|| count(&LossSpec { weights, ..spec.clone() }))
+}
+
 /// What the labels alone say: the weights, a row for each image, and what the sum is divided by.
-pub fn weights_and_denominator(
-    o: &Observation,
-    seen: &Seen,
-    spec: &LossSpec,
-) -> Option<(Vec<Vec<f64>>, f64)> {
-    with_input(o, seen, spec, |loss, input| {
-        let plan = loss.plan(&loss.label_counts(input).ok()?).ok()?;
-        let rows = plan.effective_weights();
-        // A kind without weights has no row.
-        let row = |n: usize| match rows.nrows() {
-            0 => vec![1.0; o.classes],
-            scopes => rows.row(n.min(scopes - 1)).to_vec(),
-        };
-        Some(((0..o.images).map(row).collect(), plan.denominator()))
-    })
+pub fn weights_and_denominator(counts: &LabelCounts, spec: &LossSpec) -> Option<(Vec<Vec<f64>>, f64)> {
+    let plan = Loss::new(spec.clone()).ok()?.plan(counts).ok()?;
+    let rows = plan.effective_weights();
+    // A kind without weights has no row.
+    let row = |n: usize| match rows.nrows() {
+        0 => vec![1.0; counts.classes()],
+        scopes => rows.row(n.min(scopes - 1)).to_vec(),
+    };
+    Some(((0..counts.len()).map(row).collect(), plan.denominator()))
 }
 
 fn with_input<R>(
     o: &Observation,
-    seen: &Seen,
+    seen: &Seen<'_>,
     spec: &LossSpec,
     use_it: impl FnOnce(&Loss, &Input<'_, f64>) -> Option<R>,
 ) -> Option<R> {
@@ -85,7 +91,7 @@ fn with_input<R>(
     };
     let loss = Loss::new(spec).ok()?;
     let (shape, pixel_shape) = (o.shape(), o.pixel_shape());
-    let logits = ArrayView::from_shape(IxDyn(&shape), &seen.z).ok()?;
+    let logits = ArrayView::from_shape(IxDyn(&shape), seen.z.as_ref()).ok()?;
     let target = match &seen.target {
         Labels::Indices(labels) => Target::indices(ArrayView::from_shape(IxDyn(&pixel_shape), labels).ok()?),
         Labels::Distribution(y) => Target::distribution(ArrayView::from_shape(IxDyn(&shape), y).ok()?),

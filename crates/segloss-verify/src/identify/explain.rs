@@ -3,11 +3,11 @@
 //! A factor of every batch (image, class) must be constant·w/D with one constant, one way to make weights and one
 //! denominator. The plainest that holds is taken: a constant of 1 before any other, no weights before some.
 
-use super::answer::weights_and_denominator;
+use super::answer::{label_counts, weights_and_denominator};
 use super::fit::{Fit, Parts};
 use super::observation::Observation;
 use super::reading::Seen;
-use segloss::{LossSpec, Normalise, Reduction, Scheme, Source, WeightSpec};
+use segloss::{LabelCounts, LossSpec, Normalise, Reduction, Scheme, Source, WeightSpec};
 use segloss_cases::has_pairs;
 
 /// What stands in the denominator beside what a specification can say.
@@ -78,11 +78,19 @@ pub struct Explanation {
     pub constant: f64,
 }
 
-/// A batch, as it is read, with its fit.
+/// A batch with its fit.
 pub struct Fitted<'a> {
     pub o: &'a Observation,
-    pub seen: Seen,
+    /// Of the labels as they are read.
+    counts: LabelCounts,
     pub fit: Fit,
+}
+
+impl<'a> Fitted<'a> {
+    /// None where a loss of this kind does not take the labels.
+    pub fn new(o: &'a Observation, seen: &Seen<'_>, spec: &LossSpec, fit: Fit) -> Option<Self> {
+        Some(Self { o, counts: label_counts(o, seen, spec)?, fit })
+    }
 }
 
 const REDUCTIONS: [Reduction; 5] =
@@ -109,7 +117,7 @@ pub fn explain(spec: &LossSpec, fitted: &[Fitted<'_>]) -> Option<Explanation> {
                 continue;
             }
             let weighed = |f: &Fitted<'_>| {
-                let (rows, denominator) = weights_and_denominator(f.o, &f.seen, &weighted)?;
+                let (rows, denominator) = weights_and_denominator(&f.counts, &weighted)?;
                 (denominator > 0.0).then_some(Weighed { rows, denominator })
             };
             let Some(weighed) = fitted.iter().map(weighed).collect::<Option<Vec<_>>>() else { continue };
@@ -260,7 +268,7 @@ fn denominators(spec: &LossSpec, fitted: &[Fitted<'_>]) -> Option<Vec<f64>> {
     let first = fitted.first()?;
     let of = |reduction| {
         let spec = LossSpec { reduction: Some(reduction), ..spec.clone() };
-        weights_and_denominator(first.o, &first.seen, &spec).map(|(_, denominator)| denominator)
+        weights_and_denominator(&first.counts, &spec).map(|(_, denominator)| denominator)
     };
     match spec.kind().is_additive() {
         true => Some(REDUCTIONS.into_iter().filter_map(of).collect()),
@@ -347,15 +355,13 @@ impl Labels {
         let mut counts = vec![vec![0.0; columns]; o.images];
         for (n, row) in counts.iter_mut().enumerate() {
             for p in (0..o.pixels()).filter(|&p| o.is_valid(n, p)) {
-                for c in 0..o.classes {
-                    let y = o.y(n, c, p);
-                    match columns == o.classes {
-                        true => row[c] += y,
-                        false => {
-                            row[2 * c] += 1.0 - y;
-                            row[2 * c + 1] += y;
-                        }
-                    }
+                match (o.labels(), columns == o.classes) {
+                    (Some(labels), true) if o.classes > 1 => row[labels[n * o.pixels() + p] as usize] += 1.0,
+                    (_, true) => (0..o.classes).for_each(|c| row[c] += o.y(n, c, p)),
+                    (_, false) => (0..o.classes).for_each(|c| {
+                        row[2 * c] += 1.0 - o.y(n, c, p);
+                        row[2 * c + 1] += o.y(n, c, p);
+                    }),
                 }
             }
         }

@@ -15,6 +15,7 @@ use super::observation::Observation;
 use super::reading::{Reading, Seen};
 use segloss::{LossSpec, Reduction, Source, WeightSpec};
 use segloss_cases::{Labels, has_pairs};
+use std::borrow::Cow;
 
 /// What is multiplied by numbers of its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -45,7 +46,7 @@ pub struct Fit {
 }
 
 /// The best fit of a loss; none where it does not take the batch.
-pub fn fit(o: &Observation, reading: Reading, seen: &Seen, spec: &LossSpec, parts: Parts) -> Option<Fit> {
+pub fn fit(o: &Observation, reading: Reading, seen: &Seen<'_>, spec: &LossSpec, parts: Parts) -> Option<Fit> {
     match parts {
         Parts::All => {
             let found = answer(o, reading, seen, spec, false)?;
@@ -61,9 +62,12 @@ pub fn fit(o: &Observation, reading: Reading, seen: &Seen, spec: &LossSpec, part
 }
 
 /// The parts that a loss may have, from the least to the most.
-pub fn possible(o: &Observation, seen: &Seen, spec: &LossSpec) -> Vec<Parts> {
+pub fn possible(o: &Observation, seen: &Seen<'_>, spec: &LossSpec) -> Vec<Parts> {
     let mut all = vec![Parts::All];
     if !spec.kind().info().takes("weights") || spec.kind().owns_its_weight() || o.gradient.is_none() {
+        return all;
+    }
+    if o.whole.is_some() && !spec.kind().is_additive() {
         return all;
     }
     let weighted = spec.weights.source != Source::None;
@@ -116,7 +120,7 @@ fn misfit(g: &[f64], of: impl Fn(usize) -> f64) -> f64 {
     if most == 0.0 && worst <= 1e-12 { 0.0 } else { worst / most }
 }
 
-fn by_group(o: &Observation, seen: &Seen, spec: &LossSpec, found: &Answer, parts: Parts) -> Option<Fit> {
+fn by_group(o: &Observation, seen: &Seen<'_>, spec: &LossSpec, found: &Answer, parts: Parts) -> Option<Fit> {
     let (g, map) = (o.gradient.as_ref()?, found.map.as_ref()?);
     let Labels::Indices(labels) = &seen.target else { return None };
     let (pairs, shape) = (has_pairs(spec), o.pixel_shape());
@@ -142,7 +146,7 @@ fn by_group(o: &Observation, seen: &Seen, spec: &LossSpec, found: &Answer, parts
     };
     let entries = || {
         (0..o.images)
-            .flat_map(move |n| (0..o.pixels()).flat_map(move |p| (0..o.classes).map(move |c| (n, p, c))))
+            .flat_map(move |n| (0..o.classes).flat_map(move |c| (0..o.pixels()).map(move |p| (n, p, c))))
     };
     for (n, p, c) in entries() {
         let (Some(part), at) = (part(n, p, c), o.at(n, c, p)) else { continue };
@@ -173,34 +177,38 @@ fn by_group(o: &Observation, seen: &Seen, spec: &LossSpec, found: &Answer, parts
     Some(Fit { parts, factors, value, misfit: misfit(g, |i| predicted[i]) })
 }
 
-fn by_class(o: &Observation, reading: Reading, seen: &Seen, spec: &LossSpec) -> Option<Fit> {
-    let g = o.gradient.as_ref()?;
-    let classes = o.classes;
-    let of_class = |c: usize| {
-        let mut values = vec![0.0; classes];
+fn by_class(o: &Observation, reading: Reading, seen: &Seen<'_>, spec: &LossSpec) -> Option<Fit> {
+    let of_class = |o: &Observation, seen: &Seen<'_>, c: usize| {
+        let mut values = vec![0.0; o.classes];
         values[c] = 1.0;
         let weights = WeightSpec { source: Source::Fixed, values, ..WeightSpec::default() };
-        answer(
-            o,
-            reading,
-            seen,
-            &LossSpec { weights, reduction: Some(Reduction::Sum), ..spec.clone() },
-            false,
-        )
+        let spec = LossSpec { weights, reduction: Some(Reduction::Sum), ..spec.clone() };
+        answer(o, reading, seen, &spec, false)
     };
-    let basis: Vec<Answer> = (0..classes).map(of_class).collect::<Option<_>>()?;
+    // The factors come from what of a large batch is looked at.
+    let view = o.view();
+    let (g, of_view) = (view.gradient.as_ref()?, reading.of(&view));
+    let basis: Vec<Answer> = (0..o.classes).map(|c| of_class(&view, &of_view, c)).collect::<Option<_>>()?;
     let dot = |a: &[f64], b: &[f64]| {
         a.iter().zip(b).zip(g).filter(|(_, g)| g.is_finite()).map(|((a, b), _)| a * b).sum::<f64>()
     };
-    let matrix: Vec<Vec<f64>> = (0..classes)
-        .map(|i| (0..classes).map(|j| dot(&basis[i].gradient, &basis[j].gradient)).collect())
-        .collect();
-    let right: Vec<f64> = (0..classes).map(|i| dot(&basis[i].gradient, g)).collect();
-    let factors = solve(matrix, right)?;
-    let misfit = misfit(g, |i| {
-        (0..classes).filter(|&c| factors[c].is_finite()).map(|c| factors[c] * basis[c].gradient[i]).sum()
-    });
-    let value = (0..classes).filter(|&c| factors[c].is_finite()).map(|c| factors[c] * basis[c].value).sum();
+    let row = |i: usize| basis.iter().map(|other| dot(&basis[i].gradient, &other.gradient)).collect();
+    let right = (0..o.classes).map(|i| dot(&basis[i].gradient, g)).collect();
+    let factors = solve((0..o.classes).map(row).collect(), right)?;
+    let (mut predicted, mut value) = (vec![0.0; o.logits.len()], 0.0);
+    for (c, &k) in factors.iter().enumerate().filter(|(_, k)| k.is_finite()) {
+        let computed;
+        let found = match &view {
+            Cow::Borrowed(_) => &basis[c],
+            Cow::Owned(_) => {
+                computed = of_class(o, seen, c)?;
+                &computed
+            }
+        };
+        predicted.iter_mut().zip(&found.gradient).for_each(|(sum, g)| *sum += k * g);
+        value += k * found.value;
+    }
+    let misfit = misfit(o.gradient.as_ref()?, |i| predicted[i]);
     Some(Fit { parts: Parts::Class, factors, value, misfit })
 }
 

@@ -21,11 +21,11 @@ const GAMMAS: [f64; 6] = [2.0, 1.0, 3.0, 0.5, 1.5, 5.0];
 /// (H, ∂value/∂H, class) of each pixel, or of each entry of channels: 2c for negatives, 2c + 1 for positives.
 type Points = Vec<(f64, f64, usize)>;
 
-/// The loss, if every batch is explained by it.
+/// The loss, if the first batch, or what of a large one is looked at, is explained by it.
 pub fn search(first: &Observation, others: &[&Observation]) -> Option<Identified> {
     let kind = if first.classes == 1 { Kind::BinaryCrossEntropy } else { Kind::CrossEntropy };
     let points = points(first, kind)?;
-    let valid = first.valid() as f64;
+    let valid = first.counted() as f64;
     let scales = [valid, 1.0, (first.images * first.pixels()) as f64, valid * first.classes as f64];
     let fits = |scale: f64, gamma: f64| {
         let weights = weights(&points, scale, gamma)?;

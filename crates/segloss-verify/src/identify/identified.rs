@@ -4,7 +4,7 @@ use super::explain::{Explanation, is_round};
 use super::fit::{Parts, fit};
 use super::observation::Observation;
 use super::reading::Reading;
-use segloss::LossSpec;
+use segloss::{LossSpec, Source};
 
 /// Batches at the edge of what losses agree on: a class is absent, a pixel is alone, some are ignored. A loss is not given up for them,
 /// but of two the one that explains them goes first.
@@ -134,6 +134,22 @@ impl Identified {
             Some(Observation { value: Some(vec![o.total()? - fit.value]), ..o.clone() })
         });
         Some(rest.collect())
+    }
+
+    /// Whether it is known where all factors come from.
+    pub fn is_explained(&self) -> bool {
+        self.terms.iter().all(|term| term.explanation.is_some())
+    }
+
+    /// Whether some class weights are numbers, and no rule.
+    pub fn has_given_weights(&self) -> bool {
+        let explanations = self.terms.iter().filter_map(|term| term.explanation.as_ref());
+        explanations.into_iter().any(|found| found.spec.weights.source == Source::Fixed)
+    }
+
+    /// Whether no value speaks against it.
+    pub fn has_its_value(&self) -> bool {
+        !matches!(self.value, ValueFit::Other { .. })
     }
 
     /// Kinds and options in a line.

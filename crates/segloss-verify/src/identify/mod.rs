@@ -20,13 +20,17 @@ mod explain;
 mod fit;
 mod focal_of_weighted;
 mod identified;
+mod judge;
+mod near;
 mod observation;
 pub mod probe;
 pub mod random;
 mod reading;
 mod report;
+mod sample;
 mod search;
 mod shapes;
+mod sums;
 mod symptoms;
 
 pub use about::About;

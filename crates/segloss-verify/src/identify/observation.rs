@@ -2,9 +2,11 @@
 //! entries, and the gradient by the logits.
 
 use super::about::About;
+use super::sample::Whole;
 use segloss::Layout;
 use segloss_cases::Labels;
 use segloss_unet::npy::{Array, NpyFile};
+use std::sync::Arc;
 
 /// The arrays of a batch as they were saved.
 pub struct Given<'a> {
@@ -64,6 +66,8 @@ pub struct Observation {
     pub class_weights: Option<Vec<f64>>,
     /// The rounding of one number, relative to it.
     pub epsilon: f64,
+    /// What this is a sample of.
+    pub whole: Option<Arc<Whole>>,
 }
 
 impl Observation {
@@ -139,6 +143,7 @@ impl Observation {
             gradient: None,
             class_weights: given.class_weights.map(NpyFile::numbers),
             epsilon: epsilon(given),
+            whole: None,
         };
         observation.read_target(given.target, axis, shape, about, &mut notes)?;
         observation.value = given.value.map(|file| observation.read_value(file)).transpose()?;
@@ -187,6 +192,11 @@ impl Observation {
         (0..self.images).map(|n| self.valid_in(n)).sum()
     }
 
+    /// Those of the whole that this may be a sample of.
+    pub fn counted(&self) -> usize {
+        self.whole.as_ref().map_or_else(|| self.valid(), |whole| whole.valid)
+    }
+
     /// Those of one image.
     pub fn valid_in(&self, n: usize) -> usize {
         (0..self.pixels()).filter(|&p| self.is_valid(n, p)).count()
@@ -231,38 +241,6 @@ impl Observation {
             }
         }
         hidden
-    }
-
-    /// Some pixels of each image, as one row; the value is that of all, and left out.
-    pub fn sampled(&self, pixels: usize) -> Self {
-        // A step that is no divisor of a row's length, so that all columns are met.
-        let step = (self.pixels() / pixels).max(1) | 1;
-        let places: Vec<usize> = (0..self.pixels()).step_by(step).collect();
-        let entries = |array: &[f64]| -> Vec<f64> {
-            let rows = (0..self.images).flat_map(|n| (0..self.classes).map(move |c| (n, c)));
-            rows.flat_map(|(n, c)| places.iter().map(move |&p| (n, c, p)))
-                .map(|(n, c, p)| array[self.at(n, c, p)])
-                .collect()
-        };
-        let target = match &self.target {
-            Labels::Distribution(y) => Labels::Distribution(entries(y)),
-            Labels::Indices(labels) => Labels::Indices(
-                (0..self.images)
-                    .flat_map(|n| places.iter().map(move |&p| n * self.pixels() + p))
-                    .map(|at| labels[at])
-                    .collect(),
-            ),
-        };
-        Self {
-            name: self.name.clone(),
-            spatial: vec![places.len()],
-            logits: entries(&self.logits),
-            gradient: self.gradient.as_deref().map(entries),
-            target,
-            value: None,
-            class_weights: self.class_weights.clone(),
-            ..*self
-        }
     }
 
     /// The same without its gradient.
@@ -557,6 +535,7 @@ impl Observation {
             gradient: None,
             class_weights: None,
             epsilon: 1.1e-16,
+            whole: None,
         }
     }
 }

@@ -88,6 +88,7 @@ fn observation(case: &Case, value: f64, gradient: &[f64]) -> Option<Observation>
         gradient: Some(first(gradient)),
         class_weights: None,
         epsilon: 1.1e-16,
+        whole: None,
     })
 }
 

@@ -6,6 +6,7 @@
 use super::observation::{Observation, softmax_pull};
 use segloss::Layout;
 use segloss_cases::Labels;
+use std::borrow::Cow;
 
 /// What is done to the logits first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -120,16 +121,20 @@ impl Reading {
     }
 
     /// The logits and the target that the loss sees.
-    pub fn of(self, o: &Observation) -> Seen {
+    pub fn of(self, o: &Observation) -> Seen<'_> {
         let (labels, ignored) = self.target.of(o);
-        Seen { z: self.step.of(o, &o.logits), target: labels, ignored }
+        let z = match self.step {
+            Step::AsGiven => Cow::Borrowed(o.logits.as_slice()),
+            step => Cow::Owned(step.of(o, &o.logits)),
+        };
+        Seen { z, target: labels, ignored }
     }
 }
 
 /// What a loss sees.
-pub struct Seen {
+pub struct Seen<'a> {
     /// z′.
-    pub z: Vec<f64>,
+    pub z: Cow<'a, [f64]>,
     /// y′.
     pub target: Labels,
     /// The label that does not count.
@@ -163,15 +168,15 @@ impl Step {
     }
 
     /// The gradient by z, from that by z′.
-    pub fn pull(self, o: &Observation, g: &[f64]) -> Vec<f64> {
+    pub fn pull(self, o: &Observation, g: Vec<f64>) -> Vec<f64> {
         let z = &o.logits;
         // d logit(p)/dp = 1/(p·(1 − p)).
         let by_p = |p: &[f64]| -> Vec<f64> {
             g.iter().zip(p).map(|(g, p)| g / (p * (1.0 - p)).max(1e-300)).collect()
         };
         match self {
-            Self::AsGiven => g.to_vec(),
-            Self::Softmax => softmax_pull(o, &softmax(z, &o.shape(), 1), g),
+            Self::AsGiven => g,
+            Self::Softmax => softmax_pull(o, &softmax(z, &o.shape(), 1), &g),
             Self::Sigmoid => g.iter().zip(z).map(|(g, &z)| g * sigmoid(z) * sigmoid(-z)).collect(),
             Self::ChannelsOfSoftmax => {
                 let p = softmax(z, &o.shape(), 1);
@@ -182,7 +187,7 @@ impl Step {
                 pull_along(&p, &by_p(&p), &o.shape(), axis)
             }
             Self::MaskedLogits => {
-                let mut masked = g.to_vec();
+                let mut masked = g;
                 each_ignored(o, |at| masked[at] = 0.0);
                 masked
             }
@@ -195,7 +200,7 @@ impl Step {
             }
             Self::Viewed => {
                 let mut pulled = vec![0.0; g.len()];
-                viewed(o).into_iter().zip(g).for_each(|(from, g)| pulled[from] = *g);
+                viewed(o).into_iter().zip(g).for_each(|(from, g)| pulled[from] = g);
                 pulled
             }
             Self::ArgMax => vec![0.0; g.len()],
@@ -349,7 +354,7 @@ mod tests {
         for reading in Reading::all(&o) {
             let step = reading.step;
             let value = |z: &[f64]| step.of(&o, z).iter().zip(&r).map(|(z, r)| z * r).sum::<f64>();
-            let pulled = step.pull(&o, &r);
+            let pulled = step.pull(&o, r.clone());
             for at in 0..o.logits.len() {
                 let moved = |h: f64| {
                     let mut z = o.logits.clone();

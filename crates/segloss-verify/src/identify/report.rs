@@ -143,12 +143,7 @@ fn but_silent(all: &[Observation]) -> Option<Identified> {
         return None;
     }
     match search(&hidden) {
-        Found::Loss(found)
-            if found.terms.iter().all(|term| term.explanation.is_some())
-                && !matches!(found.value, ValueFit::Other { .. }) =>
-        {
-            Some(*found)
-        }
+        Found::Loss(found) if found.is_explained() && found.has_its_value() => Some(*found),
         _ => None,
     }
 }

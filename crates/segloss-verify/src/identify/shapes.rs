@@ -95,6 +95,16 @@ pub fn shapes_with_numbers() -> Vec<LossSpec> {
     all
 }
 
+/// All that are sums over pixels, and the plainest of the others.
+pub fn cheapest(shapes: Vec<LossSpec>, others: usize) -> Vec<LossSpec> {
+    let (mut all, mut rest): (Vec<_>, Vec<_>) =
+        shapes.into_iter().partition(|spec| spec.kind().is_additive());
+    rest.sort_by_key(cost);
+    rest.truncate(others);
+    all.append(&mut rest);
+    all
+}
+
 fn of_kind(kind: Kind) -> Vec<LossSpec> {
     let mut all = vec![plain(kind)];
     for info in kind.options().infos() {

@@ -1,0 +1,236 @@
+//! A hypothesis on all batches, and the plainest of those that explain them.
+
+use super::answer::{Answer, answer};
+use super::explain::{Explanation, Extra, Fitted, explain};
+use super::fit::{Fit, Parts, by_two, fit};
+use super::identified::{Identified, Term, ValueFit, role, value_fit};
+use super::near::{has_usual_numbers, without_numbers};
+use super::observation::Observation;
+use super::reading::{Reading, Seen};
+use super::shapes::{cost, is_rare};
+use rayon::prelude::*;
+use segloss::LossSpec;
+use std::cmp::Reverse;
+
+/// A loss, or two that are added, under a reading of the arguments.
+#[derive(Clone)]
+pub struct Hypothesis {
+    pub reading: Reading,
+    pub terms: Vec<(LossSpec, Parts)>,
+}
+
+/// The batches that are fitted: the one that is searched, and those that must agree.
+#[derive(Clone)]
+pub struct Batches<'a> {
+    pub first: &'a Observation,
+    pub others: Vec<&'a Observation>,
+}
+
+impl<'a> Batches<'a> {
+    /// None where no batch can be fitted.
+    pub fn of(observations: &'a [Observation]) -> Option<Self> {
+        let fitted: Vec<&Observation> = observations.iter().filter(|o| role(o).0).collect();
+        let first = *fitted.iter().find(|o| o.gradient.is_some()).or(fitted.first())?;
+        Some(Self { first, others: fitted.into_iter().filter(|o| !std::ptr::eq(*o, first)).collect() })
+    }
+
+    fn all(&self) -> impl Iterator<Item = &'a Observation> {
+        std::iter::once(self.first).chain(self.others.iter().copied())
+    }
+}
+
+impl Hypothesis {
+    /// One loss.
+    pub fn of_one(reading: Reading, spec: LossSpec, parts: Parts) -> Self {
+        Self { reading, terms: vec![(spec, parts)] }
+    }
+
+    /// The fit of each term; value and misfit are those of the sum.
+    fn fit(&self, o: &Observation, seen: &Seen<'_>) -> Option<Vec<Fit>> {
+        match self.terms.as_slice() {
+            [(spec, parts)] => fit(o, self.reading, seen, spec, *parts).map(|fit| vec![fit]),
+            [(a, _), (b, _)] => {
+                let (a, b) = two(o, self.reading, seen, a, b)?;
+                let fit = by_two(o, &a, &b)?;
+                Some(fit.factors.iter().map(|&k| Fit { factors: vec![k], ..fit.clone() }).collect())
+            }
+            _ => None,
+        }
+    }
+
+    /// Whether one value is explained without a factor.
+    fn is_exact(&self, o: &Observation) -> bool {
+        let (seen, spec) = (self.reading.of(o), &self.terms[0].0);
+        let fitted =
+            self.fit(o, &seen).and_then(|fits| Fitted::new(o, &seen, spec, fits.into_iter().next()?));
+        fitted.and_then(|fitted| explain(spec, &[fitted])).is_some_and(|found| found.constant == 1.0)
+    }
+}
+
+/// Two losses whose sum is meant. Of these only the first has a share of the pixels that may be rounded.
+pub fn two(
+    o: &Observation,
+    reading: Reading,
+    seen: &Seen<'_>,
+    a: &LossSpec,
+    b: &LossSpec,
+) -> Option<(Answer, Answer)> {
+    let below = Reading { floor: false, ..reading };
+    Some((answer(o, reading, seen, a, false)?, answer(o, below, seen, b, false)?))
+}
+
+/// Of the hypotheses that explain the first batch, the one that explains most of the others, the plainest first.
+pub fn choose(batches: &Batches<'_>, hypotheses: Vec<Hypothesis>) -> Option<Identified> {
+    let first = batches.first;
+    let judge = |hypothesis: Hypothesis| Judged::of(batches, &hypothesis);
+    // One after the other where each has arrays of the size of the batch.
+    let mut judged: Vec<Judged> = match first.is_large() {
+        true => hypotheses.into_iter().filter_map(judge).collect(),
+        false => hypotheses.into_par_iter().filter_map(judge).collect(),
+    };
+    judged.retain(|judged| judged.holds(first));
+    // Of those that fit, only those that fit about as well as the best: a small constant shows in the last digits.
+    let closest = judged.iter().map(|judged| judged.identified.misfit).fold(f64::INFINITY, f64::min);
+    judged.retain(|judged| judged.identified.misfit <= (30.0 * closest).max(first.floor()));
+    judged.sort_by_key(Judged::rank);
+    let mut judged = judged.into_iter();
+    let winner = judged.next()?;
+    let mut rivals: Vec<String> = Vec::new();
+    for rival in judged.filter(|rival| rival.edges == winner.edges && rival.is_rival_of(&winner)) {
+        let name = rival.identified.name();
+        if name != winner.identified.name() && !rivals.contains(&name) && rivals.len() < 4 {
+            rivals.push(name);
+        }
+    }
+    Some(Identified { rivals, ..winner.identified })
+}
+
+/// A hypothesis on all batches.
+struct Judged {
+    identified: Identified,
+    /// Batches at the edge that it explains.
+    edges: usize,
+}
+
+impl Judged {
+    /// None where it does not explain a batch that it must.
+    fn of(batches: &Batches<'_>, hypothesis: &Hypothesis) -> Option<Self> {
+        let reading = hypothesis.reading;
+        if batches.first.gradient.is_none() && !hypothesis.is_exact(batches.first) {
+            return None;
+        }
+        let (mut unexplained, mut edges) = (Vec::new(), 0);
+        let mut fitted: Vec<Vec<Fitted<'_>>> = hypothesis.terms.iter().map(|_| Vec::new()).collect();
+        for o in batches.all() {
+            let seen = reading.of(o);
+            let found = hypothesis.fit(o, &seen);
+            match (found.filter(|fits| fits[0].misfit <= o.tolerance()), role(o).1) {
+                (Some(fits), core) => {
+                    edges += usize::from(!core);
+                    for ((of_term, fit), (spec, _)) in fitted.iter_mut().zip(fits).zip(&hypothesis.terms) {
+                        of_term.push(Fitted::new(o, &seen, spec, fit)?);
+                    }
+                }
+                (None, true) => return None,
+                (None, false) => unexplained.push(o.name.clone()),
+            }
+        }
+        let explain_all = |fitted: &[Vec<Fitted<'_>>]| -> Vec<Option<Explanation>> {
+            hypothesis.terms.iter().zip(fitted).map(|((spec, _), fitted)| explain(spec, fitted)).collect()
+        };
+        let mut explanations = explain_all(&fitted);
+        if explanations.iter().any(Option::is_none) {
+            // Perhaps all but those at the edge.
+            let at_edge = fitted[0].iter().filter(|f| !role(f.o).1).map(|f| f.o.name.clone());
+            let at_edge: Vec<String> = at_edge.collect();
+            fitted.iter_mut().for_each(|of_term| of_term.retain(|f| role(f.o).1));
+            explanations = explain_all(&fitted);
+            if explanations.iter().all(Option::is_some) {
+                unexplained.extend(at_edge);
+                edges = 0;
+            }
+        }
+        // A batch at the edge whose value is another one is not explained, whatever its gradient.
+        let fitted = &fitted[0];
+        let core = value_fit(fitted.iter().filter(|f| role(f.o).1).map(|f| (f.o, f.fit.value)));
+        let whole = value_fit(fitted.iter().map(|f| (f.o, f.fit.value)));
+        let value = match (core, whole) {
+            (ValueFit::Same(_) | ValueFit::Offset(_), ValueFit::Other { .. }) => {
+                let odd =
+                    fitted.iter().filter(|f| !follows(core, f.o, f.fit.value)).map(|f| f.o.name.clone());
+                unexplained.extend(odd);
+                core
+            }
+            _ => whole,
+        };
+        let misfit = fitted.iter().map(|f| f.fit.misfit).fold(0.0, f64::max);
+        let terms = hypothesis.terms.iter().zip(explanations);
+        let terms = terms
+            .map(|((shape, parts), explanation)| Term { shape: shape.clone(), parts: *parts, explanation })
+            .collect();
+        let identified = Identified { reading, terms, misfit, value, unexplained, rivals: Vec::new() };
+        Some(Self { identified, edges })
+    }
+
+    /// Whether the fit says anything. Factors that nothing explains may fit anything: then the value has to say it, too.
+    fn holds(&self, first: &Observation) -> bool {
+        let (reading, value) = (self.identified.reading, self.identified.value);
+        let (same, other) = (matches!(value, ValueFit::Same(_)), matches!(value, ValueFit::Other { .. }));
+        let [term] = self.identified.terms.as_slice() else {
+            return self.identified.is_explained() && (reading.is_plain() || !other);
+        };
+        if first.gradient.is_none() {
+            // One number fits one number: only what explains it exactly counts.
+            return term.explanation.as_ref().is_some_and(|found| found.constant == 1.0)
+                && (reading.is_plain() || !other);
+        }
+        match (&term.explanation, term.parts) {
+            // Gradients that are the same up to a factor may be those of two losses: the values tell.
+            (Some(found), _) => {
+                !other || reading.is_plain() && found.constant == 1.0 && found.extra == Extra::None
+            }
+            (None, Parts::Class) => false,
+            (None, Parts::Along(_)) => same || value == ValueFit::Absent,
+            (None, _) => same && reading.is_plain(),
+        }
+    }
+
+    /// The plainest first.
+    fn rank(&self) -> impl Ord + use<> {
+        let terms = &self.identified.terms;
+        let explained = |term: &Term| match &term.explanation {
+            Some(found) if found.constant == 1.0 => 0,
+            Some(found) if found.constant > 0.0 => 1,
+            Some(_) => 2,
+            None => 3,
+        };
+        let explained = terms.iter().map(explained).max().unwrap_or_default();
+        let value =
+            !matches!(self.identified.value, ValueFit::Same(_) | ValueFit::Absent | ValueFit::Offset(_));
+        let extra: usize =
+            terms.iter().filter_map(|term| Some(term.explanation.as_ref()?.extra as usize)).sum();
+        // With numbers of one's choice a rare kind of many is any common one.
+        let is_bent = |spec: &LossSpec| is_rare(spec.kind()) && without_numbers(spec).options != spec.options;
+        let bent = terms.iter().any(|term| is_bent(&term.shape));
+        let parts = terms.iter().map(|term| term.parts).max();
+        let cost: usize = terms.iter().map(|term| cost(&term.shape)).sum();
+        (explained == 3, value, Reverse(self.edges), bent, explained, parts, extra, cost)
+    }
+
+    /// Whether these batches leave a doubt between the two that a reader should know of.
+    fn is_rival_of(&self, winner: &Self) -> bool {
+        let terms = || self.identified.terms.iter().zip(&winner.identified.terms);
+        // Another kind with odd numbers is this one in another's clothes: focal with γ = 0 is cross-entropy.
+        terms().all(|(term, own)| match term.shape.kind() == own.shape.kind() {
+            true => has_usual_numbers(&term.shape),
+            false => without_numbers(&term.shape).options == term.shape.options,
+        }) && self.identified.is_explained()
+    }
+}
+
+/// Whether a value is what the others' rule makes of it.
+fn follows(rule: ValueFit, o: &Observation, expected: f64) -> bool {
+    let Some(found) = o.total() else { return true };
+    let offset = if let ValueFit::Offset(offset) = rule { offset } else { 0.0 };
+    (found - expected - offset).abs() <= 1e-4 * found.abs().max(expected.abs())
+}

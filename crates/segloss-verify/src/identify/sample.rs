@@ -1,0 +1,223 @@
+//! A large batch by some of its pixels.
+//!
+//! A loss that is a sum over pixels shows in any of them. One of regions needs them all, but its gradient need not be compared at all: it is
+//! computed on the whole, in single precision, once for every loss, and compared where the others are.
+
+use super::answer::Answer;
+use super::observation::Observation;
+use ndarray::{ArrayD, IxDyn};
+use segloss::{Input, Loss, LossSpec, Target};
+use segloss_cases::Labels;
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+
+/// Entries of a batch that is searched as it is.
+const LARGE: usize = 300_000;
+/// Entries that losses over regions may be computed of: a few seconds of two cores.
+const WORK: usize = 1 << 30;
+/// Pixels of each class and image that are looked at.
+const PIXELS: usize = 24;
+
+/// What a sample was taken from.
+#[derive(Debug)]
+pub struct Whole {
+    logits: ArrayD<f32>,
+    target: WholeTarget,
+    ignored: Option<i64>,
+    /// Pixels that count.
+    pub valid: usize,
+    /// Where the sample's entries lie.
+    entries: Vec<usize>,
+    answers: Mutex<BTreeMap<String, Option<Answer>>>,
+}
+
+#[derive(Debug)]
+enum WholeTarget {
+    Indices(ArrayD<i64>),
+    Distribution(ArrayD<f32>),
+}
+
+impl Observation {
+    /// The batch itself, or of a large one some pixels of every class, as one row; the value is that of all, and left out.
+    pub fn view(&self) -> Cow<'_, Self> {
+        match self.is_large() {
+            true => Cow::Owned(self.sampled()),
+            false => Cow::Borrowed(self),
+        }
+    }
+
+    /// Whether it has too many entries to be computed of for every hypothesis.
+    pub fn is_large(&self) -> bool {
+        self.logits.len() > LARGE
+    }
+
+    /// How many losses over regions may have their numbers searched.
+    pub fn refinable(&self) -> usize {
+        self.whole.as_ref().map_or(usize::MAX, |whole| whole.affordable() / 40)
+    }
+
+    /// How often the numbers of a loss may be gone through; see [`refine`](super::near::refine).
+    pub fn rounds(&self, spec: &LossSpec) -> usize {
+        if self.whole.is_some() && !spec.kind().is_additive() { 1 } else { 3 }
+    }
+
+    fn sampled(&self) -> Self {
+        let rows: Vec<Vec<usize>> = (0..self.images).map(|n| self.pixels_of_every_class(n)).collect();
+        let per_image = rows.first().map_or(0, Vec::len);
+        let entries: Vec<usize> = (0..self.images)
+            .flat_map(|n| (0..self.classes).map(move |c| (n, c)))
+            .flat_map(|(n, c)| rows[n].iter().map(move |&p| self.at(n, c, p)))
+            .collect();
+        let of = |array: &[f64]| entries.iter().map(|&at| array[at]).collect();
+        let target = match &self.target {
+            Labels::Distribution(y) => Labels::Distribution(of(y)),
+            Labels::Indices(labels) => {
+                let label = |(n, row): (usize, &Vec<usize>)| -> Vec<i64> {
+                    row.iter().map(|p| labels[n * self.pixels() + p]).collect()
+                };
+                Labels::Indices(rows.iter().enumerate().flat_map(label).collect())
+            }
+        };
+        Self {
+            name: self.name.clone(),
+            spatial: vec![per_image],
+            logits: of(&self.logits),
+            gradient: self.gradient.as_deref().map(of),
+            target,
+            value: None,
+            class_weights: self.class_weights.clone(),
+            // What is computed in single precision is no better than that.
+            epsilon: self.epsilon.max(6e-8),
+            whole: Some(Arc::new(Whole::new(self, entries))),
+            ..*self
+        }
+    }
+
+    /// Pixels of an image, as many of every label as there are of any, as far as it has them; as many of every image.
+    fn pixels_of_every_class(&self, n: usize) -> Vec<usize> {
+        let wanted = (PIXELS * self.classes).min(self.pixels());
+        let mut by_label: BTreeMap<i64, Vec<usize>> = BTreeMap::new();
+        for p in 0..self.pixels() {
+            let label = self.labels().map_or(0, |labels| labels[n * self.pixels() + p]);
+            by_label.entry(label).or_default().push(p);
+        }
+        // Far from each other: the golden section never comes back to where it was.
+        let spread = |pixels: &Vec<usize>, i: usize| {
+            let share = (i as f64 * 0.618_033_988_749_895).fract();
+            pixels[(share * pixels.len() as f64) as usize]
+        };
+        let mut taken = std::collections::BTreeSet::new();
+        for i in 0.. {
+            for pixels in by_label.values() {
+                if taken.len() == wanted {
+                    return taken.into_iter().collect();
+                }
+                taken.insert(spread(pixels, i));
+            }
+            if i > 50 * wanted {
+                break;
+            }
+        }
+        // Small classes leave places to whatever comes first.
+        let rest: Vec<usize> = (0..self.pixels()).filter(|p| !taken.contains(p)).collect();
+        let missing = wanted - taken.len();
+        taken.extend(rest.into_iter().take(missing));
+        taken.into_iter().collect()
+    }
+}
+
+impl Whole {
+    fn new(o: &Observation, entries: Vec<usize>) -> Self {
+        let narrow = |array: &[f64]| {
+            let numbers = array.iter().map(|&x| x as f32).collect();
+            // An observation's arrays have its shape.
+            ArrayD::from_shape_vec(IxDyn(&o.shape()), numbers).unwrap_or_default()
+        };
+        let target = match &o.target {
+            Labels::Distribution(y) => WholeTarget::Distribution(narrow(y)),
+            Labels::Indices(labels) => WholeTarget::Indices(
+                ArrayD::from_shape_vec(IxDyn(&o.pixel_shape()), labels.clone()).unwrap_or_default(),
+            ),
+        };
+        Self {
+            logits: narrow(&o.logits),
+            target,
+            ignored: o.ignored,
+            valid: o.valid(),
+            entries,
+            answers: Mutex::default(),
+        }
+    }
+
+    /// How many losses over regions may be tried.
+    pub fn affordable(&self) -> usize {
+        (WORK / self.logits.len()).max(16)
+    }
+
+    /// Computes those that are no sums over pixels, one after the other: each has all threads, and a copy of the batch.
+    pub fn prepare(&self, specs: &[LossSpec]) {
+        specs.iter().filter(|spec| !spec.kind().is_additive()).for_each(|spec| drop(self.answer(spec)));
+    }
+
+    /// Value of the whole, and the gradient at the sample.
+    pub fn answer(&self, spec: &LossSpec) -> Option<Answer> {
+        let key = spec.to_toml();
+        let known = |answers: &BTreeMap<String, Option<Answer>>| answers.get(&key).cloned();
+        if let Some(answer) = self.answers.lock().ok().and_then(|answers| known(&answers)) {
+            return answer;
+        }
+        let answer = self.compute(spec);
+        if let Ok(mut answers) = self.answers.lock() {
+            answers.insert(key, answer.clone());
+        }
+        answer
+    }
+
+    fn compute(&self, spec: &LossSpec) -> Option<Answer> {
+        let mut spec = spec.clone();
+        let target = match &self.target {
+            WholeTarget::Indices(labels) => Target::indices(labels.view()),
+            WholeTarget::Distribution(y) => Target::distribution(y.view()),
+        };
+        spec.ignore_index = self.ignored.filter(|_| matches!(self.target, WholeTarget::Indices(_)));
+        let mut gradient = vec![0.0_f32; self.logits.len()];
+        let input = Input::new(self.logits.view(), target).ok()?;
+        let found = Loss::new(spec).ok()?.value_and_gradient(&input, &mut gradient).ok()?;
+        let gradient = self.entries.iter().map(|&at| f64::from(gradient[at])).collect();
+        Some(Answer { value: found.value, gradient, map: None })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::answer::answer;
+    use super::super::reading::Reading;
+    use super::super::shapes::plain;
+    use super::*;
+    use segloss::Kind;
+
+    /// The sample of a batch has its rare classes, and a loss over regions the gradient of all pixels there.
+    #[test]
+    fn a_sample_shows_the_whole() {
+        let mut o = Observation::sample(&[2, 3, 40, 50]);
+        let Labels::Indices(labels) = &mut o.target else { panic!("indices") };
+        labels.iter_mut().enumerate().for_each(|(i, label)| *label = if i % 997 == 0 { 2 } else { 0 });
+        let sample = o.sampled();
+        assert_eq!(sample.pixels(), 3 * PIXELS);
+        let rare = sample.labels().map(|labels| labels.iter().filter(|&&label| label == 2).count());
+        assert_eq!(rare, Some(5));
+        let of = |o: &Observation, kind| {
+            answer(o, Reading::PLAIN, &Reading::PLAIN.of(o), &plain(kind), false).map(|found| found.gradient)
+        };
+        for kind in [Kind::Dice, Kind::LovaszSoftmax, Kind::CrossEntropy] {
+            let (whole, part) = (of(&o, kind).unwrap_or_default(), of(&sample, kind).unwrap_or_default());
+            let entries = &sample.whole.as_ref().map(|whole| whole.entries.clone()).unwrap_or_default();
+            let most = whole.iter().fold(0.0_f64, |most, g| most.max(g.abs()));
+            assert_eq!(part.len(), entries.len());
+            for (&at, found) in entries.iter().zip(part) {
+                assert!((whole[at] - found).abs() <= 1e-6 * most, "{kind:?}: {} {found}", whole[at]);
+            }
+        }
+    }
+}
