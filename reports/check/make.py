@@ -1,6 +1,7 @@
 """Asks every case with the probe of `segloss check`, and takes one capture of each.
 
-    python make.py [--only TEXT]    writes answers/, captures/, cases.csv and versions.txt; --only: cases with TEXT
+    python make.py [--only TEXT] [--part PART]    writes answers/, captures/, cases.csv and versions.txt
+                                                  --only: cases with TEXT in their name; --part: first, or held_out
 
 Needs what the cases use: torch, tensorflow, keras, jax, optax, monai, segmentation_models_pytorch, kornia, nnunetv2.
 """
@@ -30,22 +31,26 @@ IMPORTS = {
 PACKAGES = ["numpy", "scipy", "torch", "torchvision", "tensorflow_cpu", "keras", "jax", "jaxlib", "optax", "monai",
             "segmentation_models_pytorch", "kornia", "nnunetv2"]
 COLUMNS = ["case", "truth", "kind", "options", "cause", "dialect", "framework", "classes", "layout", "input", "ignored", "shows", "expect",
-           "source", "gradcheck", "problem"]
+           "source", "gradcheck", "problem", "part"]
 
 sys.path.insert(0, str(HERE))
 
 
 def cases():
-    from cases import right, wrong
+    from cases import held_out_right, held_out_wrong, right, wrong
 
-    every = right.CASES + wrong.CASES
+    every = right.CASES + wrong.CASES + held_out_right.CASES + held_out_wrong.CASES
     assert len({case.name for case in every}) == len(every), "two cases of one name"
     return every
 
 
+def part(case):
+    return "held_out" if case.held_out else "first"
+
+
 def script(case):
     """The probe, as `segloss check` would write it."""
-    text = "".join((PROBE / f"{part}.py").read_text() for part in ("head", "batches", case.framework, "tail"))
+    text = "".join((PROBE / f"{piece}.py").read_text() for piece in ("head", "batches", case.framework, "tail"))
     words = {"MODULE": "losses", "FUNCTION": "loss", "FRAMEWORK": case.framework, "CLASSES": str(case.classes), "LAYOUT": case.layout,
              "INPUT": case.input, "IGNORED": str(case.ignored), "FORMS": json.dumps(list(case.forms)), "ORDER": case.order,
              "IMPORTS": IMPORTS[case.framework]}
@@ -84,7 +89,7 @@ def batch(case):
     import numpy as np
 
     random = np.random.default_rng(zlib.crc32(case.name.encode()))
-    n, size, classes = 2, 16, max(case.classes, 2)
+    n, size, classes = case.images, 16, max(case.classes, 2)
     y = np.zeros((n, size, size), int)
     rows, columns = np.mgrid[:size, :size]
     for c in range(1, classes):
@@ -219,7 +224,7 @@ def gradcheck(case, loss):
     return said
 
 
-def work(framework, only):
+def work(framework, only, of_part):
     """All cases of a framework, in this process; a row each, as JSON."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     for name in ("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"):
@@ -234,7 +239,7 @@ def work(framework, only):
 
         jax.config.update("jax_enable_x64", True)
     for case in cases():
-        if case.framework != framework or only not in case.name:
+        if case.framework != framework or only not in case.name or of_part not in ("", part(case)):
             continue
         for kind in ("answers", "captures"):
             (HERE / kind / f"{case.name}.npz").unlink(missing_ok=True)
@@ -251,34 +256,37 @@ def work(framework, only):
         row = dict(case=case.name, truth=case.truth, kind=case.kind, options=json.dumps(case.options), cause=case.cause,
                    dialect=case.dialect, framework=case.framework, classes=case.classes, layout=case.layout, input=case.input,
                    ignored="" if case.ignored is None else case.ignored, shows=case.shows, expect=case.expect,
-                   source=case.source, gradcheck=checked, problem=problem.replace("\n", " ")[:300])
+                   source=case.source, gradcheck=checked, problem=problem.replace("\n", " ")[:300], part=part(case))
         print(json.dumps(row), flush=True)
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--only", default="")
+    parser.add_argument("--part", default="", choices=["first", "held_out"])
     parser.add_argument("--framework", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.framework:
-        return work(arguments.framework, arguments.only)
+        return work(arguments.framework, arguments.only, arguments.part)
     from importlib.metadata import version
 
     for folder in ("answers", "captures"):
         (HERE / folder).mkdir(exist_ok=True)
     table = HERE / "cases.csv"
-    names = [case.name for case in cases()]
+    parts = {case.name: part(case) for case in cases()}
+    names = list(parts)
     rows = {}
     if table.exists():
         with open(table, newline="") as file:
-            rows = {row["case"]: row for row in csv.DictReader(file) if row["case"] in names}
+            rows = {row["case"]: row | {"part": parts[row["case"]]} for row in csv.DictReader(file) if row["case"] in names}
     for folder in ("answers", "captures"):
         for file in (HERE / folder).glob("*.npz"):
             if file.stem not in names:
                 file.unlink()
     for framework in FRAMEWORKS:
-        done = subprocess.run([sys.executable, __file__, "--framework", framework, "--only", arguments.only], stdout=subprocess.PIPE,
-                              stderr=subprocess.PIPE, text=True)
+        command = [sys.executable, __file__, "--framework", framework, "--only", arguments.only]
+        command += ["--part", arguments.part] if arguments.part else []
+        done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         if done.returncode:
             print(f"{framework}: {done.stderr[-2000:]}", file=sys.stderr)
         for line in done.stdout.splitlines():

@@ -63,10 +63,23 @@ def class_weights(b, o, fixed):
     n = len(b.z)
     if o.get("weights") in ("per_batch", "per_sample"):
         counts = (b.y * b.m[:, None]).sum((2, 3))
-        counts = counts if o["weights"] == "per_sample" else np.repeat(counts.sum(0, keepdims=True), n, 0)
-        power = {"inverse": 1.0, "inverse_sqrt": 0.5}[o["scheme"]]
-        total = counts.sum(1, keepdims=True)
-        return np.where(counts > 0, (total / (b.c * np.maximum(counts, 1))) ** power, 0)
+        valid = np.repeat(b.m.sum((1, 2))[:, None], b.c, 1)
+        where = np.where(counts > 0, valid, 0)  # pixels of the images that have the class
+        if o["weights"] == "per_batch":
+            counts, valid, where = (np.repeat(a.sum(0, keepdims=True), n, 0) for a in (counts, valid, where))
+        f, some = counts / valid, np.maximum(counts, 1)
+        own = counts / np.maximum(where, 1)
+        median = np.array([[np.median(row[row > 0])] for row in own])
+        w = {
+            "inverse": lambda: valid / (b.c * some),
+            "inverse_sqrt": lambda: (valid / (b.c * some)) ** 0.5,
+            "complement": lambda: 1 - f,
+            "median_frequency": lambda: median / np.where(own > 0, own, 1),
+            "enet": lambda: 1 / np.log(1.02 + f),
+            "effective": lambda: (1 - o["beta"]) / (1 - o["beta"] ** some),
+        }[o["scheme"]]()
+        w = np.where(counts > 0, w, 0)
+        return w / (w * f).sum(1, keepdims=True) if o.get("normalise") == "expected_one" else w
     return np.repeat(np.array(fixed if o.get("weights") == "fixed" else [1.0] * b.c)[None], n, 0)
 
 
@@ -78,8 +91,10 @@ def reduced(losses, weights, b, o, channels=1):
         return losses
     if kind == "sum":
         return losses.sum()
+    if kind == "mean_images":
+        return losses.sum() / len(b.z)
     valid = b.m.sum() * channels
-    return losses.sum() / {"mean": (weights * (b.m if weights.ndim == 3 else b.m[:, None])).sum(), "mean_valid": valid, "mean_all": valid}[kind]
+    return losses.sum() / {"mean": max((weights * (b.m if weights.ndim == 3 else b.m[:, None])).sum(), 1e-300), "mean_valid": valid, "mean_all": valid}[kind]
 
 
 def binary(kind, b, o, fixed):
@@ -91,7 +106,12 @@ def binary(kind, b, o, fixed):
         else:
             positive = np.array(fixed)
     positive, negative = positive[:, None, None], negative[:, None, None]
-    losses = -(positive * b.y * (1 - b.p) ** gamma * b.ln_p + negative * (1 - b.y) * b.p**gamma * b.ln_q)
+    if o.get("scheme") == "complement":  # of each image
+        negative = (b.y * b.m[:, None]).sum((2, 3), keepdims=True) / b.m.sum((1, 2))[:, None, None, None]
+        positive = 1 - negative
+    s = o.get("label_smoothing", 0.0)
+    y = (1 - s) * b.y + s / 2
+    losses = -(positive * y * (1 - b.p) ** gamma * b.ln_p + negative * (1 - y) * b.p**gamma * b.ln_q)
     return reduced(losses, np.broadcast_to(np.ones(1), losses.shape), b, o, b.c)
 
 
@@ -109,7 +129,7 @@ def pixels(kind, b, o, fixed):
         z = b.z + (1 - b.y) * (np.moveaxis(np.log(m)[b.labels], -1, 1) + k)
         losses = np.log(np.exp(z).sum(1)) - b.own(z)
     elif kind == "ldam":
-        n = b.y.sum((0, 2, 3))
+        n = np.array(o.get("prior", b.y.sum((0, 2, 3))))
         delta = np.where(n > 0, o["margin"] * (n[n > 0].min() / np.maximum(n, 1)) ** 0.25, o["margin"])
         z = o["scale"] * (b.z - b.y * delta[:, None, None])
         losses = np.logaddexp.reduce(z, 1) - b.own(z)
@@ -130,8 +150,10 @@ def pixels(kind, b, o, fixed):
     return reduced(losses * at, at, b, o)
 
 
-def top_k(b, o):
-    losses = np.sort(-b.own(b.ln_p)[b.m])[::-1]
+def top_k(b, o, images=slice(None)):
+    if o.get("region") == "image" and images == slice(None):
+        return np.mean([top_k(b, o, [n]) for n in range(len(b.z))])
+    losses = np.sort(-b.own(b.ln_p)[images][b.m[images]])[::-1]
     k = max(1, int(o["keep"] * losses.size))
     bound = losses[k - 1]
     if "confidence" in o:
@@ -155,7 +177,7 @@ def overlap(kind, b, o, fixed):
         if o.get("weights") == "fixed":
             w = np.broadcast_to(np.array(fixed), n.shape)
         else:
-            w = np.where(n > 0, 1 / np.maximum(n, 1) ** 2, 0)
+            w = np.where(n > 0, 1 / np.maximum(n, 1) ** o.get("power", 2), 0)
             if o.get("absent") == "largest_present":
                 w = np.where(n > 0, w, w.max(1, keepdims=True))
         return (1 - (2 * (w * tp).sum(1) + above) / ((w * (sp + sy)).sum(1) + s)).mean()
@@ -174,6 +196,8 @@ def overlap(kind, b, o, fixed):
         if kind == "focal_tversky":
             losses = losses ** o["gamma"]
     present = total(y) > 0
+    if o.get("weights") == "fixed":
+        return (losses * np.array(fixed)).sum(1).mean() / sum(fixed)
     if o.get("absent") == "zero":
         losses = np.where(present, losses, 0)
     if o.get("classes") == "foreground":
@@ -229,13 +253,14 @@ def one(kind, b, o, fixed):
     if kind == "boundary":
         total = 0
         at = np.argwhere(np.ones(b.labels.shape[1:]))
+        w = fixed if o.get("weights") == "fixed" else [1.0] * b.c
         far = lambda here: np.sqrt(((at[:, None] - np.argwhere(here)[None]) ** 2).sum(-1)).min(1).reshape(here.shape)
         for p, labels in zip(b.p, b.labels):
             for c in range(b.c):
                 mine = labels == c
                 if mine.any() and not mine.all():
-                    total += ((far(mine) - mine * (far(~mine) - 1)) * p[c]).sum()
-        return total / b.p.size
+                    total += w[c] * ((far(mine) - mine * (far(~mine) - 1)) * p[c]).sum()
+        return total / (b.p[:, 0].size * sum(w))
     return pixels(kind, b, o, fixed)
 
 
@@ -250,13 +275,13 @@ def value(case, x, target):
 
 
 def main():
-    from cases import right
+    from cases import held_out_right, right
 
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--only", default="")
     only = parser.parse_args().only
     bad = 0
-    for case in right.CASES:
+    for case in right.CASES + held_out_right.CASES:
         if only not in case.name:
             continue
         answers = np.load(HERE / "answers" / f"{case.name}.npz")

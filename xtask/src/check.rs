@@ -42,7 +42,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<bool, Box<dyn Error>> {
             outcomes.push(outcome);
         }
     }
-    let table = benchmark::table(&outcomes);
+    let table = benchmark::tables(&outcomes);
     print!("{table}");
     if arguments.record {
         let mut csv = csv::Writer::from_writer(Vec::new());

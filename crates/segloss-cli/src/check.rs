@@ -5,10 +5,10 @@ use std::io::{self, Write};
 use std::path::PathBuf;
 
 use clap::ValueEnum;
-use segloss::{Layout, LossSpec};
+use segloss::Layout;
 use segloss_verify::identify;
 use segloss_verify::identify::probe::{Framework, Probe, TargetForm};
-use segloss_verify::identify::{About, Capture, Report, Verdict};
+use segloss_verify::identify::{About, Capture, Expected, Report, Verdict};
 
 use crate::exit::FoundWrong;
 use crate::options::Threads;
@@ -20,7 +20,7 @@ use crate::progress::say;
 Three commands, from a function to a verdict:
   segloss check --emit torch losses:my_loss > probe.py    losses.py has a function my_loss
   python probe.py                                         asks it about small batches
-  segloss check answers.npz
+  segloss check answers.npz --html check.html             the page has pictures; it is not needed
 
 Or one batch of your own training, saved with numpy.savez:
   np.savez('capture.npz', logits=z, target=y, value=loss, gradient=grad)
@@ -64,6 +64,9 @@ pub struct CheckArgs {
     /// Print JSON.
     #[arg(long)]
     json: bool,
+    /// Write a page, too: batch by batch, with pictures of where the gradient goes.
+    #[arg(long, value_name = "FILE", conflicts_with = "emit")]
+    html: Option<PathBuf>,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -138,6 +141,10 @@ impl CheckArgs {
         let expected = self.expect.as_deref().map(expected).transpose()?;
         let capture = Capture::open(path, about)?;
         let report = Report::new(&capture, expected.as_ref());
+        if let Some(html) = &self.html {
+            let page = identify::page(&capture, &report)?;
+            segloss_unet::files::write_atomic(html, page.as_bytes())?;
+        }
         let mut out = io::stdout().lock();
         match self.json {
             true => writeln!(out, "{}", serde_json::to_string_pretty(&report)?)?,
@@ -158,7 +165,7 @@ impl CheckArgs {
 }
 
 /// See [`segloss_verify::identify::expected`]; a specification may be in a file, too.
-fn expected(text: &str) -> Result<LossSpec, Box<dyn Error>> {
+fn expected(text: &str) -> Result<Expected, Box<dyn Error>> {
     let content = match std::path::Path::new(text).is_file() {
         true => std::fs::read_to_string(text).map_err(|error| format!("cannot read {text}: {error}"))?,
         false => text.to_owned(),

@@ -58,6 +58,7 @@ mod fingerprint;
 pub mod folder;
 pub mod gradient;
 pub mod guess;
+pub mod html;
 pub mod inspect;
 pub mod loss_schedule;
 pub mod metrics;

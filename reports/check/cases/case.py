@@ -36,6 +36,8 @@ class Case:
     shows: str = "both"  # both | answers | capture: where the fault can be seen
     capture_target: str = "labels"  # labels | 255: what the training hands in, where that is the fault
     truth: str = "right"
+    held_out: bool = False  # made without knowing what the search finds, to measure it
+    images: int = 2  # in the capture
 
 
 TORCH = dict(framework="torch", layout="channels_first", order="prediction, target")

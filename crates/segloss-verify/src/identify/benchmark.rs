@@ -30,6 +30,8 @@ pub struct Case {
     pub expect: String,
     /// What `torch.autograd.gradcheck` says of it: pass, fail or error; empty where it is none of PyTorch's.
     pub gradcheck: String,
+    /// `first`: the search was written beside it; `held_out`: it was made afterwards, by others.
+    pub part: String,
 }
 
 /// From what a loss is judged.
@@ -66,6 +68,8 @@ impl Mode {
 pub struct Outcome {
     /// The case.
     pub case: String,
+    /// As in [`Case::part`].
+    pub part: String,
     /// From what.
     pub mode: Mode,
     /// `right` or `wrong`.
@@ -131,6 +135,7 @@ pub fn judge(folder: &Path, case: &Case, mode: Mode) -> Result<Option<Outcome>, 
     };
     Ok(Some(Outcome {
         case: case.name.clone(),
+        part: case.part.clone(),
         mode,
         truth: case.truth.clone(),
         verdict: report.verdict,
@@ -163,8 +168,17 @@ impl std::fmt::Display for Share {
     }
 }
 
-/// The table of the report, in Markdown.
-pub fn table(outcomes: &[Outcome]) -> String {
+/// The tables of the report, in Markdown: of each part one.
+pub fn tables(outcomes: &[Outcome]) -> String {
+    let of = |part: &str, title: &str| {
+        let own: Vec<Outcome> = outcomes.iter().filter(|outcome| outcome.part == part).cloned().collect();
+        format!("{title}\n\n{}", table(&own))
+    };
+    let first = of("first", "Those that the search was written beside:");
+    format!("{first}\n{}", of("held_out", "Those that were made afterwards, without knowing what it finds:"))
+}
+
+fn table(outcomes: &[Outcome]) -> String {
     let mut text = "| | probes | one capture |\n| --- | --- | --- |\n".to_owned();
     let mut line = |title: &str, of: &dyn Fn(&Outcome) -> bool, is: &dyn Fn(&Outcome) -> bool| {
         let share = |mode| share(outcomes, |outcome| outcome.mode == mode && of(outcome), is);

@@ -2,14 +2,15 @@
 
 use super::capture::Capture;
 use super::cause::Cause;
+use super::expected::Expected;
 use super::explain::{Explanation, Extra};
-use super::fit::Parts;
+use super::fit::{Parts, fit};
 use super::identified::{Identified, ValueFit};
 use super::observation::Observation;
-use super::reading::{Step, TargetReading};
+use super::reading::{Reading, Step, TargetReading};
 use super::search::{Found, reread};
 use super::symptoms::{self, Slope};
-use segloss::{Kind, LossSpec, Reduction, Source};
+use segloss::{Kind, LossSpec, Reduction, Source, Value};
 use serde::Serialize;
 
 /// A fault, what shows it, and what follows from it.
@@ -45,7 +46,7 @@ pub struct Evidence<'a> {
     /// Where no loss explains values and gradients: one that does but for pixels that get no gradient.
     pub but_silent: Option<&'a Identified>,
     /// What the user says that it is.
-    pub expected: Option<&'a LossSpec>,
+    pub expected: Option<&'a Expected>,
 }
 
 /// Every fault that the evidence shows, the gravest first.
@@ -61,8 +62,9 @@ pub fn diagnose(evidence: &Evidence<'_>) -> Vec<Finding> {
     if let Some(found) = identified {
         readings(first(evidence), found, &mut findings);
         for o in evidence.capture.observations.iter().filter(|o| o.name.starts_with("ignored")) {
+            let kinds: Vec<Kind> = found.terms.iter().map(|term| term.shape.kind()).collect();
             if found.unexplained.contains(&o.name)
-                && let Some(found) = found.terms.first().and_then(|term| reread(o, term.shape.kind()))
+                && let Some(found) = reread(o, &kinds)
             {
                 readings(o, &found, &mut findings);
             }
@@ -473,7 +475,8 @@ fn explained(
             ))
         }
         Extra::Images | Extra::Pixels
-            if kind.is_additive() && !(single && explanation.extra == Extra::Images && chosen(o.images)) =>
+            if !(single
+                && (!kind.is_additive() || explanation.extra == Extra::Images && chosen(o.images))) =>
         {
             findings.push(Finding::new(
                 Cause::DoubleReduction,
@@ -515,6 +518,34 @@ fn explained(
             "a training that minimises it makes the prediction worse",
         ));
     }
+}
+
+/// An option that was expected in words, and is another; none where what was expected fits as well.
+fn other_option(o: &Observation, found: &LossSpec, expected: &LossSpec, keys: &[String]) -> Option<String> {
+    if found.kind() != expected.kind() {
+        return None;
+    }
+    let mut bare = found.clone();
+    for info in expected.options.infos().iter().filter(|info| keys.iter().any(|said| said == info.key)) {
+        bare.options.set(info.key, expected.options.get(info.key)?).ok()?;
+    }
+    let fits = |parts| {
+        let fit = fit(o, Reading::PLAIN, &Reading::PLAIN.of(o), &bare, parts);
+        fit.is_some_and(|fit| fit.misfit <= o.tolerance())
+    };
+    if o.gradient.is_none() || [Parts::All, Parts::ImageAndClass, Parts::Class].into_iter().any(fits) {
+        return None;
+    }
+    let other = |key: &str| {
+        let (said, is) = (expected.options.get(key)?, found.options.get(key)?);
+        let same = match (&said, &is) {
+            (Value::Number(said), Value::Number(is)) => (said - is).abs() <= 1e-3 * said.abs().max(is.abs()),
+            _ => said == is,
+        };
+        (!same && keys.iter().any(|said| said == key))
+            .then(|| format!("{key} is {is}, and {said} was expected"))
+    };
+    expected.options.infos().iter().find_map(|info| other(info.key))
 }
 
 /// What happens where a class is absent.
@@ -580,10 +611,13 @@ fn silent(evidence: &Evidence<'_>, findings: &mut Vec<Finding>) {
                 found.pixels,
                 in_words(&found.witness)
             ),
-            format!(
-                "a pixel whose right class has a probability of {:.1e} or less is never learnt",
-                found.probability
-            ),
+            match found.probability {
+                0.0 => "a pixel whose right class has a probability that is rounded to 0 is never learnt"
+                    .to_owned(),
+                p => {
+                    format!("a pixel whose right class has a probability of {p:.1e} or less is never learnt")
+                }
+            },
         ));
     }
 }
@@ -594,7 +628,7 @@ fn expectations(evidence: &Evidence<'_>, found: &Identified, findings: &mut Vec<
     let name = function.rsplit(':').next().unwrap_or_default().to_lowercase();
     let kinds: Vec<Kind> = found.terms.iter().map(|term| term.shape.kind()).collect();
     let explanation = found.terms[0].explanation.as_ref();
-    let said = evidence.expected.map(LossSpec::kind);
+    let said = evidence.expected.map(|expected| expected.spec.kind());
     let generalized = said == Some(Kind::GeneralizedDice)
         || (said.is_none()
             && ["generalized_dice", "generalised_dice"].iter().any(|word| name.contains(word)));
@@ -606,7 +640,7 @@ fn expectations(evidence: &Evidence<'_>, found: &Identified, findings: &mut Vec<
         ));
         return;
     }
-    let Some(expected) = evidence.expected else { return };
+    let Some(Expected { spec: expected, said }) = evidence.expected else { return };
     if expected.kind().is_sum() && kinds.len() == 1 && first(evidence).classes == 1 {
         findings.push(Finding::new(
             Cause::OneChannelSoftmax,
@@ -623,7 +657,24 @@ fn expectations(evidence: &Evidence<'_>, found: &Identified, findings: &mut Vec<
         ));
         return;
     }
+    if let [term] = found.terms.as_slice()
+        && let Some(what) = other_option(first(evidence), &term.shape, expected, said)
+    {
+        findings.push(Finding::new(
+            Cause::NotWhatItsNameSays,
+            what,
+            "the numbers that a paper or a search recommends are not those that train the net",
+        ));
+    }
     let Some(explanation) = explanation else { return };
+    let sources = (expected.weights.source, explanation.spec.weights.source);
+    if let (Source::PerSample, Source::PerBatch) | (Source::PerBatch, Source::PerSample) = sources {
+        findings.push(Finding::new(
+            Cause::NotWhatItsNameSays,
+            format!("the classes are counted otherwise than expected: {}", explanation.words()),
+            "an image's rare class is weighed by what other images hold, or is not",
+        ));
+    }
     let weighted = explanation.spec.weights.source != Source::None;
     if expected.weights.source != Source::None && !weighted && !explanation.spec.kind().weighs_by_size() {
         findings.push(Finding::new(

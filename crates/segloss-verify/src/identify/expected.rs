@@ -3,19 +3,54 @@
 use segloss::kinds::Combined;
 use segloss::{Kind, LossSpec, Term};
 
+/// What a loss is meant to be.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Expected {
+    /// It.
+    pub spec: LossSpec,
+    /// The keys that were said; the others are as they are by default, and mean nothing.
+    pub said: Vec<String>,
+}
+
 /// What a loss is meant to be: kinds with `+` between them, or a specification in TOML or JSON.
 ///
 /// # Errors
 /// In words, where it is neither.
-pub fn expected(text: &str) -> Result<LossSpec, String> {
+pub fn expected(text: &str) -> Result<Expected, String> {
+    let only = |spec| Expected { spec, said: Vec::new() };
     let kinds: Option<Vec<Kind>> = text.split('+').map(|name| Kind::named(name.trim())).collect();
     match kinds.as_deref() {
-        Some([kind]) => Ok(LossSpec::new(*kind)),
+        Some([kind]) => Ok(only(LossSpec::new(*kind))),
         Some(kinds) => {
             let term = |&kind: &Kind| Term { factor: 1.0, loss: LossSpec::new(kind) };
-            Ok(Combined::new(kinds.iter().map(term).collect()))
+            Ok(only(Combined::new(kinds.iter().map(term).collect())))
         }
-        None if text.contains(['=', '{']) => LossSpec::from_text(text).map_err(|error| error.to_string()),
+        None if text.contains(['=', '{']) => {
+            let spec = LossSpec::from_text(text).map_err(|error| error.to_string())?;
+            Ok(Expected { spec, said: keys(text) })
+        }
         None => Err("neither a kind (`segloss losses` lists them) nor a specification".to_owned()),
+    }
+}
+
+/// The keys of a specification, in TOML or JSON.
+fn keys(text: &str) -> Vec<String> {
+    let toml = || text.parse::<toml::Table>().ok().map(|table| table.keys().cloned().collect());
+    let json = || serde_json::from_str::<serde_json::Map<String, serde_json::Value>>(text).ok();
+    toml().or_else(|| json().map(|map| map.keys().cloned().collect())).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_said_is_told_from_what_is_by_default() {
+        let of = |text: &str| expected(text).map(|found| (found.spec.kind(), found.said));
+        let said = |keys: &[&str]| keys.iter().map(|&key| key.to_owned()).collect::<Vec<String>>();
+        assert_eq!(of("tversky"), Ok((Kind::Tversky, said(&[]))));
+        assert_eq!(of("kind = 'tversky'\nalpha = 0.3"), Ok((Kind::Tversky, said(&["alpha", "kind"]))));
+        assert_eq!(of("{\"kind\": \"tversky\"}"), Ok((Kind::Tversky, said(&["kind"]))));
+        assert!(of("alpha").is_err());
     }
 }

@@ -47,11 +47,19 @@ pub struct Fit {
 
 /// The best fit of a loss; none where it does not take the batch.
 pub fn fit(o: &Observation, reading: Reading, seen: &Seen<'_>, spec: &LossSpec, parts: Parts) -> Option<Fit> {
+    fit_with_gradient(o, reading, seen, spec, parts).map(|(fit, _)| fit)
+}
+
+/// The same with the gradient that follows from it.
+pub fn fit_with_gradient(
+    o: &Observation,
+    reading: Reading,
+    seen: &Seen<'_>,
+    spec: &LossSpec,
+    parts: Parts,
+) -> Option<(Fit, Vec<f64>)> {
     match parts {
-        Parts::All => {
-            let found = answer(o, reading, seen, spec, false)?;
-            Some(by_one(o, &found))
-        }
+        Parts::All => Some(by_one(o, answer(o, reading, seen, spec, false)?)),
         Parts::ImageAndClass | Parts::Along(_) => {
             let found = answer(o, reading, seen, spec, true)?;
             by_group(o, seen, spec, &found, parts)
@@ -81,7 +89,7 @@ pub fn possible(o: &Observation, seen: &Seen<'_>, spec: &LossSpec) -> Vec<Parts>
     all
 }
 
-fn by_one(o: &Observation, found: &Answer) -> Fit {
+fn by_one(o: &Observation, found: Answer) -> (Fit, Vec<f64>) {
     let factor = match &o.gradient {
         Some(g) => {
             let (dot, square) = g.iter().zip(&found.gradient).filter(|(g, _)| g.is_finite()).fold(
@@ -94,14 +102,13 @@ fn by_one(o: &Observation, found: &Answer) -> Fit {
         }
         None => o.total().unwrap_or(f64::NAN) / found.value,
     };
-    let misfit = match &o.gradient {
-        // A loss without any slope here fits whatever its factor.
-        Some(g) => {
-            misfit(g, |i| if factor.is_nan() { found.gradient[i] } else { factor * found.gradient[i] })
-        }
-        None => 0.0,
-    };
-    Fit { parts: Parts::All, factors: vec![factor], value: factor * found.value, misfit }
+    let mut predicted = found.gradient;
+    // A loss without any slope here fits whatever its factor.
+    if !factor.is_nan() {
+        predicted.iter_mut().for_each(|g| *g *= factor);
+    }
+    let misfit = o.gradient.as_ref().map_or(0.0, |g| misfit(g, |i| predicted[i]));
+    (Fit { parts: Parts::All, factors: vec![factor], value: factor * found.value, misfit }, predicted)
 }
 
 /// max |g − ĝ| / max |g| over the entries where g is a number; NaN where none is, or ĝ is none.
@@ -120,64 +127,147 @@ fn misfit(g: &[f64], of: impl Fn(usize) -> f64) -> f64 {
     if most == 0.0 && worst <= 1e-12 { 0.0 } else { worst / most }
 }
 
-fn by_group(o: &Observation, seen: &Seen<'_>, spec: &LossSpec, found: &Answer, parts: Parts) -> Option<Fit> {
-    let (g, map) = (o.gradient.as_ref()?, found.map.as_ref()?);
-    let Labels::Indices(labels) = &seen.target else { return None };
-    let (pairs, shape) = (has_pairs(spec), o.pixel_shape());
-    let columns = if pairs { 2 * o.classes } else { o.classes };
-    let groups = match parts {
-        Parts::Along(axis) => 2 * shape[axis - 1],
-        _ => o.images * columns,
-    };
-    let mut sums = vec![(0.0, 0.0, 0.0); groups];
-    let part = |n: usize, p: usize, c: usize| {
-        let label = labels[n * o.pixels() + p];
-        if Some(label) == seen.ignored {
-            return None;
-        }
-        let is = usize::from(if o.classes == 1 { label == 1 } else { label == c as i64 });
-        Some(match parts {
-            Parts::Along(axis) => {
-                let inner: usize = shape[axis..].iter().product();
-                2 * (p / inner % shape[axis - 1]) + if pairs { is } else { 0 }
-            }
-            _ => n * columns + if pairs { 2 * c + is } else { label as usize },
-        })
-    };
-    let entries = || {
-        (0..o.images)
-            .flat_map(move |n| (0..o.classes).flat_map(move |c| (0..o.pixels()).map(move |p| (n, p, c))))
-    };
-    for (n, p, c) in entries() {
-        let (Some(part), at) = (part(n, p, c), o.at(n, c, p)) else { continue };
-        let (dot, square, cost) = sums.get_mut(part)?;
-        if g[at].is_finite() {
-            *dot += g[at] * found.gradient[at];
-            *square += found.gradient[at] * found.gradient[at];
-        }
-        *cost += match pairs {
-            true => map[at],
-            false if c == 0 => map[n * o.pixels() + p],
-            false => 0.0,
-        };
-    }
-    let factors: Vec<f64> =
-        sums.iter().map(|&(dot, square, _)| if square > 0.0 { dot / square } else { f64::NAN }).collect();
-    let mut predicted = vec![0.0; g.len()];
-    for (n, p, c) in entries() {
-        let at = o.at(n, c, p);
-        predicted[at] = part(n, p, c).map_or(0.0, |part| factors[part] * found.gradient[at]);
-        // A part without a slope has no factor, and adds nothing.
-        if predicted[at].is_nan() && found.gradient[at] == 0.0 {
-            predicted[at] = 0.0;
-        }
-    }
-    let value =
-        sums.iter().zip(&factors).filter(|(_, k)| k.is_finite()).map(|((_, _, cost), k)| k * cost).sum();
-    Some(Fit { parts, factors, value, misfit: misfit(g, |i| predicted[i]) })
+/// Which factor an entry has.
+struct Groups<'a> {
+    o: &'a Observation,
+    labels: &'a [i64],
+    ignored: Option<i64>,
+    parts: Parts,
+    /// Of channels, positives and negatives have factors of their own.
+    pairs: bool,
 }
 
-fn by_class(o: &Observation, reading: Reading, seen: &Seen<'_>, spec: &LossSpec) -> Option<Fit> {
+impl<'a> Groups<'a> {
+    fn new(o: &'a Observation, seen: &'a Seen<'_>, spec: &LossSpec, parts: Parts) -> Option<Self> {
+        let Labels::Indices(labels) = &seen.target else { return None };
+        Some(Self { o, labels, ignored: seen.ignored, parts, pairs: has_pairs(spec) })
+    }
+
+    fn columns(&self) -> usize {
+        if self.pairs { 2 * self.o.classes } else { self.o.classes }
+    }
+
+    fn count(&self) -> usize {
+        match self.parts {
+            Parts::Along(axis) => 2 * self.o.pixel_shape()[axis - 1],
+            _ => self.o.images * self.columns(),
+        }
+    }
+
+    /// None of an ignored pixel.
+    fn of(&self, n: usize, p: usize, c: usize) -> Option<usize> {
+        let label = self.labels[n * self.o.pixels() + p];
+        if Some(label) == self.ignored {
+            return None;
+        }
+        let is = usize::from(if self.o.classes == 1 { label == 1 } else { label == c as i64 });
+        Some(match self.parts {
+            Parts::Along(axis) => {
+                let length = self.o.spatial[axis - 2];
+                let inner: usize = self.o.spatial[axis - 1..].iter().product();
+                2 * (p / inner % length) + if self.pairs { is } else { 0 }
+            }
+            _ => n * self.columns() + if self.pairs { 2 * c + is } else { label as usize },
+        })
+    }
+
+    /// (image, pixel, class), classes first.
+    fn entries(&self) -> impl Iterator<Item = (usize, usize, usize)> + use<> {
+        let (images, classes, pixels) = (self.o.images, self.o.classes, self.o.pixels());
+        (0..images).flat_map(move |n| (0..classes).flat_map(move |c| (0..pixels).map(move |p| (n, p, c))))
+    }
+
+    /// The factor of each group with which the loss comes nearest to `g`; NaN where it has no slope.
+    fn project(&self, g: &[f64], onto: &Answer) -> Option<Vec<f64>> {
+        let mut sums = vec![(0.0, 0.0); self.count()];
+        for (n, p, c) in self.entries() {
+            let (Some(group), at) = (self.of(n, p, c), self.o.at(n, c, p)) else { continue };
+            let (dot, square) = sums.get_mut(group)?;
+            if g[at].is_finite() {
+                *dot += g[at] * onto.gradient[at];
+                *square += onto.gradient[at] * onto.gradient[at];
+            }
+        }
+        Some(sums.iter().map(|&(dot, square)| if square > 0.0 { dot / square } else { f64::NAN }).collect())
+    }
+
+    /// The gradient with these factors.
+    fn scaled(&self, factors: &[f64], found: &Answer) -> Vec<f64> {
+        let mut scaled = vec![0.0; found.gradient.len()];
+        for (n, p, c) in self.entries() {
+            let at = self.o.at(n, c, p);
+            let product = self.of(n, p, c).map_or(0.0, |group| factors[group] * found.gradient[at]);
+            // A group without a slope has no factor, and adds nothing.
+            scaled[at] = if product.is_nan() && found.gradient[at] == 0.0 { 0.0 } else { product };
+        }
+        scaled
+    }
+
+    /// The value with these factors.
+    fn value(&self, factors: &[f64], map: &[f64]) -> f64 {
+        let mut costs = vec![0.0; factors.len()];
+        for (n, p, c) in self.entries() {
+            let Some(group) = self.of(n, p, c) else { continue };
+            costs[group] += match self.pairs {
+                true => map[self.o.at(n, c, p)],
+                false if c == 0 => map[n * self.o.pixels() + p],
+                false => 0.0,
+            };
+        }
+        costs.iter().zip(factors).filter(|(_, k)| k.is_finite()).map(|(cost, k)| k * cost).sum()
+    }
+}
+
+fn by_group(
+    o: &Observation,
+    seen: &Seen<'_>,
+    spec: &LossSpec,
+    found: &Answer,
+    parts: Parts,
+) -> Option<(Fit, Vec<f64>)> {
+    let (g, map) = (o.gradient.as_ref()?, found.map.as_ref()?);
+    let groups = Groups::new(o, seen, spec, parts)?;
+    let factors = groups.project(g, found)?;
+    let (predicted, value) = (groups.scaled(&factors, found), groups.value(&factors, map));
+    let misfit = misfit(g, |i| predicted[i]);
+    Some((Fit { parts, factors, value, misfit }, predicted))
+}
+
+/// Σ of a loss whose images and classes have factors of their own, and another with one: k[n, y]·G + l·H. The fit of each, with value and
+/// misfit of the sum, and the gradient.
+pub fn by_group_and_one(
+    o: &Observation,
+    seen: &Seen<'_>,
+    spec: &LossSpec,
+    first: &Answer,
+    second: &Answer,
+) -> Option<([Fit; 2], Vec<f64>)> {
+    let (g, map) = (o.gradient.as_ref()?, first.map.as_ref()?);
+    let groups = Groups::new(o, seen, spec, Parts::ImageAndClass)?;
+    // What of g and H no factors of G explain: l is one of these by the other.
+    let (of_g, of_h) = (groups.project(g, first)?, groups.project(&second.gradient, first)?);
+    let rest = |of: &[f64], factors: &[f64]| -> Vec<f64> {
+        of.iter().zip(groups.scaled(factors, first)).map(|(x, y)| x - y).collect()
+    };
+    let (g_rest, h_rest) = (rest(g, &of_g), rest(&second.gradient, &of_h));
+    let pairs = g_rest.iter().zip(&h_rest).filter(|(g, _)| g.is_finite());
+    let (dot, square) = pairs.fold((0.0, 0.0), |(dot, square), (g, h)| (dot + g * h, square + h * h));
+    let most = second.gradient.iter().fold(0.0_f64, |most, h| most.max(h.abs()));
+    // Nothing of H is left: it is a part of G.
+    if !(square > 1e-12 * most * most) {
+        return None;
+    }
+    let l = dot / square;
+    let factors: Vec<f64> = of_g.iter().zip(&of_h).map(|(g, h)| g - l * h).collect();
+    let mut predicted = groups.scaled(&factors, first);
+    predicted.iter_mut().zip(&second.gradient).for_each(|(sum, h)| *sum += l * h);
+    let misfit = misfit(g, |i| predicted[i]);
+    let value = groups.value(&factors, map) + l * second.value;
+    let fit = |parts, factors| Fit { parts, factors, value, misfit };
+    Some(([fit(Parts::ImageAndClass, factors), fit(Parts::All, vec![l])], predicted))
+}
+
+fn by_class(o: &Observation, reading: Reading, seen: &Seen<'_>, spec: &LossSpec) -> Option<(Fit, Vec<f64>)> {
     let of_class = |o: &Observation, seen: &Seen<'_>, c: usize| {
         let mut values = vec![0.0; o.classes];
         values[c] = 1.0;
@@ -209,7 +299,7 @@ fn by_class(o: &Observation, reading: Reading, seen: &Seen<'_>, spec: &LossSpec)
         value += k * found.value;
     }
     let misfit = misfit(o.gradient.as_ref()?, |i| predicted[i]);
-    Some(Fit { parts: Parts::Class, factors, value, misfit })
+    Some((Fit { parts: Parts::Class, factors, value, misfit }, predicted))
 }
 
 /// Σ of two losses, k·G + l·H: the factors, the value, and how far off.

@@ -1,17 +1,12 @@
 //! A loss that explains the batches, and how it does.
 
-use super::explain::{Explanation, is_round};
+use super::answer::answer;
+use super::explain::{Explanation, Extra, is_round};
 use super::fit::{Parts, fit};
 use super::observation::Observation;
+use super::probe::question::{self, Role};
 use super::reading::Reading;
 use segloss::{LossSpec, Source};
-
-/// Batches at the edge of what losses agree on: a class is absent, a pixel is alone, some are ignored. A loss is not given up for them,
-/// but of two the one that explains them goes first.
-const EDGES: [&str; 8] =
-    ["absent", "absent_in_one", "pixel", "image", "ignored", "ignored_changed", "soft", "sure"];
-/// Batches that show how a loss behaves far out, and are not fitted.
-const UNFITTED: [&str; 3] = ["saturated", "forward", "backward"];
 
 /// A loss that explains the batches.
 #[derive(Clone, Debug)]
@@ -61,11 +56,10 @@ pub enum ValueFit {
 
 /// Whether a batch is fitted, and whether a loss must explain it.
 pub fn role(o: &Observation) -> (bool, bool) {
-    let name = o.name.as_str();
     let some = |g: &Vec<f64>| g.iter().filter(|g| g.is_finite()).count() * 2 > g.len();
     let speaks = o.total().is_none_or(f64::is_finite) || o.gradient.as_ref().is_some_and(some);
-    let fitted = !UNFITTED.contains(&name) && speaks;
-    (fitted, fitted && !EDGES.contains(&name))
+    let role = question::role(&o.name);
+    (speaks && role != Role::Shows, speaks && role == Role::Must)
 }
 
 /// Whether values are those that a gradient's fit implies.
@@ -134,6 +128,19 @@ impl Identified {
             Some(Observation { value: Some(vec![o.total()? - fit.value]), ..o.clone() })
         });
         Some(rest.collect())
+    }
+
+    /// Value and gradient of a batch, where a specification says all of it.
+    pub fn predict(&self, o: &Observation) -> Option<(f64, Vec<f64>)> {
+        let seen = self.reading.of(o);
+        let (mut value, mut gradient) = (0.0, vec![0.0; o.logits.len()]);
+        for term in &self.terms {
+            let found = term.explanation.as_ref().filter(|found| found.extra == Extra::None)?;
+            let answer = answer(o, self.reading, &seen, &found.spec, false)?;
+            value += found.constant * answer.value;
+            gradient.iter_mut().zip(&answer.gradient).for_each(|(sum, g)| *sum += found.constant * g);
+        }
+        Some((value, gradient))
     }
 
     /// Whether it is known where all factors come from.

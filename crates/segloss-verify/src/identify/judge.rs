@@ -2,7 +2,7 @@
 
 use super::answer::{Answer, answer};
 use super::explain::{Explanation, Extra, Fitted, explain};
-use super::fit::{Fit, Parts, by_two, fit};
+use super::fit::{Fit, Parts, by_group_and_one, by_two, fit_with_gradient};
 use super::identified::{Identified, Term, ValueFit, role, value_fit};
 use super::near::{has_usual_numbers, without_numbers};
 use super::observation::Observation;
@@ -39,30 +39,54 @@ impl<'a> Batches<'a> {
     }
 }
 
+impl From<&Identified> for Hypothesis {
+    fn from(found: &Identified) -> Self {
+        let terms = found.terms.iter().map(|term| (term.shape.clone(), term.parts));
+        Self { reading: found.reading, terms: terms.collect() }
+    }
+}
+
 impl Hypothesis {
     /// One loss.
     pub fn of_one(reading: Reading, spec: LossSpec, parts: Parts) -> Self {
         Self { reading, terms: vec![(spec, parts)] }
     }
 
-    /// The fit of each term; value and misfit are those of the sum.
-    fn fit(&self, o: &Observation, seen: &Seen<'_>) -> Option<Vec<Fit>> {
+    /// The fit of each term, with value and misfit of the sum, and its gradient.
+    fn fit(&self, o: &Observation, seen: &Seen<'_>) -> Option<(Vec<Fit>, Vec<f64>)> {
         match self.terms.as_slice() {
-            [(spec, parts)] => fit(o, self.reading, seen, spec, *parts).map(|fit| vec![fit]),
+            [(spec, parts)] => {
+                let (fit, gradient) = fit_with_gradient(o, self.reading, seen, spec, *parts)?;
+                Some((vec![fit], gradient))
+            }
+            [(a, Parts::ImageAndClass), (b, _)] => {
+                let (first, second) = two(o, self.reading, seen, a, b, true)?;
+                let (fits, gradient) = by_group_and_one(o, seen, a, &first, &second)?;
+                Some((fits.to_vec(), gradient))
+            }
             [(a, _), (b, _)] => {
-                let (a, b) = two(o, self.reading, seen, a, b)?;
+                let (a, b) = two(o, self.reading, seen, a, b, false)?;
                 let fit = by_two(o, &a, &b)?;
-                Some(fit.factors.iter().map(|&k| Fit { factors: vec![k], ..fit.clone() }).collect())
+                let sum = |(a, b): (&f64, &f64)| fit.factors[0] * a + fit.factors[1] * b;
+                let gradient = a.gradient.iter().zip(&b.gradient).map(sum).collect();
+                let each = fit.factors.iter().map(|&k| Fit { factors: vec![k], ..fit.clone() });
+                Some((each.collect(), gradient))
             }
             _ => None,
         }
+    }
+
+    /// Value and gradient of a batch with the factors that fit it best.
+    pub fn predict(&self, o: &Observation) -> Option<(f64, Vec<f64>)> {
+        let (fits, gradient) = self.fit(o, &self.reading.of(o))?;
+        Some((fits[0].value, gradient))
     }
 
     /// Whether one value is explained without a factor.
     fn is_exact(&self, o: &Observation) -> bool {
         let (seen, spec) = (self.reading.of(o), &self.terms[0].0);
         let fitted =
-            self.fit(o, &seen).and_then(|fits| Fitted::new(o, &seen, spec, fits.into_iter().next()?));
+            self.fit(o, &seen).and_then(|(fits, _)| Fitted::new(o, &seen, spec, fits.into_iter().next()?));
         fitted.and_then(|fitted| explain(spec, &[fitted])).is_some_and(|found| found.constant == 1.0)
     }
 }
@@ -74,9 +98,10 @@ pub fn two(
     seen: &Seen<'_>,
     a: &LossSpec,
     b: &LossSpec,
+    with_map: bool,
 ) -> Option<(Answer, Answer)> {
     let below = Reading { floor: false, ..reading };
-    Some((answer(o, reading, seen, a, false)?, answer(o, below, seen, b, false)?))
+    Some((answer(o, reading, seen, a, with_map)?, answer(o, below, seen, b, false)?))
 }
 
 /// Of the hypotheses that explain the first batch, the one that explains most of the others, the plainest first.
@@ -123,7 +148,7 @@ impl Judged {
         let mut fitted: Vec<Vec<Fitted<'_>>> = hypothesis.terms.iter().map(|_| Vec::new()).collect();
         for o in batches.all() {
             let seen = reading.of(o);
-            let found = hypothesis.fit(o, &seen);
+            let found = hypothesis.fit(o, &seen).map(|(fits, _)| fits);
             match (found.filter(|fits| fits[0].misfit <= o.tolerance()), role(o).1) {
                 (Some(fits), core) => {
                     edges += usize::from(!core);
@@ -176,8 +201,11 @@ impl Judged {
     fn holds(&self, first: &Observation) -> bool {
         let (reading, value) = (self.identified.reading, self.identified.value);
         let (same, other) = (matches!(value, ValueFit::Same(_)), matches!(value, ValueFit::Other { .. }));
+        let exact = |found: &Explanation| found.constant == 1.0 && found.extra == Extra::None;
         let [term] = self.identified.terms.as_slice() else {
-            return self.identified.is_explained() && (reading.is_plain() || !other);
+            let mut explanations = self.identified.terms.iter().filter_map(|term| term.explanation.as_ref());
+            return self.identified.is_explained()
+                && (!other || reading.is_plain() && explanations.all(exact));
         };
         if first.gradient.is_none() {
             // One number fits one number: only what explains it exactly counts.
@@ -186,9 +214,7 @@ impl Judged {
         }
         match (&term.explanation, term.parts) {
             // Gradients that are the same up to a factor may be those of two losses: the values tell.
-            (Some(found), _) => {
-                !other || reading.is_plain() && found.constant == 1.0 && found.extra == Extra::None
-            }
+            (Some(found), _) => !other || reading.is_plain() && exact(found),
             (None, Parts::Class) => false,
             (None, Parts::Along(_)) => same || value == ValueFit::Absent,
             (None, _) => same && reading.is_plain(),

@@ -109,7 +109,8 @@ pub fn refine(
         // The prices of Tversky are found in pairs.
         if keys.contains(&"alpha") && keys.contains(&"beta") {
             for x in usual(&spec, "alpha") {
-                let pair = with(&spec, "beta", 1.0 - x).and_then(|spec| with(&spec, "alpha", x));
+                let pair = with(&spec, "beta", (1e9 * (1.0 - x)).round() / 1e9)
+                    .and_then(|spec| with(&spec, "alpha", x));
                 let Some(other) = pair else { continue };
                 let found = misfit(&other);
                 if found < best {

@@ -3,6 +3,7 @@
 use super::capture::Capture;
 use super::cause::Cause;
 use super::diagnosis::{Evidence, Finding, diagnose};
+use super::expected::Expected;
 use super::explain::{Explanation, Extra};
 use super::identified::{Identified, Term as IdentifiedTerm, ValueFit};
 use super::observation::{Form, Observation};
@@ -53,11 +54,14 @@ pub struct Report {
     pub notes: Vec<String>,
     /// What to do next, where the answer leaves doubt.
     pub next: Option<String>,
+    /// What was found.
+    #[serde(skip)]
+    pub identified: Option<Identified>,
 }
 
 impl Report {
     /// Identifies and judges a capture. `expected`: what the user says that it is.
-    pub fn new(capture: &Capture, expected: Option<&LossSpec>) -> Self {
+    pub fn new(capture: &Capture, expected: Option<&Expected>) -> Self {
         let all = &capture.observations;
         let slope = symptoms::slope(all);
         let found = if slope == Slope::Some { search(all) } else { Found::Nothing(None) };
@@ -102,6 +106,7 @@ impl Report {
             misfit: named.map(|found| found.misfit),
             notes: notes(capture),
             next: next(capture, verdict, named),
+            identified: named.cloned(),
             findings,
         }
     }

@@ -61,7 +61,10 @@ pub fn search(observations: &[Observation]) -> Found {
             return Found::Loss(Box::new(found));
         }
     }
-    let misread = readings.iter().filter(|reading| reading.target != TargetReading::AsGiven);
+    let may_be_of_a_sum = |reading: &&Reading| {
+        reading.target != TargetReading::AsGiven || matches!(reading.step, Step::Softmax | Step::Sigmoid)
+    };
+    let misread = readings.iter().filter(may_be_of_a_sum);
     let found = focal_of_weighted::search(o, &batches.others)
         .or_else(|| misread.into_iter().find_map(|&reading| sums::search(&batches, o, reading, &shapes)));
     found.map_or(Found::Nothing(nearest), |found| Found::Loss(Box::new(found)))
@@ -95,12 +98,15 @@ pub fn search_values(observations: &[Observation], steps: &[Step]) -> Option<Ide
     })
 }
 
-/// What explains a batch that a loss of this kind does not explain as it is: the same kind, with the arguments misread.
-pub fn reread(o: &Observation, kind: Kind) -> Option<Identified> {
-    let shapes: Vec<LossSpec> = shapes().into_iter().filter(|spec| spec.kind() == kind).collect();
+/// What explains a batch that a loss of these kinds does not explain as it is: the same, with the arguments misread.
+pub fn reread(o: &Observation, kinds: &[Kind]) -> Option<Identified> {
+    let shapes: Vec<LossSpec> = shapes().into_iter().filter(|spec| kinds.contains(&spec.kind())).collect();
     let batches = Batches { first: o, others: Vec::new() };
     Reading::all(o).into_iter().filter(|reading| !reading.is_plain()).find_map(|reading| {
-        let near = near(o, reading, &reading.of(o), &shapes);
-        choose(&batches, fitting(o, reading, near)).filter(Identified::has_its_value)
+        let found = match kinds {
+            [_] => choose(&batches, fitting(o, reading, near(o, reading, &reading.of(o), &shapes))),
+            _ => sums::search(&batches, o, reading, &shapes),
+        };
+        found.filter(Identified::has_its_value)
     })
 }

@@ -1,7 +1,7 @@
 //! The sum of two losses, one over pixels and one over regions.
 
 use super::answer::{Answer, answer};
-use super::fit::{Parts, by_two};
+use super::fit::{Parts, by_group_and_one, by_two, possible};
 use super::identified::Identified;
 use super::judge::{Batches, Hypothesis, choose, two};
 use super::near::refine;
@@ -40,7 +40,7 @@ pub fn search(
     let hypotheses = pairs.into_par_iter().filter_map(|(_, i, j)| {
         let (mut a, mut b) = (pixels[i].0.clone(), regions[j].0.clone());
         let misfit = |a: &LossSpec, b: &LossSpec| {
-            let fit = two(o, reading, &seen, a, b).and_then(|(a, b)| by_two(o, &a, &b));
+            let fit = two(o, reading, &seen, a, b, false).and_then(|(a, b)| by_two(o, &a, &b));
             fit.map_or(f64::NAN, |fit| fit.misfit)
         };
         let mut best = misfit(&a, &b);
@@ -58,6 +58,47 @@ pub fn search(
         (best <= o.tolerance()).then_some(Hypothesis { reading, terms })
     });
     choose(batches, hypotheses.collect())
+        .or_else(|| weighted(batches, o, &seen, &pixels, &regions).filter(|_| reading == Reading::PLAIN))
+}
+
+/// The same where the classes of the first have weights.
+fn weighted(
+    batches: &Batches<'_>,
+    o: &Observation,
+    seen: &Seen<'_>,
+    pixels: &[(LossSpec, Answer)],
+    regions: &[(LossSpec, Answer)],
+) -> Option<Identified> {
+    let misfit = |a: &LossSpec, first: &Answer, second: &Answer| {
+        by_group_and_one(o, seen, a, first, second).map(|(fits, _)| fits[0].misfit)
+    };
+    let able = |spec: &LossSpec| possible(o, seen, spec).contains(&Parts::ImageAndClass);
+    let firsts: Vec<(LossSpec, Answer)> = pixels
+        .iter()
+        .filter(|(spec, _)| able(spec))
+        .filter_map(|(spec, _)| Some((spec.clone(), answer(o, Reading::PLAIN, seen, spec, true)?)))
+        .collect();
+    let mut pairs: Vec<(f64, usize, usize)> = (0..firsts.len() * regions.len())
+        .into_par_iter()
+        .map(|k| (k / regions.len(), k % regions.len()))
+        .filter_map(|(i, j)| Some((misfit(&firsts[i].0, &firsts[i].1, &regions[j].1)?, i, j)))
+        .collect();
+    pairs.sort_by(|a, b| a.0.total_cmp(&b.0));
+    pairs.truncate(o.refinable().min(12));
+    let hypotheses = pairs.into_par_iter().filter_map(|(mut best, i, j)| {
+        let (a, first) = &firsts[i];
+        let mut b = regions[j].0.clone();
+        if best > o.tolerance() {
+            let of = |b: &LossSpec| answer(o, Reading::PLAIN, seen, b, false);
+            let misfit =
+                |b: &LossSpec| of(b).and_then(|second| misfit(a, first, &second)).unwrap_or(f64::NAN);
+            (b, best) = refine(b.clone(), o.tolerance(), o.rounds(&b), &misfit);
+        }
+        let terms = vec![(a.clone(), Parts::ImageAndClass), (b, Parts::All)];
+        (best <= o.tolerance()).then_some(Hypothesis { reading: Reading::PLAIN, terms })
+    });
+    // So many factors fit much: the values must say it, too.
+    choose(batches, hypotheses.collect()).filter(Identified::has_its_value)
 }
 
 fn is_over_pixels(spec: &LossSpec) -> bool {

@@ -2,9 +2,9 @@
 
 use std::fmt::Write;
 
-use super::html::escape;
 use crate::compare::comparison::{Answer, Comparison};
 use crate::compare::tables::{name, shown, signed};
+use crate::html::escape;
 
 const WIDTH: f64 = 720.0;
 

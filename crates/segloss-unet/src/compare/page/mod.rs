@@ -1,12 +1,10 @@
 //! The answer as one page that needs nothing else: no script, no font, no file beside it.
 
 pub mod figures;
-mod html;
 
 use std::fmt::Write;
 
 use figures::letter;
-use html::{data_url, escape, table};
 
 use super::comparison::{Answer, Comparison, Verdict};
 use super::plan::{Place, Plan};
@@ -14,9 +12,8 @@ use super::tables::{name, range, shown, signed, title};
 use super::{cell, tables};
 use crate::error::{Error, Result};
 use crate::files;
+use crate::html::{self, data_url, escape, table};
 use crate::metrics::definitions::definition;
-
-const STYLE: &str = include_str!("style.css");
 
 /// Makes the page. Pictures that are not there are left out.
 ///
@@ -63,11 +60,7 @@ pub fn page(plan: &Plan, comparison: &Comparison) -> Result<String> {
     body += &secondary(comparison);
     body += &confusions(comparison);
     body += &recipe(plan, comparison);
-    Ok(format!(
-        "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
-         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<title>{title}</title>\n<style>\n{STYLE}</style>\n\
-         </head>\n<body>\n{body}</body>\n</html>\n"
-    ))
+    Ok(html::page(&title, &body))
 }
 
 fn answer(comparison: &Comparison) -> String {

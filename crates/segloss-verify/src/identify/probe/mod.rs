@@ -6,6 +6,8 @@
 //! tail                   which form the function takes; answers.npz
 //! ```
 
+pub mod question;
+
 use super::error::CheckError;
 use segloss::Layout;
 

@@ -1,4 +1,15 @@
-//! Pieces of HTML.
+//! Pages that need nothing else: no script, no font, no file beside them.
+
+const STYLE: &str = include_str!("html.css");
+
+/// A whole page. The title is text or escaped already, the body HTML.
+pub fn page(title: &str, body: &str) -> String {
+    format!(
+        "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
+         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<title>{title}</title>\n<style>\n{STYLE}</style>\n\
+         </head>\n<body>\n{body}</body>\n</html>\n"
+    )
+}
 
 /// Text as it may stand in HTML, in attributes too.
 pub fn escape(text: &str) -> String {
