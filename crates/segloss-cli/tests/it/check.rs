@@ -215,3 +215,53 @@ fn a_zip_bomb_is_refused() {
     assert_eq!(found.status.code(), Some(2));
     assert!(text(&found.stderr).contains("take more than 512 MiB"), "{}", text(&found.stderr));
 }
+
+/// The page shows the batch that gives the fault away, needs nothing beside it, and is not left half-written.
+#[test]
+fn the_page_shows_where_the_two_differ() {
+    let folder = tempfile::tempdir().unwrap();
+    let page = folder.path().join("check.html");
+    let found =
+        segloss(&["check", &kept("answers/keras_weighted_clipped"), "--html", page.to_str().unwrap()]);
+    assert_eq!(found.status.code(), Some(1), "{}", text(&found.stderr));
+    let html = std::fs::read_to_string(&page).unwrap();
+    assert!(html.contains("<h2>Batch by batch</h2>") && html.contains("data:image/png;base64,"), "{html}");
+    let saturated = html.lines().find(|line| line.contains(">saturated ")).unwrap_or_default();
+    assert!(saturated.contains("another"), "{saturated}");
+    assert!(html.contains("<h3>saturated ") && !html.contains("<script") && !html.contains("http"));
+    let refused = segloss(&[
+        "check",
+        &kept("answers/torch_cross_entropy_weight_ignore"),
+        "--html",
+        folder.path().join("none/check.html").to_str().unwrap(),
+    ]);
+    assert_eq!(refused.status.code(), Some(2));
+    assert!(text(&refused.stderr).contains("check.html"), "{}", text(&refused.stderr));
+}
+
+/// Half a loss may have class weights, as nnU-Net's.
+#[test]
+fn a_sum_whose_first_loss_is_weighted_is_named() {
+    let found = segloss(&["check", &kept("answers/nnunet_dice_ce_weighted")]);
+    let out = text(&found.stdout);
+    assert_eq!(found.status.code(), Some(0), "{out}{}", text(&found.stderr));
+    assert!(
+        out.starts_with("right: cross_entropy + dice")
+            && out.contains("weights 1.0000 2.5000 6.2500 12.5000"),
+        "{out}"
+    );
+}
+
+/// What the author says is compared, and what he does not say is not.
+#[test]
+fn options_that_are_expected_are_compared() {
+    let of = |expect: &str| {
+        segloss(&["check", &kept("answers/keras_tversky_of_swapped_prices"), "--expect", expect])
+    };
+    let other = of("kind = 'tversky'\nalpha = 0.3\nbeta = 0.7");
+    assert_eq!(other.status.code(), Some(1));
+    assert!(text(&other.stdout).contains("alpha is 0.7, and 0.3 was expected"), "{}", text(&other.stdout));
+    for same in ["tversky", "kind = 'tversky'\nalpha = 0.7"] {
+        assert_eq!(of(same).status.code(), Some(0), "{same}: {}", text(&of(same).stdout));
+    }
+}
