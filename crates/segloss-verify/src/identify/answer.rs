@@ -35,7 +35,8 @@ pub fn answer(
     };
     if let Some(whole) = o.whole.as_ref().filter(|_| !spec.kind().is_additive()) {
         let plain = Reading { floor: false, ..reading } == Reading::PLAIN;
-        return plain.then(|| whole.answer(spec)).flatten();
+        let found = plain.then(|| whole.answer(spec)).flatten();
+        return found.map(|(value, gradient)| Answer { value, gradient, map: None });
     }
     with_input(o, seen, spec, |loss, input| {
         let mut gradient = vec![0.0; seen.z.len()];

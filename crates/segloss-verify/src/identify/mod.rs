@@ -1,9 +1,9 @@
 //! Which loss is it? From what somebody's function answers to the loss that explains the answers.
 //!
 //! ```text
-//! capture ─► observation ─► reading × shapes ─► fit ─► search ─► explain ─► diagnosis ─► report
-//! (arrays)   (one form)     (hypotheses)                         (weights,   (what is
-//!                                                                denominator) wrong)
+//! capture ─► observation ─► reading × shapes ─► fit, near ─► judge ─► diagnosis ─► report, page
+//! (arrays)   (one form)     (hypotheses)        (factors,    (explain: (what is
+//!                                                numbers)     weights)  wrong)
 //! ```
 //!
 //! A hypothesis is a reading of the arguments and a loss of the registry; a kind that is new there is known here.
@@ -34,6 +34,7 @@ mod search;
 mod shapes;
 mod sums;
 mod symptoms;
+mod whole;
 
 pub use about::About;
 pub use capture::Capture;

@@ -2,7 +2,7 @@
 //! entries, and the gradient by the logits.
 
 use super::about::About;
-use super::sample::Whole;
+use super::whole::Whole;
 use segloss::Layout;
 use segloss_cases::Labels;
 use segloss_unet::npy::{Array, NpyFile};

@@ -3,40 +3,18 @@
 //! A loss that is a sum over pixels shows in any of them. One of regions needs them all, but its gradient need not be compared at all: it is
 //! computed on the whole, in single precision, once for every loss, and compared where the others are.
 
-use super::answer::Answer;
 use super::observation::Observation;
-use ndarray::{ArrayD, IxDyn};
-use segloss::{Input, Loss, LossSpec, Target};
+use super::whole::Whole;
+use segloss::LossSpec;
 use segloss_cases::Labels;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 /// Entries of a batch that is searched as it is.
 const LARGE: usize = 300_000;
-/// Entries that losses over regions may be computed of: a few seconds of two cores.
-const WORK: usize = 1 << 30;
 /// Pixels of each class and image that are looked at.
 const PIXELS: usize = 24;
-
-/// What a sample was taken from.
-#[derive(Debug)]
-pub struct Whole {
-    logits: ArrayD<f32>,
-    target: WholeTarget,
-    ignored: Option<i64>,
-    /// Pixels that count.
-    pub valid: usize,
-    /// Where the sample's entries lie.
-    entries: Vec<usize>,
-    answers: Mutex<BTreeMap<String, Option<Answer>>>,
-}
-
-#[derive(Debug)]
-enum WholeTarget {
-    Indices(ArrayD<i64>),
-    Distribution(ArrayD<f32>),
-}
 
 impl Observation {
     /// The batch itself, or of a large one some pixels of every class, as one row; the value is that of all, and left out.
@@ -69,7 +47,7 @@ impl Observation {
             .flat_map(|n| (0..self.classes).map(move |c| (n, c)))
             .flat_map(|(n, c)| rows[n].iter().map(move |&p| self.at(n, c, p)))
             .collect();
-        let of = |array: &[f64]| entries.iter().map(|&at| array[at]).collect();
+        let of = |array: &[f64]| -> Vec<f64> { entries.iter().map(|&at| array[at]).collect() };
         let target = match &self.target {
             Labels::Distribution(y) => Labels::Distribution(of(y)),
             Labels::Indices(labels) => {
@@ -79,17 +57,25 @@ impl Observation {
                 Labels::Indices(rows.iter().enumerate().flat_map(label).collect())
             }
         };
+        let (logits, gradient) = (of(&self.logits), self.gradient.as_deref().map(of));
+        let whole = Whole::new(
+            (&self.logits, &self.shape()),
+            (&self.target, &self.pixel_shape()),
+            self.ignored,
+            self.valid(),
+            entries,
+        );
         Self {
             name: self.name.clone(),
             spatial: vec![per_image],
-            logits: of(&self.logits),
-            gradient: self.gradient.as_deref().map(of),
+            logits,
+            gradient,
             target,
             value: None,
             class_weights: self.class_weights.clone(),
             // What is computed in single precision is no better than that.
             epsilon: self.epsilon.max(6e-8),
-            whole: Some(Arc::new(Whole::new(self, entries))),
+            whole: Some(Arc::new(whole)),
             ..*self
         }
     }
@@ -124,68 +110,6 @@ impl Observation {
         let missing = wanted - taken.len();
         taken.extend(rest.into_iter().take(missing));
         taken.into_iter().collect()
-    }
-}
-
-impl Whole {
-    fn new(o: &Observation, entries: Vec<usize>) -> Self {
-        let narrow = |array: &[f64]| {
-            let numbers = array.iter().map(|&x| x as f32).collect();
-            // An observation's arrays have its shape.
-            ArrayD::from_shape_vec(IxDyn(&o.shape()), numbers).unwrap_or_default()
-        };
-        let target = match &o.target {
-            Labels::Distribution(y) => WholeTarget::Distribution(narrow(y)),
-            Labels::Indices(labels) => WholeTarget::Indices(
-                ArrayD::from_shape_vec(IxDyn(&o.pixel_shape()), labels.clone()).unwrap_or_default(),
-            ),
-        };
-        Self {
-            logits: narrow(&o.logits),
-            target,
-            ignored: o.ignored,
-            valid: o.valid(),
-            entries,
-            answers: Mutex::default(),
-        }
-    }
-
-    /// How many losses over regions may be tried.
-    pub fn affordable(&self) -> usize {
-        (WORK / self.logits.len()).max(16)
-    }
-
-    /// Computes those that are no sums over pixels, one after the other: each has all threads, and a copy of the batch.
-    pub fn prepare(&self, specs: &[LossSpec]) {
-        specs.iter().filter(|spec| !spec.kind().is_additive()).for_each(|spec| drop(self.answer(spec)));
-    }
-
-    /// Value of the whole, and the gradient at the sample.
-    pub fn answer(&self, spec: &LossSpec) -> Option<Answer> {
-        let key = spec.to_toml();
-        let known = |answers: &BTreeMap<String, Option<Answer>>| answers.get(&key).cloned();
-        if let Some(answer) = self.answers.lock().ok().and_then(|answers| known(&answers)) {
-            return answer;
-        }
-        let answer = self.compute(spec);
-        if let Ok(mut answers) = self.answers.lock() {
-            answers.insert(key, answer.clone());
-        }
-        answer
-    }
-
-    fn compute(&self, spec: &LossSpec) -> Option<Answer> {
-        let mut spec = spec.clone();
-        let target = match &self.target {
-            WholeTarget::Indices(labels) => Target::indices(labels.view()),
-            WholeTarget::Distribution(y) => Target::distribution(y.view()),
-        };
-        spec.ignore_index = self.ignored.filter(|_| matches!(self.target, WholeTarget::Indices(_)));
-        let mut gradient = vec![0.0_f32; self.logits.len()];
-        let input = Input::new(self.logits.view(), target).ok()?;
-        let found = Loss::new(spec).ok()?.value_and_gradient(&input, &mut gradient).ok()?;
-        let gradient = self.entries.iter().map(|&at| f64::from(gradient[at])).collect();
-        Some(Answer { value: found.value, gradient, map: None })
     }
 }
 
