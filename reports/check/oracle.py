@@ -3,8 +3,6 @@
     python oracle.py [--only TEXT]    after make.py; says which differ
 """
 import argparse
-import csv
-import json
 import sys
 from pathlib import Path
 

@@ -44,9 +44,48 @@ TORCH = dict(framework="torch", layout="channels_first", order="prediction, targ
 KERAS = dict(framework="keras", layout="channels_last", order="target, prediction", forms=("one_hot",))
 JAX = dict(framework="jax", layout="channels_last", order="prediction, target", forms=("one_hot",))
 NUMPY = dict(framework="numpy", layout="channels_first", order="prediction, target")
+CHANNEL, ONE_HOT, INDICES = dict(forms=("channel",)), dict(forms=("one_hot",)), dict(forms=("indices",))
+VOID = dict(ignored=255)
 ONE = dict(classes=1, forms=("one_hot",))  # one channel; its target is a mask of 0.0 and 1.0
 PROBABILITIES = dict(input="probabilities")
 
 
 def merged(*settings):
     return {key: value for one in settings for key, value in one.items()}
+
+
+def right_ones(held_out=False):
+    """A list; `library(...)`, which adds a library's own function to it; `written(...)`, to stand above one that somebody wrote."""
+    cases = []
+
+    def library(name, dialect, settings, kind, make, class_weights=None, /, **options):
+        cases.append(Case(name=name, make=make, dialect=dialect, kind=kind, options=options, class_weights=class_weights, held_out=held_out,
+                          **settings))
+
+    def written(dialect, settings, kind, class_weights=None, /, **options):
+        def take(function):
+            library(function.__name__, dialect, settings, kind, lambda: function, class_weights, **options)
+            return function
+
+        return take
+
+    return cases, library, written
+
+
+def wrong_ones(held_out=False):
+    """The same for losses with a fault."""
+    cases = []
+
+    def library(name, cause, dialect, settings, kind, make, class_weights=None, source="", expect="", shows="both", capture_target="labels", /, **options):
+        cases.append(Case(name=name, make=make, dialect=dialect, kind=kind, options=options, class_weights=class_weights, cause=cause, source=source,
+                          expect=expect, shows=shows, capture_target=capture_target, truth="wrong", held_out=held_out, **settings))
+
+    def written(cause, dialect, settings, kind, class_weights=None, *, source="", expect="", shows="both", capture_target="labels", **options):
+        def take(function):
+            library(function.__name__, cause, dialect, settings, kind, lambda: function, class_weights, source, expect, shows, capture_target,
+                    **options)
+            return function
+
+        return take
+
+    return cases, library, written

@@ -9,7 +9,7 @@ Words of `options` beside those of `right.py`:
     prior       counts of the classes that were known before
     weights     of an overlap: the classes' losses are averaged with them
 """
-from .case import JAX, KERAS, NUMPY, ONE, PROBABILITIES, TORCH, Case, Lazy, merged
+from .case import CHANNEL, INDICES, JAX, KERAS, NUMPY, ONE, ONE_HOT, PROBABILITIES, TORCH, VOID, Lazy, merged, right_ones
 
 np, torch, F, nn = Lazy("numpy"), Lazy("torch"), Lazy("torch.nn.functional"), Lazy("torch.nn")
 tf, keras = Lazy("tensorflow"), Lazy("keras")
@@ -18,26 +18,9 @@ monai, smp, kornia = Lazy("monai.losses"), Lazy("segmentation_models_pytorch.los
 nnunet, nnunet_dice = Lazy("nnunetv2.training.loss.compound_losses"), Lazy("nnunetv2.training.loss.dice")
 tv, ndimage = Lazy("torchvision.ops"), Lazy("scipy.ndimage")
 
-CASES = []
+CASES, library, written = right_ones(held_out=True)
 W3, W4, W5 = [0.4, 1.1, 3.0], [0.4, 1.0, 2.5, 5.0], [0.2, 0.9, 1.5, 2.0, 6.0]
-CHANNEL, ONE_HOT, INDICES = dict(forms=("channel",)), dict(forms=("one_hot",)), dict(forms=("indices",))
 C2, C4, C5, C6 = (dict(classes=c) for c in (2, 4, 5, 6))
-VOID = dict(ignored=255)
-
-
-def library(name, dialect, settings, kind, make, class_weights=None, /, **options):
-    """A library's own function."""
-    CASES.append(Case(name=name, make=make, dialect=dialect, kind=kind, options=options, class_weights=class_weights, held_out=True, **settings))
-
-
-def written(dialect, settings, kind, class_weights=None, /, **options):
-    """Above a function that somebody wrote."""
-
-    def take(function):
-        library(function.__name__, dialect, settings, kind, lambda: function, class_weights, **options)
-        return function
-
-    return take
 
 
 # ---------------------------------------------------------------------------------------------------------- PyTorch

@@ -2,34 +2,17 @@
 
 `kind`, `options` and `source` are as in `wrong.py`.
 """
-from .case import JAX, KERAS, NUMPY, ONE, PROBABILITIES, TORCH, Case, Lazy, merged
+from .case import CHANNEL, INDICES, JAX, KERAS, NUMPY, ONE, PROBABILITIES, TORCH, VOID, Lazy, merged, wrong_ones
 
 np, torch, F, nn = Lazy("numpy"), Lazy("torch"), Lazy("torch.nn.functional"), Lazy("torch.nn")
 tf, keras = Lazy("tensorflow"), Lazy("keras")
 jax, jnp, optax = Lazy("jax"), Lazy("jax.numpy"), Lazy("optax")
 monai, tv = Lazy("monai.losses"), Lazy("torchvision.ops")
 
-CASES = []
+CASES, library, written = wrong_ones(held_out=True)
 W3, W4 = [0.4, 1.1, 3.0], [0.4, 1.0, 2.5, 5.0]
-CHANNEL, INDICES = dict(forms=("channel",)), dict(forms=("indices",))
-C2, C4, VOID = dict(classes=2), dict(classes=4), dict(ignored=255)
+C2, C4 = dict(classes=2), dict(classes=4)
 BALANCED = "weights = { source = 'per_batch' }"  # whose weights were meant to follow the classes
-
-
-def library(name, cause, dialect, settings, kind, make, class_weights=None, source="", expect="", shows="both", capture_target="labels", /, **options):
-    """A library's own function."""
-    CASES.append(Case(name=name, make=make, dialect=dialect, kind=kind, options=options, class_weights=class_weights, cause=cause, source=source,
-                      expect=expect, shows=shows, capture_target=capture_target, truth="wrong", held_out=True, **settings))
-
-
-def written(cause, dialect, settings, kind, class_weights=None, *, source="", expect="", shows="both", capture_target="labels", **options):
-    """Above a function that somebody wrote."""
-
-    def take(function):
-        library(function.__name__, cause, dialect, settings, kind, lambda: function, class_weights, source, expect, shows, capture_target, **options)
-        return function
-
-    return take
 
 
 def hot(y, like):

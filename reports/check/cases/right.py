@@ -12,7 +12,7 @@ Beyond those:
     clip               probabilities are held this far from 0 and 1 (what comes from probabilities has to)
     terms, factors     of a sum, in the order of `kind`
 """
-from .case import JAX, KERAS, NUMPY, ONE, PROBABILITIES, TORCH, Case, Lazy, merged
+from .case import CHANNEL, INDICES, JAX, KERAS, NUMPY, ONE, ONE_HOT, PROBABILITIES, TORCH, VOID, Lazy, merged, right_ones
 
 np, torch, F, nn = Lazy("numpy"), Lazy("torch"), Lazy("torch.nn.functional"), Lazy("torch.nn")
 tf, keras = Lazy("tensorflow"), Lazy("keras")
@@ -21,31 +21,12 @@ monai, smp, kornia = Lazy("monai.losses"), Lazy("segmentation_models_pytorch.los
 nnunet, nnunet_dice, tv = Lazy("nnunetv2.training.loss.compound_losses"), Lazy("nnunetv2.training.loss.dice"), Lazy("torchvision.ops")
 ndimage = Lazy("scipy.ndimage")
 
-CASES = []
+CASES, library, written = right_ones()
 W3 = [0.5, 2.0, 4.0]
-CHANNEL = dict(forms=("channel",))
-ONE_HOT = dict(forms=("one_hot",))
-INDICES = dict(forms=("indices",))
-
-
-def library(name, dialect, settings, kind, make, class_weights=None, /, **options):
-    """A library's own function."""
-    CASES.append(Case(name=name, make=make, dialect=dialect, kind=kind, options=options, class_weights=class_weights, **settings))
-
-
-def written(dialect, settings, kind, class_weights=None, /, **options):
-    """Above a function that somebody wrote."""
-
-    def take(function):
-        library(function.__name__, dialect, settings, kind, lambda: function, class_weights, **options)
-        return function
-
-    return take
 
 
 # ---------------------------------------------------------------------------------------------------------- PyTorch
 C2 = dict(classes=2)
-VOID = dict(ignored=255)
 library("torch_cross_entropy", "pytorch", TORCH, "cross_entropy", lambda: nn.CrossEntropyLoss())
 library("torch_cross_entropy_weight", "pytorch", TORCH, "cross_entropy",
         lambda: nn.CrossEntropyLoss(weight=torch.tensor(W3)), W3, weights="fixed")

@@ -2,33 +2,16 @@
 
 `kind` and `options` are those of the loss that was meant. `source` names the thread that tells of the fault.
 """
-from .case import JAX, KERAS, NUMPY, ONE, PROBABILITIES, TORCH, Case, Lazy, merged
+from .case import CHANNEL, INDICES, JAX, KERAS, NUMPY, ONE, ONE_HOT, PROBABILITIES, TORCH, VOID, Lazy, merged, wrong_ones
 
 np, torch, F, nn = Lazy("numpy"), Lazy("torch"), Lazy("torch.nn.functional"), Lazy("torch.nn")
 tf, keras = Lazy("tensorflow"), Lazy("keras")
 jax, jnp, optax = Lazy("jax"), Lazy("jax.numpy"), Lazy("optax")
 smp, kornia, nnunet = Lazy("segmentation_models_pytorch.losses"), Lazy("kornia.losses"), Lazy("nnunetv2.training.loss.robust_ce_loss")
 
-CASES = []
+CASES, library, written = wrong_ones()
 W3, W2 = [0.5, 2.0, 4.0], [0.3, 3.0]
-CHANNEL, ONE_HOT, INDICES = dict(forms=("channel",)), dict(forms=("one_hot",)), dict(forms=("indices",))
-C2, VOID = dict(classes=2), dict(ignored=255)
-
-
-def library(name, cause, dialect, settings, kind, make, class_weights=None, source="", expect="", shows="both", capture_target="labels", /, **options):
-    """A library's own function."""
-    CASES.append(Case(name=name, make=make, dialect=dialect, kind=kind, options=options, class_weights=class_weights, cause=cause,
-                      source=source, expect=expect, shows=shows, capture_target=capture_target, truth="wrong", **settings))
-
-
-def written(cause, dialect, settings, kind, class_weights=None, *, source="", expect="", shows="both", capture_target="labels", **options):
-    """Above a function that somebody wrote."""
-
-    def take(function):
-        library(function.__name__, cause, dialect, settings, kind, lambda: function, class_weights, source, expect, shows, capture_target, **options)
-        return function
-
-    return take
+C2 = dict(classes=2)
 
 
 def hot(y, like):

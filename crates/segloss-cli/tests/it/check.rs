@@ -265,3 +265,10 @@ fn options_that_are_expected_are_compared() {
         assert_eq!(of(same).status.code(), Some(0), "{same}: {}", text(&of(same).stdout));
     }
 }
+
+/// Of one small batch many sums with numbers of one's choice come near the gradient. One whose value is another is no answer.
+#[test]
+fn a_right_loss_without_a_name_is_not_called_wrong() {
+    let found = segloss(&["check", &kept("captures/smp_focal_tversky_binary")]);
+    assert_eq!(found.status.code(), Some(2), "{}", text(&found.stdout));
+}

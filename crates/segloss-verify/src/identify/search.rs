@@ -110,3 +110,34 @@ pub fn reread(o: &Observation, kinds: &[Kind]) -> Option<Identified> {
         found.filter(Identified::has_its_value)
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::answer::answer;
+    use super::super::shapes::plain;
+    use super::*;
+    use segloss::Reduction;
+
+    /// A batch that is looked at in a sample is explained at every pixel, sums too; one pixel that differs is seen.
+    #[test]
+    fn a_large_batch_is_explained_as_a_small_one_is() {
+        let mut o = Observation::sample(&[2, 3, 250, 220]);
+        assert!(o.is_large());
+        let mean = LossSpec { reduction: Some(Reduction::Mean), ..plain(Kind::CrossEntropy) };
+        let of = |spec| answer(&o, Reading::PLAIN, &Reading::PLAIN.of(&o), spec, false).unwrap();
+        let (a, b) = (of(&mean), of(&plain(Kind::Dice)));
+        let sum: Vec<f64> = a.gradient.iter().zip(&b.gradient).map(|(a, b)| a + b).collect();
+        for (value, gradient, name) in
+            [(a.value, a.gradient.clone(), "cross_entropy"), (a.value + b.value, sum, "cross_entropy + dice")]
+        {
+            (o.value, o.gradient) = (Some(vec![value]), Some(gradient));
+            match search(std::slice::from_ref(&o)) {
+                Found::Loss(found) => assert_eq!(found.name(), name),
+                Found::Nothing(nearest) => panic!("{name} is not found; the nearest is {nearest:?}"),
+            }
+        }
+        o.gradient = Some(a.gradient);
+        o.gradient.as_mut().unwrap()[77_777] *= -1.0;
+        assert!(matches!(search(std::slice::from_ref(&o)), Found::Nothing(_)));
+    }
+}
