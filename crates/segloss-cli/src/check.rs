@@ -8,10 +8,10 @@ use clap::ValueEnum;
 use segloss::Layout;
 use segloss_verify::identify;
 use segloss_verify::identify::probe::{Framework, Probe, TargetForm};
-use segloss_verify::identify::{About, Capture, Expected, Report, Verdict};
+use segloss_verify::identify::{About, Capture, Report, Verdict};
 
 use crate::exit::FoundWrong;
-use crate::options::Threads;
+use crate::options::{Threads, loss};
 use crate::progress::say;
 
 /// Is the loss that you wrote right, and if not, what is it?
@@ -138,7 +138,7 @@ impl CheckArgs {
             probabilities: self.probabilities.then_some(true),
             ..About::default()
         };
-        let expected = self.expect.as_deref().map(expected).transpose()?;
+        let expected = self.expect.as_deref().map(loss).transpose()?;
         let capture = Capture::open(path, about)?;
         let report = Report::new(&capture, expected.as_ref());
         if let Some(html) = &self.html {
@@ -162,13 +162,4 @@ impl CheckArgs {
             Verdict::Unknown => Err("the loss has no name here, and nothing shows that it is wrong".into()),
         }
     }
-}
-
-/// See [`segloss_verify::identify::expected`]; a specification may be in a file, too.
-fn expected(text: &str) -> Result<Expected, Box<dyn Error>> {
-    let content = match std::path::Path::new(text).is_file() {
-        true => std::fs::read_to_string(text).map_err(|error| format!("cannot read {text}: {error}"))?,
-        false => text.to_owned(),
-    };
-    Ok(identify::expected(&content).map_err(|problem| format!("--expect {text}: {problem}"))?)
 }

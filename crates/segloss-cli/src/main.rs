@@ -8,6 +8,7 @@ mod compare;
 mod eval;
 mod evaluate;
 mod exit;
+mod explain;
 mod export;
 mod inspect;
 mod losses;
@@ -37,6 +38,7 @@ static ALLOCATOR: segloss_unet::KeepLarge = segloss_unet::KeepLarge::new(4 << 30
 Start here:
   segloss compare --out cmp                  which loss helps? on the embedded microscope tiles, minutes
   segloss check answers.npz                  is the loss that I wrote right, and if not, what is it?
+  segloss explain a.toml b.toml              why do two losses differ?
   segloss inspect --data DIR                 what does my data folder hold?
   segloss train --out run                    train on the embedded microscope tiles
   segloss evaluate --run run --split test    how good is it, class by class?
@@ -52,6 +54,7 @@ struct Cli {
 enum Command {
     Compare(compare::CompareArgs),
     Check(check::CheckArgs),
+    Explain(explain::ExplainArgs),
     Losses(losses::LossesArgs),
     Eval(eval::EvalArgs),
     Inspect(inspect::InspectArgs),
@@ -76,6 +79,7 @@ fn run(command: &Command) -> Result<(), Box<dyn Error>> {
             ALLOCATOR.set_limit(160 << 20);
             args.run()?;
         }
+        Command::Explain(args) => args.run()?,
         Command::Losses(args) => args.run()?,
         Command::Eval(args) => args.run()?,
         Command::Inspect(args) => args.run()?,

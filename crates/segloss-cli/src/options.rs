@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use clap::ValueEnum;
 use segloss_unet::run::Which;
 use segloss_unet::{DataProblem, Split};
+use segloss_verify::identify::{self, Expected};
 
 /// How many threads compute.
 #[derive(Debug, clap::Args)]
@@ -31,6 +32,17 @@ impl Threads {
         }
         Ok(())
     }
+}
+
+/// A loss as it is told on the command line: a kind, a sum of kinds, or a specification, in a file or as it is.
+pub fn loss(text: &str) -> Result<Expected, Box<dyn Error>> {
+    let path = Path::new(text);
+    let is_name = path.extension().is_some_and(|end| end == "toml" || end == "json") && !text.contains('\n');
+    let content = match is_name || path.is_file() {
+        true => std::fs::read_to_string(path).map_err(|error| format!("cannot read {text}: {error}"))?,
+        false => text.to_owned(),
+    };
+    Ok(identify::expected(&content).map_err(|problem| format!("{text}: {problem}"))?)
 }
 
 /// The images of a run are no longer where they were.

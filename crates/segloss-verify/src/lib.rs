@@ -25,6 +25,7 @@ pub mod artifact;
 pub mod check;
 pub mod checks;
 pub mod compare;
+pub mod contrast;
 pub mod drawing;
 mod error;
 pub mod exact;

@@ -5,6 +5,7 @@
 mod border_map;
 mod check;
 mod compare;
+mod explain;
 mod inspect;
 mod interruption;
 mod losses;

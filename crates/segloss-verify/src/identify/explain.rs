@@ -429,7 +429,8 @@ pub fn weights_in_words(spec: &LossSpec) -> String {
                     .map(|value| value.trim_matches([' ', '=', '"']).to_owned())
             };
             let scheme = line("scheme").unwrap_or_else(|| "inverse_frequency".to_owned());
-            let normalise = line("normalise").map_or_else(String::new, |rule| format!(", {rule}"));
+            let normalise = line("normalise").filter(|rule| rule != "none");
+            let normalise = normalise.map_or_else(String::new, |rule| format!(", {rule}"));
             format!("weights {scheme} {scope}{normalise}")
         }
     }

@@ -1,0 +1,58 @@
+//! `segloss explain`: why two losses differ.
+
+use std::process::{Command, Output};
+
+fn explain(arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_segloss")).arg("explain").args(arguments).output().unwrap()
+}
+
+fn text(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+#[test]
+fn it_says_what_differs_and_for_whom() {
+    let found = explain(&[
+        "cross_entropy",
+        "kind = 'cross_entropy'\n[weights]\nsource = 'per_sample'\nscheme = 'inverse_frequency'",
+    ]);
+    let said = text(&found);
+    assert!(found.status.success(), "{said}");
+    assert!(said.contains("they differ on every batch: class 2"), "{said}");
+    assert!(said.contains("weights.source"), "{said}");
+    let same = text(&explain(&[
+        "kind = 'dice'\nsmooth = 0.0",
+        "kind = 'tversky'\nalpha = 0.5\nbeta = 0.5\nsmooth = 0.0",
+    ]));
+    assert!(same.contains("the same loss: values and gradients agree on every batch"), "{same}");
+}
+
+#[test]
+fn json_holds_the_relation() {
+    let found = text(&explain(&["cross_entropy", "kind = 'cross_entropy'\nreduction = 'sum'", "--json"]));
+    let found: serde_json::Value = serde_json::from_str(&found).unwrap_or_default();
+    let most = found["relation"]["multiple_of_each"][1].as_f64().unwrap_or_default();
+    // Two images of 6×8 pixels.
+    assert!((most - 96.0).abs() < 1e-9, "{found}");
+}
+
+#[test]
+fn what_is_no_loss_is_refused() {
+    for (args, words) in [
+        (["nowhere.toml", "dice"], "cannot read nowhere.toml"),
+        (["cros_entropy", "dice"], "neither a kind"),
+        (["kind = 'dice'\nsmooth = -1.0", "dice"], "the first"),
+        (
+            [
+                "kind = 'cross_entropy'\n[weights]\nsource = 'fixed'\nvalues = [1.0, 2.0]",
+                "kind = 'cross_entropy'\n[weights]\nsource = 'fixed'\nvalues = [1.0, 2.0, 3.0]",
+            ],
+            "classes",
+        ),
+    ] {
+        let found = explain(&args);
+        let said = String::from_utf8_lossy(&found.stderr);
+        assert_eq!(found.status.code(), Some(2), "{said}");
+        assert!(said.contains(words), "{words}: {said}");
+    }
+}
