@@ -3,7 +3,7 @@
 use super::observation::Observation;
 use super::reading::{Reading, Seen};
 use ndarray::{ArrayView, IxDyn};
-use segloss::{Input, LabelCounts, Loss, LossSpec, Options, Source, Target, WeightSpec};
+use segloss::{Input, Kind, LabelCounts, Loss, LossSpec, Options, Region, Source, Target, WeightSpec};
 use segloss_cases::Labels;
 
 /// Value and gradient of a loss, and what pixels cost where it is a sum over them.
@@ -25,35 +25,40 @@ pub fn answer(
     spec: &LossSpec,
     with_map: bool,
 ) -> Option<Answer> {
-    let floored;
-    let spec = match reading.floor {
-        true => {
-            floored = rounded_down(o, spec)?;
-            &floored
-        }
-        false => spec,
-    };
+    if reading.floor {
+        return answer(o, Reading { floor: false, ..reading }, seen, &rounded_down(o, spec)?, with_map);
+    }
     if let Some(whole) = o.whole.as_ref().filter(|_| !spec.kind().is_additive()) {
-        let plain = Reading { floor: false, ..reading } == Reading::PLAIN;
-        let found = plain.then(|| whole.answer(spec)).flatten();
+        let found = (reading == Reading::PLAIN).then(|| whole.answer(spec)).flatten();
         return found.map(|(value, gradient)| Answer { value, gradient, map: None });
     }
-    with_input(o, seen, spec, |loss, input| {
+    let mut found = computed(&o.shape(), seen, spec, with_map)?;
+    found.gradient = reading.step.pull(o, found.gradient);
+    Some(found)
+}
+
+/// Value and gradient by what a loss sees.
+fn computed(shape: &[usize], seen: &Seen<'_>, spec: &LossSpec, with_map: bool) -> Option<Answer> {
+    with_input(shape, seen, spec, |loss, input| {
         let mut gradient = vec![0.0; seen.z.len()];
         let found = loss.value_and_gradient(input, &mut gradient).ok()?;
         let map = match with_map {
             true => loss.map(input).ok().map(|(_, map)| map.into_iter().collect()),
             false => None,
         };
-        Some(Answer { value: found.value, gradient: reading.step.pull(o, gradient), map })
+        Some(Answer { value: found.value, gradient, map })
     })
 }
 
-/// The same with a share of the pixels of this batch that comes to ⌊keep·P⌋.
+/// The same with a share of the pixels that comes to ⌊keep·P⌋.
 fn rounded_down(o: &Observation, spec: &LossSpec) -> Option<LossSpec> {
     let mut spec = spec.clone();
     let Options::TopKCrossEntropy(options) = &mut spec.options else { return None };
-    let pixels = o.counted() as f64;
+    let pixels = match options.region {
+        Region::Batch => o.counted(),
+        // As many in every image.
+        Region::Image => o.valid_in(0),
+    } as f64;
     let kept = (options.keep * pixels + 1e-9).floor();
     options.keep = ((kept - 0.5) / pixels).max(1e-12);
     (kept >= 1.0).then_some(spec)
@@ -61,7 +66,8 @@ fn rounded_down(o: &Observation, spec: &LossSpec) -> Option<LossSpec> {
 
 /// How much of each class every image holds, for losses of this kind.
 pub fn label_counts(o: &Observation, seen: &Seen<'_>, spec: &LossSpec) -> Option<LabelCounts> {
-    let count = |spec: &LossSpec| with_input(o, seen, spec, |loss, input| loss.label_counts(input).ok());
+    let count =
+        |spec: &LossSpec| with_input(&o.shape(), seen, spec, |loss, input| loss.label_counts(input).ok());
     // Some kinds are no loss without weights.
     let weights = WeightSpec { source: Source::PerBatch, ..WeightSpec::default() };
     count(spec).or_else(|| count(&LossSpec { weights, ..spec.clone() }))
@@ -76,11 +82,13 @@ pub fn weights_and_denominator(counts: &LabelCounts, spec: &LossSpec) -> Option<
         0 => vec![1.0; counts.classes()],
         scopes => rows.row(n.min(scopes - 1)).to_vec(),
     };
-    Some(((0..counts.len()).map(row).collect(), plan.denominator()))
+    // What hard pixels are divided by, the labels do not say.
+    let denominator = if spec.kind() == Kind::TopKCrossEntropy { 1.0 } else { plan.denominator() };
+    Some(((0..counts.len()).map(row).collect(), denominator))
 }
 
 fn with_input<R>(
-    o: &Observation,
+    shape: &[usize],
     seen: &Seen<'_>,
     spec: &LossSpec,
     use_it: impl FnOnce(&Loss, &Input<'_, f64>) -> Option<R>,
@@ -91,11 +99,11 @@ fn with_input<R>(
         Labels::Distribution(_) => None,
     };
     let loss = Loss::new(spec).ok()?;
-    let (shape, pixel_shape) = (o.shape(), o.pixel_shape());
-    let logits = ArrayView::from_shape(IxDyn(&shape), seen.z.as_ref()).ok()?;
+    let pixel_shape = [&shape[..1], &shape[2..]].concat();
+    let logits = ArrayView::from_shape(IxDyn(shape), seen.z.as_ref()).ok()?;
     let target = match &seen.target {
         Labels::Indices(labels) => Target::indices(ArrayView::from_shape(IxDyn(&pixel_shape), labels).ok()?),
-        Labels::Distribution(y) => Target::distribution(ArrayView::from_shape(IxDyn(&shape), y).ok()?),
+        Labels::Distribution(y) => Target::distribution(ArrayView::from_shape(IxDyn(shape), y).ok()?),
     };
     use_it(&loss, &Input::new(logits, target).ok()?)
 }

@@ -209,7 +209,7 @@ fn slopes(evidence: &Evidence<'_>, findings: &mut Vec<Finding>) {
     if (slope == Slope::Zero || missing) && !nothing {
         let o = first(evidence);
         let values: Vec<f64> = all.iter().filter_map(Observation::total).filter(|v| v.is_finite()).collect();
-        let hard = evidence.by_value.is_some_and(|found| found.reading.step == Step::ArgMax);
+        let hard = evidence.by_value.is_some_and(|found| found.reading().step == Step::ArgMax);
         if o.classes == 1 && slope == Slope::Zero && !hard && constant(all) {
             findings.push(Finding::new(
                 Cause::OneChannelSoftmax,
@@ -267,7 +267,7 @@ fn slopes(evidence: &Evidence<'_>, findings: &mut Vec<Finding>) {
     if let Found::Loss(found) = evidence.found
         && let ValueFit::Other { found: value, expected } = found.value
     {
-        let hard = evidence.by_value.filter(|by_value| by_value.reading.step == Step::ArgMax);
+        let hard = evidence.by_value.filter(|by_value| by_value.reading().step == Step::ArgMax);
         if let Some(hard) = hard {
             findings.push(Finding::new(
                 Cause::Argmax,
@@ -302,11 +302,11 @@ fn slopes(evidence: &Evidence<'_>, findings: &mut Vec<Finding>) {
 }
 
 fn readings(o: &Observation, found: &Identified, findings: &mut Vec<Finding>) {
-    let name = found.name();
+    let name = found.name_of_misread();
     let rare = rarest(o).unwrap_or_default();
     let sum = |step: &str| format!("{} explained exactly by {name} of {step}", batch(&o.name));
-    let target = found.reading.target;
-    match found.reading.step {
+    let Reading { step, target, .. } = found.reading();
+    match step {
         Step::AsGiven | Step::ArgMax => {}
         Step::LogSigmoid => findings.push(Finding::new(
             Cause::SigmoidForSoftmax,
@@ -342,6 +342,11 @@ fn readings(o: &Observation, found: &Identified, findings: &mut Vec<Finding>) {
                 "pixels compete with each other, and the classes of a pixel do not",
             ));
         }
+        Step::ChannelsOfSoftmaxOverPixels => findings.push(Finding::new(
+            Cause::WrongAxis,
+            sum("a softmax over all pixels of a channel"),
+            "pixels compete with each other, and the classes of a pixel do not",
+        )),
         Step::MaskedLogits | Step::ChannelsOfMaskedSoftmax => {
             let ignored = o.images * o.pixels() - o.valid();
             findings.push(Finding::new(
@@ -381,12 +386,17 @@ fn readings(o: &Observation, found: &Identified, findings: &mut Vec<Finding>) {
             pixel("labels that are one lower, without the pixels of class 0"),
             "every class is trained as its neighbour, and class 0 not at all",
         )),
+        TargetReading::PreviousAsNone => findings.push(Finding::new(
+            Cause::LabelsOffByOne,
+            pixel("labels that are one lower, pixels of class 0 in no class"),
+            "every class is trained as its neighbour, and class 0 as none",
+        )),
         TargetReading::Divided => findings.push(Finding::new(
             Cause::MaskScale,
             pixel("a target divided by 255, although it is 0 and 1 already"),
             "a positive is trained as 0.4 % of one: the net learns that nothing is there",
         )),
-        TargetReading::IgnoredAsNone if found.reading.step == Step::ChannelsOfMaskedSoftmax => {}
+        TargetReading::IgnoredAsNone if step == Step::ChannelsOfMaskedSoftmax => {}
         TargetReading::IgnoredAsNone => findings.push(Finding::new(
             Cause::IgnoredAsClass,
             pixel("ignored pixels as pixels of no class"),
@@ -396,7 +406,7 @@ fn readings(o: &Observation, found: &Identified, findings: &mut Vec<Finding>) {
             ),
         )),
         TargetReading::IgnoredAs(class) => {
-            if found.reading.step != Step::MaskedLogits {
+            if step != Step::MaskedLogits {
                 findings.push(Finding::new(
                     Cause::IgnoredAsClass,
                     pixel(&format!("ignored pixels as class {class}")),
@@ -408,9 +418,7 @@ fn readings(o: &Observation, found: &Identified, findings: &mut Vec<Finding>) {
             }
         }
     }
-    if found.terms.iter().any(|term| term.shape.kind() == Kind::DocumentSigmoid)
-        && found.reading.step == Step::AsGiven
-    {
+    if found.terms.iter().any(|term| term.shape.kind() == Kind::DocumentSigmoid) && step == Step::AsGiven {
         findings.push(Finding::new(
             Cause::SigmoidForSoftmax,
             format!("{} explained exactly by −y·ln σ(z)", batch(&o.name)),

@@ -131,7 +131,7 @@ pub fn explain(spec: &LossSpec, fitted: &[Fitted<'_>]) -> Option<Explanation> {
                 // A constant that is no 1 is worse than any weights; an unusual one worse still.
                 let odd = if is_one {
                     0
-                } else if is_round(constant, tolerance) {
+                } else if extra == Extra::None && is_round(constant, tolerance) {
                     40
                 } else {
                     80
@@ -149,7 +149,8 @@ pub fn explain(spec: &LossSpec, fitted: &[Fitted<'_>]) -> Option<Explanation> {
 
 /// A number that somebody would write: up to two digits, or a simple fraction.
 pub fn is_round(x: f64, tolerance: f64) -> bool {
-    let near = |x: f64| (x - x.round()).abs() <= tolerance * x.abs().max(1.0) && x.round() != 0.0;
+    // Of a large number everything is near some digits.
+    let near = |x: f64| (x - x.round()).abs() <= (tolerance * x.abs().max(1.0)).min(0.02) && x.round() != 0.0;
     [1.0, 2.0, 3.0, 10.0, 20.0, 100.0].into_iter().any(|scale| near(x * scale))
 }
 

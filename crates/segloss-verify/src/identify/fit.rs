@@ -111,6 +111,12 @@ fn by_one(o: &Observation, found: Answer) -> (Fit, Vec<f64>) {
     (Fit { parts: Parts::All, factors: vec![factor], value: factor * found.value, misfit }, predicted)
 }
 
+/// How far the gradient that is expected of a batch is off; NaN where there is none.
+pub fn misfit_of(o: &Observation, expected: Option<Vec<f64>>) -> f64 {
+    let pair = o.gradient.as_ref().zip(expected);
+    pair.map_or(f64::NAN, |(g, expected)| misfit(g, |i| expected[i]))
+}
+
 /// max |g − ĝ| / max |g| over the entries where g is a number; NaN where none is, or ĝ is none.
 fn misfit(g: &[f64], of: impl Fn(usize) -> f64) -> f64 {
     let most = g.iter().filter(|g| g.is_finite()).fold(0.0_f64, |most, g| most.max(g.abs()));
@@ -302,8 +308,8 @@ fn by_class(o: &Observation, reading: Reading, seen: &Seen<'_>, spec: &LossSpec)
     Some((Fit { parts: Parts::Class, factors, value, misfit }, predicted))
 }
 
-/// Σ of two losses, k·G + l·H: the factors, the value, and how far off.
-pub fn by_two(o: &Observation, first: &Answer, second: &Answer) -> Option<Fit> {
+/// Σ of two losses, k·G + l·H. The fit of each, with value and misfit of the sum, and the gradient.
+pub fn by_two(o: &Observation, first: &Answer, second: &Answer) -> Option<([Fit; 2], Vec<f64>)> {
     let g = o.gradient.as_ref()?;
     let dot = |a: &[f64], b: &[f64]| {
         a.iter().zip(b).zip(g).filter(|(_, g)| g.is_finite()).map(|((a, b), _)| a * b).sum::<f64>()
@@ -311,13 +317,15 @@ pub fn by_two(o: &Observation, first: &Answer, second: &Answer) -> Option<Fit> {
     let (a, b) = (&first.gradient, &second.gradient);
     let factors =
         solve(vec![vec![dot(a, a), dot(a, b)], vec![dot(b, a), dot(b, b)]], vec![dot(a, g), dot(b, g)])?;
-    let misfit = misfit(g, |i| factors[0] * a[i] + factors[1] * b[i]);
+    let predicted: Vec<f64> = a.iter().zip(b).map(|(a, b)| factors[0] * a + factors[1] * b).collect();
+    let misfit = misfit(g, |i| predicted[i]);
     let value = factors[0] * first.value + factors[1] * second.value;
-    Some(Fit { parts: Parts::All, factors, value, misfit })
+    let fit = |k: f64| Fit { parts: Parts::All, factors: vec![k], value, misfit };
+    Some(([fit(factors[0]), fit(factors[1])], predicted))
 }
 
 /// Gauss' elimination with the largest pivot first; a column of zeros gets NaN.
-fn solve(mut a: Vec<Vec<f64>>, mut b: Vec<f64>) -> Option<Vec<f64>> {
+pub fn solve(mut a: Vec<Vec<f64>>, mut b: Vec<f64>) -> Option<Vec<f64>> {
     let n = b.len();
     let largest = (0..n).map(|i| a[i][i].abs()).fold(0.0, f64::max);
     if !(largest > 0.0) {

@@ -44,8 +44,12 @@ pub fn search(first: &Observation, others: &[&Observation]) -> Option<Identified
     shape.options.set("gamma", gamma).ok()?;
     let unexplained = others.iter().filter(|o| !role(o).1).map(|o| o.name.clone()).collect();
     Some(Identified {
-        reading: Reading::PLAIN,
-        terms: vec![Term { shape, parts: Parts::FocalOfWeighted, explanation: None }],
+        terms: vec![Term {
+            reading: Reading::PLAIN,
+            shape,
+            parts: Parts::FocalOfWeighted,
+            explanation: None,
+        }],
         misfit,
         value: value_fit(std::iter::empty()),
         unexplained,

@@ -3,16 +3,16 @@
 use super::answer::answer;
 use super::explain::{Explanation, Extra, is_round};
 use super::fit::{Parts, fit};
+use super::near::without_numbers;
 use super::observation::Observation;
 use super::probe::question::{self, Role};
 use super::reading::Reading;
+use super::shapes::is_rare;
 use segloss::{LossSpec, Source};
 
 /// A loss that explains the batches.
 #[derive(Clone, Debug)]
 pub struct Identified {
-    /// How the arguments are read.
-    pub reading: Reading,
     /// The loss, or the two that it is the sum of.
     pub terms: Vec<Term>,
     /// The largest deviation of a gradient from it, relative to the gradient's largest entry.
@@ -28,6 +28,8 @@ pub struct Identified {
 /// A term of it.
 #[derive(Clone, Debug)]
 pub struct Term {
+    /// How the arguments are read.
+    pub reading: Reading,
     /// As it is without weights and denominator.
     pub shape: LossSpec,
     /// What has factors of its own.
@@ -124,7 +126,7 @@ impl Identified {
     pub fn residual(&self, observations: &[Observation]) -> Option<Vec<Observation>> {
         let term = self.terms.first().filter(|_| self.terms.len() == 1)?;
         let rest = observations.iter().filter(|o| role(o).0).filter_map(|o| {
-            let fit = fit(o, self.reading, &self.reading.of(o), &term.shape, term.parts)?;
+            let fit = fit(o, term.reading, &term.reading.of(o), &term.shape, term.parts)?;
             Some(Observation { value: Some(vec![o.total()? - fit.value]), ..o.clone() })
         });
         Some(rest.collect())
@@ -132,15 +134,26 @@ impl Identified {
 
     /// Value and gradient of a batch, where a specification says all of it.
     pub fn predict(&self, o: &Observation) -> Option<(f64, Vec<f64>)> {
-        let seen = self.reading.of(o);
         let (mut value, mut gradient) = (0.0, vec![0.0; o.logits.len()]);
         for term in &self.terms {
             let found = term.explanation.as_ref().filter(|found| found.extra == Extra::None)?;
-            let answer = answer(o, self.reading, &seen, &found.spec, false)?;
+            let answer = answer(o, term.reading, &term.reading.of(o), &found.spec, false)?;
             value += found.constant * answer.value;
             gradient.iter_mut().zip(&answer.gradient).for_each(|(sum, g)| *sum += found.constant * g);
         }
         Some((value, gradient))
+    }
+
+    /// How the arguments are read: of two terms by the one that misreads them.
+    pub fn reading(&self) -> Reading {
+        let misread = self.terms.iter().find(|term| !term.reading.is_plain());
+        misread.or(self.terms.first()).map_or(Reading::PLAIN, |term| term.reading)
+    }
+
+    /// Whether a rare kind has numbers of one's choice: so it is any of many common ones.
+    pub fn is_bent(&self) -> bool {
+        let is_bent = |spec: &LossSpec| is_rare(spec.kind()) && without_numbers(spec).options != spec.options;
+        self.terms.iter().any(|term| is_bent(&term.shape))
     }
 
     /// Whether it is known where all factors come from.
@@ -157,6 +170,15 @@ impl Identified {
     /// Whether no value speaks against it.
     pub fn has_its_value(&self) -> bool {
         !matches!(self.value, ValueFit::Other { .. })
+    }
+
+    /// The same, with the term that misreads the arguments where one does.
+    pub fn name_of_misread(&self) -> String {
+        let misread: Vec<&Term> = self.terms.iter().filter(|term| !term.reading.is_plain()).collect();
+        match misread.as_slice() {
+            [term] if self.terms.len() > 1 => format!("{}, the {} in it", self.name(), term.name()),
+            _ => self.name(),
+        }
     }
 
     /// Kinds and options in a line.

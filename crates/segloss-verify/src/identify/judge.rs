@@ -6,17 +6,24 @@ use super::fit::{Fit, Parts, by_group_and_one, by_two, fit_with_gradient};
 use super::identified::{Identified, Term, ValueFit, role, value_fit};
 use super::near::{has_usual_numbers, without_numbers};
 use super::observation::Observation;
-use super::reading::{Reading, Seen};
-use super::shapes::{cost, is_rare};
+use super::reading::Reading;
+use super::shapes::cost;
 use rayon::prelude::*;
 use segloss::LossSpec;
 use std::cmp::Reverse;
 
-/// A loss, or two that are added, under a reading of the arguments.
+/// A loss under a reading of the arguments.
+#[derive(Clone)]
+pub struct Assumed {
+    pub reading: Reading,
+    pub spec: LossSpec,
+    pub parts: Parts,
+}
+
+/// A loss, or two that are added.
 #[derive(Clone)]
 pub struct Hypothesis {
-    pub reading: Reading,
-    pub terms: Vec<(LossSpec, Parts)>,
+    pub terms: Vec<Assumed>,
 }
 
 /// The batches that are fitted: the one that is searched, and those that must agree.
@@ -41,67 +48,69 @@ impl<'a> Batches<'a> {
 
 impl From<&Identified> for Hypothesis {
     fn from(found: &Identified) -> Self {
-        let terms = found.terms.iter().map(|term| (term.shape.clone(), term.parts));
-        Self { reading: found.reading, terms: terms.collect() }
+        let of = |term: &Term| Assumed { reading: term.reading, spec: term.shape.clone(), parts: term.parts };
+        Self { terms: found.terms.iter().map(of).collect() }
     }
 }
 
 impl Hypothesis {
     /// One loss.
     pub fn of_one(reading: Reading, spec: LossSpec, parts: Parts) -> Self {
-        Self { reading, terms: vec![(spec, parts)] }
+        Self { terms: vec![Assumed { reading, spec, parts }] }
     }
 
     /// The fit of each term, with value and misfit of the sum, and its gradient.
-    fn fit(&self, o: &Observation, seen: &Seen<'_>) -> Option<(Vec<Fit>, Vec<f64>)> {
+    fn fit(&self, o: &Observation) -> Option<(Vec<Fit>, Vec<f64>)> {
         match self.terms.as_slice() {
-            [(spec, parts)] => {
-                let (fit, gradient) = fit_with_gradient(o, self.reading, seen, spec, *parts)?;
+            [term] => {
+                let seen = term.reading.of(o);
+                let (fit, gradient) = fit_with_gradient(o, term.reading, &seen, &term.spec, term.parts)?;
                 Some((vec![fit], gradient))
             }
-            [(a, Parts::ImageAndClass), (b, _)] => {
-                let (first, second) = two(o, self.reading, seen, a, b, true)?;
-                let (fits, gradient) = by_group_and_one(o, seen, a, &first, &second)?;
+            [a, b] => {
+                let weighted = a.parts == Parts::ImageAndClass;
+                let (first, second) = (a.answer(o, weighted)?, b.answer(o, false)?);
+                let (fits, gradient) = match weighted {
+                    true => by_group_and_one(o, &a.reading.of(o), &a.spec, &first, &second)?,
+                    false => by_two(o, &first, &second)?,
+                };
                 Some((fits.to_vec(), gradient))
-            }
-            [(a, _), (b, _)] => {
-                let (a, b) = two(o, self.reading, seen, a, b, false)?;
-                let fit = by_two(o, &a, &b)?;
-                let sum = |(a, b): (&f64, &f64)| fit.factors[0] * a + fit.factors[1] * b;
-                let gradient = a.gradient.iter().zip(&b.gradient).map(sum).collect();
-                let each = fit.factors.iter().map(|&k| Fit { factors: vec![k], ..fit.clone() });
-                Some((each.collect(), gradient))
             }
             _ => None,
         }
     }
 
+    /// Whether each of two terms adds more to the gradient than what is taken for rounding.
+    pub fn needs_both(&self, o: &Observation) -> bool {
+        let Some((fits, gradient)) = self.fit(o) else { return false };
+        let largest =
+            |g: &[f64]| g.iter().filter(|g| g.is_finite()).fold(0.0_f64, |most, g| most.max(g.abs()));
+        let enough = 100.0 * o.tolerance() * largest(&gradient);
+        self.terms.iter().zip(fits).all(|(term, fit)| {
+            let answer = term.answer(o, false);
+            answer.is_some_and(|answer| fit.factors[0].abs() * largest(&answer.gradient) > enough)
+        })
+    }
+
     /// Value and gradient of a batch with the factors that fit it best.
     pub fn predict(&self, o: &Observation) -> Option<(f64, Vec<f64>)> {
-        let (fits, gradient) = self.fit(o, &self.reading.of(o))?;
+        let (fits, gradient) = self.fit(o)?;
         Some((fits[0].value, gradient))
     }
 
     /// Whether one value is explained without a factor.
     fn is_exact(&self, o: &Observation) -> bool {
-        let (seen, spec) = (self.reading.of(o), &self.terms[0].0);
+        let Assumed { reading, spec, .. } = &self.terms[0];
         let fitted =
-            self.fit(o, &seen).and_then(|(fits, _)| Fitted::new(o, &seen, spec, fits.into_iter().next()?));
+            self.fit(o).and_then(|(fits, _)| Fitted::new(o, &reading.of(o), spec, fits.into_iter().next()?));
         fitted.and_then(|fitted| explain(spec, &[fitted])).is_some_and(|found| found.constant == 1.0)
     }
 }
 
-/// Two losses whose sum is meant. Of these only the first has a share of the pixels that may be rounded.
-pub fn two(
-    o: &Observation,
-    reading: Reading,
-    seen: &Seen<'_>,
-    a: &LossSpec,
-    b: &LossSpec,
-    with_map: bool,
-) -> Option<(Answer, Answer)> {
-    let below = Reading { floor: false, ..reading };
-    Some((answer(o, reading, seen, a, with_map)?, answer(o, below, seen, b, false)?))
+impl Assumed {
+    fn answer(&self, o: &Observation, with_map: bool) -> Option<Answer> {
+        answer(o, self.reading, &self.reading.of(o), &self.spec, with_map)
+    }
 }
 
 /// Of the hypotheses that explain the first batch, the one that explains most of the others, the plainest first.
@@ -140,20 +149,18 @@ struct Judged {
 impl Judged {
     /// None where it does not explain a batch that it must.
     fn of(batches: &Batches<'_>, hypothesis: &Hypothesis) -> Option<Self> {
-        let reading = hypothesis.reading;
         if batches.first.gradient.is_none() && !hypothesis.is_exact(batches.first) {
             return None;
         }
         let (mut unexplained, mut edges) = (Vec::new(), 0);
         let mut fitted: Vec<Vec<Fitted<'_>>> = hypothesis.terms.iter().map(|_| Vec::new()).collect();
         for o in batches.all() {
-            let seen = reading.of(o);
-            let found = hypothesis.fit(o, &seen).map(|(fits, _)| fits);
+            let found = hypothesis.fit(o).map(|(fits, _)| fits);
             match (found.filter(|fits| fits[0].misfit <= o.tolerance()), role(o).1) {
                 (Some(fits), core) => {
                     edges += usize::from(!core);
-                    for ((of_term, fit), (spec, _)) in fitted.iter_mut().zip(fits).zip(&hypothesis.terms) {
-                        of_term.push(Fitted::new(o, &seen, spec, fit)?);
+                    for ((of_term, fit), term) in fitted.iter_mut().zip(fits).zip(&hypothesis.terms) {
+                        of_term.push(Fitted::new(o, &term.reading.of(o), &term.spec, fit)?);
                     }
                 }
                 (None, true) => return None,
@@ -161,7 +168,7 @@ impl Judged {
             }
         }
         let explain_all = |fitted: &[Vec<Fitted<'_>>]| -> Vec<Option<Explanation>> {
-            hypothesis.terms.iter().zip(fitted).map(|((spec, _), fitted)| explain(spec, fitted)).collect()
+            hypothesis.terms.iter().zip(fitted).map(|(term, fitted)| explain(&term.spec, fitted)).collect()
         };
         let mut explanations = explain_all(&fitted);
         if explanations.iter().any(Option::is_none) {
@@ -190,16 +197,20 @@ impl Judged {
         };
         let misfit = fitted.iter().map(|f| f.fit.misfit).fold(0.0, f64::max);
         let terms = hypothesis.terms.iter().zip(explanations);
-        let terms = terms
-            .map(|((shape, parts), explanation)| Term { shape: shape.clone(), parts: *parts, explanation })
-            .collect();
-        let identified = Identified { reading, terms, misfit, value, unexplained, rivals: Vec::new() };
+        let term = |(Assumed { reading, spec, parts }, explanation): (&Assumed, _)| Term {
+            reading: *reading,
+            shape: spec.clone(),
+            parts: *parts,
+            explanation,
+        };
+        let terms = terms.map(term).collect();
+        let identified = Identified { terms, misfit, value, unexplained, rivals: Vec::new() };
         Some(Self { identified, edges })
     }
 
     /// Whether the fit says anything. Factors that nothing explains may fit anything: then the value has to say it, too.
     fn holds(&self, first: &Observation) -> bool {
-        let (reading, value) = (self.identified.reading, self.identified.value);
+        let (reading, value) = (self.identified.reading(), self.identified.value);
         let (same, other) = (matches!(value, ValueFit::Same(_)), matches!(value, ValueFit::Other { .. }));
         let exact = |found: &Explanation| found.constant == 1.0 && found.extra == Extra::None;
         let [term] = self.identified.terms.as_slice() else {
@@ -235,9 +246,7 @@ impl Judged {
             !matches!(self.identified.value, ValueFit::Same(_) | ValueFit::Absent | ValueFit::Offset(_));
         let extra: usize =
             terms.iter().filter_map(|term| Some(term.explanation.as_ref()?.extra as usize)).sum();
-        // With numbers of one's choice a rare kind of many is any common one.
-        let is_bent = |spec: &LossSpec| is_rare(spec.kind()) && without_numbers(spec).options != spec.options;
-        let bent = terms.iter().any(|term| is_bent(&term.shape));
+        let bent = self.identified.is_bent();
         let parts = terms.iter().map(|term| term.parts).max();
         let cost: usize = terms.iter().map(|term| cost(&term.shape)).sum();
         (explained == 3, value, Reverse(self.edges), bent, explained, parts, extra, cost)

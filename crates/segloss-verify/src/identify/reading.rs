@@ -21,6 +21,8 @@ pub enum Step {
     ChannelsOfSoftmax,
     /// The same, of a softmax along this axis of (N, C, spatial…), which is not the classes'.
     ChannelsOfSoftmaxAlong(usize),
+    /// The same, of a softmax over all pixels of a channel.
+    ChannelsOfSoftmaxOverPixels,
     /// z′ = 0 at ignored pixels.
     MaskedLogits,
     /// z′ = ln σ(z): a softmax of it is σ(z)/Σσ(z).
@@ -44,6 +46,8 @@ pub enum TargetReading {
     Previous,
     /// Label c for c − 1; pixels of the first do not count.
     PreviousDropped,
+    /// Label c for c − 1; pixels of the first are in no class.
+    PreviousAsNone,
     /// Label c for c − 1; the first for itself.
     PreviousClamped,
     /// A mask of 0 and 1 divided by 255.
@@ -75,7 +79,12 @@ impl Reading {
 
     /// Whether the arguments are read as they were given.
     pub fn is_plain(self) -> bool {
-        self == Self { floor: self.floor, ..Self::PLAIN }
+        self.of_all_pixels() == Self::PLAIN
+    }
+
+    /// The same of a loss that takes no share of the pixels.
+    pub fn of_all_pixels(self) -> Self {
+        Self { floor: false, ..self }
     }
 
     /// Every reading that can be told from the plain one on such a batch, the plain one first.
@@ -92,11 +101,18 @@ impl Reading {
         all.push(step(Step::Sigmoid));
         let axes = (0..o.shape().len()).filter(|&axis| axis != 1 && o.shape()[axis] > 1);
         all.extend(axes.map(|axis| step(Step::ChannelsOfSoftmaxAlong(axis))));
+        if o.spatial.len() > 1 {
+            all.push(step(Step::ChannelsOfSoftmaxOverPixels));
+        }
         if o.labels().is_some() {
             all.extend([TargetReading::Next, TargetReading::Reversed].map(target));
             all.extend([TargetReading::PreviousDropped, TargetReading::PreviousClamped].map(target));
             match several {
-                true => all.push(target(TargetReading::Previous)),
+                true => {
+                    all.push(target(TargetReading::Previous));
+                    let target = TargetReading::PreviousAsNone;
+                    all.push(Self { step: Step::ChannelsOfSoftmax, target, ..plain });
+                }
                 false => all.push(target(TargetReading::Divided)),
             }
             if let [.., height, width] = o.spatial[..]
@@ -152,6 +168,9 @@ impl Step {
             Self::ChannelsOfSoftmaxAlong(axis) => {
                 softmax(z, &o.shape(), axis).into_iter().map(logit).collect()
             }
+            Self::ChannelsOfSoftmaxOverPixels => {
+                softmax(z, &over_pixels(o), 2).into_iter().map(logit).collect()
+            }
             Self::MaskedLogits => {
                 let mut masked = z.to_vec();
                 each_ignored(o, |at| masked[at] = 0.0);
@@ -185,6 +204,10 @@ impl Step {
             Self::ChannelsOfSoftmaxAlong(axis) => {
                 let p = softmax(z, &o.shape(), axis);
                 pull_along(&p, &by_p(&p), &o.shape(), axis)
+            }
+            Self::ChannelsOfSoftmaxOverPixels => {
+                let p = softmax(z, &over_pixels(o), 2);
+                pull_along(&p, &by_p(&p), &over_pixels(o), 2)
             }
             Self::MaskedLogits => {
                 let mut masked = g;
@@ -225,6 +248,15 @@ impl TargetReading {
                 let change = |&label: &i64| if Some(label) == o.ignored { -1 } else { label - 1 };
                 (Labels::Indices(labels.iter().map(change).collect()), Some(-1))
             }
+            Self::PreviousAsNone => {
+                let mut y = vec![0.0; o.logits.len()];
+                for n in 0..o.images {
+                    for p in 0..o.pixels() {
+                        (1..o.classes).for_each(|c| y[o.at(n, c - 1, p)] = o.y(n, c, p));
+                    }
+                }
+                (Labels::Distribution(y), None)
+            }
             Self::Divided => {
                 let y = |&label: &i64| if Some(label) == o.ignored { 0.0 } else { label as f64 / 255.0 };
                 (Labels::Distribution(labels.iter().map(y).collect()), None)
@@ -254,6 +286,11 @@ impl TargetReading {
             }
         }
     }
+}
+
+/// (N, C, P).
+fn over_pixels(o: &Observation) -> [usize; 3] {
+    [o.images, o.classes, o.pixels()]
 }
 
 /// σ(z).

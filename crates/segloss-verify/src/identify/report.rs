@@ -177,7 +177,7 @@ fn short(x: f64) -> String {
 
 /// The loss as a specification; none where one cannot say it.
 fn specification(found: &Identified, o: &Observation) -> Option<String> {
-    if found.reading != Reading::PLAIN {
+    if found.reading() != Reading::PLAIN {
         return None;
     }
     let one = |term: &IdentifiedTerm| {
@@ -204,10 +204,10 @@ fn remarks(found: &Identified) -> Vec<String> {
             found.name()
         ));
     }
-    if found.reading.floor {
+    if found.terms[0].reading.floor {
         remarks.push("the share of hard pixels is rounded down; segloss rounds it up".to_owned());
     }
-    if found.reading.step == Step::ChannelsOfSoftmax {
+    if found.reading().step == Step::ChannelsOfSoftmax {
         remarks.push("each channel of a softmax is scored as a problem of its own".to_owned());
     }
     for term in &found.terms {

@@ -5,13 +5,13 @@
 
 use super::fit::Parts;
 use super::focal_of_weighted;
-use super::identified::Identified;
+use super::identified::{Identified, role};
 use super::judge::{Batches, Hypothesis, choose};
 use super::near::{Near, near};
 use super::observation::Observation;
 use super::reading::{Reading, Step, TargetReading};
 use super::shapes::{cheapest, cost, shapes, shapes_with_numbers};
-use super::sums;
+use super::sums::{self, Terms};
 use segloss::{Kind, LossSpec};
 
 /// What was found.
@@ -35,10 +35,11 @@ pub fn search(observations: &[Observation]) -> Found {
     let (of_pixels, of_regions): (Vec<_>, Vec<_>) =
         shapes.iter().cloned().partition(|spec| spec.kind().is_additive());
     let readings = Reading::all(o);
+    let must: Vec<&Observation> = batches.others.iter().copied().filter(|o| role(o).1).collect();
     let mut nearest: Option<(String, f64)> = None;
     for &reading in &readings {
         let mut fits_of = |shapes: &[LossSpec]| {
-            let near = near(o, reading, &reading.of(o), shapes);
+            let near = near(o, &must, reading, &reading.of(o), shapes);
             let best = near.first().map(|near| (near.spec.kind().name().to_owned(), near.misfit));
             let so_far = nearest.as_ref().map_or(f64::INFINITY, |(_, misfit)| *misfit);
             if reading == Reading::PLAIN && best.as_ref().is_some_and(|(_, misfit)| *misfit < so_far) {
@@ -55,19 +56,42 @@ pub fn search(observations: &[Observation]) -> Found {
             fits.extend(fits_of(&of_regions));
             found = choose(&batches, fits);
         }
-        let found = found
-            .or_else(|| reading.is_plain().then(|| sums::search(&batches, o, reading, &shapes)).flatten());
+        let sum = || {
+            let terms = Terms::of(o, reading, &shapes).filter(|_| reading.is_plain())?;
+            sums::search(&batches, o, &terms, &terms)
+        };
+        let found = match found {
+            Some(found) if found.is_bent() => sum().or(Some(found)),
+            Some(found) => Some(found),
+            None => sum(),
+        };
         if let Some(found) = found {
             return Found::Loss(Box::new(found));
         }
     }
-    let may_be_of_a_sum = |reading: &&Reading| {
+    let may_be_of_a_sum_of = |reading: &Reading| {
         reading.target != TargetReading::AsGiven || matches!(reading.step, Step::Softmax | Step::Sigmoid)
     };
-    let misread = readings.iter().filter(may_be_of_a_sum);
+    let misread: Vec<Reading> = readings.iter().copied().filter(may_be_of_a_sum_of).collect();
     let found = focal_of_weighted::search(o, &batches.others)
-        .or_else(|| misread.into_iter().find_map(|&reading| sums::search(&batches, o, reading, &shapes)));
+        .or_else(|| sums_of_misread(&batches, o, &misread, &shapes));
     found.map_or(Found::Nothing(nearest), |found| Found::Loss(Box::new(found)))
+}
+
+/// A sum of which both terms, or one, misread the arguments.
+fn sums_of_misread(
+    batches: &Batches<'_>,
+    o: &Observation,
+    readings: &[Reading],
+    shapes: &[LossSpec],
+) -> Option<Identified> {
+    let plain = Terms::of(o, Reading::PLAIN, shapes)?;
+    readings.iter().find_map(|&reading| {
+        let misread = Terms::of(o, reading, shapes)?;
+        [(&misread, &misread), (&misread, &plain), (&plain, &misread)]
+            .into_iter()
+            .find_map(|(over_pixels, over_regions)| sums::search(batches, o, over_pixels, over_regions))
+    })
 }
 
 /// Those that fit; of a large batch few, as each is then computed on the whole.
@@ -86,8 +110,9 @@ pub fn search_values(observations: &[Observation], steps: &[Step]) -> Option<Ide
     let batches = Batches::of(&bare)?;
     let first = batches.first;
     first.value.as_ref()?;
-    // One number is explained by chance if it is compared with thousands.
-    let mut shapes = if batches.others.len() < 3 { shapes() } else { shapes_with_numbers() };
+    // One number of few digits is explained by chance if it is compared with thousands.
+    let few = batches.others.len() < 3 && first.epsilon > 1e-12;
+    let mut shapes = if few { shapes() } else { shapes_with_numbers() };
     if let Some(whole) = &first.view().whole {
         shapes = cheapest(shapes, whole.affordable() / 4);
     }
@@ -104,8 +129,8 @@ pub fn reread(o: &Observation, kinds: &[Kind]) -> Option<Identified> {
     let batches = Batches { first: o, others: Vec::new() };
     Reading::all(o).into_iter().filter(|reading| !reading.is_plain()).find_map(|reading| {
         let found = match kinds {
-            [_] => choose(&batches, fitting(o, reading, near(o, reading, &reading.of(o), &shapes))),
-            _ => sums::search(&batches, o, reading, &shapes),
+            [_] => choose(&batches, fitting(o, reading, near(o, &[], reading, &reading.of(o), &shapes))),
+            _ => sums_of_misread(&batches, o, &[reading], &shapes),
         };
         found.filter(Identified::has_its_value)
     })

@@ -1,101 +1,164 @@
 //! The sum of two losses, one over pixels and one over regions.
 
 use super::answer::{Answer, answer};
-use super::fit::{Parts, by_group_and_one, by_two, possible};
+use super::fit::{Parts, by_group_and_one, by_two, misfit_of, possible};
 use super::identified::Identified;
-use super::judge::{Batches, Hypothesis, choose, two};
+use super::judge::{Assumed, Batches, Hypothesis, choose};
 use super::near::refine;
 use super::observation::Observation;
-use super::reading::{Reading, Seen};
+use super::reading::Reading;
+use super::shapes::cost;
 use rayon::prelude::*;
 use segloss::{Kind, LossSpec};
 
-/// The one that explains all batches. `o`: the first batch, or what of a large one is looked at.
+/// Pairs whose largest deviation is computed.
+const CLOSE: usize = 400;
+
+/// What a reading makes of a batch, loss by loss.
+pub struct Terms {
+    reading: Reading,
+    pixels: Vec<Candidate>,
+    regions: Vec<Candidate>,
+}
+
+/// A loss that may be a term.
+struct Candidate {
+    spec: LossSpec,
+    answer: Answer,
+    /// Σ g·G over the entries where g is a number, and Σ G².
+    with_g: f64,
+    square: f64,
+}
+
+impl Terms {
+    /// `o`: the first batch, or what of a large one is looked at.
+    pub fn of(o: &Observation, reading: Reading, shapes: &[LossSpec]) -> Option<Self> {
+        let g = o.gradient.as_ref()?;
+        let (seen, below) = (reading.of(o), reading.of_all_pixels());
+        let candidate = |spec: &LossSpec, reading| {
+            let mut answer = answer(o, reading, &seen, spec, false)?;
+            // What is not known of g is left out everywhere.
+            answer.gradient.iter_mut().zip(g).filter(|(_, g)| !g.is_finite()).for_each(|(x, _)| *x = 0.0);
+            let known = |g: f64| if g.is_finite() { g } else { 0.0 };
+            let with_g = answer.gradient.iter().zip(g).map(|(x, &g)| x * known(g)).sum();
+            let square = answer.gradient.iter().map(|x| x * x).sum();
+            Some(Candidate { spec: spec.clone(), answer, with_g, square })
+        };
+        let of = |is: &(dyn Fn(&LossSpec) -> bool + Sync), reading| -> Vec<Candidate> {
+            let shapes = shapes.par_iter().filter(|spec| is(spec));
+            shapes.filter_map(|spec| candidate(spec, reading)).collect()
+        };
+        // Only a share of the pixels is rounded, or taken of each image.
+        let over_pixels = |spec: &LossSpec| {
+            is_over_pixels(spec) && (reading == below || spec.kind() == Kind::TopKCrossEntropy)
+        };
+        Some(Self { reading, pixels: of(&over_pixels, reading), regions: of(&is_over_regions, below) })
+    }
+}
+
+/// The sum of a loss of the first and one of the second that explains all batches.
 pub fn search(
     batches: &Batches<'_>,
     o: &Observation,
-    reading: Reading,
-    shapes: &[LossSpec],
+    over_pixels: &Terms,
+    over_regions: &Terms,
 ) -> Option<Identified> {
-    o.gradient.as_ref()?;
-    let (seen, below) = (reading.of(o), Reading { floor: false, ..reading });
-    // Only a share of the pixels is rounded.
-    let top_k = |spec: &LossSpec| spec.kind() == Kind::TopKCrossEntropy;
-    let pixels =
-        answers(o, reading, &seen, shapes, |spec| is_over_pixels(spec) && reading.floor == top_k(spec));
-    let regions = answers(o, below, &seen, shapes, is_over_regions);
+    let g = o.gradient.as_ref()?;
+    let (pixels, regions) = (&over_pixels.pixels, &over_regions.regions);
+    let total: f64 = g.iter().filter(|g| g.is_finite()).map(|g| g * g).sum();
+    // By least squares first: of each pair only Σ G·H is not known yet.
     let mut pairs: Vec<(f64, usize, usize)> = (0..pixels.len())
         .into_par_iter()
-        .flat_map_iter(|i| {
-            let (pixels, regions) = (&pixels, &regions);
-            (0..regions.len()).filter_map(move |j| {
-                let fit = by_two(o, &pixels[i].1, &regions[j].1)?;
-                let useful = fit.factors.iter().all(|k| k.is_finite() && *k > 0.0);
-                useful.then_some((fit.misfit, i, j))
-            })
+        .flat_map_iter(|i| (0..regions.len()).map(move |j| (i, j)))
+        .filter_map(|(i, j)| {
+            let (a, b) = (&pixels[i], &regions[j]);
+            let both: f64 = a.answer.gradient.iter().zip(&b.answer.gradient).map(|(a, b)| a * b).sum();
+            let determinant = a.square * b.square - both * both;
+            let k = (a.with_g * b.square - b.with_g * both) / determinant;
+            let l = (b.with_g * a.square - a.with_g * both) / determinant;
+            let useful = k.is_finite() && l.is_finite() && k > 0.0 && l > 0.0;
+            useful.then_some((total - k * a.with_g - l * b.with_g, i, j))
         })
         .collect();
     pairs.sort_by(|a, b| a.0.total_cmp(&b.0));
+    pairs.truncate(CLOSE);
+    let worst = |(_, i, j): (f64, usize, usize)| {
+        let (fits, _) = by_two(o, &pixels[i].answer, &regions[j].answer)?;
+        Some((fits[0].misfit, i, j))
+    };
+    let mut pairs: Vec<(f64, usize, usize)> = pairs.into_par_iter().filter_map(worst).collect();
+    // Of those that fit as they are the plainest, then the nearest.
+    let open = |misfit: f64| if misfit <= o.tolerance() { 0.0 } else { misfit };
+    let price = |i: usize, j: usize| cost(&pixels[i].spec) + cost(&regions[j].spec);
+    pairs.sort_by(|a, b| open(a.0).total_cmp(&open(b.0)).then(price(a.1, a.2).cmp(&price(b.1, b.2))));
     pairs.truncate(o.refinable().min(24));
+    let [first, second] = [over_pixels.reading, over_regions.reading.of_all_pixels()];
+    let plain = first.is_plain() && second.is_plain();
+    let (seen_a, seen_b) = (first.of(o), second.of(o));
     let hypotheses = pairs.into_par_iter().filter_map(|(_, i, j)| {
-        let (mut a, mut b) = (pixels[i].0.clone(), regions[j].0.clone());
-        let misfit = |a: &LossSpec, b: &LossSpec| {
-            let fit = two(o, reading, &seen, a, b, false).and_then(|(a, b)| by_two(o, &a, &b));
-            fit.map_or(f64::NAN, |fit| fit.misfit)
+        let (mut a, mut b) = (pixels[i].spec.clone(), regions[j].spec.clone());
+        let rest = |a: &LossSpec, b: &LossSpec| {
+            let a = answer(o, first, &seen_a, a, false)?;
+            let b = answer(o, second, &seen_b, b, false)?;
+            by_two(o, &a, &b).map(|(_, gradient)| gradient)
         };
-        let mut best = misfit(&a, &b);
+        let mut best = misfit_of(o, rest(&a, &b));
         // What is read by mistake is plain in all else.
-        for _ in 0..if reading.is_plain() { 2 } else { 0 } {
+        for _ in 0..if plain { 2 } else { 0 } {
             if best <= o.tolerance() {
                 break;
             }
-            (b, best) = refine(b, o.tolerance(), o.rounds(&regions[j].0), &|b| misfit(&a, b));
+            (b, best) = refine(o, b, o.rounds(&regions[j].spec), &|b| rest(&a, b));
             if best > o.tolerance() {
-                (a, best) = refine(a, o.tolerance(), o.rounds(&pixels[i].0), &|a| misfit(a, &b));
+                (a, best) = refine(o, a, o.rounds(&pixels[i].spec), &|a| rest(a, &b));
             }
         }
-        let terms = vec![(a, Parts::All), (b, Parts::All)];
-        (best <= o.tolerance()).then_some(Hypothesis { reading, terms })
+        let of = |reading, spec| Assumed { reading, spec, parts: Parts::All };
+        let sum = Hypothesis { terms: vec![of(first, a), of(second, b)] };
+        (best <= o.tolerance() && sum.needs_both(o)).then_some(sum)
     });
     choose(batches, hypotheses.collect())
-        .or_else(|| weighted(batches, o, &seen, &pixels, &regions).filter(|_| reading == Reading::PLAIN))
+        .or_else(|| weighted(batches, o, pixels, regions).filter(|_| [first, second] == [Reading::PLAIN; 2]))
 }
 
 /// The same where the classes of the first have weights.
 fn weighted(
     batches: &Batches<'_>,
     o: &Observation,
-    seen: &Seen<'_>,
-    pixels: &[(LossSpec, Answer)],
-    regions: &[(LossSpec, Answer)],
+    pixels: &[Candidate],
+    regions: &[Candidate],
 ) -> Option<Identified> {
-    let misfit = |a: &LossSpec, first: &Answer, second: &Answer| {
-        by_group_and_one(o, seen, a, first, second).map(|(fits, _)| fits[0].misfit)
+    let seen = Reading::PLAIN.of(o);
+    let sum = |a: &LossSpec, first: &Answer, second: &Answer| {
+        by_group_and_one(o, &seen, a, first, second).map(|(_, gradient)| gradient)
     };
-    let able = |spec: &LossSpec| possible(o, seen, spec).contains(&Parts::ImageAndClass);
+    let able = |spec: &LossSpec| possible(o, &seen, spec).contains(&Parts::ImageAndClass);
     let firsts: Vec<(LossSpec, Answer)> = pixels
         .iter()
-        .filter(|(spec, _)| able(spec))
-        .filter_map(|(spec, _)| Some((spec.clone(), answer(o, Reading::PLAIN, seen, spec, true)?)))
+        .filter(|candidate| able(&candidate.spec))
+        .filter_map(|a| Some((a.spec.clone(), answer(o, Reading::PLAIN, &seen, &a.spec, true)?)))
         .collect();
     let mut pairs: Vec<(f64, usize, usize)> = (0..firsts.len() * regions.len())
         .into_par_iter()
         .map(|k| (k / regions.len(), k % regions.len()))
-        .filter_map(|(i, j)| Some((misfit(&firsts[i].0, &firsts[i].1, &regions[j].1)?, i, j)))
+        .filter_map(|(i, j)| {
+            let misfit = misfit_of(o, sum(&firsts[i].0, &firsts[i].1, &regions[j].answer));
+            misfit.is_finite().then_some((misfit, i, j))
+        })
         .collect();
     pairs.sort_by(|a, b| a.0.total_cmp(&b.0));
     pairs.truncate(o.refinable().min(12));
     let hypotheses = pairs.into_par_iter().filter_map(|(mut best, i, j)| {
         let (a, first) = &firsts[i];
-        let mut b = regions[j].0.clone();
+        let mut b = regions[j].spec.clone();
         if best > o.tolerance() {
-            let of = |b: &LossSpec| answer(o, Reading::PLAIN, seen, b, false);
-            let misfit =
-                |b: &LossSpec| of(b).and_then(|second| misfit(a, first, &second)).unwrap_or(f64::NAN);
-            (b, best) = refine(b.clone(), o.tolerance(), o.rounds(&b), &misfit);
+            let of = |b: &LossSpec| answer(o, Reading::PLAIN, &seen, b, false);
+            let rounds = o.rounds(&b);
+            (b, best) = refine(o, b, rounds, &|b| sum(a, first, &of(b)?));
         }
-        let terms = vec![(a.clone(), Parts::ImageAndClass), (b, Parts::All)];
-        (best <= o.tolerance()).then_some(Hypothesis { reading: Reading::PLAIN, terms })
+        let of = |spec, parts| Assumed { reading: Reading::PLAIN, spec, parts };
+        let terms = vec![of(a.clone(), Parts::ImageAndClass), of(b, Parts::All)];
+        (best <= o.tolerance()).then_some(Hypothesis { terms })
     });
     // So many factors fit much: the values must say it, too.
     choose(batches, hypotheses.collect()).filter(Identified::has_its_value)
@@ -110,15 +173,4 @@ fn is_over_pixels(spec: &LossSpec) -> bool {
 fn is_over_regions(spec: &LossSpec) -> bool {
     let kind = spec.kind();
     kind.sums_regions() || kind.weighs_by_size() || kind == Kind::Boundary
-}
-
-fn answers(
-    o: &Observation,
-    reading: Reading,
-    seen: &Seen<'_>,
-    shapes: &[LossSpec],
-    is: impl Fn(&LossSpec) -> bool + Sync,
-) -> Vec<(LossSpec, Answer)> {
-    let of = |spec: &LossSpec| Some((spec.clone(), answer(o, reading, seen, spec, false)?));
-    shapes.par_iter().filter(|spec| is(spec)).filter_map(of).collect()
 }
