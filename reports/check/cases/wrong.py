@@ -614,7 +614,7 @@ def mean_iou(z, y):
     return ((both + 1) / ((p + one).sum((0, 2, 3)) - both + 1)).mean()
 
 
-@written("sign", "villa (rebuilt)", merged(TORCH, ONE), "dice", activation="sigmoid", region="image", smooth=1e-5,
+@written("no_activation", "villa (rebuilt)", merged(TORCH, ONE), "dice", activation="sigmoid", region="image", smooth=1e-5,
          source="github.com/ScrollPrize/villa/pull/1644")
 def dice_of_logits(z, y):
     return -((2 * (z * y).sum((2, 3)) + 1e-5) / ((z + y).sum((2, 3)) + 1e-5)).mean()

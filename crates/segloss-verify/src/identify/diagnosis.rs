@@ -74,7 +74,9 @@ pub fn diagnose(evidence: &Evidence<'_>) -> Vec<Finding> {
         expectations(evidence, found, &mut findings);
     } else {
         absent_without_name(evidence, &mut findings);
+        unactivated(evidence, &mut findings);
     }
+    ignored(evidence, &mut findings);
     silent(evidence, &mut findings);
     findings.dedup_by_key(|finding| finding.cause);
     findings
@@ -326,6 +328,13 @@ fn readings(o: &Observation, found: &Identified, findings: &mut Vec<Finding>) {
                  net is, and the gradient fades; {rare}",
                 o.classes,
                 std::f64::consts::E / (std::f64::consts::E + o.classes as f64 - 1.0)
+            ),
+        )),
+        Step::AddedToProbability(digits) => findings.push(Finding::new(
+            Cause::ClippedGradient,
+            sum(&format!("ln(p + 1e-{digits})")),
+            format!(
+                "a pixel whose right class has a probability p gets p/(p + 1e-{digits}) of the gradient: one that is confidently wrong                  next to none"
             ),
         )),
         Step::Sigmoid => findings.push(Finding::new(
@@ -584,6 +593,45 @@ fn absent_without_name(evidence: &Evidence<'_>, findings: &mut Vec<Finding>) {
             ),
             "one image without the rare class decides the step, and the classes that are there learn nothing from it",
         ));
+    }
+}
+
+/// Sums of the logits themselves.
+fn unactivated(evidence: &Evidence<'_>, findings: &mut Vec<Finding>) {
+    let all = &evidence.capture.observations;
+    if first(evidence).from_probabilities || symptoms::slope(all) != Slope::Some {
+        return;
+    }
+    if let Some((class, least, most)) = symptoms::ignores_logits(all) {
+        findings.push(Finding::new(
+            Cause::NoActivation,
+            format!(
+                "all pixels of a label in an image get the same gradient in channel {class}, although their logits run from {least:.3}                  to {most:.3}"
+            ),
+            "logits beyond 0 and 1 make the ratio whatever they like: the value leaves its range, and the net gains by growing them",
+        ));
+    }
+}
+
+/// Ignored pixels that count, where no reading says how.
+fn ignored(evidence: &Evidence<'_>, findings: &mut Vec<Finding>) {
+    let known = [Cause::IgnoredAsClass, Cause::IgnoredBeforeActivation];
+    if findings.iter().any(|finding| known.contains(&finding.cause)) {
+        return;
+    }
+    for o in &evidence.capture.observations {
+        if let Some((count, witness)) = symptoms::ignored_with_slope(o) {
+            findings.push(Finding::new(
+                Cause::IgnoredAsClass,
+                format!(
+                    "in {} {count} ignored pixels get a gradient, as {}",
+                    batch(&o.name),
+                    in_words(&witness)
+                ),
+                "the net learns from pixels that should not count",
+            ));
+            return;
+        }
     }
 }
 

@@ -31,10 +31,25 @@ pub fn search(first: &Observation, others: &[&Observation]) -> Option<Identified
         let weights = weights(&points, scale, gamma)?;
         (worst(&points, &weights, scale, gamma) <= first.tolerance() * 10.0).then_some((gamma, weights))
     };
+    // The sum of the weights themselves: what they are by one sum gives the next.
+    let by_weights = |gamma: f64| {
+        let mut scale = valid;
+        for _ in 0..40 {
+            let weights = weights(&points, scale, gamma)?;
+            let next: f64 = points.iter().map(|point| weights[point.2]).sum();
+            let settled = (next - scale).abs() <= 1e-12 * scale;
+            if settled {
+                return fits(next, gamma);
+            }
+            scale = next;
+        }
+        None
+    };
     let (gamma, weights) = scales
         .into_iter()
         .flat_map(|s| GAMMAS.map(|gamma| (s, gamma)))
-        .find_map(|(s, gamma)| fits(s, gamma))?;
+        .find_map(|(s, gamma)| fits(s, gamma))
+        .or_else(|| GAMMAS.into_iter().find_map(by_weights))?;
     // Equal weights of 1 are the focal loss itself, which is found before this.
     if weights.iter().all(|w| w.is_nan() || (w - 1.0).abs() < 1e-3) {
         return None;
@@ -99,7 +114,11 @@ fn weights(points: &Points, scale: f64, gamma: f64) -> Option<Vec<f64>> {
         let grid = (0..120).map(|i| 0.02 * 1.08_f64.powi(i));
         let mut best = grid.min_by(|a, b| off(*a).total_cmp(&off(*b))).unwrap_or(1.0);
         let mut step = 0.05 * best;
-        while step > 1e-12 * best {
+        // What falls for ever has no least.
+        for _ in 0..400 {
+            if step <= 1e-12 * best {
+                break;
+            }
             match [best - step, best + step].into_iter().find(|w| *w > 0.0 && off(*w) < off(best)) {
                 Some(better) => best = better,
                 None => step *= 0.5,

@@ -161,6 +161,12 @@ impl Identified {
         self.terms.iter().all(|term| term.explanation.is_some())
     }
 
+    /// Whether the factors need no constant.
+    pub fn is_exact(&self) -> bool {
+        let exact = |found: &Explanation| found.constant == 1.0 && found.extra == Extra::None;
+        self.terms.iter().all(|term| term.explanation.as_ref().is_some_and(exact))
+    }
+
     /// Whether some class weights are numbers, and no rule.
     pub fn has_given_weights(&self) -> bool {
         let explanations = self.terms.iter().filter_map(|term| term.explanation.as_ref());

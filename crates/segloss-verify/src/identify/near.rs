@@ -292,12 +292,15 @@ fn all_at_once(
 
 /// The number with one to four digits, and the nearest thirds and eighths.
 fn written(x: f64) -> Vec<f64> {
+    if x == 0.0 || !x.is_finite() {
+        return vec![x];
+    }
     let digits = |digits: i32| {
         let scale = 10f64.powi(digits - 1 - x.abs().log10().floor() as i32);
         (x * scale).round() / scale
     };
     let rounded = (1..5).map(digits).chain([3.0, 7.0, 6.0, 9.0, 8.0, 16.0].map(|q| (x * q).round() / q));
-    std::iter::once(0.0).chain(rounded).filter(|x| x.is_finite()).collect()
+    std::iter::once(0.0).chain(rounded).collect()
 }
 
 /// Whether all numbers are some that people choose.

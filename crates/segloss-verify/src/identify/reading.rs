@@ -23,6 +23,9 @@ pub enum Step {
     ChannelsOfSoftmaxAlong(usize),
     /// The same, of a softmax over all pixels of a channel.
     ChannelsOfSoftmaxOverPixels,
+    /// z′ = ln(p + ε), p the softmax and ε one over ten to this; of one channel ln((p + ε)/(1 − p + ε)). Up to a constant the cross-entropy
+    /// of it is −ln(p + ε).
+    AddedToProbability(i32),
     /// z′ = 0 at ignored pixels.
     MaskedLogits,
     /// z′ = ln σ(z): a softmax of it is σ(z)/Σσ(z).
@@ -136,6 +139,11 @@ impl Reading {
         all
     }
 
+    /// Those of a number that is added to a probability before its logarithm, which only sums over pixels have.
+    pub fn with_epsilon() -> impl Iterator<Item = Self> {
+        (2..13).map(|digits| Self { step: Step::AddedToProbability(digits), ..Self::PLAIN })
+    }
+
     /// The logits and the target that the loss sees.
     pub fn of(self, o: &Observation) -> Seen<'_> {
         let (labels, ignored) = self.target.of(o);
@@ -167,6 +175,16 @@ impl Step {
             Self::ChannelsOfSoftmax => softmax(z, &o.shape(), 1).into_iter().map(logit).collect(),
             Self::ChannelsOfSoftmaxAlong(axis) => {
                 softmax(z, &o.shape(), axis).into_iter().map(logit).collect()
+            }
+            Self::AddedToProbability(digits) => {
+                let epsilon = 10f64.powi(-digits);
+                match o.classes {
+                    1 => z
+                        .iter()
+                        .map(|&z| (sigmoid(z) + epsilon).ln() - (sigmoid(-z) + epsilon).ln())
+                        .collect(),
+                    _ => softmax(z, &o.shape(), 1).into_iter().map(|p| (p + epsilon).ln()).collect(),
+                }
             }
             Self::ChannelsOfSoftmaxOverPixels => {
                 softmax(z, &over_pixels(o), 2).into_iter().map(logit).collect()
@@ -204,6 +222,19 @@ impl Step {
             Self::ChannelsOfSoftmaxAlong(axis) => {
                 let p = softmax(z, &o.shape(), axis);
                 pull_along(&p, &by_p(&p), &o.shape(), axis)
+            }
+            Self::AddedToProbability(digits) => {
+                let epsilon = 10f64.powi(-digits);
+                if o.classes == 1 {
+                    let slope = |z: f64| {
+                        let (p, q) = (sigmoid(z), sigmoid(-z));
+                        p * q * (1.0 / (p + epsilon) + 1.0 / (q + epsilon))
+                    };
+                    return g.iter().zip(z).map(|(g, &z)| g * slope(z)).collect();
+                }
+                let p = softmax(z, &o.shape(), 1);
+                let by_p: Vec<f64> = g.iter().zip(&p).map(|(g, p)| g / (p + epsilon)).collect();
+                softmax_pull(o, &p, &by_p)
             }
             Self::ChannelsOfSoftmaxOverPixels => {
                 let p = softmax(z, &over_pixels(o), 2);
@@ -388,7 +419,7 @@ mod tests {
     fn steps_have_their_derivatives() {
         let o = Observation::sample(&[2, 3, 2, 2]);
         let r: Vec<f64> = (0..o.logits.len()).map(|i| ((i * 7 % 11) as f64) / 5.0 - 1.0).collect();
-        for reading in Reading::all(&o) {
+        for reading in Reading::all(&o).into_iter().chain(Reading::with_epsilon()) {
             let step = reading.step;
             let value = |z: &[f64]| step.of(&o, z).iter().zip(&r).map(|(z, r)| z * r).sum::<f64>();
             let pulled = step.pull(&o, r.clone());

@@ -148,7 +148,10 @@ fn but_silent(all: &[Observation]) -> Option<Identified> {
         return None;
     }
     match search(&hidden) {
-        Found::Loss(found) if found.is_explained() && found.has_its_value() => Some(*found),
+        // The pixels that are hidden may have made the value another one.
+        Found::Loss(found) if found.is_explained() && (found.has_its_value() || found.is_exact()) => {
+            Some(*found)
+        }
         _ => None,
     }
 }

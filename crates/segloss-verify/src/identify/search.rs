@@ -74,8 +74,18 @@ pub fn search(observations: &[Observation]) -> Found {
     };
     let misread: Vec<Reading> = readings.iter().copied().filter(may_be_of_a_sum_of).collect();
     let found = focal_of_weighted::search(o, &batches.others)
+        .or_else(|| logarithms_with_epsilon(&batches, o))
         .or_else(|| sums_of_misread(&batches, o, &misread, &shapes));
     found.map_or(Found::Nothing(nearest), |found| Found::Loss(Box::new(found)))
+}
+
+/// A sum over pixels of ln(p + ε).
+fn logarithms_with_epsilon(batches: &Batches<'_>, o: &Observation) -> Option<Identified> {
+    use Kind::{BinaryCrossEntropy, CrossEntropy, Focal};
+    let logarithmic = |spec: &LossSpec| [BinaryCrossEntropy, CrossEntropy, Focal].contains(&spec.kind());
+    let shapes: Vec<LossSpec> = shapes().into_iter().filter(logarithmic).collect();
+    let of = |reading: Reading| fitting(o, reading, near(o, &[], reading, &reading.of(o), &shapes));
+    choose(batches, Reading::with_epsilon().flat_map(of).collect())
 }
 
 /// A sum of which both terms, or one, misread the arguments.

@@ -1,6 +1,7 @@
 //! What the answers show by themselves, whatever the loss is.
 
 use super::observation::Observation;
+use super::probe::question::{self, Role};
 
 /// Where a number is none.
 #[derive(Clone, Debug, PartialEq)]
@@ -143,6 +144,48 @@ pub fn silent(o: &Observation) -> Option<Silent> {
         return None;
     }
     Some(Silent { batch: o.name.clone(), pixels: silent.len(), probability, witness: pixel(o, n, p) })
+}
+
+/// A class whose pixels of one label all get the same gradient, whatever their logits, and between which logits these lie; none where
+/// some class of some image is not so. A ratio of sums of the logits themselves is so.
+pub fn ignores_logits(observations: &[Observation]) -> Option<(usize, f64, f64)> {
+    let mut witness = None;
+    let asked = observations.iter().filter(|o| question::role(&o.name) == Role::Must && o.gradient.is_some());
+    for o in asked {
+        let (labels, g) = (o.labels()?, o.gradient.as_ref()?);
+        let most = g.iter().fold(0.0_f64, |most, g| most.max(g.abs()));
+        for (n, c) in (0..o.images).flat_map(|n| (0..o.classes).map(move |c| (n, c))) {
+            for label in 0..o.classes.max(2) as i64 {
+                let pixels =
+                    (0..o.pixels()).filter(|&p| o.is_valid(n, p) && labels[n * o.pixels() + p] == label);
+                let at: Vec<usize> = pixels.map(|p| o.at(n, c, p)).collect();
+                let range = |of: &[f64]| {
+                    at.iter()
+                        .map(|&at| of[at])
+                        .fold((f64::INFINITY, f64::NEG_INFINITY), |(least, most), x| {
+                            (least.min(x), most.max(x))
+                        })
+                };
+                let (slopes, logits) = (range(g), range(&o.logits));
+                if at.len() > 1 && !(slopes.1 - slopes.0 <= o.tolerance() * most) {
+                    return None;
+                }
+                if at.len() > 2 && logits.1 - logits.0 > 1.0 && slopes.1 != 0.0 && witness.is_none() {
+                    witness = Some((c, logits.0, logits.1));
+                }
+            }
+        }
+    }
+    witness
+}
+
+/// An ignored pixel that gets a gradient: the batch, how many there are, and the pixel.
+pub fn ignored_with_slope(o: &Observation) -> Option<(usize, (Vec<f64>, Option<i64>))> {
+    let g = o.gradient.as_ref()?;
+    let most = g.iter().filter(|g| g.is_finite()).fold(0.0_f64, |most, g| most.max(g.abs()));
+    let moved = |n: usize, p: usize| (0..o.classes).any(|c| g[o.at(n, c, p)].abs() > 1e-6 * most);
+    let all: Vec<(usize, usize)> = places(o).filter(|&(n, p)| !o.is_valid(n, p) && moved(n, p)).collect();
+    all.first().map(|&(n, p)| (all.len(), pixel(o, n, p)))
 }
 
 /// The share of |gradient| that goes to the pixels of each class.
