@@ -288,7 +288,7 @@ impl Comparison {
             data: Source::new(first.data.folder.as_deref()).name(),
             split: question.split,
             checkpoint: question.checkpoint,
-            seeds: plan.all_seeds().into_iter().collect(),
+            seeds: plan.all_seeds(),
             fewest_pairs: fewest_pairs(plan),
             epochs: first.train.epochs,
             images: names.len(),
@@ -628,7 +628,7 @@ fn curve(logs: &[Vec<LogRow>]) -> Vec<f64> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
     use crate::blocks::Grouping;
     use crate::metrics::Rule;
@@ -642,7 +642,7 @@ mod tests {
     const PIXELS: f64 = 10_000.0;
 
     /// Two classes, a rare one and the rest; of each image so many of the rare are found, so many claimed.
-    fn results(found: &[f64], shares: &[f64]) -> Results {
+    pub(in crate::compare) fn results(found: &[f64], shares: &[f64]) -> Results {
         let image = |(i, (&found, &share)): (usize, (&f64, &f64))| {
             let truth = (share * PIXELS).round() as u64;
             let right = (found.clamp(0.0, 1.0) * truth as f64).round() as u64;
@@ -766,5 +766,67 @@ mod tests {
         let (a, b) = (results(&[0.5, 0.5, 0.5], &[0.1; 3]), results(&[0.9, 0.501, 0.1], &[0.1; 3]));
         assert_eq!(changed(&[(&a, &b)]), Changed { improved: 1, stable: 1, worsened: 1 });
         assert_eq!(changed(&[(&a, &b), (&b, &a)]), Changed { improved: 0, stable: 3, worsened: 0 });
+    }
+
+    /// An arm without scores, for verdicts: its contrasts are against `against`, with these p.
+    fn arm(name: &str, contrasts: &[(&str, f64)]) -> Answer {
+        let contrast = |&(against, p): &(&str, f64)| Contrast {
+            against: against.to_owned(),
+            seeds: vec![0, 1, 2],
+            differences: vec![with(0.1, p, f64::NAN, [0.05, 0.2])],
+            changed: None,
+            verdict: Verdict::Undecided,
+            reason: String::new(),
+        };
+        Answer {
+            name: name.to_owned(),
+            training: name.to_owned(),
+            loss: String::new(),
+            options: Vec::new(),
+            decision: String::new(),
+            chosen_by: String::new(),
+            shift_chosen_by: None,
+            seeds: vec![0, 1, 2],
+            failed: Vec::new(),
+            missing: Vec::new(),
+            values: Vec::new(),
+            classes: Vec::new(),
+            confusion: Vec::new(),
+            contrasts: contrasts.iter().map(contrast).collect(),
+            curve: Vec::new(),
+        }
+    }
+
+    /// Holm of 0.01, 0.02 and 0.03 is 0.03, 0.04 and 0.04; of 0.02, 0.018 and 0.03: 0.054 all.
+    #[test]
+    fn every_contrast_is_a_question() {
+        let verdicts = |p: [f64; 3]| -> Vec<(Verdict, f64)> {
+            let mut arms =
+                vec![arm("a", &[]), arm("b", &[("a", p[0])]), arm("c", &[("a", p[1]), ("b", p[2])])];
+            judge(&mut arms, "mean_iou", "test");
+            let of = |contrast: &Contrast| (contrast.verdict, contrast.differences[0].p_holm.unwrap());
+            arms.iter().flat_map(|arm| &arm.contrasts).map(of).collect()
+        };
+        let better = |p| (Verdict::Better, p);
+        assert_eq!(verdicts([0.01, 0.02, 0.03]), [better(0.03), better(0.04), better(0.04)]);
+        assert!(verdicts([0.02, 0.018, 0.03]).iter().all(|(verdict, _)| *verdict == Verdict::Undecided));
+    }
+
+    /// The arm that another is compared with can spoil the verdict as well as the other itself.
+    #[test]
+    fn a_flaw_of_either_arm_leaves_it_undecided() {
+        let p = 0.0001;
+        let mut arms = vec![arm("a", &[]), arm("b", &[("a", p)]), arm("c", &[("a", p), ("b", p)])];
+        arms[1].shift_chosen_by = Some("val".to_owned());
+        judge(&mut arms, "mean_iou", "val");
+        let told: Vec<(Verdict, &str)> = arms
+            .iter()
+            .flat_map(|arm| &arm.contrasts)
+            .map(|contrast| (contrast.verdict, contrast.reason.as_str()))
+            .collect();
+        let flaw = "its shift was chosen by the images that are judged here";
+        assert_eq!(told[0], (Verdict::Undecided, flaw));
+        assert_eq!(told[1].0, Verdict::Better);
+        assert_eq!(told[2], (Verdict::Undecided, &*format!("`b`: {flaw}")));
     }
 }

@@ -102,3 +102,63 @@ pub(super) fn rows(scores: &[GroupScores]) -> Option<Vec<Vec<String>>> {
 pub fn csv(scores: &[GroupScores]) -> Result<String> {
     csv_text("groups.csv", |writer| scores.iter().try_for_each(|row| writer.serialize(row)))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::compare::comparison::tests::results;
+    use crate::description::Group;
+
+    const NAMES: [&str; 3] = ["s1_0001", "s2_0001", "s1_0002"];
+
+    fn of(group: Group) -> Vec<GroupScores> {
+        // Of each image a tenth is of the rare class; so much of it is found.
+        let runs = [[0.5, 0.2, 1.0], [0.7, 0.2, 1.0]].map(|found| results(&found, &[0.1; 3]));
+        let arms = [("a", runs.iter().collect()), ("none is done", Vec::new()), ("b", vec![&runs[0]])];
+        scores(&arms, &NAMES, &Grouping { group, guessed: false })
+    }
+
+    /// By hand, of 10 000 pixels an image: `s1` under the first seed has 18 000 + 1 500 right and 500 missed, under the second 300
+    /// missed; `s2` has 9 000 + 200 right and 800 missed.
+    #[test]
+    fn each_group_has_its_own_images() {
+        let scores = of(Group::BeforeLast("_".to_owned()));
+        let rows: Vec<_> =
+            scores.iter().map(|s| (&*s.group, s.images, s.classes, &*s.arm, s.seeds)).collect();
+        assert_eq!(
+            rows,
+            [("s1", 2, 2, "a", 2), ("s1", 2, 2, "b", 1), ("s2", 1, 2, "a", 2), ("s2", 1, 2, "b", 1)]
+        );
+        let near = |found: Option<f64>, expected: f64| {
+            assert!((found.unwrap() - expected).abs() < 1e-12, "{found:?} {expected}");
+        };
+        near(scores[1].accuracy, 0.975);
+        near(scores[1].class_average, (1.0 + 0.75) / 2.0);
+        near(scores[1].mean_iou, (18_000.0 / 18_500.0 + 0.75) / 2.0);
+        near(scores[0].accuracy, (0.975 + 0.985) / 2.0);
+        near(scores[2].accuracy, 0.92);
+        near(scores[2].mean_iou, (9_000.0 / 9_800.0 + 0.2) / 2.0);
+
+        let csv = csv(&scores).unwrap();
+        assert!(
+            csv.starts_with(
+                "group,images,classes,arm,seeds,accuracy,class_average,mean_iou\ns1,2,2,a,2,0.98"
+            ),
+            "{csv}"
+        );
+        assert_eq!(super::rows(&scores).unwrap()[2], ["s1, 2, 2", "b", "1", "97.5", "87.5", "86.1"]);
+    }
+
+    /// One group, or none, says what the whole says.
+    #[test]
+    fn no_two_groups_no_table() {
+        assert_eq!(of(Group::None), []);
+        assert_eq!(of(Group::Characters(1)), []);
+        assert_eq!(of(Group::Characters(2)).len(), 4);
+        assert_eq!(rows(&[]), None);
+        let many =
+            |group: usize| GroupScores { group: group.to_string(), ..of(Group::Characters(2))[0].clone() };
+        assert!(rows(&(0..MOST_SHOWN).map(many).collect::<Vec<_>>()).is_some());
+        assert!(rows(&(0..=MOST_SHOWN).map(many).collect::<Vec<_>>()).is_none());
+    }
+}

@@ -339,9 +339,10 @@ impl Plan {
         self.seeds(entry).iter().filter(|seed| theirs.contains(seed)).copied().collect()
     }
 
-    /// Every seed that any arm asks for.
-    pub fn all_seeds(&self) -> BTreeSet<u64> {
-        self.arm.iter().flat_map(|entry| self.seeds(entry)).copied().collect()
+    /// Every seed that any arm asks for, in their order.
+    pub fn all_seeds(&self) -> Vec<u64> {
+        let all: BTreeSet<u64> = self.arm.iter().flat_map(|entry| self.seeds(entry)).copied().collect();
+        all.into_iter().collect()
     }
 
     /// The seed whose nets draw the page's pictures.
@@ -449,4 +450,95 @@ impl Plan {
 
 fn path(out: &Path) -> PathBuf {
     out.join("plan.toml")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A plan of these arms: a name, its training's, and more keys. The question's seeds are 0, 1 and 2.
+    fn plan(arms: &[(&str, &str, &str)]) -> Result<Plan> {
+        let mut text = String::from(
+            "format = 1\n[question]\nmetric = 'mean_iou'\nsplit = 'test'\ncheckpoint = 'best'\nseeds = [0, 1, 2]\nimages = ''\n\
+             [question.grouping.group]\nbefore_last = '_'\n",
+        );
+        for (name, training, more) in arms {
+            text += &format!("[[arm]]\nname = '{name}'\ntraining = '{training}'\n{more}\n");
+        }
+        for training in arms.iter().map(|(_, training, _)| training).collect::<BTreeSet<_>>() {
+            text += &format!("[training.{training}]\n");
+        }
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(path(folder.path()), text).unwrap();
+        Plan::load(folder.path())
+    }
+
+    const SHIFT: &str = "decision.shift = { fixed = 0.5 }";
+
+    #[test]
+    fn cells_are_those_that_an_arm_asks_for() {
+        let plan = plan(&[
+            ("plain", "p", "seeds = [0, 1, 2, 3]"),
+            ("shift", "p", SHIFT),
+            ("mine", "m", "against = 'other'\nseeds = [5, 1]"),
+            ("other", "o", "seeds = [0, 1]"),
+        ])
+        .unwrap();
+        let cells: Vec<String> =
+            plan.places().iter().map(|Place { training, seed }| format!("{training}{seed}")).collect();
+        assert_eq!(cells, ["p0", "o0", "p1", "m1", "o1", "p2", "p3", "m5"]);
+        assert_eq!(plan.all_seeds(), [0, 1, 2, 3, 5]);
+        // A cell that two arms share is counted under the rules of those that ask for its seed.
+        let rules = |seed| plan.decisions(&Place { training: "p".to_owned(), seed }).len();
+        assert_eq!((rules(2), rules(3)), (2, 1));
+
+        let partners = |at: usize| -> Vec<&str> {
+            plan.partners(&plan.arm[at]).map(|other| other.name.as_str()).collect()
+        };
+        assert_eq!((partners(0), partners(1), partners(2)), (vec![], vec!["plain"], vec!["plain", "other"]));
+        assert_eq!(plan.common_seeds(&plan.arm[2], &plan.arm[3]), [1]);
+        assert_eq!(plan.drawn_seed(), Some(0));
+    }
+
+    #[test]
+    fn pairs_that_make_no_sense_are_refused() {
+        let with =
+            |mine: &str, other: &str| plan(&[("plain", "p", ""), ("mine", "m", mine), ("other", "o", other)]);
+        assert!(with("against = 'other'", "").is_ok());
+        for (mine, other, why) in [
+            ("against = 'gone'", "", "there is no such arm; the arms are `plain`, `mine`, `other`"),
+            ("against = 'mine'", "", "an arm is not compared with itself"),
+            ("against = 'plain'", "", "every arm is compared with the first already"),
+            ("against = 'other'", "against = 'mine'", "arm `mine` is compared with itself"),
+            ("seeds = [7]", "", "arms `mine` and `plain` have no seed in common"),
+            (
+                "seeds = [0]\nagainst = 'other'",
+                "seeds = [1]",
+                "arms `mine` and `other` have no seed in common",
+            ),
+            ("seeds = []", "", "arm `mine`: `seeds` holds 0 seeds"),
+            ("seeds = [1, 1]", "", "arm `mine`: `seeds` holds 1 twice"),
+        ] {
+            let error = with(mine, other).unwrap_err().to_string();
+            assert!(error.contains(why), "{error}");
+        }
+        let first = plan(&[("plain", "p", "against = 'mine'"), ("mine", "m", "")]);
+        assert!(first.unwrap_err().to_string().contains("it is the first arm"));
+    }
+
+    /// The comparisons that are committed are read as they were written.
+    #[test]
+    fn committed_plans_are_read() {
+        let reports = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../reports/compare");
+        let mut read = 0;
+        for folder in std::fs::read_dir(reports).unwrap().map(|entry| entry.unwrap().path()) {
+            if Plan::exists(&folder) {
+                let text = std::fs::read_to_string(path(&folder)).unwrap();
+                let again = toml::to_string(&Plan::load(&folder).unwrap()).unwrap();
+                assert!(text.ends_with(&again), "{}", folder.display());
+                read += 1;
+            }
+        }
+        assert!(read > 0);
+    }
 }
