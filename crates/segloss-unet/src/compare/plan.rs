@@ -526,16 +526,15 @@ mod tests {
         assert!(first.unwrap_err().to_string().contains("it is the first arm"));
     }
 
-    /// The comparisons that are committed are read as they were written.
+    /// The comparisons that are committed can be read, and lose nothing where they are written again.
     #[test]
     fn committed_plans_are_read() {
         let reports = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../reports/compare");
         let mut read = 0;
         for folder in std::fs::read_dir(reports).unwrap().map(|entry| entry.unwrap().path()) {
             if Plan::exists(&folder) {
-                let text = std::fs::read_to_string(path(&folder)).unwrap();
-                let again = toml::to_string(&Plan::load(&folder).unwrap()).unwrap();
-                assert!(text.ends_with(&again), "{}", folder.display());
+                let plan = Plan { out: PathBuf::new(), ..Plan::load(&folder).unwrap() };
+                assert_eq!(toml::from_str::<Plan>(&toml::to_string(&plan).unwrap()).unwrap(), plan);
                 read += 1;
             }
         }
