@@ -29,6 +29,7 @@ Examples:
   segloss compare --out cmp plain.toml mine.toml         the others are compared with the first
   segloss compare --out cmp --seeds 6                    three more seeds of the same comparison
   segloss compare --out cmp another.toml                 one more arm
+  segloss compare --out cmp mine.toml                    mine.toml says `seeds = 6` by now: more seeds of it
   segloss compare --data DIR --out cmp --plan            only the grid: for Slurm, GNU parallel
   segloss compare --out cmp --cell 4                     one cell of it, on any machine
   segloss compare --out cmp --report                     the answer from whatever is there
@@ -42,17 +43,25 @@ rule by which its classes are decided:
                         # or { fixed = 0.5 }, or none
   goal = \"mean_iou\"    # mean_dice, class_average, accuracy, { f_beta = { class = 2, beta = 2.0 } }
   held_out = false      # true: by the images that data.held_out keeps from training
+and, above any section, which seeds it has and what it is compared with besides the first arm:
+  seeds = 6                      # or [0, 1, 7]; --seeds is for the arms that do not say
+  against = \"plain, augmented\"  # another arm: one more verdict, counted in Holm's correction
+Give a file again after a change of these two: what is trained stays. Two arms are compared under
+the seeds that both have.
+
 Without files: plain cross-entropy; per-sample weights (inverse square root); cross-entropy with
 Dice, as nnU-Net; logit adjustment; cross-entropy with Lovasz; and plain with a tuned shift,
 which needs no training of its own.
 
 A seed gives every arm the same first weights, order of images and augmentation, so arms are
 compared seed by seed. The answer holds both kinds of chance: other seeds (a paired t test) and
-other images (a bootstrap over blocks of neighbouring images), for as many arms as are compared
-(Holm). Verdicts: better, worse, undecided.
+other images (a bootstrap over blocks of neighbouring images), for as many comparisons as are
+made (Holm). Verdicts: better, worse, undecided.
 
-DIR/comparison.html has everything, DIR/comparison.csv and runs.csv the numbers. What is killed
-goes on where it was: give the same command again. Cells that another process is at are passed
+Where images come in sequences, or from patients, each group's scores stand apart.
+
+DIR/comparison.html has everything, DIR/comparison.csv, runs.csv and groups.csv the numbers. What is
+killed goes on where it was: give the same command again. Cells that another process is at are passed
 over, so several may share one --out.")]
 pub struct CompareArgs {
     /// The data set; the embedded microscope tiles if left out. Of a comparison that is there: where its images are now.
@@ -64,7 +73,7 @@ pub struct CompareArgs {
     /// What is compared, a file each; the first is what the others are compared with.
     #[arg(value_name = "ARM.toml", conflicts_with_all = ["cell", "report"])]
     arms: Vec<PathBuf>,
-    /// How many seeds; 3 unless the comparison has more.
+    /// How many seeds of each arm whose file does not say it; 3 unless the comparison has more.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=1000), conflicts_with_all = ["cell", "report"])]
     seeds: Option<u64>,
     /// Epochs of every arm that does not say otherwise.
@@ -358,8 +367,11 @@ impl CompareArgs {
             "{} cells: {} arms, seeds {:?}",
             plan.places().len(),
             plan.arm.len(),
-            plan.question.seeds
+            plan.all_seeds()
         )?;
+        for (number, Place { training, seed }) in plan.places().iter().enumerate() {
+            writeln!(stdout, "{number:>6}  {training}, seed {seed}")?;
+        }
         writeln!(stdout, "on a cluster:          sbatch {}", path.display())?;
         writeln!(stdout, "on two workstations:   {}", slurm::parallel(plan, &program, &out))?;
         writeln!(stdout, "here:                  segloss compare --out {}", self.out.display())?;

@@ -47,6 +47,18 @@ impl Grouping {
     }
 }
 
+/// The positions of the images of each group; no group where each image stands for itself.
+pub fn groups(names: &[&str], grouping: &Grouping) -> BTreeMap<String, Vec<usize>> {
+    let mut groups: BTreeMap<String, Vec<usize>> = BTreeMap::new();
+    if grouping.group == Group::None {
+        return groups;
+    }
+    for (at, name) in names.iter().enumerate() {
+        groups.entry(grouping.group.of(name)).or_default().push(at);
+    }
+    groups
+}
+
 /// The images of an evaluation, in blocks.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Blocks {
@@ -63,16 +75,12 @@ impl Blocks {
     pub fn of(names: &[&str], grouping: &Grouping) -> Self {
         let Grouping { group, guessed } = grouping;
         let each = |at| vec![at];
-        let group = group.clone();
-        if group == Group::None {
+        if *group == Group::None {
             let blocks: Vec<Vec<usize>> = (0..names.len()).map(each).collect();
             let description = format!("{} images, each for itself", names.len());
             return Self { groups: blocks.len(), blocks, description };
         }
-        let mut groups: BTreeMap<String, Vec<usize>> = BTreeMap::new();
-        for (at, name) in names.iter().enumerate() {
-            groups.entry(group.of(name)).or_default().push(at);
-        }
+        let groups = groups(names, grouping);
         let count = groups.len();
         let seem = if *guessed { ", as their names suggest" } else { "" };
         if count >= MANY_GROUPS {

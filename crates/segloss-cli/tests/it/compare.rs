@@ -113,7 +113,7 @@ fn two_arms_two_seeds() {
     // A score that is not there decides nothing; every class is in every image here.
     let text = done(dir, &["compare", "--out", "cmp", "--report", "--metric", "mean_claimed_where_absent"]);
     assert!(
-        text.contains("third: undecided; no seed that the first arm has") && !text.contains("better;"),
+        text.contains("third: undecided; no seed that `plain` has") && !text.contains("better;"),
         "{text}"
     );
     // A cell whose checkpoints are gone is done again, and comes to the same.
@@ -270,6 +270,12 @@ fn what_cannot_be_compared_is_refused_before_anything_is_written() {
     fs::write(dir.join("steep.toml"), "[decision]\nshift = { fixed = 1e300 }").unwrap();
     fs::write(dir.join("seed.toml"), "[train]\nseed = 4").unwrap();
     fs::write(dir.join("word.toml"), "[decision]\nshift = 'strong'").unwrap();
+    fs::write(dir.join("none.toml"), "seeds = 0\nkind = 'dice'").unwrap();
+    fs::write(dir.join("apart.toml"), "seeds = [7]\nkind = 'dice'").unwrap();
+    fs::write(dir.join("number.toml"), "against = 3\nkind = 'dice'").unwrap();
+    fs::write(dir.join("lost.toml"), "against = 'gone'\nkind = 'dice'").unwrap();
+    fs::write(dir.join("left.toml"), "against = 'right'\nkind = 'dice'").unwrap();
+    fs::write(dir.join("right.toml"), "against = 'left'\nkind = 'jaccard'").unwrap();
     for (args, expected) in [
         (&["plain.toml"][..], "one arm has nothing to be compared with"),
         (&["plain.toml", "gone.toml"], "cannot read gone.toml"),
@@ -288,6 +294,12 @@ fn what_cannot_be_compared_is_refused_before_anything_is_written() {
         (&["plain.toml", "seed.toml"], "`train.seed` does not act in an arm"),
         (&["plain.toml", "word.toml"], "`decision.shift` is \"strong\""),
         (&["plain.toml", "plain.toml"], "one arm"),
+        (&["plain.toml", "none.toml"], "`seeds` is 0; expected a number from 1 to 1000"),
+        (&["plain.toml", "apart.toml"], "arms `apart` and `plain` have no seed in common"),
+        (&["plain.toml", "number.toml"], "`against` is 3; expected the name of another arm"),
+        (&["plain.toml", "lost.toml"], "there is no such arm; the arms are `plain`, `lost`"),
+        (&["plain.toml", "left.toml", "right.toml"], "arm `left` is compared with itself"),
+        (&["left.toml", "plain.toml"], "there is no such arm"),
         (&["--metric", "miou"], "--metric is `miou`; the scores are mean_iou"),
         (&["--set", "loss.kind=dice"], "the arms say what is compared"),
         (&["--data", "gone"], "gone: no such folder"),
@@ -302,6 +314,92 @@ fn what_cannot_be_compared_is_refused_before_anything_is_written() {
     fs::create_dir(dir.join("cmp")).unwrap();
     fs::write(dir.join("cmp/plan.toml"), "format = 1\n").unwrap();
     assert!(one_line(dir, &["compare", "--out", "cmp"]).contains("is no plan of `segloss compare`"));
+}
+
+/// An arm may have seeds of its own, and another arm besides the first that it is compared with.
+#[test]
+fn seeds_and_partners_of_each_arm() {
+    let root = tempfile::tempdir().unwrap();
+    let dir = root.path();
+    let tiles = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures/tiny_stardist");
+    copy(&tiles, &dir.join("data"));
+    let said = fs::read_to_string(tiles.join("dataset.toml")).unwrap();
+    fs::write(dir.join("data/dataset.toml"), format!("{said}\n[split]\ngroup = {{ characters = 4 }}\n"))
+        .unwrap();
+    let third = |seeds: &str| format!("against = 'weighted'\nseeds = {seeds}\nkind = 'focal'");
+    for (name, text) in [
+        ("plain", "seeds = 3\nkind = 'cross_entropy'"),
+        ("shifted", "[decision]\nshift = { fixed = 0.5 }"),
+        ("weighted", "weights = { source = 'per_sample' }"),
+        ("third", &third("[5, 1]")),
+    ] {
+        fs::write(dir.join(format!("{name}.toml")), text).unwrap();
+    }
+    let arms = ["plain.toml", "shifted.toml", "weighted.toml", "third.toml"];
+    let args = [&["compare", "--out", "cmp", "--data", "data", "--plan"][..], &arms, &SMALL].concat();
+    let text = done(dir, &args);
+    let grid = "7 cells: 4 arms, seeds [0, 1, 2, 5]\n     0  plain, seed 0\n     1  weighted, seed 0\n     2  plain, seed 1\n     \
+                3  weighted, seed 1\n     4  third, seed 1\n     5  plain, seed 2\n     6  third, seed 5\n";
+    assert!(text.starts_with(grid), "{text}");
+    assert!(fs::read_to_string(dir.join("cmp/slurm.sh")).unwrap().contains("--array=0-6"));
+    done(dir, &["compare", "--out", "cmp", "--cell", "5"]);
+    let results =
+        |cell: &str| fs::read_dir(dir.join("cmp/cells").join(cell).join("results")).unwrap().count();
+    assert_eq!(results("plain/seed-2"), 1, "the shift has not asked for this seed");
+
+    // An arm's file says anew how often and with what; everything else goes on.
+    fs::write(dir.join("third.toml"), third("2")).unwrap();
+    let text = done(dir, &["compare", "--out", "cmp", "third.toml", "--quiet"]);
+    assert_eq!(results("plain/seed-1"), 2);
+    for line in ["third: undecided; ", "third against weighted: undecided; ", "r3c0, 1, 3 | third "] {
+        assert!(text.contains(line), "{line} in\n{text}");
+    }
+    let cells = |training: &str| fs::read_dir(dir.join("cmp/cells").join(training)).unwrap().count();
+    assert_eq!(["plain", "weighted", "third"].map(cells), [3, 2, 2]);
+
+    // What is paired is what both have, and the other arm is the one that was named.
+    let table = fs::read_to_string(dir.join("cmp/comparison.csv")).unwrap();
+    let of = |arm: &str| -> Vec<Vec<String>> {
+        let rows = table.lines().map(|row| row.split(',').map(str::to_owned).collect::<Vec<_>>());
+        rows.filter(|row| row[0] == arm && row[3] == "mean_iou").collect()
+    };
+    let columns = |rows: &[Vec<String>]| rows.iter().map(|row| row[8..10].join(" ")).collect::<Vec<_>>();
+    assert_eq!(columns(&of("plain")), [" "]);
+    assert_eq!(columns(&of("third")), ["plain 2", "weighted 2"]);
+    let number = |rows: &[Vec<String>], row: usize, column: usize| rows[row][column].parse::<f64>().unwrap();
+    let (third, weighted) = (of("third"), of("weighted"));
+    let gap = number(&third, 1, 10) - (number(&third, 0, 5) - number(&weighted, 0, 5));
+    assert!(gap.abs() < 1e-12, "{gap}");
+    // Four questions, not three: Holm's factor of the smallest p.
+    let json: serde_json::Value =
+        serde_json::from_str(&done(dir, &["compare", "--out", "cmp", "--report", "--json"])).unwrap();
+    let arms = json["arms"].as_array().unwrap();
+    let contrasts = arms.iter().flat_map(|arm| arm["contrasts"].as_array().unwrap());
+    let p = |contrast: &serde_json::Value, key: &str| contrast["differences"][0][key].as_f64().unwrap();
+    let p: Vec<[f64; 2]> = contrasts.map(|contrast| ["p", "p_holm"].map(|key| p(contrast, key))).collect();
+    let least = p.iter().copied().fold([1.0; 2], |least, p| if p[0] < least[0] { p } else { least });
+    assert_eq!(p.len(), 4);
+    assert!((least[1] - (4.0 * least[0]).min(1.0)).abs() < 1e-12, "{p:?}");
+    // Four arms on four groups of one image each.
+    let groups = fs::read_to_string(dir.join("cmp/groups.csv")).unwrap();
+    assert_eq!(groups.lines().count(), 17, "{groups}");
+    let page = fs::read_to_string(dir.join("cmp/comparison.html")).unwrap();
+    for part in ["<h2>Group by group</h2>", "D − C", "against C: undecided"] {
+        assert!(page.contains(part), "{part}");
+    }
+}
+
+/// A folder with everything in it.
+fn copy(from: &Path, to: &Path) {
+    fs::create_dir_all(to).unwrap();
+    for entry in fs::read_dir(from).unwrap() {
+        let (from, to) = (entry.as_ref().unwrap().path(), to.join(entry.unwrap().file_name()));
+        if from.is_dir() {
+            copy(&from, &to);
+        } else {
+            fs::copy(from, to).unwrap();
+        }
+    }
 }
 
 /// A grid that was planned on one machine is carried out on another, where the images lie elsewhere.

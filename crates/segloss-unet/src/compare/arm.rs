@@ -3,8 +3,9 @@
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
-use toml::Table;
+use toml::{Table, Value};
 
+use super::seeds::Seeds;
 use crate::config::{self, Config, Sources};
 use crate::difference::leaves;
 use crate::error::{ConfigProblem, Error, Result};
@@ -75,10 +76,22 @@ pub struct Arm {
     pub config: Config,
     /// From logits to classes.
     pub decision: Decision,
+    /// The arm that it is compared with besides the first.
+    pub against: Option<String>,
+    /// Its seeds, where they are not the comparison's.
+    pub seeds: Option<Seeds>,
+}
+
+impl Arm {
+    /// An arm that is compared with the first alone, under the comparison's seeds.
+    fn new(name: &str, config: Config, decision: Decision) -> Self {
+        Self { name: name.to_owned(), config, decision, against: None, seeds: None }
+    }
 }
 
 /// Reads an arm's file: a loss (as `segloss train --loss`), or a configuration (as `--config`) of which every key that it names
-/// goes before that of `base`, with a `[decision]` of its own. The file's name, without its extension, is the arm's.
+/// goes before that of `base`, with `against`, `seeds` and a `[decision]` of its own. The file's name, without its extension, is
+/// the arm's.
 ///
 /// # Errors
 /// As a configuration's; [`Error::Config`] if the file's name says nothing.
@@ -91,13 +104,23 @@ pub fn read(path: &Path, base: &Sources) -> Result<Arm> {
     let name = unnumbered(stem).to_owned();
     check_name(&name).map_err(|problem| malformed(&problem))?;
     let mut table = config::read(path)?;
-    for (key, why) in
-        [("seed", "the seeds are those of the comparison"), ("overlays", "the page has its own pictures")]
-    {
+    for (key, why) in [
+        ("seed", "`seeds = N`, above the sections, says how many an arm has"),
+        ("overlays", "the page has its own pictures"),
+    ] {
         if table.get("train").and_then(|train| train.get(key)).is_some() {
             return Err(malformed(&format!("`train.{key}` does not act in an arm: {why}")));
         }
     }
+    let against = match table.remove("against") {
+        Some(Value::String(other)) => Some(other),
+        Some(other) => {
+            return Err(malformed(&format!("`against` is {other}; expected the name of another arm")));
+        }
+        None => None,
+    };
+    let seeds = table.remove("seeds").map(|value| Seeds::read(&value)).transpose();
+    let seeds = seeds.map_err(|problem| malformed(&problem))?;
     let mut sources = base.clone();
     let decision = match table.remove("decision") {
         Some(decision) => config::section::<Decision>("decision", decision).map_err(|e| e.of_arm(&name))?,
@@ -120,7 +143,7 @@ pub fn read(path: &Path, base: &Sources) -> Result<Arm> {
     if decision.held_out && config.data.held_out.is_empty() {
         return Err(malformed("`decision.held_out` is true, but `data.held_out` holds no image out"));
     }
-    Ok(Arm { name, config, decision })
+    Ok(Arm { against, seeds, ..Arm::new(&name, config, decision) })
 }
 
 /// Whether a file's keys are those of a loss, and not sections of a configuration.
@@ -170,7 +193,7 @@ pub fn panel(base: &Sources) -> Result<Vec<Arm>> {
     let arm = |(name, loss): (&str, &str)| -> Result<Arm> {
         let mut sources = base.clone();
         sources.replace_loss(config::parse(loss, name)?);
-        Ok(Arm { name: name.to_owned(), config: sources.finish()?, decision: Decision::default() })
+        Ok(Arm::new(name, sources.finish()?, Decision::default()))
     };
     let mut arms: Vec<Arm> = PANEL.into_iter().map(arm).collect::<Result<_>>()?;
     arms.extend(shifted(&arms[..1]));

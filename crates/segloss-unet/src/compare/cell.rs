@@ -68,7 +68,7 @@ pub fn state(plan: &Plan, place: &Place) -> Result<State> {
     if let Some(why) = failure(plan, place)? {
         return Ok(State::Failed(why));
     }
-    for decision in plan.decisions(&place.training) {
+    for decision in plan.decisions(place) {
         if result(plan, place, &decision)?.is_none() {
             return Ok(State::Open);
         }
@@ -183,7 +183,7 @@ fn count(plan: &Plan, place: &Place, data: &Dataset, checkpoint: Checkpoint) -> 
     };
     let batch_size = meta.config.train.batch_size;
     files::make_folder(&folder.path().join("results"))?;
-    for decision in plan.decisions(&place.training) {
+    for decision in plan.decisions(place) {
         let path = plan.results_path(place, &decision);
         let prior = data.counts.frequencies();
         let rule = match decision.shift.rule(&prior) {
@@ -216,7 +216,7 @@ fn draw(
     rule: &Rule,
     decision: &Decision,
 ) -> Result<()> {
-    if plan.question.seeds.first() != Some(&place.seed) {
+    if plan.drawn_seed() != Some(place.seed) {
         return Ok(());
     }
     let predictor = Predictor::new(checkpoint.clone()).with_rule(rule.clone());

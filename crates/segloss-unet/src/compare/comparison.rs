@@ -7,6 +7,7 @@ use serde::Serialize;
 use super::arm::{differing, loss_text};
 use super::bootstrap::{Resampled, resample};
 use super::cell;
+use super::groups::{self, GroupScores};
 use super::plan::{Entry, Place, Plan};
 use super::statistics::{ALPHA, Paired, detectable, holm, interval, mean, smallest_sign_flip_p};
 use crate::blocks::Blocks;
@@ -27,7 +28,7 @@ const POINT: f64 = 0.01;
 /// With fewer blocks of images the resamples say little.
 const FEW_BLOCKS: usize = 10;
 
-/// Whether an arm is better than the first.
+/// Whether an arm is better than another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Verdict {
@@ -61,14 +62,14 @@ pub struct Value {
     pub mean: f64,
     /// The 95 % t interval of the mean; none of one seed.
     pub interval: Option<[f64; 2]>,
-    /// How it differs from the first arm's; none of the first arm.
-    pub difference: Option<Difference>,
 }
 
-/// How a score differs from the first arm's, seed by seed.
+/// How a score differs from another arm's, seed by seed.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Difference {
-    /// This arm's less the first's, of each seed that both have.
+    /// The score's name.
+    pub metric: &'static str,
+    /// This arm's less the other's, of each seed that both have.
     pub seeds: Vec<f64>,
     /// Their mean.
     pub mean: f64,
@@ -76,7 +77,7 @@ pub struct Difference {
     pub interval: Option<[f64; 2]>,
     /// Student's paired test, for other seeds and other images.
     pub p: Option<f64>,
-    /// The primary score: `p` for as many arms as are compared. Others: for as many scores as the arm has (Holm).
+    /// The primary score: `p` for as many contrasts as there are. Others: for as many scores as the arm's contrasts have (Holm).
     pub p_holm: Option<f64>,
     /// By sign flips.
     pub sign_flip_p: Option<f64>,
@@ -96,6 +97,30 @@ impl Difference {
     fn correct(&mut self, p_holm: Option<f64>, asked: usize) {
         self.p_holm = p_holm;
         self.smallest_detectable = self.error.and_then(|error| detectable(error, self.seeds.len(), asked));
+    }
+}
+
+/// An arm against another.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Contrast {
+    /// The other arm's name.
+    pub against: String,
+    /// The judged seeds that both have: the pairs.
+    pub seeds: Vec<u64>,
+    /// The score that decides first, if both arms have it.
+    pub differences: Vec<Difference>,
+    /// None without a pair.
+    pub changed: Option<Changed>,
+    /// On the score that decides.
+    pub verdict: Verdict,
+    /// Why, in a sentence.
+    pub reason: String,
+}
+
+impl Contrast {
+    /// A score's difference by its name; none where a seed has none, or no seed is done by both.
+    pub fn difference(&self, metric: &str) -> Option<&Difference> {
+        self.differences.iter().find(|difference| difference.metric == metric)
     }
 }
 
@@ -150,12 +175,8 @@ pub struct Answer {
     pub classes: Vec<ClassValue>,
     /// Pixels by true and predicted class, all seeds together.
     pub confusion: Vec<Vec<u64>>,
-    /// Against the first arm.
-    pub changed: Option<Changed>,
-    /// Against the first arm; none of the first.
-    pub verdict: Option<Verdict>,
-    /// Why, in a sentence.
-    pub reason: String,
+    /// Against the first arm, and against that of its `against`; none of the first.
+    pub contrasts: Vec<Contrast>,
     /// Validation mean IoU after each epoch, the mean over the seeds.
     pub curve: Vec<f64>,
 }
@@ -189,8 +210,10 @@ pub struct Comparison {
     pub split: Split,
     /// Which epoch's net was judged.
     pub checkpoint: Which,
-    /// The seeds that are asked for.
+    /// The seeds that any arm asks for.
     pub seeds: Vec<u64>,
+    /// The fewest seeds that a contrast asks for; none without a contrast.
+    pub fewest_pairs: Option<usize>,
     /// Epochs of the first arm.
     pub epochs: usize,
     /// Judged images.
@@ -203,6 +226,8 @@ pub struct Comparison {
     pub notes: Vec<String>,
     /// The first is what the others are compared with.
     pub arms: Vec<Answer>,
+    /// Every arm on each group of the judged images; nothing where there are no two groups.
+    pub groups: Vec<GroupScores>,
 }
 
 /// What is there of an arm.
@@ -232,11 +257,22 @@ impl Comparison {
         // The primary score first.
         let mut metrics: Vec<&'static str> = definitions::names().collect();
         metrics.sort_by_key(|&name| name != question.metric);
+        let by_name: BTreeMap<&str, &Found> =
+            plan.arm.iter().map(|entry| entry.name.as_str()).zip(&found).collect();
         let mut arms = Vec::new();
-        for (at, arm) in found.iter().enumerate() {
-            arms.push(answer(plan, at, arm, (at > 0).then_some(&found[0]), &metrics, &blocks, resamples)?);
+        for (entry, own) in plan.arm.iter().zip(&found) {
+            let against = |other: &Entry| {
+                contrast(&other.name, by_name[other.name.as_str()], own, &metrics, &blocks, resamples)
+            };
+            let mut contrasts: Vec<Contrast> = plan.partners(entry).map(against).collect();
+            correct_secondary(&mut contrasts, metrics[0]);
+            arms.push(answer(plan, entry, own, &metrics, contrasts)?);
         }
         judge(&mut arms, metrics[0], question.split.name());
+        let arms_and_found = plan.arm.iter().zip(&found);
+        let runs: Vec<(&str, Vec<&Results>)> = arms_and_found
+            .map(|(entry, found)| (entry.name.as_str(), found.runs.values().collect()))
+            .collect();
         let classes = any.map_or(Vec::new(), |run| {
             let sums = Sums::of(run);
             let judged = |class: &ClassSums| Judged {
@@ -252,13 +288,15 @@ impl Comparison {
             data: Source::new(first.data.folder.as_deref()).name(),
             split: question.split,
             checkpoint: question.checkpoint,
-            seeds: question.seeds.clone(),
+            seeds: plan.all_seeds(),
+            fewest_pairs: fewest_pairs(plan),
             epochs: first.train.epochs,
             images: names.len(),
             blocks: blocks.description.clone(),
             classes,
             notes: Vec::new(),
             arms,
+            groups: groups::scores(&runs, &names, &question.grouping),
         };
         comparison.notes = comparison.notes_on(blocks.blocks.len());
         Ok(comparison)
@@ -266,8 +304,7 @@ impl Comparison {
 
     fn notes_on(&self, blocks: usize) -> Vec<String> {
         let mut notes = Vec::new();
-        let seeds = self.seeds.len();
-        if self.arms.len() > 1 && smallest_sign_flip_p(seeds) > ALPHA {
+        if let Some(seeds) = self.fewest_pairs.filter(|&seeds| smallest_sign_flip_p(seeds) > ALPHA) {
             notes.push(format!(
                 "{seeds} {} can never reach p < {ALPHA} by sign flips ({} at the least): the p-values here assume that seeds \
                  differ as normal numbers do; --seeds 6 needs no such assumption",
@@ -311,7 +348,7 @@ impl Comparison {
 fn find(plan: &Plan, entry: &Entry) -> Result<Found> {
     let mut found =
         Found { runs: BTreeMap::new(), failed: Vec::new(), missing: Vec::new(), logs: Vec::new() };
-    for &seed in &plan.question.seeds {
+    for &seed in plan.seeds(entry) {
         let place = Place { training: entry.training.clone(), seed };
         if let Some(why) = cell::failure(plan, &place)? {
             found.failed.push((seed, why));
@@ -348,49 +385,26 @@ fn same_images(plan: &Plan, seed: u64, first: &Results, other: &Results) -> Resu
     Err(Error::Results { path: plan.out().to_path_buf(), problem })
 }
 
+/// The fewest seeds that two arms which are compared are both asked for.
+fn fewest_pairs(plan: &Plan) -> Option<usize> {
+    let of = |entry| plan.partners(entry).map(move |other| plan.common_seeds(entry, other).len());
+    plan.arm.iter().flat_map(of).min()
+}
+
 fn answer(
     plan: &Plan,
-    at: usize,
+    entry: &Entry,
     arm: &Found,
-    first: Option<&Found>,
     metrics: &[&'static str],
-    blocks: &Blocks,
-    resamples: usize,
+    contrasts: Vec<Contrast>,
 ) -> Result<Answer> {
-    let entry = &plan.arm[at];
     let config = &plan.training[&entry.training];
     let reports: Vec<Report> = arm.runs.values().map(|run| Report::new(run, Settings::default())).collect();
-    let paired: Vec<u64> = first.map_or(Vec::new(), |first| {
-        arm.runs.keys().filter(|seed| first.runs.contains_key(seed)).copied().collect()
-    });
-    let pairs: Vec<(&Results, &Results)> = first
-        .map_or(Vec::new(), |first| paired.iter().map(|seed| (&first.runs[seed], &arm.runs[seed])).collect());
-    let resampled = match pairs.is_empty() {
-        true => vec![None; metrics.len()],
-        false => resample(&pairs, blocks, metrics, resamples),
-    };
-    let sums: Vec<(Sums, Sums)> = pairs.iter().map(|(first, own)| (Sums::of(first), Sums::of(own))).collect();
-    let mut values = Vec::new();
-    for (&metric, resampled) in metrics.iter().zip(resampled) {
+    let of_metric = |&metric: &&'static str| {
         let seeds: Option<Vec<f64>> = reports.iter().map(|report| report.value(metric)).collect();
-        let Some(seeds) = seeds.filter(|seeds| !seeds.is_empty()) else { continue };
-        let of = |sums: &Sums| value(sums, Settings::default(), metric);
-        let differences: Option<Vec<f64>> =
-            sums.iter().map(|(first, own)| Some(of(own)? - of(first)?)).collect();
-        let difference = differences
-            .filter(|differences| !differences.is_empty())
-            .map(|differences| difference(metric, differences, resampled));
-        values.push(Value { metric, mean: mean(&seeds), interval: interval(&seeds), seeds, difference });
-    }
-    let is_secondary = |value: &Value| Some(&value.metric) != metrics.first();
-    let p = |value: &Value| value.difference.as_ref().and_then(|d| d.p);
-    let secondary: Vec<Option<f64>> = values.iter().filter(|value| is_secondary(value)).map(p).collect();
-    let asked = secondary.iter().flatten().count();
-    for (value, p) in values.iter_mut().filter(|value| is_secondary(value)).zip(holm(&secondary)) {
-        if let Some(difference) = &mut value.difference {
-            difference.correct(p, asked);
-        }
-    }
+        let seeds = seeds.filter(|seeds| !seeds.is_empty())?;
+        Some(Value { metric, mean: mean(&seeds), interval: interval(&seeds), seeds })
+    };
     let first_config = &plan.training[&plan.arm[0].training];
     Ok(Answer {
         name: entry.name.clone(),
@@ -403,14 +417,58 @@ fn answer(
         seeds: arm.runs.keys().copied().collect(),
         failed: arm.failed.clone(),
         missing: arm.missing.clone(),
-        values,
+        values: metrics.iter().filter_map(of_metric).collect(),
         classes: class_values(&reports),
         confusion: confusion(arm),
-        changed: (!pairs.is_empty()).then(|| changed(&pairs)),
-        verdict: None,
-        reason: String::new(),
+        contrasts,
         curve: curve(&arm.logs),
     })
+}
+
+/// An arm's differences from another; no verdict yet.
+fn contrast(
+    against: &str,
+    other: &Found,
+    own: &Found,
+    metrics: &[&'static str],
+    blocks: &Blocks,
+    resamples: usize,
+) -> Contrast {
+    let seeds: Vec<u64> = own.runs.keys().filter(|seed| other.runs.contains_key(seed)).copied().collect();
+    let pairs: Vec<(&Results, &Results)> =
+        seeds.iter().map(|seed| (&other.runs[seed], &own.runs[seed])).collect();
+    let resampled = match pairs.is_empty() {
+        true => vec![None; metrics.len()],
+        false => resample(&pairs, blocks, metrics, resamples),
+    };
+    let sums: Vec<(Sums, Sums)> = pairs.iter().map(|(other, own)| (Sums::of(other), Sums::of(own))).collect();
+    let of_metric = |(&metric, resampled): (&&'static str, Option<Resampled>)| {
+        let of = |sums: &Sums| value(sums, Settings::default(), metric);
+        let differences: Option<Vec<f64>> =
+            sums.iter().map(|(other, own)| Some(of(own)? - of(other)?)).collect();
+        let differences = differences.filter(|differences| !differences.is_empty())?;
+        Some(difference(metric, differences, resampled))
+    };
+    Contrast {
+        against: against.to_owned(),
+        differences: metrics.iter().zip(resampled).filter_map(of_metric).collect(),
+        changed: (!pairs.is_empty()).then(|| changed(&pairs)),
+        seeds,
+        verdict: Verdict::Undecided,
+        reason: String::new(),
+    }
+}
+
+/// The scores that do not decide: for as many of them as an arm's contrasts have.
+fn correct_secondary(contrasts: &mut [Contrast], primary: &str) {
+    let mut secondary: Vec<&mut Difference> = contrasts
+        .iter_mut()
+        .flat_map(|contrast| &mut contrast.differences)
+        .filter(|difference| difference.metric != primary)
+        .collect();
+    let p: Vec<Option<f64>> = secondary.iter().map(|difference| difference.p).collect();
+    let asked = p.iter().flatten().count();
+    secondary.iter_mut().zip(holm(&p)).for_each(|(difference, p)| difference.correct(p, asked));
 }
 
 fn chosen_by(plan: &Plan, entry: &Entry) -> String {
@@ -424,12 +482,13 @@ fn chosen_by(plan: &Plan, entry: &Entry) -> String {
     if chosen.is_empty() { "nothing".to_owned() } else { chosen.join(", ") }
 }
 
-fn difference(metric: &str, seeds: Vec<f64>, resampled: Option<Resampled>) -> Difference {
+fn difference(metric: &'static str, seeds: Vec<f64>, resampled: Option<Resampled>) -> Difference {
     let Paired { mean, interval, p, sign_flip_p, error } =
         Paired::of(&seeds, resampled.map_or(0.0, |found| found.image_variance));
     let is_error = definition(metric).is_some_and(|definition| definition.is_error);
     let better = |found: Resampled| if is_error { 1.0 - found.above } else { found.above };
     Difference {
+        metric,
         seeds,
         mean,
         interval,
@@ -443,30 +502,44 @@ fn difference(metric: &str, seeds: Vec<f64>, resampled: Option<Resampled>) -> Di
     }
 }
 
-/// The verdicts on the primary score: for as many questions as there are arms, for other seeds and for other images.
+/// The verdicts on the primary score: for as many questions as there are contrasts, for other seeds and for other images.
 fn judge(arms: &mut [Answer], metric: &str, judged_by: &str) {
-    let p = |arm: &Answer| arm.value(metric).and_then(|value| value.difference.as_ref()?.p);
-    let p: Vec<Option<f64>> = arms.iter().skip(1).map(p).collect();
+    let flaws: BTreeMap<String, String> =
+        arms.iter().filter_map(|arm| Some((arm.name.clone(), flaw(arm, judged_by)?))).collect();
+    let contrasts = || arms.iter().flat_map(|arm| &arm.contrasts);
+    let p: Vec<Option<f64>> = contrasts().map(|contrast| contrast.difference(metric)?.p).collect();
     let asked = p.iter().flatten().count();
     let is_error = definition(metric).is_some_and(|definition| definition.is_error);
-    for (arm, p_holm) in arms.iter_mut().skip(1).zip(holm(&p)) {
-        let value = arm.values.iter_mut().find(|value| value.metric == metric);
-        let (verdict, reason) = match value.and_then(|value| value.difference.as_mut()) {
-            _ if !arm.failed.is_empty() => {
-                (Verdict::Undecided, format!("{} of its seeds diverged", arm.failed.len()))
-            }
-            _ if arm.shift_chosen_by.as_deref() == Some(judged_by) => {
-                (Verdict::Undecided, "its shift was chosen by the images that are judged here".to_owned())
-            }
-            None if arm.seeds.is_empty() => (Verdict::Undecided, "no seed is done".to_owned()),
-            None => (Verdict::Undecided, "no seed that the first arm has, too, has this score".to_owned()),
-            Some(difference) => {
-                difference.correct(p_holm, asked);
-                decide(difference, is_error, asked)
-            }
-        };
-        (arm.verdict, arm.reason) = (Some(verdict), reason);
+    let mut p_holm = holm(&p).into_iter();
+    for arm in arms {
+        for contrast in &mut arm.contrasts {
+            let p_holm = p_holm.next().flatten();
+            let difference = contrast.differences.iter_mut().find(|difference| difference.metric == metric);
+            (contrast.verdict, contrast.reason) =
+                match (flaws.get(&arm.name), flaws.get(&contrast.against), difference) {
+                    (Some(flaw), ..) => (Verdict::Undecided, flaw.clone()),
+                    (_, Some(flaw), _) => (Verdict::Undecided, format!("`{}`: {flaw}", contrast.against)),
+                    (.., None) if arm.seeds.is_empty() => (Verdict::Undecided, "no seed is done".to_owned()),
+                    (.., None) => {
+                        let why = format!("no seed that `{}` has, too, has this score", contrast.against);
+                        (Verdict::Undecided, why)
+                    }
+                    (.., Some(difference)) => {
+                        difference.correct(p_holm, asked);
+                        decide(difference, is_error, asked)
+                    }
+                };
+        }
     }
+}
+
+/// What makes an arm's scores no evidence, for it or against it.
+fn flaw(arm: &Answer, judged_by: &str) -> Option<String> {
+    if !arm.failed.is_empty() {
+        return Some(format!("{} of its seeds diverged", arm.failed.len()));
+    }
+    let is_chosen = arm.shift_chosen_by.as_deref() == Some(judged_by);
+    is_chosen.then(|| "its shift was chosen by the images that are judged here".to_owned())
 }
 
 fn decide(difference: &Difference, is_error: bool, asked: usize) -> (Verdict, String) {
@@ -480,7 +553,7 @@ fn decide(difference: &Difference, is_error: bool, asked: usize) -> (Verdict, St
         return undecided(format!("other seeds or images could turn it: {}", shown(p)));
     }
     if !(p_holm < ALPHA) {
-        return undecided(format!("{} alone, but {p_holm:.3} as one of {asked} arms", shown(p)));
+        return undecided(format!("{} alone, but {p_holm:.3} as one of {asked} comparisons", shown(p)));
     }
     if !difference.resampled.is_some_and(apart) {
         return undecided("resampled seeds and images turn it".to_owned());
@@ -490,7 +563,7 @@ fn decide(difference: &Difference, is_error: bool, asked: usize) -> (Verdict, St
         return undecided("seeds and images do not agree".to_owned());
     }
     let verdict = if (difference.mean > 0.0) == is_error { Verdict::Worse } else { Verdict::Better };
-    let family = if asked > 1 { format!(" as one of {asked} arms") } else { String::new() };
+    let family = if asked > 1 { format!(" as one of {asked} comparisons") } else { String::new() };
     (verdict, format!("{}{family}, for other seeds and images", shown(p_holm)))
 }
 
@@ -555,7 +628,7 @@ fn curve(logs: &[Vec<LogRow>]) -> Vec<f64> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
     use crate::blocks::Grouping;
     use crate::metrics::Rule;
@@ -569,7 +642,7 @@ mod tests {
     const PIXELS: f64 = 10_000.0;
 
     /// Two classes, a rare one and the rest; of each image so many of the rare are found, so many claimed.
-    fn results(found: &[f64], shares: &[f64]) -> Results {
+    pub(in crate::compare) fn results(found: &[f64], shares: &[f64]) -> Results {
         let image = |(i, (&found, &share)): (usize, (&f64, &f64))| {
             let truth = (share * PIXELS).round() as u64;
             let right = (found.clamp(0.0, 1.0) * truth as f64).round() as u64;
@@ -655,6 +728,7 @@ mod tests {
 
     fn with(mean: f64, p: f64, p_holm: f64, resampled: [f64; 2]) -> Difference {
         Difference {
+            metric: "mean_iou",
             seeds: vec![mean; 3],
             mean,
             interval: Some([mean, mean]),
@@ -678,7 +752,7 @@ mod tests {
         for (difference, why) in [
             (with(0.1, 0.06, 0.06, [0.05, 0.2]), "other seeds or images"),
             (with(0.1, f64::NAN, f64::NAN, [0.05, 0.2]), "other seeds or images"),
-            (with(0.1, 0.02, 0.1, [0.05, 0.2]), "p = 0.020 alone, but 0.100 as one of 5 arms"),
+            (with(0.1, 0.02, 0.1, [0.05, 0.2]), "p = 0.020 alone, but 0.100 as one of 5 comparisons"),
             (with(0.1, 0.001, 0.005, [-0.01, 0.2]), "resampled"),
             (with(0.1, 0.001, 0.005, [-0.2, -0.1]), "do not agree"),
         ] {
@@ -692,5 +766,67 @@ mod tests {
         let (a, b) = (results(&[0.5, 0.5, 0.5], &[0.1; 3]), results(&[0.9, 0.501, 0.1], &[0.1; 3]));
         assert_eq!(changed(&[(&a, &b)]), Changed { improved: 1, stable: 1, worsened: 1 });
         assert_eq!(changed(&[(&a, &b), (&b, &a)]), Changed { improved: 0, stable: 3, worsened: 0 });
+    }
+
+    /// An arm without scores, for verdicts: its contrasts are against `against`, with these p.
+    fn arm(name: &str, contrasts: &[(&str, f64)]) -> Answer {
+        let contrast = |&(against, p): &(&str, f64)| Contrast {
+            against: against.to_owned(),
+            seeds: vec![0, 1, 2],
+            differences: vec![with(0.1, p, f64::NAN, [0.05, 0.2])],
+            changed: None,
+            verdict: Verdict::Undecided,
+            reason: String::new(),
+        };
+        Answer {
+            name: name.to_owned(),
+            training: name.to_owned(),
+            loss: String::new(),
+            options: Vec::new(),
+            decision: String::new(),
+            chosen_by: String::new(),
+            shift_chosen_by: None,
+            seeds: vec![0, 1, 2],
+            failed: Vec::new(),
+            missing: Vec::new(),
+            values: Vec::new(),
+            classes: Vec::new(),
+            confusion: Vec::new(),
+            contrasts: contrasts.iter().map(contrast).collect(),
+            curve: Vec::new(),
+        }
+    }
+
+    /// Holm of 0.01, 0.02 and 0.03 is 0.03, 0.04 and 0.04; of 0.02, 0.018 and 0.03: 0.054 all.
+    #[test]
+    fn every_contrast_is_a_question() {
+        let verdicts = |p: [f64; 3]| -> Vec<(Verdict, f64)> {
+            let mut arms =
+                vec![arm("a", &[]), arm("b", &[("a", p[0])]), arm("c", &[("a", p[1]), ("b", p[2])])];
+            judge(&mut arms, "mean_iou", "test");
+            let of = |contrast: &Contrast| (contrast.verdict, contrast.differences[0].p_holm.unwrap());
+            arms.iter().flat_map(|arm| &arm.contrasts).map(of).collect()
+        };
+        let better = |p| (Verdict::Better, p);
+        assert_eq!(verdicts([0.01, 0.02, 0.03]), [better(0.03), better(0.04), better(0.04)]);
+        assert!(verdicts([0.02, 0.018, 0.03]).iter().all(|(verdict, _)| *verdict == Verdict::Undecided));
+    }
+
+    /// The arm that another is compared with can spoil the verdict as well as the other itself.
+    #[test]
+    fn a_flaw_of_either_arm_leaves_it_undecided() {
+        let p = 0.0001;
+        let mut arms = vec![arm("a", &[]), arm("b", &[("a", p)]), arm("c", &[("a", p), ("b", p)])];
+        arms[1].shift_chosen_by = Some("val".to_owned());
+        judge(&mut arms, "mean_iou", "val");
+        let told: Vec<(Verdict, &str)> = arms
+            .iter()
+            .flat_map(|arm| &arm.contrasts)
+            .map(|contrast| (contrast.verdict, contrast.reason.as_str()))
+            .collect();
+        let flaw = "its shift was chosen by the images that are judged here";
+        assert_eq!(told[0], (Verdict::Undecided, flaw));
+        assert_eq!(told[1].0, Verdict::Better);
+        assert_eq!(told[2], (Verdict::Undecided, &*format!("`b`: {flaw}")));
     }
 }

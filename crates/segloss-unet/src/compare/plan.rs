@@ -8,7 +8,8 @@
 //! OUT/comparison.{html,csv,json}     what is made of all of them
 //! ```
 //!
-//! A cell is one training under one seed. Arms that differ in their decision rule alone share it.
+//! A cell is one training under one seed. Arms that differ in their decision rule alone share it. A training has the seeds of
+//! all its arms.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -16,6 +17,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::arm::{self, Arm, Decision};
+use super::seeds::{self, Seeds};
 use crate::blocks::Grouping;
 use crate::config::{Config, Sources};
 use crate::dataset::Dataset;
@@ -43,7 +45,7 @@ pub struct Question {
     pub split: Split,
     /// Which epoch's net.
     pub checkpoint: Which,
-    /// The trainings' seeds.
+    /// The seeds of every arm that has none of its own.
     pub seeds: Vec<u64>,
     /// Which images belong together.
     pub grouping: Grouping,
@@ -62,6 +64,12 @@ pub struct Entry {
     pub name: String,
     /// Its training's name.
     pub training: String,
+    /// The arm that it is compared with besides the first.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub against: Option<String>,
+    /// Its seeds, where they are not those of the question.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seeds: Option<Vec<u64>>,
     /// From logits to classes.
     #[serde(default)]
     pub decision: Decision,
@@ -158,6 +166,7 @@ impl Plan {
         if seeds.iter().collect::<BTreeSet<_>>().len() < seeds.len() || names.len() < plan.arm.len() {
             return Err(refused("a seed or an arm is there twice"));
         }
+        plan.check_pairs().map_err(|problem| refused(&problem))?;
         Ok(plan)
     }
 
@@ -215,7 +224,10 @@ impl Plan {
                     )));
                 }
             }
-            if let Some(entry) = self.arm.iter().find(|entry| entry.name == arm.name) {
+            let first = self.question.seeds.first().copied().unwrap_or(0);
+            let seeds = arm.seeds.as_ref().map(|seeds| seeds.from(first));
+            if let Some(at) = self.arm.iter().position(|entry| entry.name == arm.name) {
+                let entry = &self.arm[at];
                 if entry.decision != arm.decision {
                     return Err(contradiction(format!(
                         "arm `{}` is there with another decision rule; give it another name, or another --out",
@@ -238,6 +250,8 @@ impl Plan {
                         arm.name
                     )));
                 }
+                // What it is compared with, and how often, changes no training: its file says it anew.
+                (self.arm[at].against, self.arm[at].seeds) = (arm.against.clone(), seeds);
                 continue;
             }
             let fingerprint = config.fingerprint()?;
@@ -258,12 +272,82 @@ impl Plan {
                 return Err(contradiction(format!("arms `{}` and `{}` are the same", other.name, arm.name)));
             }
             self.training.entry(training.clone()).or_insert(config);
-            self.arm.push(Entry { name: arm.name.clone(), training, decision: arm.decision });
+            let (name, against) = (arm.name.clone(), arm.against.clone());
+            self.arm.push(Entry { name, training, against, seeds, decision: arm.decision });
         }
         if self.arm.len() > MOST_ARMS {
             return Err(contradiction(format!("{} arms are too many; {MOST_ARMS} at most", self.arm.len())));
         }
+        self.check_pairs().map_err(contradiction)
+    }
+
+    /// Checks that every arm has something to be compared with: an arm that is there, is not the first, and shares a seed.
+    fn check_pairs(&self) -> std::result::Result<(), String> {
+        for entry in &self.arm {
+            let name = &entry.name;
+            seeds::check(self.seeds(entry)).map_err(|problem| format!("arm `{name}`: {problem}"))?;
+            if let Some(against) = &entry.against {
+                let refused = |why: &str| Err(format!("arm `{name}` has `against` = \"{against}\": {why}"));
+                if against == name {
+                    return refused("an arm is not compared with itself");
+                }
+                if !self.arm.iter().any(|other| other.name == *against) {
+                    let names: Vec<&str> = self.arm.iter().map(|other| other.name.as_str()).collect();
+                    return refused(&format!("there is no such arm; the arms are `{}`", names.join("`, `")));
+                }
+                if *name == self.arm[0].name {
+                    return refused("it is the first arm, which all others are compared with already");
+                }
+                if *against == self.arm[0].name {
+                    return refused("every arm is compared with the first already; leave `against` out");
+                }
+            }
+            if self.is_in_a_circle(entry) {
+                return Err(format!("arm `{name}` is compared with itself: its `against` leads back to it"));
+            }
+            for other in self.partners(entry) {
+                if self.common_seeds(entry, other).is_empty() {
+                    return Err(format!("arms `{name}` and `{}` have no seed in common", other.name));
+                }
+            }
+        }
         Ok(())
+    }
+
+    /// Whether the arms that `against` names, one after another, come back to the one that they began with.
+    fn is_in_a_circle(&self, entry: &Entry) -> bool {
+        let next = |entry: &Entry| self.arm.iter().find(|other| Some(&other.name) == entry.against.as_ref());
+        // No chain without a circle is longer than there are arms.
+        let chain = std::iter::successors(next(entry), |&entry| next(entry)).take(self.arm.len());
+        chain.map(|other| &other.name).any(|name| *name == entry.name)
+    }
+
+    /// The arms that an arm is compared with: the first, and that of its `against`. None for the first.
+    pub fn partners<'a>(&'a self, entry: &'a Entry) -> impl Iterator<Item = &'a Entry> {
+        let first = self.arm.first().filter(|first| first.name != entry.name);
+        first.into_iter().chain(self.arm.iter().filter(|other| Some(&other.name) == entry.against.as_ref()))
+    }
+
+    /// The seeds that an arm asks for.
+    pub fn seeds<'a>(&'a self, entry: &'a Entry) -> &'a [u64] {
+        entry.seeds.as_ref().unwrap_or(&self.question.seeds)
+    }
+
+    /// The seeds that two arms both ask for: those of their pairs.
+    pub fn common_seeds(&self, entry: &Entry, other: &Entry) -> Vec<u64> {
+        let theirs = self.seeds(other);
+        self.seeds(entry).iter().filter(|seed| theirs.contains(seed)).copied().collect()
+    }
+
+    /// Every seed that any arm asks for, in their order.
+    pub fn all_seeds(&self) -> Vec<u64> {
+        let all: BTreeSet<u64> = self.arm.iter().flat_map(|entry| self.seeds(entry)).copied().collect();
+        all.into_iter().collect()
+    }
+
+    /// The seed whose nets draw the page's pictures.
+    pub fn drawn_seed(&self) -> Option<u64> {
+        self.seeds(self.arm.first()?).first().copied()
     }
 
     /// Checks that images are those that the comparison began with.
@@ -286,7 +370,8 @@ impl Plan {
     pub fn arms(&self) -> Vec<Arm> {
         let arm = |entry: &Entry| {
             let config = self.training.get(&entry.training)?.clone();
-            Some(Arm { name: entry.name.clone(), config, decision: entry.decision })
+            let (against, seeds) = (entry.against.clone(), entry.seeds.clone().map(Seeds::List));
+            Some(Arm { name: entry.name.clone(), config, decision: entry.decision, against, seeds })
         };
         self.arm.iter().filter_map(arm).collect()
     }
@@ -302,21 +387,18 @@ impl Plan {
         &self.out
     }
 
-    /// Every cell, seed after seed: a comparison that is not finished has whole seeds.
+    /// Every cell that an arm asks for, seed after seed: a comparison that is not finished has whole seeds.
     pub fn places(&self) -> Vec<Place> {
-        let mut trainings: Vec<&String> = Vec::new();
-        for entry in &self.arm {
-            if !trainings.contains(&&entry.training) {
-                trainings.push(&entry.training);
+        let of_seed = |seed: u64| {
+            let mut trainings: Vec<&String> = Vec::new();
+            for entry in self.arm.iter().filter(|entry| self.seeds(entry).contains(&seed)) {
+                if !trainings.contains(&&entry.training) {
+                    trainings.push(&entry.training);
+                }
             }
-        }
-        let of_seed = |&seed: &u64| {
-            trainings
-                .iter()
-                .map(move |&training| Place { training: training.clone(), seed })
-                .collect::<Vec<_>>()
+            trainings.into_iter().map(move |training| Place { training: training.clone(), seed })
         };
-        self.question.seeds.iter().flat_map(of_seed).collect()
+        self.all_seeds().into_iter().flat_map(of_seed).collect()
     }
 
     /// The configuration of a cell.
@@ -352,10 +434,12 @@ impl Plan {
         self.out.join("examples")
     }
 
-    /// The decision rules of a training.
-    pub fn decisions(&self, training: &str) -> Vec<Decision> {
+    /// The decision rules under which a cell is counted.
+    pub fn decisions(&self, place: &Place) -> Vec<Decision> {
         let mut found: Vec<Decision> = Vec::new();
-        for entry in self.arm.iter().filter(|entry| entry.training == training) {
+        let asks =
+            |entry: &&Entry| entry.training == place.training && self.seeds(entry).contains(&place.seed);
+        for entry in self.arm.iter().filter(asks) {
             if !found.contains(&entry.decision) {
                 found.push(entry.decision);
             }
@@ -366,4 +450,94 @@ impl Plan {
 
 fn path(out: &Path) -> PathBuf {
     out.join("plan.toml")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A plan of these arms: a name, its training's, and more keys. The question's seeds are 0, 1 and 2.
+    fn plan(arms: &[(&str, &str, &str)]) -> Result<Plan> {
+        let mut text = String::from(
+            "format = 1\n[question]\nmetric = 'mean_iou'\nsplit = 'test'\ncheckpoint = 'best'\nseeds = [0, 1, 2]\nimages = ''\n\
+             [question.grouping.group]\nbefore_last = '_'\n",
+        );
+        for (name, training, more) in arms {
+            text += &format!("[[arm]]\nname = '{name}'\ntraining = '{training}'\n{more}\n");
+        }
+        for training in arms.iter().map(|(_, training, _)| training).collect::<BTreeSet<_>>() {
+            text += &format!("[training.{training}]\n");
+        }
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(path(folder.path()), text).unwrap();
+        Plan::load(folder.path())
+    }
+
+    const SHIFT: &str = "decision.shift = { fixed = 0.5 }";
+
+    #[test]
+    fn cells_are_those_that_an_arm_asks_for() {
+        let plan = plan(&[
+            ("plain", "p", "seeds = [0, 1, 2, 3]"),
+            ("shift", "p", SHIFT),
+            ("mine", "m", "against = 'other'\nseeds = [5, 1]"),
+            ("other", "o", "seeds = [0, 1]"),
+        ])
+        .unwrap();
+        let cells: Vec<String> =
+            plan.places().iter().map(|Place { training, seed }| format!("{training}{seed}")).collect();
+        assert_eq!(cells, ["p0", "o0", "p1", "m1", "o1", "p2", "p3", "m5"]);
+        assert_eq!(plan.all_seeds(), [0, 1, 2, 3, 5]);
+        // A cell that two arms share is counted under the rules of those that ask for its seed.
+        let rules = |seed| plan.decisions(&Place { training: "p".to_owned(), seed }).len();
+        assert_eq!((rules(2), rules(3)), (2, 1));
+
+        let partners = |at: usize| -> Vec<&str> {
+            plan.partners(&plan.arm[at]).map(|other| other.name.as_str()).collect()
+        };
+        assert_eq!((partners(0), partners(1), partners(2)), (vec![], vec!["plain"], vec!["plain", "other"]));
+        assert_eq!(plan.common_seeds(&plan.arm[2], &plan.arm[3]), [1]);
+        assert_eq!(plan.drawn_seed(), Some(0));
+    }
+
+    #[test]
+    fn pairs_that_make_no_sense_are_refused() {
+        let with =
+            |mine: &str, other: &str| plan(&[("plain", "p", ""), ("mine", "m", mine), ("other", "o", other)]);
+        assert!(with("against = 'other'", "").is_ok());
+        for (mine, other, why) in [
+            ("against = 'gone'", "", "there is no such arm; the arms are `plain`, `mine`, `other`"),
+            ("against = 'mine'", "", "an arm is not compared with itself"),
+            ("against = 'plain'", "", "every arm is compared with the first already"),
+            ("against = 'other'", "against = 'mine'", "arm `mine` is compared with itself"),
+            ("seeds = [7]", "", "arms `mine` and `plain` have no seed in common"),
+            (
+                "seeds = [0]\nagainst = 'other'",
+                "seeds = [1]",
+                "arms `mine` and `other` have no seed in common",
+            ),
+            ("seeds = []", "", "arm `mine`: `seeds` holds 0 seeds"),
+            ("seeds = [1, 1]", "", "arm `mine`: `seeds` holds 1 twice"),
+        ] {
+            let error = with(mine, other).unwrap_err().to_string();
+            assert!(error.contains(why), "{error}");
+        }
+        let first = plan(&[("plain", "p", "against = 'mine'"), ("mine", "m", "")]);
+        assert!(first.unwrap_err().to_string().contains("it is the first arm"));
+    }
+
+    /// The comparisons that are committed can be read, and lose nothing where they are written again.
+    #[test]
+    fn committed_plans_are_read() {
+        let reports = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../reports/compare");
+        let mut read = 0;
+        for folder in std::fs::read_dir(reports).unwrap().map(|entry| entry.unwrap().path()) {
+            if Plan::exists(&folder) {
+                let plan = Plan { out: PathBuf::new(), ..Plan::load(&folder).unwrap() };
+                assert_eq!(toml::from_str::<Plan>(&toml::to_string(&plan).unwrap()).unwrap(), plan);
+                read += 1;
+            }
+        }
+        assert!(read > 0);
+    }
 }

@@ -2,7 +2,8 @@
 
 use std::fmt::Write;
 
-use super::comparison::{Answer, Comparison, Difference, Value, Verdict};
+use super::comparison::{Answer, Comparison, Contrast, Difference, Value, Verdict};
+use super::groups;
 use crate::error::Result;
 use crate::metrics::definitions::{Definition, Unit, definition};
 use crate::table::{aligned, csv_text};
@@ -72,7 +73,9 @@ pub fn text(comparison: &Comparison) -> String {
             "",
             &title(metric),
             "seeds",
-            "against the first",
+            "against",
+            "pairs",
+            "difference",
             "other seeds",
             "resampled seeds, images",
             "P(better)",
@@ -83,14 +86,27 @@ pub fn text(comparison: &Comparison) -> String {
         .to_vec(),
     ];
     for arm in &comparison.arms {
-        rows.push(row(arm, metric));
+        rows.extend(contrasts(arm).map(|contrast| row(arm, contrast, metric)));
     }
     let mut text = aligned(&rows);
     text.push('\n');
     // Writing to a String cannot fail.
-    for arm in comparison.arms.iter().skip(1) {
-        let verdict = arm.verdict.map_or("undecided", Verdict::name);
-        let _ = writeln!(text, "{}: {verdict}; {}{}", arm.name, arm.reason, detectable(arm, metric));
+    for arm in &comparison.arms {
+        for (number, contrast) in arm.contrasts.iter().enumerate() {
+            // The first is against the first arm.
+            let against = if number == 0 { String::new() } else { format!(" against {}", contrast.against) };
+            let Contrast { verdict, reason, .. } = contrast;
+            let _ = writeln!(
+                text,
+                "{}{against}: {}; {reason}{}",
+                arm.name,
+                verdict.name(),
+                detectable(contrast, metric)
+            );
+        }
+    }
+    if let Some(rows) = groups::rows(&comparison.groups) {
+        let _ = write!(text, "\n{}", aligned(&rows));
     }
     let Comparison { images, split, data, seeds, epochs, blocks, .. } = comparison;
     let _ = writeln!(
@@ -106,35 +122,43 @@ pub fn text(comparison: &Comparison) -> String {
     text
 }
 
-fn detectable(arm: &Answer, metric: &str) -> String {
-    let smallest = arm.value(metric).and_then(|value| value.difference.as_ref()?.smallest_detectable);
-    match smallest {
-        Some(smallest) if arm.verdict == Some(Verdict::Undecided) => {
+/// The contrasts of an arm; once none, so that the first arm has a row, too.
+fn contrasts(arm: &Answer) -> impl Iterator<Item = Option<&Contrast>> {
+    let none = arm.contrasts.is_empty().then_some(None);
+    none.into_iter().chain(arm.contrasts.iter().map(Some))
+}
+
+fn detectable(contrast: &Contrast, metric: &str) -> String {
+    match contrast.difference(metric).and_then(|difference| difference.smallest_detectable) {
+        Some(smallest) if contrast.verdict == Verdict::Undecided => {
             format!("; so many seeds would find a difference of {}", shown(metric, smallest))
         }
         _ => String::new(),
     }
 }
 
-fn row(arm: &Answer, metric: &str) -> Vec<String> {
+fn row(arm: &Answer, contrast: Option<&Contrast>, metric: &str) -> Vec<String> {
     let nothing = || "–".to_owned();
-    let value = arm.value(metric);
-    let difference = value.and_then(|value| value.difference.as_ref());
+    let difference = contrast.and_then(|contrast| contrast.difference(metric));
     let of = |of: fn(&Difference, &str) -> String| difference.map_or_else(nothing, |d| of(d, metric));
+    let changed = contrast.and_then(|contrast| contrast.changed);
     vec![
         arm.name.clone(),
-        value.map_or_else(nothing, |value| shown(metric, value.mean)),
+        arm.value(metric).map_or_else(nothing, |value| shown(metric, value.mean)),
         arm.seeds.len().to_string(),
+        contrast.map_or_else(nothing, |contrast| contrast.against.clone()),
+        contrast.map_or_else(nothing, |contrast| contrast.seeds.len().to_string()),
         of(|d, metric| signed(metric, d.mean)),
         of(|d, metric| range(metric, d.interval)),
         of(|d, metric| range(metric, d.resampled)),
         of(|d, _| d.probability_better.map_or("–".to_owned(), |p| format!("{p:.2}"))),
-        arm.changed.map_or_else(nothing, |c| format!("{}/{}/{}", c.improved, c.stable, c.worsened)),
-        arm.verdict.map_or("the first".to_owned(), |verdict| verdict.name().to_owned()),
+        changed.map_or_else(nothing, |c| format!("{}/{}/{}", c.improved, c.stable, c.worsened)),
+        contrast.map_or("the first".to_owned(), |contrast| contrast.verdict.name().to_owned()),
     ]
 }
 
-/// Every score of every arm with its intervals: parts of 1 in full precision, empty where there is none.
+/// Every score of every arm with its intervals, a row for each arm that it is compared with: parts of 1 in full precision, empty
+/// where there is none.
 ///
 /// # Errors
 /// If the table cannot be encoded.
@@ -149,6 +173,8 @@ pub fn csv(comparison: &Comparison) -> Result<String> {
             "mean",
             "low",
             "high",
+            "against",
+            "pairs",
             "difference",
             "difference_low",
             "difference_high",
@@ -162,17 +188,19 @@ pub fn csv(comparison: &Comparison) -> Result<String> {
         ])?;
         for arm in &comparison.arms {
             for value in &arm.values {
-                writer.write_record(record(arm, value))?;
+                for contrast in contrasts(arm) {
+                    writer.write_record(record(arm, value, contrast))?;
+                }
             }
         }
         Ok(())
     })
 }
 
-fn record(arm: &Answer, value: &Value) -> Vec<String> {
+fn record(arm: &Answer, value: &Value, contrast: Option<&Contrast>) -> Vec<String> {
     let number = |number: Option<f64>| number.map_or_else(String::new, |number| number.to_string());
     let ends = |interval: Option<[f64; 2]>| [number(interval.map(|i| i[0])), number(interval.map(|i| i[1]))];
-    let d = value.difference.as_ref();
+    let d = contrast.and_then(|contrast| contrast.difference(value.metric));
     let mut record = vec![
         arm.name.clone(),
         arm.training.clone(),
@@ -182,6 +210,8 @@ fn record(arm: &Answer, value: &Value) -> Vec<String> {
         value.mean.to_string(),
     ];
     record.extend(ends(value.interval));
+    record.push(contrast.map_or_else(String::new, |contrast| contrast.against.clone()));
+    record.push(contrast.map_or_else(String::new, |contrast| contrast.seeds.len().to_string()));
     record.push(number(d.map(|d| d.mean)));
     record.extend(ends(d.and_then(|d| d.interval)));
     record.extend(ends(d.and_then(|d| d.resampled)));

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use crate::compare::comparison::{Answer, Comparison};
+use crate::compare::comparison::{Answer, Comparison, Contrast, Difference};
 use crate::compare::tables::{name, shown, signed};
 use crate::html::escape;
 
@@ -58,13 +58,19 @@ fn svg(height: f64, label: &str, body: &str) -> String {
     )
 }
 
-/// For each arm: its difference from the first in the primary score, thick the interval over seeds, thin that over resampled
+/// For each arm: its differences from those that it is compared with in the primary score, thick the interval over seeds, thin that over resampled
 /// seeds and images, small dots the seeds.
 pub fn differences(comparison: &Comparison) -> String {
     let metric = comparison.metric;
-    let arms: Vec<(usize, &Answer)> = comparison.arms.iter().enumerate().skip(1).collect();
-    let of = |arm: &Answer| arm.value(metric).and_then(|value| value.difference.clone());
-    let known: Vec<_> = arms.iter().filter_map(|&(at, arm)| Some((at, arm, of(arm)?))).collect();
+    let other = |contrast: &Contrast| comparison.arms.iter().position(|arm| arm.name == contrast.against);
+    let mut known: Vec<(String, &Answer, &Difference)> = Vec::new();
+    for (at, arm) in comparison.arms.iter().enumerate() {
+        for contrast in &arm.contrasts {
+            if let Some((other, difference)) = other(contrast).zip(contrast.difference(metric)) {
+                known.push((format!("{} − {}", letter(at), letter(other)), arm, difference));
+            }
+        }
+    }
     if known.is_empty() {
         return String::new();
     }
@@ -93,7 +99,7 @@ pub fn differences(comparison: &Comparison) -> String {
     let zero = x.at(0.0);
     let _ =
         write!(body, "<line class=\"zero\" x1=\"{zero:.1}\" x2=\"{zero:.1}\" y1=\"4\" y2=\"{bottom:.1}\"/>");
-    for (row, (at, arm, d)) in known.iter().enumerate() {
+    for (row, (letters, arm, d)) in known.iter().enumerate() {
         let y = 30.0 + 34.0 * row as f64;
         let place = |value: f64| x.at(value.clamp(x.low, x.high));
         let mut line = |class: &str, interval: Option<[f64; 2]>| {
@@ -122,12 +128,12 @@ pub fn differences(comparison: &Comparison) -> String {
              <text x=\"{WIDTH}\" y=\"{1:.1}\" text-anchor=\"end\">{}</text>",
             place(d.mean),
             y + 4.0,
-            letter(*at),
-            escape(&short(&arm.name, 24)),
+            letters,
+            escape(&short(&arm.name, 22)),
             signed(metric, d.mean)
         );
     }
-    svg(bottom + 28.0, &format!("differences of {} from the first arm", name(metric)), &body)
+    svg(bottom + 28.0, &format!("differences of {}", name(metric)), &body)
 }
 
 /// Class average against global accuracy, mean IoU as the size of the circle.

@@ -6,10 +6,10 @@ use std::fmt::Write;
 
 use figures::letter;
 
-use super::comparison::{Answer, Comparison, Verdict};
+use super::comparison::{Answer, Comparison, Contrast, Verdict};
 use super::plan::{Place, Plan};
 use super::tables::{name, range, shown, signed, title};
-use super::{cell, tables};
+use super::{cell, groups, tables};
 use crate::error::{Error, Result};
 use crate::files;
 use crate::html::{self, data_url, escape, table};
@@ -37,12 +37,11 @@ pub fn page(plan: &Plan, comparison: &Comparison) -> Result<String> {
             "<h2>{heading}</h2>\n<figure><div class=\"scroll\">{figure}</div><figcaption>{caption}</figcaption></figure>\n"
         ),
     };
-    let first = comparison.arms.first().map_or(String::new(), |arm| escape(&arm.name));
     body += &figure(
-        &format!("How {} differs from {first}", name(comparison.metric)),
+        &format!("How {} differs", name(comparison.metric)),
         figures::differences(comparison),
         "Thick: 95 % for other seeds on the same images (Student's t). Thin: 95 % of resampled seeds and images. Small dots: \
-         the seeds. Right of the dashed line is more than the first arm has.",
+         the seeds. B − A: right of the dashed line B has more than A.",
     );
     body += &figure(
         "What rare classes gain and what it costs",
@@ -55,6 +54,7 @@ pub fn page(plan: &Plan, comparison: &Comparison) -> Result<String> {
         figures::curves(comparison),
         "Mean IoU on the validation images after each epoch, under arg max; means over the seeds.",
     );
+    body += &by_groups(comparison);
     body += &classes(comparison);
     body += &pictures(plan, comparison)?;
     body += &secondary(comparison);
@@ -63,35 +63,40 @@ pub fn page(plan: &Plan, comparison: &Comparison) -> Result<String> {
     Ok(html::page(&title, &body))
 }
 
+/// The verdicts in sentences, for each arm that others are compared with.
 fn answer(comparison: &Comparison) -> String {
     let metric = comparison.metric;
-    let of = |verdict: Verdict| -> Vec<String> {
-        let arms = comparison.arms.iter().filter(|arm| arm.verdict == Some(verdict));
-        let told = |arm: &Answer| {
-            let difference = arm.value(metric).and_then(|value| value.difference.as_ref());
-            let by = difference.map_or(String::new(), |d| format!(" ({})", signed(metric, d.mean)));
-            format!("<b>{}</b>{by}", escape(&arm.name))
-        };
-        arms.map(told).collect()
-    };
-    let Some(first) = comparison.arms.first() else { return String::new() };
     let mut parts = Vec::new();
-    for (verdict, words) in [
-        (Verdict::Better, format!("Better than <b>{}</b> in {}", escape(&first.name), name(metric))),
-        (Verdict::Worse, "Worse".to_owned()),
-        (Verdict::Undecided, "Undecided".to_owned()),
-    ] {
-        let arms = of(verdict);
-        match (verdict, arms.is_empty()) {
-            (_, false) => parts.push(format!("{words}: {}.", arms.join(", "))),
-            (Verdict::Better, true) => {
-                parts.push(format!(
-                    "No arm is shown to be better than <b>{}</b> in {}.",
-                    escape(&first.name),
-                    title(metric)
-                ));
+    for (at, other) in comparison.arms.iter().enumerate() {
+        let contrasts: Vec<(&Answer, &Contrast)> = comparison
+            .arms
+            .iter()
+            .flat_map(|arm| arm.contrasts.iter().map(move |contrast| (arm, contrast)))
+            .filter(|(_, contrast)| contrast.against == other.name)
+            .collect();
+        if contrasts.is_empty() && at > 0 {
+            continue;
+        }
+        let of = |verdict: Verdict| -> Vec<String> {
+            let told = |(arm, contrast): &(&Answer, &Contrast)| {
+                let difference = contrast.difference(metric);
+                let by = difference.map_or(String::new(), |d| format!(" ({})", signed(metric, d.mean)));
+                format!("<b>{}</b>{by}", escape(&arm.name))
+            };
+            contrasts.iter().filter(|(_, contrast)| contrast.verdict == verdict).map(told).collect()
+        };
+        let other = escape(&other.name);
+        parts.push(match of(Verdict::Better) {
+            better if better.is_empty() => {
+                format!("No arm is shown to be better than <b>{other}</b> in {}.", title(metric))
             }
-            _ => {}
+            better => format!("Better than <b>{other}</b> in {}: {}.", name(metric), better.join(", ")),
+        });
+        for (verdict, word) in [(Verdict::Worse, "Worse"), (Verdict::Undecided, "Undecided")] {
+            let arms = of(verdict);
+            if !arms.is_empty() {
+                parts.push(format!("{word}: {}.", arms.join(", ")));
+            }
         }
     }
     parts.join(" ")
@@ -117,12 +122,19 @@ fn named(at: usize, arm: &Answer) -> String {
     format!("<span class=\"letter\">{}</span> {}", letter(at), escape(&arm.name))
 }
 
+/// The letter of the arm that a contrast is against.
+fn against(comparison: &Comparison, contrast: &Contrast) -> String {
+    let at = comparison.arms.iter().position(|arm| arm.name == contrast.against);
+    at.map_or_else(|| escape(&contrast.against), letter)
+}
+
 fn arms(comparison: &Comparison) -> String {
     let metric = comparison.metric;
     let head = [
         "arm",
         &title(metric),
-        "against A",
+        "against",
+        "difference",
         "verdict",
         "95 %, other seeds",
         "95 %, resampled seeds and images",
@@ -133,9 +145,9 @@ fn arms(comparison: &Comparison) -> String {
     ]
     .map(str::to_owned);
     let dash = || "–".to_owned();
-    let row = |(at, arm): (usize, &Answer)| {
+    let row = |at: usize, arm: &Answer, contrast: Option<&Contrast>| {
         let value = arm.value(metric);
-        let d = value.and_then(|value| value.difference.as_ref());
+        let d = contrast.and_then(|contrast| contrast.difference(metric));
         let plain = |interval: Option<[f64; 2]>| {
             interval.map_or("–".to_owned(), |[low, high]| {
                 format!("{} to {}", shown(metric, low), shown(metric, high))
@@ -144,13 +156,13 @@ fn arms(comparison: &Comparison) -> String {
         let p = |p: Option<f64>| {
             p.map_or("–".to_owned(), |p| if p < 0.001 { "&lt; 0.001".to_owned() } else { format!("{p:.3}") })
         };
-        let verdict = arm.verdict.map_or("the first".to_owned(), |verdict| {
+        let verdict = contrast.map_or("the first".to_owned(), |Contrast { verdict, reason, .. }| {
             let mark = match verdict {
                 Verdict::Better => "▲ ",
                 Verdict::Worse => "▼ ",
                 Verdict::Undecided => "",
             };
-            format!("<span class=\"{0}\" title=\"{1}\">{mark}{0}</span>", verdict.name(), escape(&arm.reason))
+            format!("<span class=\"{0}\" title=\"{1}\">{mark}{0}</span>", verdict.name(), escape(reason))
         });
         vec![
             format!("{}<br><span class=\"soft\">{}</span>", named(at, arm), escape(&arm.decision)),
@@ -162,6 +174,10 @@ fn arms(comparison: &Comparison) -> String {
                     plain(value.interval)
                 )
             }),
+            contrast.map_or_else(dash, |contrast| {
+                let n = contrast.seeds.len();
+                format!("{}<br><span class=\"soft\">n = {n}</span>", against(comparison, contrast))
+            }),
             d.map_or_else(dash, |d| signed(metric, d.mean)),
             verdict,
             d.map_or_else(dash, |d| range(metric, d.interval)),
@@ -169,30 +185,49 @@ fn arms(comparison: &Comparison) -> String {
             d.and_then(|d| d.probability_better).map_or_else(dash, |p| format!("{p:.2}")),
             d.map_or_else(dash, |d| p(d.p_holm)),
             d.map_or_else(dash, |d| p(d.sign_flip_p)),
-            arm.changed.map_or_else(dash, |c| format!("{} / {} / {}", c.improved, c.stable, c.worsened)),
+            contrast
+                .and_then(|contrast| contrast.changed)
+                .map_or_else(dash, |c| format!("{} / {} / {}", c.improved, c.stable, c.worsened)),
         ]
     };
-    let rows: Vec<Vec<String>> = comparison.arms.iter().enumerate().map(row).collect();
-    let reasons: String = comparison
-        .arms
-        .iter()
-        .enumerate()
-        .skip(1)
-        .map(|(at, arm)| {
-            let smallest = arm.value(metric).and_then(|value| value.difference.as_ref()?.smallest_detectable);
+    let mut rows: Vec<Vec<String>> = Vec::new();
+    let mut reasons = String::new();
+    for (at, arm) in comparison.arms.iter().enumerate() {
+        if arm.contrasts.is_empty() {
+            rows.push(row(at, arm, None));
+        }
+        for contrast in &arm.contrasts {
+            rows.push(row(at, arm, Some(contrast)));
+            let smallest = contrast.difference(metric).and_then(|difference| difference.smallest_detectable);
             let smallest = smallest.map_or(String::new(), |smallest| {
                 format!(
                     "; so many seeds find a difference of {} in four of five comparisons",
                     shown(metric, smallest)
                 )
             });
-            let verdict = arm.verdict.map_or("undecided", Verdict::name);
-            format!("<li>{}: {verdict}; {}{smallest}</li>\n", named(at, arm), escape(&arm.reason))
-        })
-        .collect();
-    let caption = "Small: how classes are decided, and the 95 % t interval over the seeds. p: Student's paired test for other seeds and other images, of as many arms as are compared (Holm). An image counts \
+            // Writing to a String cannot fail.
+            let _ = writeln!(
+                reasons,
+                "<li>{} against {}: {}; {}{smallest}</li>",
+                named(at, arm),
+                against(comparison, contrast),
+                contrast.verdict.name(),
+                escape(&contrast.reason)
+            );
+        }
+    }
+    let caption = "Small: how classes are decided, and the 95 % t interval over the seeds. p: Student's paired test for other seeds and other images, of as many comparisons as there are rows (Holm). An image counts \
                    as + or − where its mean IoU moves by more than a point.";
     format!("{}<ul>\n{reasons}</ul>\n", table(caption, &head, &rows))
+}
+
+fn by_groups(comparison: &Comparison) -> String {
+    let Some(rows) = groups::rows(&comparison.groups) else { return String::new() };
+    let rows: Vec<Vec<String>> =
+        rows.iter().map(|row| row.iter().map(|cell| escape(cell)).collect()).collect();
+    let (head, rows) = rows.split_first().map_or((&[][..], &[][..]), |(head, rows)| (&head[..], rows));
+    let caption = "Scores of the judged images of each group alone, over the classes that its truth holds; means over the seeds.";
+    format!("<h2>Group by group</h2>\n{}", table(caption, head, rows))
 }
 
 fn classes(comparison: &Comparison) -> String {
@@ -231,7 +266,7 @@ fn share(share: f64) -> String {
 }
 
 fn pictures(plan: &Plan, comparison: &Comparison) -> Result<String> {
-    let Some(&seed) = plan.question.seeds.first() else { return Ok(String::new()) };
+    let Some(seed) = plan.drawn_seed() else { return Ok(String::new()) };
     let shared = plan.examples();
     let mut names: Vec<String> = match std::fs::read_dir(&shared) {
         Ok(entries) => entries
@@ -290,20 +325,23 @@ fn secondary(comparison: &Comparison) -> String {
         let mut row = vec![format!("{}<span class=\"soft\">{sense}</span>", escape(&title(metric)))];
         row.extend(comparison.arms.iter().map(|arm| {
             let Some(value) = arm.value(metric) else { return "–".to_owned() };
-            let difference = value.difference.as_ref().map_or(String::new(), |d| {
+            let told = |contrast: &Contrast| {
+                let d = contrast.difference(metric)?;
                 let sure = d.p_holm.is_some_and(|p| p < super::statistics::ALPHA);
-                format!(
-                    "<br><span class=\"soft\">{}{}</span>",
+                Some(format!(
+                    "<br><span class=\"soft\">{}: {}{}</span>",
+                    against(comparison, contrast),
                     signed(metric, d.mean),
                     if sure { " *" } else { "" }
-                )
-            });
-            format!("{}{difference}", shown(metric, value.mean))
+                ))
+            };
+            let differences: String = arm.contrasts.iter().filter_map(told).collect();
+            format!("{}{differences}", shown(metric, value.mean))
         }));
         row
     };
     let rows: Vec<Vec<String>> = metrics.iter().map(row).collect();
-    let caption = "Means over the seeds; below, the difference from A. *: p &lt; 0.05 as one of all these scores (Holm). Every interval is in \
+    let caption = "Means over the seeds; below, the difference from A, and from the other arm that it is compared with. *: p &lt; 0.05 as one of all an arm's differences here (Holm). Every interval is in \
                    comparison.csv.";
     format!("<h2>Every other score</h2>\n{}", table(caption, &head, &rows))
 }
@@ -365,7 +403,7 @@ fn recipe(plan: &Plan, comparison: &Comparison) -> String {
         text,
         "<h3>The commands</h3>\n<pre>{}\nsegloss compare --out {} --report      # this page again, from the result files alone</pre>\n\
          <p>Two things differ between two trainings of one loss: the seed, and the images that happen to be judged. The verdict asks for both: \
-         a paired t test whose error adds the variance over resampled images to that over seeds, corrected for the number of arms (Holm), and \
+         a paired t test whose error adds the variance over resampled images to that over seeds, corrected for the number of comparisons (Holm), and \
          an interval of resampled seeds and images that does not hold 0. A loss that is compared with itself under other seeds is called \
          undecided in at least 95 of 100 comparisons; a test of segloss holds that. Undecided does not mean equal: the smallest difference \
          that so many seeds would find stands beside each arm.</p>\n",
@@ -375,7 +413,8 @@ fn recipe(plan: &Plan, comparison: &Comparison) -> String {
     text
 }
 
-/// Writes the page, `comparison.csv`, `runs.csv` and `comparison.json` into the comparison's folder.
+/// Writes the page, `comparison.csv`, `runs.csv`, `comparison.json` and, where there are groups, `groups.csv` into the comparison's
+/// folder.
 ///
 /// # Errors
 /// [`Error::Io`], or if one of them cannot be made.
@@ -384,12 +423,19 @@ pub fn write(plan: &Plan, comparison: &Comparison) -> Result<()> {
         what: "comparison.json".to_owned(),
         problem: error.to_string(),
     })?;
+    let groups = match comparison.groups.is_empty() {
+        true => None,
+        false => Some(("groups.csv", groups::csv(&comparison.groups)?)),
+    };
     for (name, text) in [
         ("comparison.csv", tables::csv(comparison)?),
         ("runs.csv", tables::runs_csv(comparison)?),
         ("comparison.json", format!("{json}\n")),
         ("comparison.html", page(plan, comparison)?),
-    ] {
+    ]
+    .into_iter()
+    .chain(groups)
+    {
         files::write_atomic(&plan.out().join(name), text.as_bytes())?;
     }
     Ok(())
