@@ -334,7 +334,7 @@ fn readings(o: &Observation, found: &Identified, findings: &mut Vec<Finding>) {
             Cause::ClippedGradient,
             sum(&format!("ln(p + 1e-{digits})")),
             format!(
-                "a pixel whose right class has a probability p gets p/(p + 1e-{digits}) of the gradient: one that is confidently wrong                  next to none"
+                "a pixel whose right class has a probability p gets p/(p + 1e-{digits}) of the gradient: one that is confidently wrong next to none"
             ),
         )),
         Step::Sigmoid => findings.push(Finding::new(
@@ -606,7 +606,7 @@ fn unactivated(evidence: &Evidence<'_>, findings: &mut Vec<Finding>) {
         findings.push(Finding::new(
             Cause::NoActivation,
             format!(
-                "all pixels of a label in an image get the same gradient in channel {class}, although their logits run from {least:.3}                  to {most:.3}"
+                "all pixels of a label in an image get the same gradient in channel {class}, although their logits run from {least:.3} to {most:.3}"
             ),
             "logits beyond 0 and 1 make the ratio whatever they like: the value leaves its range, and the net gains by growing them",
         ));

@@ -43,7 +43,7 @@ pub fn search(first: &Observation, others: &[&Observation]) -> Option<Identified
             }
             scale = next;
         }
-        None
+        fits(scale, gamma)
     };
     let (gamma, weights) = scales
         .into_iter()
