@@ -13,7 +13,7 @@ pub struct NonFinite {
     /// How many pixels have a gradient that is no number; 0 where only the value shows it.
     pub pixels: usize,
     /// A pixel of them: its logits and its label.
-    pub witness: Option<(Vec<f64>, Option<i64>)>,
+    pub witness: Option<Pixel>,
     /// The value.
     pub value: Option<f64>,
 }
@@ -41,7 +41,10 @@ pub fn non_finite(observations: &[Observation]) -> Vec<NonFinite> {
 }
 
 /// The logits and the label of a pixel.
-pub fn pixel(o: &Observation, n: usize, p: usize) -> (Vec<f64>, Option<i64>) {
+pub type Pixel = (Vec<f64>, Option<i64>);
+
+/// Those of one.
+pub fn pixel(o: &Observation, n: usize, p: usize) -> Pixel {
     let logits = (0..o.classes).map(|c| o.logits[o.at(n, c, p)]).collect();
     (logits, o.labels().map(|labels| labels[n * o.pixels() + p]))
 }
@@ -112,7 +115,7 @@ pub struct Silent {
     /// The largest probability of the right class among them.
     pub probability: f64,
     /// That pixel.
-    pub witness: (Vec<f64>, Option<i64>),
+    pub witness: Pixel,
 }
 
 /// Pixels whose right class has a probability below ½ and whose gradient is exactly 0, in the first batch that has some.
@@ -180,7 +183,7 @@ pub fn ignores_logits(observations: &[Observation]) -> Option<(usize, f64, f64)>
 }
 
 /// An ignored pixel that gets a gradient: the batch, how many there are, and the pixel.
-pub fn ignored_with_slope(o: &Observation) -> Option<(usize, (Vec<f64>, Option<i64>))> {
+pub fn ignored_with_slope(o: &Observation) -> Option<(usize, Pixel)> {
     let g = o.gradient.as_ref()?;
     let most = g.iter().filter(|g| g.is_finite()).fold(0.0_f64, |most, g| most.max(g.abs()));
     let moved = |n: usize, p: usize| (0..o.classes).any(|c| g[o.at(n, c, p)].abs() > 1e-6 * most);
