@@ -29,7 +29,7 @@ Examples:
   segloss compare --out cmp plain.toml mine.toml         the others are compared with the first
   segloss compare --out cmp --seeds 6                    three more seeds of the same comparison
   segloss compare --out cmp another.toml                 one more arm
-  segloss compare --out cmp mine.toml                    mine.toml says `seeds = 6` by now: more seeds of it
+  segloss compare --out cmp mine.toml                    it says `seeds = 6` by now: more of them
   segloss compare --data DIR --out cmp --plan            only the grid: for Slurm, GNU parallel
   segloss compare --out cmp --cell 4                     one cell of it, on any machine
   segloss compare --out cmp --report                     the answer from whatever is there
@@ -60,9 +60,9 @@ made (Holm). Verdicts: better, worse, undecided.
 
 Where images come in sequences, or from patients, each group's scores stand apart.
 
-DIR/comparison.html has everything, DIR/comparison.csv, runs.csv and groups.csv the numbers. What is
-killed goes on where it was: give the same command again. Cells that another process is at are passed
-over, so several may share one --out.")]
+DIR/comparison.html has everything, DIR/comparison.csv, runs.csv and groups.csv the numbers. What
+is killed goes on where it was: give the same command again. Cells that another process is at are
+passed over, so several may share one --out.")]
 pub struct CompareArgs {
     /// The data set; the embedded microscope tiles if left out. Of a comparison that is there: where its images are now.
     #[arg(long, value_name = "DIR", conflicts_with = "report")]
