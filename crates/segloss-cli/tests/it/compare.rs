@@ -37,6 +37,10 @@ fn content(out: &Path) -> Vec<(PathBuf, Vec<u8>)> {
         for entry in fs::read_dir(folder).unwrap() {
             let path = entry.unwrap().path();
             let name = path.file_name().unwrap().to_str().unwrap().to_owned();
+            // What a kill interrupts in the writing stays beside, under a name that nothing reads.
+            if name.starts_with(".writing-") {
+                continue;
+            }
             // Seconds, and commands, differ.
             if path.is_dir() {
                 folders.push(path);

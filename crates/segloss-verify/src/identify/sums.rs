@@ -130,7 +130,9 @@ fn weighted(
 ) -> Option<Identified> {
     let seen = Reading::PLAIN.of(o);
     let sum = |a: &LossSpec, first: &Answer, second: &Answer| {
-        by_group_and_one(o, &seen, a, first, second).map(|(_, gradient)| gradient)
+        let found = by_group_and_one(o, &seen, a, first, second);
+        // What is taken away is no term.
+        found.filter(|(fits, _)| fits[1].factors[0] > 0.0).map(|(_, gradient)| gradient)
     };
     let able = |spec: &LossSpec| possible(o, &seen, spec).contains(&Parts::ImageAndClass);
     let firsts: Vec<(LossSpec, Answer)> = pixels
