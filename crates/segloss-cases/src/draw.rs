@@ -86,7 +86,7 @@ fn mistake_first(case: &mut Case) {
 }
 
 /// Whether the specification, or a term of it, cannot do without a weight for each pixel.
-fn needs_map(spec: &LossSpec) -> bool {
+pub fn needs_map(spec: &LossSpec) -> bool {
     spec.weights.source == Source::Map || spec.terms().iter().any(|term| needs_map(&term.loss))
 }
 

@@ -24,7 +24,7 @@ mod spec;
 mod weighting;
 
 pub use case::{Case, Labels, TargetForm};
-pub use draw::{distribution, draw, draw_within};
+pub use draw::{distribution, draw, draw_within, needs_map};
 pub use effort::Effort;
 pub use grid::Grid;
 pub use input::in_words;

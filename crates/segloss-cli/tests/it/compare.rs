@@ -1,5 +1,6 @@
 //! `compare` as a user meets it: an answer, a grid that goes on after anything, errors.
 
+use std::collections::HashMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -456,4 +457,64 @@ fn other_images_and_other_trainings_are_noticed() {
         one_line(dir, &["compare", "--out", "cmp", "--report"])
             .contains("is no result of `segloss evaluate`")
     );
+}
+
+/// The table of a page by the arms that its rows are called by: every number in it is the CSV's, rounded.
+#[test]
+fn pages_say_what_the_result_files_say() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let mut csv = csv::Reader::from_path(root.join("reports/compare/camvid/comparison.csv")).unwrap();
+    let rows: Vec<HashMap<String, String>> = csv.deserialize().map(Result::unwrap).collect();
+    let arms = [
+        ("plain cross-entropy", "plain"),
+        ("plain, shift −¼·ln π", "plain + shift 0.25"),
+        ("plain, shift −½·ln π", "plain + shift 0.5"),
+        ("plain, shift −¾·ln π", "plain + shift 0.75"),
+        ("plain, shift −ln π", "plain + shift 1"),
+        ("plain, shift chosen on validation", "plain + shift by val"),
+        ("½ CE (root weights) + ½ Lovász", "CE root + Lovasz"),
+        ("per-sample inverse frequency", "per-sample inverse frequency"),
+        ("plain, crops, scale, colour", "plain, augmented"),
+        ("½ CE + ½ Lovász, the same", "CE root + Lovasz, augmented"),
+    ];
+    let of = |arm: &str, metric: &str| {
+        let is = |row: &&HashMap<String, String>| {
+            row["arm"] == arm && row["metric"] == metric && ["", "plain"].contains(&row["against"].as_str())
+        };
+        rows.iter().find(is).unwrap()
+    };
+    let number = |text: &str| 100.0 * text.parse::<f64>().unwrap();
+    let signed = |text: &str| format!("{:+.1}", number(text)).replace('-', "−");
+    let expected = |arm: &str| {
+        let iou = of(arm, "mean_iou");
+        let mut cells = vec![iou["seeds"].clone()];
+        for metric in ["mean_iou", "class_average", "accuracy"] {
+            let row = of(arm, metric);
+            cells.push(format!("{:.1}", number(&row["mean"])));
+            let [by, low, high] =
+                ["difference", "difference_low", "difference_high"].map(|column| row[column].as_str());
+            cells.push(match by {
+                "" => String::new(),
+                _ => format!("{} ({} to {})", signed(by), signed(low), signed(high)),
+            });
+        }
+        let p = iou["p_holm"].parse::<f64>().ok();
+        cells.push(p.map_or(String::new(), |p| {
+            let better = p < 0.05 && number(&iou["resampled_low"]) > 0.0;
+            format!("{}, p {p:.3}", if better { "better" } else { "undecided" })
+        }));
+        cells
+    };
+    for (page, count) in [("docs/which-loss.md", 10), ("reports/compare/README.md", 10), ("README.md", 4)] {
+        let text = fs::read_to_string(root.join(page)).unwrap();
+        let mut seen = 0;
+        for line in text.lines() {
+            let cells: Vec<&str> = line.trim_matches('|').split('|').map(str::trim).collect();
+            if let Some((_, arm)) = arms.iter().find(|(name, _)| *name == cells[0]) {
+                assert_eq!(cells[1..], expected(arm), "{page}: {line}");
+                seen += 1;
+            }
+        }
+        assert_eq!(seen, count, "{page}");
+    }
 }

@@ -8,6 +8,7 @@
 //! | [`cell`] | one training under one seed, and what is counted of it |
 //! | [`bootstrap`], [`statistics`] | is a difference real, and how large is it? |
 //! | [`comparison`] | every number of the answer, made of the result files alone |
+//! | [`verdict`] | is one arm better than another in a score? |
 //! | [`groups`] | the scores of each sequence or patient apart |
 //! | [`tables`] | the answer as text, CSV |
 //! | [`page`] | the answer as one page that needs nothing else |
@@ -29,7 +30,9 @@ pub mod slurm;
 pub mod statistics;
 pub mod tables;
 pub mod thumbnail;
+pub mod verdict;
 
 pub use arm::{Arm, Decision};
-pub use comparison::{Comparison, Verdict};
+pub use comparison::Comparison;
 pub use plan::{Place, Plan, Question};
+pub use verdict::Verdict;

@@ -2,8 +2,9 @@
 
 use std::fmt::Write;
 
-use super::comparison::{Answer, Comparison, Contrast, Difference, Value, Verdict};
+use super::comparison::{Answer, Comparison, Contrast, Value};
 use super::groups;
+use super::verdict::{Difference, Verdict};
 use crate::error::Result;
 use crate::metrics::definitions::{Definition, Unit, definition};
 use crate::table::{aligned, csv_text};

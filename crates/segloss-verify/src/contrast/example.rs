@@ -1,8 +1,8 @@
 //! The small batches on which two losses are compared, each with a question that parts losses.
 
 use rand::RngExt;
-use segloss::{Layout, LossSpec, Source};
-use segloss_cases::{Case, Grid, Labels, generator};
+use segloss::{Layout, LossSpec};
+use segloss_cases::{Case, Grid, Labels, generator, needs_map};
 
 /// A batch, and what it asks.
 pub struct Example {
@@ -46,26 +46,11 @@ pub fn examples(spec: &LossSpec, classes: usize, ignored: Option<i64>) -> Vec<Ex
 fn base(spec: &LossSpec, classes: usize) -> Case {
     let mut rng = generator(1, "contrast");
     let grid = Grid::new(2, classes, &IMAGE);
-    // The share of each class is this times that of the one before.
-    let fall = [0.2_f64, 0.5];
-    let mut labels = Vec::with_capacity(2 * PIXELS);
-    for fall in fall {
-        let shares: Vec<f64> = (0..classes.max(2)).map(|c| fall.powi(c as i32)).collect();
-        let total: f64 = shares.iter().sum();
-        let mut counts: Vec<usize> =
-            shares.iter().map(|share| ((share / total * PIXELS as f64).round() as usize).max(1)).collect();
-        // Every class occurs; the first takes what is left, as far as there is room.
-        let others: usize = counts[1..].iter().sum();
-        counts[0] = PIXELS.saturating_sub(others).max(1);
-        let of_image = counts.iter().enumerate().flat_map(|(c, &count)| std::iter::repeat_n(c as i64, count));
-        labels.extend(of_image.take(PIXELS));
-        let missing = (labels.len() / PIXELS + 1) * PIXELS - labels.len();
-        labels.extend(std::iter::repeat_n(0, missing % PIXELS));
-    }
+    // The share of each class is this times that of the one before. Every class occurs; the first has what is left.
+    let labels: Vec<i64> =
+        [0.2_f64, 0.5].into_iter().flat_map(|fall| of_image(fall, classes.max(2))).collect();
     let logits = vec![0.0; grid.len()];
     let spec = LossSpec { layout: Layout::ChannelsFirst, ..spec.clone() };
-    let needs_map = spec.weights.source == Source::Map
-        || spec.terms.iter().any(|term| term.loss.weights.source == Source::Map);
     let mut case = Case::new("contrast", spec, grid, logits, Labels::Indices(labels.clone()));
     for (n, p, c) in case.grid.entries().collect::<Vec<_>>() {
         let label = labels[n * PIXELS + p];
@@ -78,7 +63,17 @@ fn base(spec: &LossSpec, classes: usize) -> Case {
         let at = case.at(n, c, p);
         case.logits[at] = f64::from((toward + 3.0 * rng.random::<f64>() - 1.5) as f32);
     }
-    if needs_map { case.with_drawn_map(1) } else { case }
+    if needs_map(&case.spec) { case.with_drawn_map(1) } else { case }
+}
+
+/// The labels of an image.
+fn of_image(fall: f64, classes: usize) -> impl Iterator<Item = i64> {
+    let share = move |class: usize| fall.powi(class as i32);
+    let total: f64 = (0..classes).map(share).sum();
+    let count = move |class: usize| ((share(class) / total * PIXELS as f64).round() as usize).max(1);
+    let rest = PIXELS.saturating_sub((1..classes).map(count).sum()).max(1);
+    let counts = std::iter::once(rest).chain((1..classes).map(count));
+    counts.enumerate().flat_map(|(c, count)| std::iter::repeat_n(c as i64, count)).take(PIXELS)
 }
 
 fn moved(case: &Case, change: impl Fn(f64, usize) -> f64) -> Case {

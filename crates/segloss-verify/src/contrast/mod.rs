@@ -13,6 +13,7 @@ mod text;
 pub use example::IMAGE;
 pub use keys::KeyDifference;
 
+use crate::compare::{largest, largest_relative_to, relative_to_max};
 use crate::identify;
 use crate::implementation::{Implementation, Outcome, Precision};
 use crate::library::Library;
@@ -157,31 +158,23 @@ fn name(spec: &LossSpec) -> String {
     }
 }
 
-/// How many classes both have where they say it, else three; one where neither can have more.
+/// Three classes, or as many as both take.
 fn classes(a: &LossSpec, b: &LossSpec) -> Result<usize, String> {
-    let own = |spec: &LossSpec| -> Option<usize> {
-        let works = |&classes: &usize| {
-            examples(spec, classes, spec.ignore_index).iter().all(|example| of(spec, example, "").is_ok())
-        };
-        [3, 1].into_iter().chain(2..=64).find(works)
+    let takes = |spec: &LossSpec, classes: usize| {
+        examples(spec, classes, spec.ignore_index).iter().all(|example| of(spec, example, "").is_ok())
     };
-    match (own(a), own(b)) {
-        (Some(a), Some(b)) if a == b => Ok(a),
-        (Some(x), Some(y)) => {
-            // One of them may take any number.
-            let works = |spec: &LossSpec, classes: usize| {
-                examples(spec, classes, spec.ignore_index).iter().all(|example| of(spec, example, "").is_ok())
-            };
-            [x, y].into_iter().find(|&classes| works(a, classes) && works(b, classes)).ok_or_else(|| {
-                format!("the first is a loss of {x} classes, the second of {y}: no batch suits both")
-            })
-        }
-        (first, _) => {
-            let (spec, which) = if first.is_none() { (a, "first") } else { (b, "second") };
-            let why = of(spec, &examples(spec, 3, spec.ignore_index)[0], which).err();
-            Err(why.unwrap_or_else(|| format!("no small batch suits the {which}")))
-        }
+    let tried = || [3, 1, 2].into_iter().chain(4..=64);
+    if let Some(classes) = tried().find(|&classes| takes(a, classes) && takes(b, classes)) {
+        return Ok(classes);
     }
+    let own = |spec: &LossSpec, which: &str| {
+        tried().find(|&classes| takes(spec, classes)).ok_or_else(|| {
+            let refused = of(spec, &examples(spec, 3, spec.ignore_index)[0], which).err();
+            refused.unwrap_or_else(|| format!("no small batch suits the {which}"))
+        })
+    };
+    let [x, y] = [own(a, "first")?, own(b, "second")?];
+    Err(format!("the first is a loss of {x} classes, the second of {y}: no batch suits both"))
 }
 
 fn of(spec: &LossSpec, example: &Example, which: &str) -> Result<Outcome, String> {
@@ -195,30 +188,25 @@ fn batch(example: &Example, a: &Outcome, b: &Outcome) -> Batch {
     Batch { question: example.question, values: [a.value, b.value], multiple, difference }
 }
 
-/// k and max |b − k·a| / max |b|.
+/// k and max |b − k·a| / max |b|; NaN where an entry is none.
 fn multiple(a: &[f64], b: &[f64]) -> (f64, f64) {
     let dot = |x: &[f64], y: &[f64]| x.iter().zip(y).map(|(x, y)| x * y).sum::<f64>();
-    let largest = |x: &[f64]| x.iter().fold(0.0_f64, |most, x| most.max(x.abs()));
-    let (most, square) = (largest(b), dot(a, a));
+    let size = |x: &[f64]| largest(x.iter().map(|x| x.abs()));
+    let (most, square) = (size(b), dot(a, a));
     if most == 0.0 && square == 0.0 {
         return (1.0, 0.0);
     }
-    let k = if square > 0.0 { dot(a, b) / square } else { 0.0 };
-    let off = a.iter().zip(b).fold(0.0_f64, |most, (a, b)| most.max((b - k * a).abs()));
-    (k, off / most.max(k.abs() * largest(a)))
+    let k = if square == 0.0 { 0.0 } else { dot(a, b) / square };
+    let scaled: Vec<f64> = a.iter().map(|a| k * a).collect();
+    (k, largest_relative_to(b, &scaled, most.max(size(&scaled))))
 }
 
 /// How far the gradient of the first moves, relative to its largest entry, the most on any batch; none where it is no loss.
 fn moves(spec: &LossSpec, examples: &[Example], answers: &[[Outcome; 2]]) -> Option<f64> {
-    let mut most = 0.0_f64;
-    for (example, [a, _]) in examples.iter().zip(answers) {
-        let changed = of(spec, example, "").ok()?;
-        let largest = a.gradient.iter().fold(f64::MIN_POSITIVE, |most, x| most.max(x.abs()));
-        let moved =
-            a.gradient.iter().zip(&changed.gradient).fold(0.0_f64, |most, (x, y)| most.max((x - y).abs()));
-        most = most.max(moved / largest);
-    }
-    Some(most)
+    let on = |(example, [a, _]): (&Example, &[Outcome; 2])| {
+        Some(relative_to_max(&of(spec, example, "").ok()?.gradient, &a.gradient))
+    };
+    Some(largest(examples.iter().zip(answers).map(on).collect::<Option<Vec<f64>>>()?))
 }
 
 fn relation(batches: &[Batch]) -> Relation {
@@ -267,8 +255,9 @@ fn shares(case: &Case, answers: &[Outcome; 2]) -> Vec<Share> {
 }
 
 fn witness(examples: &[Example], answers: &[[Outcome; 2]], batches: &[Batch]) -> Option<Witness> {
+    // Of several that differ as much, the first.
     let worst =
-        (0..batches.len()).max_by(|&i, &j| batches[i].difference.total_cmp(&batches[j].difference))?;
+        (0..batches.len()).rev().max_by(|&i, &j| batches[i].difference.total_cmp(&batches[j].difference))?;
     let (example, [a, b], k) = (&examples[worst], &answers[worst], batches[worst].multiple);
     if batches[worst].difference <= SAME {
         return None;
@@ -329,6 +318,19 @@ mod tests {
         let weighted = "kind = 'cross_entropy'\n[weights]\nsource = 'per_batch'";
         let rare = &contrast("kind = 'cross_entropy'", weighted).shares[2];
         assert!(rare.gradient[1] > 2.0 * rare.gradient[0] && rare.pixels < 0.2, "{rare:?}");
+    }
+
+    /// What is NaN is a multiple of nothing.
+    #[test]
+    fn nan_is_never_the_same() {
+        for (a, b) in
+            [([f64::NAN, 1.0], [1.0, 1.0]), ([1.0, 1.0], [1.0, f64::NAN]), ([f64::NAN; 2], [f64::NAN; 2])]
+        {
+            let (multiple, difference) = multiple(&a, &b);
+            assert!(!(difference <= SAME), "{a:?} {b:?}: {difference}");
+            let batch = Batch { question: "", values: [1.0; 2], multiple, difference };
+            assert_eq!(relation(&[batch]), Relation::Different);
+        }
     }
 
     #[test]

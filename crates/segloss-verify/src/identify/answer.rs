@@ -32,21 +32,14 @@ pub fn answer(
         let found = (reading == Reading::PLAIN).then(|| whole.answer(spec)).flatten();
         return found.map(|(value, gradient)| Answer { value, gradient, map: None });
     }
-    let mut found = computed(&o.shape(), seen, spec, with_map)?;
-    found.gradient = reading.step.pull(o, found.gradient);
-    Some(found)
-}
-
-/// Value and gradient by what a loss sees.
-fn computed(shape: &[usize], seen: &Seen<'_>, spec: &LossSpec, with_map: bool) -> Option<Answer> {
-    with_input(shape, seen, spec, |loss, input| {
+    with_input(o, seen, spec, |loss, input| {
         let mut gradient = vec![0.0; seen.z.len()];
         let found = loss.value_and_gradient(input, &mut gradient).ok()?;
         let map = match with_map {
             true => loss.map(input).ok().map(|(_, map)| map.into_iter().collect()),
             false => None,
         };
-        Some(Answer { value: found.value, gradient, map })
+        Some(Answer { value: found.value, gradient: reading.step.pull(o, gradient), map })
     })
 }
 
@@ -66,8 +59,7 @@ fn rounded_down(o: &Observation, spec: &LossSpec) -> Option<LossSpec> {
 
 /// How much of each class every image holds, for losses of this kind.
 pub fn label_counts(o: &Observation, seen: &Seen<'_>, spec: &LossSpec) -> Option<LabelCounts> {
-    let count =
-        |spec: &LossSpec| with_input(&o.shape(), seen, spec, |loss, input| loss.label_counts(input).ok());
+    let count = |spec: &LossSpec| with_input(o, seen, spec, |loss, input| loss.label_counts(input).ok());
     // Some kinds are no loss without weights.
     let weights = WeightSpec { source: Source::PerBatch, ..WeightSpec::default() };
     count(spec).or_else(|| count(&LossSpec { weights, ..spec.clone() }))
@@ -88,7 +80,7 @@ pub fn weights_and_denominator(counts: &LabelCounts, spec: &LossSpec) -> Option<
 }
 
 fn with_input<R>(
-    shape: &[usize],
+    o: &Observation,
     seen: &Seen<'_>,
     spec: &LossSpec,
     use_it: impl FnOnce(&Loss, &Input<'_, f64>) -> Option<R>,
@@ -99,11 +91,11 @@ fn with_input<R>(
         Labels::Distribution(_) => None,
     };
     let loss = Loss::new(spec).ok()?;
-    let pixel_shape = [&shape[..1], &shape[2..]].concat();
-    let logits = ArrayView::from_shape(IxDyn(shape), seen.z.as_ref()).ok()?;
+    let (shape, pixel_shape) = (o.shape(), o.pixel_shape());
+    let logits = ArrayView::from_shape(IxDyn(&shape), seen.z.as_ref()).ok()?;
     let target = match &seen.target {
         Labels::Indices(labels) => Target::indices(ArrayView::from_shape(IxDyn(&pixel_shape), labels).ok()?),
-        Labels::Distribution(y) => Target::distribution(ArrayView::from_shape(IxDyn(shape), y).ok()?),
+        Labels::Distribution(y) => Target::distribution(ArrayView::from_shape(IxDyn(&shape), y).ok()?),
     };
     use_it(&loss, &Input::new(logits, target).ok()?)
 }

@@ -3,7 +3,7 @@
 use super::answer::answer;
 use super::explain::{Explanation, Extra, is_round};
 use super::fit::{Parts, fit};
-use super::near::without_numbers;
+use super::numbers::without_numbers;
 use super::observation::Observation;
 use super::probe::question::{self, Role};
 use super::reading::Reading;

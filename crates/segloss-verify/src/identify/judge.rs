@@ -4,7 +4,7 @@ use super::answer::{Answer, answer};
 use super::explain::{Explanation, Extra, Fitted, explain};
 use super::fit::{Fit, Parts, by_group_and_one, by_two, fit_with_gradient};
 use super::identified::{Identified, Term, ValueFit, role, value_fit};
-use super::near::{has_usual_numbers, without_numbers};
+use super::numbers::{has_usual_numbers, without_numbers};
 use super::observation::Observation;
 use super::reading::Reading;
 use super::shapes::cost;

@@ -2,9 +2,10 @@
 
 use super::capture::Capture;
 use super::cause::Cause;
-use super::diagnosis::{Evidence, Finding, diagnose};
+use super::diagnosis::diagnose;
 use super::expected::Expected;
 use super::explain::{Explanation, Extra};
+use super::finding::{Evidence, Finding};
 use super::identified::{Identified, Term as IdentifiedTerm, ValueFit};
 use super::observation::{Form, Observation};
 use super::reading::{Reading, Step};

@@ -35,7 +35,7 @@ impl Observation {
         self.whole.as_ref().map_or(usize::MAX, |whole| whole.affordable() / 40)
     }
 
-    /// How often the numbers of a loss may be gone through; see `near::refine`.
+    /// How often the numbers of a loss may be gone through; see `numbers::refine`.
     pub fn rounds(&self, spec: &LossSpec) -> usize {
         if self.whole.is_some() && !spec.kind().is_additive() { 1 } else { 3 }
     }

@@ -74,16 +74,20 @@ pub fn search(observations: &[Observation]) -> Found {
     };
     let misread: Vec<Reading> = readings.iter().copied().filter(may_be_of_a_sum_of).collect();
     let found = focal_of_weighted::search(o, &batches.others)
-        .or_else(|| logarithms_with_epsilon(&batches, o))
+        .or_else(|| logarithms_with_epsilon(&batches, o, &of_pixels))
         .or_else(|| sums_of_misread(&batches, o, &misread, &shapes));
     found.map_or(Found::Nothing(nearest), |found| Found::Loss(Box::new(found)))
 }
 
 /// A sum over pixels of ln(p + ε).
-fn logarithms_with_epsilon(batches: &Batches<'_>, o: &Observation) -> Option<Identified> {
+fn logarithms_with_epsilon(
+    batches: &Batches<'_>,
+    o: &Observation,
+    shapes: &[LossSpec],
+) -> Option<Identified> {
     use Kind::{BinaryCrossEntropy, CrossEntropy, Focal};
-    let logarithmic = |spec: &LossSpec| [BinaryCrossEntropy, CrossEntropy, Focal].contains(&spec.kind());
-    let shapes: Vec<LossSpec> = shapes().into_iter().filter(logarithmic).collect();
+    let logarithmic = |spec: &&LossSpec| [BinaryCrossEntropy, CrossEntropy, Focal].contains(&spec.kind());
+    let shapes: Vec<LossSpec> = shapes.iter().filter(logarithmic).cloned().collect();
     let of = |reading: Reading| fitting(o, reading, near(o, &[], reading, &reading.of(o), &shapes));
     choose(batches, Reading::with_epsilon().flat_map(of).collect())
 }
@@ -137,13 +141,15 @@ pub fn search_values(observations: &[Observation], steps: &[Step]) -> Option<Ide
 pub fn reread(o: &Observation, kinds: &[Kind]) -> Option<Identified> {
     let shapes: Vec<LossSpec> = shapes().into_iter().filter(|spec| kinds.contains(&spec.kind())).collect();
     let batches = Batches { first: o, others: Vec::new() };
-    Reading::all(o).into_iter().filter(|reading| !reading.is_plain()).find_map(|reading| {
-        let found = match kinds {
-            [_] => choose(&batches, fitting(o, reading, near(o, &[], reading, &reading.of(o), &shapes))),
-            _ => sums_of_misread(&batches, o, &[reading], &shapes),
-        };
+    let mut misread = Reading::all(o).into_iter().filter(|reading| !reading.is_plain());
+    let of = |reading: Reading| {
+        let found = choose(&batches, fitting(o, reading, near(o, &[], reading, &reading.of(o), &shapes)));
         found.filter(Identified::has_its_value)
-    })
+    };
+    match kinds {
+        [_] => misread.find_map(of),
+        _ => sums_of_misread(&batches, o, &misread.collect::<Vec<_>>(), &shapes),
+    }
 }
 
 #[cfg(test)]

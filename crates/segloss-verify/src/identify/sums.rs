@@ -4,7 +4,7 @@ use super::answer::{Answer, answer};
 use super::fit::{Parts, by_group_and_one, by_two, misfit_of, possible};
 use super::identified::Identified;
 use super::judge::{Assumed, Batches, Hypothesis, choose};
-use super::near::refine;
+use super::numbers::refine;
 use super::observation::Observation;
 use super::reading::Reading;
 use super::shapes::cost;
@@ -48,7 +48,7 @@ impl Terms {
             let shapes = shapes.par_iter().filter(|spec| is(spec));
             shapes.filter_map(|spec| candidate(spec, reading)).collect()
         };
-        // Only a share of the pixels is rounded, or taken of each image.
+        // Only a share of the pixels is rounded.
         let over_pixels = |spec: &LossSpec| {
             is_over_pixels(spec) && (reading == below || spec.kind() == Kind::TopKCrossEntropy)
         };

@@ -2,8 +2,9 @@
 
 use std::fmt::Write;
 
-use crate::compare::comparison::{Answer, Comparison, Contrast, Difference};
+use crate::compare::comparison::{Answer, Comparison, Contrast};
 use crate::compare::tables::{name, shown, signed};
+use crate::compare::verdict::Difference;
 use crate::html::escape;
 
 const WIDTH: f64 = 720.0;

@@ -6,9 +6,10 @@ use std::fmt::Write;
 
 use figures::letter;
 
-use super::comparison::{Answer, Comparison, Contrast, Verdict};
+use super::comparison::{Answer, Comparison, Contrast};
 use super::plan::{Place, Plan};
 use super::tables::{name, range, shown, signed, title};
+use super::verdict::Verdict;
 use super::{cell, groups, tables};
 use crate::error::{Error, Result};
 use crate::files;

@@ -1,0 +1,109 @@
+//! What the user says that a loss is, against what it is.
+
+use super::cause::Cause;
+use super::expected::Expected;
+use super::finding::{Evidence, Finding, first, rarest};
+use super::fit::{Parts, fit};
+use super::identified::Identified;
+use super::observation::Observation;
+use super::reading::Reading;
+use segloss::{Kind, LossSpec, Reduction, Source, Value};
+
+/// What the user says that it is, or its name.
+pub fn expectations(evidence: &Evidence<'_>, found: &Identified, findings: &mut Vec<Finding>) {
+    let function = evidence.capture.about.function.as_deref().unwrap_or_default();
+    let name = function.rsplit(':').next().unwrap_or_default().to_lowercase();
+    let kinds: Vec<Kind> = found.terms.iter().map(|term| term.shape.kind()).collect();
+    let explanation = found.terms[0].explanation.as_ref();
+    let said = evidence.expected.map(|expected| expected.spec.kind());
+    let generalized = said == Some(Kind::GeneralizedDice)
+        || (said.is_none()
+            && ["generalized_dice", "generalised_dice"].iter().any(|word| name.contains(word)));
+    if generalized && [Kind::Dice, Kind::DiceSemimetric].contains(&kinds[0]) {
+        findings.push(Finding::new(
+            Cause::WeightsCancel,
+            format!("it is plain {}, although it is called generalised", found.name()),
+            "rare classes weigh no more than in plain Dice",
+        ));
+        return;
+    }
+    let Some(Expected { spec: expected, said }) = evidence.expected else { return };
+    if expected.kind().is_sum() && kinds.len() == 1 && first(evidence).classes == 1 {
+        findings.push(Finding::new(
+            Cause::OneChannelSoftmax,
+            format!("of the sum that was expected only {} is there; a softmax over one channel is 1, and its logarithm 0", found.name()),
+            "the other term trains nothing",
+        ));
+        return;
+    }
+    if kinds.len() == 1 && kinds[0] != expected.kind() && !expected.kind().is_sum() {
+        findings.push(Finding::new(
+            Cause::NotWhatItsNameSays,
+            format!("it is {}, and {} was expected", found.name(), expected.kind().name()),
+            "its options and its literature are another loss's",
+        ));
+        return;
+    }
+    if let [term] = found.terms.as_slice()
+        && let Some(what) = other_option(first(evidence), &term.shape, expected, said)
+    {
+        findings.push(Finding::new(
+            Cause::NotWhatItsNameSays,
+            what,
+            "the numbers that a paper or a search recommends are not those that train the net",
+        ));
+    }
+    let Some(explanation) = explanation else { return };
+    let sources = (expected.weights.source, explanation.spec.weights.source);
+    if let (Source::PerSample, Source::PerBatch) | (Source::PerBatch, Source::PerSample) = sources {
+        findings.push(Finding::new(
+            Cause::NotWhatItsNameSays,
+            format!("the classes are counted otherwise than expected: {}", explanation.words()),
+            "an image's rare class is weighed by what other images hold, or is not",
+        ));
+    }
+    let weighted = explanation.spec.weights.source != Source::None;
+    if expected.weights.source != Source::None && !weighted && !explanation.spec.kind().weighs_by_size() {
+        findings.push(Finding::new(
+            Cause::ConstantWeight,
+            format!("weights were expected, and every class has the factor {:.4}", explanation.constant),
+            rarest(first(evidence)).unwrap_or_default(),
+        ));
+    }
+    let over_pixels = [Reduction::MeanValid, Reduction::MeanAll].contains(&explanation.spec.reduction());
+    if weighted && expected.reduction() == Reduction::Mean && over_pixels {
+        findings.push(Finding::new(
+            Cause::MeanOverPixels,
+            format!("{}; the weights' sum was expected", explanation.words()),
+            "the size of a step changes with the classes that a batch happens to hold",
+        ));
+    }
+}
+
+/// An option that was expected in words, and is another; none where what was expected fits as well.
+fn other_option(o: &Observation, found: &LossSpec, expected: &LossSpec, keys: &[String]) -> Option<String> {
+    if found.kind() != expected.kind() {
+        return None;
+    }
+    let mut bare = found.clone();
+    for info in expected.options.infos().iter().filter(|info| keys.iter().any(|said| said == info.key)) {
+        bare.options.set(info.key, expected.options.get(info.key)?).ok()?;
+    }
+    let fits = |parts| {
+        let fit = fit(o, Reading::PLAIN, &Reading::PLAIN.of(o), &bare, parts);
+        fit.is_some_and(|fit| fit.misfit <= o.tolerance())
+    };
+    if o.gradient.is_none() || [Parts::All, Parts::ImageAndClass, Parts::Class].into_iter().any(fits) {
+        return None;
+    }
+    let other = |key: &str| {
+        let (said, is) = (expected.options.get(key)?, found.options.get(key)?);
+        let same = match (&said, &is) {
+            (Value::Number(said), Value::Number(is)) => (said - is).abs() <= 1e-3 * said.abs().max(is.abs()),
+            _ => said == is,
+        };
+        (!same && keys.iter().any(|said| said == key))
+            .then(|| format!("{key} is {is}, and {said} was expected"))
+    };
+    expected.options.infos().iter().find_map(|info| other(info.key))
+}
