@@ -272,3 +272,26 @@ fn a_right_loss_without_a_name_is_not_called_wrong() {
     let found = segloss(&["check", &kept("captures/smp_focal_tversky_binary")]);
     assert_eq!(found.status.code(), Some(2), "{}", text(&found.stdout));
 }
+
+/// One term of a sum misreads the arguments; numbers that one batch does not determine; sums of bare logits; ln(p + ε).
+#[test]
+fn what_was_held_out_once_is_found() {
+    for (case, code, words) in [
+        ("tf_cross_entropy_and_dice_of_softmax_output", 1, "the activation is applied twice"),
+        ("cross_entropy_of_filled_target", 1, "ignored pixels are trained as a class"),
+        ("dice_of_logits", 1, "without an activation"),
+        ("jax_log_of_p_and_epsilon", 1, "cross_entropy of ln(p + 1e-7)"),
+        ("dice_of_softmax_over_positions", 1, "a softmax over all pixels of a channel"),
+        (
+            "smp_focal_tversky_binary",
+            0,
+            "right: focal_tversky (activation sigmoid, alpha 0.4, beta 0.6, gamma 0.66",
+        ),
+        ("hard_pixels_of_each_image", 0, "right: top_k_cross_entropy (keep 0.4, region image)"),
+    ] {
+        let found = segloss(&["check", &kept(&format!("answers/{case}"))]);
+        let out = text(&found.stdout);
+        assert_eq!(found.status.code(), Some(code), "{case}: {out}");
+        assert!(out.contains(words), "{case}: {out}");
+    }
+}

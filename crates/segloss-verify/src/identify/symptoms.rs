@@ -214,3 +214,39 @@ pub fn pixel_shares(o: &Observation) -> Option<Vec<f64>> {
     let total: f64 = shares.iter().sum();
     (total > 0.0).then(|| shares.into_iter().map(|share| share / total).collect())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Channel by channel one number for each label is no activation's work; one pixel that differs is enough.
+    #[test]
+    fn a_gradient_that_ignores_the_logits_is_seen() {
+        let mut o = Observation::sample(&[2, 3, 4, 4]);
+        let mut g = vec![0.0; o.logits.len()];
+        for (n, p) in places(&o) {
+            (0..3).for_each(|c| g[o.at(n, c, p)] = 0.1 + n as f64 + c as f64 - 2.0 * o.y(n, c, p));
+        }
+        o.gradient = Some(g.clone());
+        assert!(ignores_logits(std::slice::from_ref(&o)).is_some());
+        g[5] += 0.01;
+        o.gradient = Some(g);
+        assert!(ignores_logits(std::slice::from_ref(&o)).is_none());
+    }
+
+    #[test]
+    fn an_ignored_pixel_with_a_gradient_is_seen() {
+        let mut o = Observation::sample(&[1, 3, 2, 2]);
+        if let segloss_cases::Labels::Indices(labels) = &mut o.target {
+            labels[2] = 255;
+        }
+        o.ignored = Some(255);
+        let mut g = vec![1.0; 12];
+        (0..3).for_each(|c| g[o.at(0, c, 2)] = 0.0);
+        o.gradient = Some(g.clone());
+        assert_eq!(ignored_with_slope(&o), None);
+        g[o.at(0, 1, 2)] = 0.5;
+        o.gradient = Some(g);
+        assert_eq!(ignored_with_slope(&o).map(|(count, (_, label))| (count, label)), Some((1, Some(255))));
+    }
+}
