@@ -1,12 +1,13 @@
 """Asks every case with the probe of `segloss check`, and takes one capture of each.
 
     python make.py [--only TEXT] [--part PART]    writes answers/, captures/, cases.csv and versions.txt
-                                                  --only: cases with TEXT in their name; --part: first, or held_out
+                                                  --only: cases with TEXT in their name; --part: first, second or third
 
 Needs what the cases use: torch, tensorflow, keras, jax, optax, monai, segmentation_models_pytorch, kornia, nnunetv2.
 """
 import argparse
 import csv
+import importlib
 import io
 import json
 import os
@@ -30,6 +31,7 @@ IMPORTS = {
 }
 PACKAGES = ["numpy", "scipy", "torch", "torchvision", "tensorflow_cpu", "keras", "jax", "jaxlib", "optax", "monai",
             "segmentation_models_pytorch", "kornia", "nnunetv2"]
+PARTS = ["first", "second", "third"]
 COLUMNS = ["case", "truth", "kind", "options", "cause", "dialect", "framework", "classes", "layout", "input", "ignored", "shows", "expect",
            "source", "gradcheck", "problem", "part"]
 
@@ -37,15 +39,10 @@ sys.path.insert(0, str(HERE))
 
 
 def cases():
-    from cases import held_out_right, held_out_wrong, right, wrong
-
-    every = right.CASES + wrong.CASES + held_out_right.CASES + held_out_wrong.CASES
+    modules = [importlib.import_module(f"cases.{part}_{truth}") for part in PARTS for truth in ("right", "wrong")]
+    every = [case for module in modules for case in module.CASES]
     assert len({case.name for case in every}) == len(every), "two cases of one name"
     return every
-
-
-def part(case):
-    return "held_out" if case.held_out else "first"
 
 
 def script(case):
@@ -239,7 +236,7 @@ def work(framework, only, of_part):
 
         jax.config.update("jax_enable_x64", True)
     for case in cases():
-        if case.framework != framework or only not in case.name or of_part not in ("", part(case)):
+        if case.framework != framework or only not in case.name or of_part not in ("", case.part):
             continue
         for kind in ("answers", "captures"):
             (HERE / kind / f"{case.name}.npz").unlink(missing_ok=True)
@@ -256,14 +253,14 @@ def work(framework, only, of_part):
         row = dict(case=case.name, truth=case.truth, kind=case.kind, options=json.dumps(case.options), cause=case.cause,
                    dialect=case.dialect, framework=case.framework, classes=case.classes, layout=case.layout, input=case.input,
                    ignored="" if case.ignored is None else case.ignored, shows=case.shows, expect=case.expect,
-                   source=case.source, gradcheck=checked, problem=problem.replace("\n", " ")[:300], part=part(case))
+                   source=case.source, gradcheck=checked, problem=problem.replace("\n", " ")[:300], part=case.part)
         print(json.dumps(row), flush=True)
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--only", default="")
-    parser.add_argument("--part", default="", choices=["first", "held_out"])
+    parser.add_argument("--part", default="", choices=PARTS)
     parser.add_argument("--framework", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.framework:
@@ -273,7 +270,7 @@ def main():
     for folder in ("answers", "captures"):
         (HERE / folder).mkdir(exist_ok=True)
     table = HERE / "cases.csv"
-    parts = {case.name: part(case) for case in cases()}
+    parts = {case.name: case.part for case in cases()}
     names = list(parts)
     rows = {}
     if table.exists():

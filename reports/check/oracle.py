@@ -273,13 +273,13 @@ def value(case, x, target):
 
 
 def main():
-    from cases import held_out_right, right
+    from cases import first_right, second_right, third_right
 
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--only", default="")
     only = parser.parse_args().only
     bad = 0
-    for case in right.CASES + held_out_right.CASES:
+    for case in first_right.CASES + second_right.CASES + third_right.CASES:
         if only not in case.name:
             continue
         answers = np.load(HERE / "answers" / f"{case.name}.npz")

@@ -1,1 +1,1 @@
-"""Losses as people have them: right.py and wrong.py, each a list CASES."""
+"""Losses as people have them, in three parts, each right ones and wrong ones; a module has a list CASES."""

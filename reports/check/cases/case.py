@@ -36,7 +36,7 @@ class Case:
     shows: str = "both"  # both | answers | capture: where the fault can be seen
     capture_target: str = "labels"  # labels | 255: what the training hands in, where that is the fault
     truth: str = "right"
-    held_out: bool = False  # made without knowing what the search finds, to measure it
+    part: str = "first"  # first: the search was written beside it; third: made last, without knowing what the search finds
     images: int = 2  # in the capture
 
 
@@ -54,12 +54,12 @@ def merged(*settings):
     return {key: value for one in settings for key, value in one.items()}
 
 
-def right_ones(held_out=False):
+def right_ones(part):
     """A list; `library(...)`, which adds a library's own function to it; `written(...)`, to stand above one that somebody wrote."""
     cases = []
 
     def library(name, dialect, settings, kind, make, class_weights=None, /, **options):
-        cases.append(Case(name=name, make=make, dialect=dialect, kind=kind, options=options, class_weights=class_weights, held_out=held_out,
+        cases.append(Case(name=name, make=make, dialect=dialect, kind=kind, options=options, class_weights=class_weights, part=part,
                           **settings))
 
     def written(dialect, settings, kind, class_weights=None, /, **options):
@@ -72,13 +72,13 @@ def right_ones(held_out=False):
     return cases, library, written
 
 
-def wrong_ones(held_out=False):
+def wrong_ones(part):
     """The same for losses with a fault."""
     cases = []
 
     def library(name, cause, dialect, settings, kind, make, class_weights=None, source="", expect="", shows="both", capture_target="labels", /, **options):
         cases.append(Case(name=name, make=make, dialect=dialect, kind=kind, options=options, class_weights=class_weights, cause=cause, source=source,
-                          expect=expect, shows=shows, capture_target=capture_target, truth="wrong", held_out=held_out, **settings))
+                          expect=expect, shows=shows, capture_target=capture_target, truth="wrong", part=part, **settings))
 
     def written(cause, dialect, settings, kind, class_weights=None, *, source="", expect="", shows="both", capture_target="labels", **options):
         def take(function):

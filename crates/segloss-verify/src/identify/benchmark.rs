@@ -30,7 +30,7 @@ pub struct Case {
     pub expect: String,
     /// What `torch.autograd.gradcheck` says of it: pass, fail or error; empty where it is none of PyTorch's.
     pub gradcheck: String,
-    /// `first`: the search was written beside it; `held_out`: it was made afterwards, by others.
+    /// `first`, `second`, `third`; see [`tables`].
     pub part: String,
 }
 
@@ -174,8 +174,12 @@ pub fn tables(outcomes: &[Outcome]) -> String {
         let own: Vec<Outcome> = outcomes.iter().filter(|outcome| outcome.part == part).cloned().collect();
         format!("{title}\n\n{}", table(&own))
     };
-    let first = of("first", "Those that the search was written beside:");
-    format!("{first}\n{}", of("held_out", "Those that were made afterwards, without knowing what it finds:"))
+    let parts = [
+        ("first", "Those that the search was written beside:"),
+        ("second", "Those that were held out once, and are known to it since:"),
+        ("third", "Those that were made last, without knowing what it finds:"),
+    ];
+    parts.map(|(part, title)| of(part, title)).join("\n")
 }
 
 fn table(outcomes: &[Outcome]) -> String {

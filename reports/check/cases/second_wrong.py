@@ -1,6 +1,6 @@
 """More losses with a fault each, made without knowing what the search finds; none is anybody's code.
 
-`kind`, `options` and `source` are as in `wrong.py`.
+`kind`, `options` and `source` are as in `first_wrong.py`.
 """
 from .case import CHANNEL, INDICES, JAX, KERAS, NUMPY, ONE, PROBABILITIES, TORCH, VOID, Lazy, merged, wrong_ones
 
@@ -9,7 +9,7 @@ tf, keras = Lazy("tensorflow"), Lazy("keras")
 jax, jnp, optax = Lazy("jax"), Lazy("jax.numpy"), Lazy("optax")
 monai, tv = Lazy("monai.losses"), Lazy("torchvision.ops")
 
-CASES, library, written = wrong_ones(held_out=True)
+CASES, library, written = wrong_ones("second")
 W3, W4 = [0.4, 1.1, 3.0], [0.4, 1.0, 2.5, 5.0]
 C2, C4 = dict(classes=2), dict(classes=4)
 BALANCED = "weights = { source = 'per_batch' }"  # whose weights were meant to follow the classes

@@ -1,6 +1,6 @@
 """More losses that are what they are meant to be, made without knowing what the search finds.
 
-Words of `options` beside those of `right.py`:
+Words of `options` beside those of `first_right.py`:
 
     scheme      complement, median_frequency, enet, effective (with `beta`), as segloss has them, too
     normalise   expected_one: the weights of an image are scaled so that its pixels weigh 1 in the mean
@@ -18,7 +18,7 @@ monai, smp, kornia = Lazy("monai.losses"), Lazy("segmentation_models_pytorch.los
 nnunet, nnunet_dice = Lazy("nnunetv2.training.loss.compound_losses"), Lazy("nnunetv2.training.loss.dice")
 tv, ndimage = Lazy("torchvision.ops"), Lazy("scipy.ndimage")
 
-CASES, library, written = right_ones(held_out=True)
+CASES, library, written = right_ones("second")
 W3, W4, W5 = [0.4, 1.1, 3.0], [0.4, 1.0, 2.5, 5.0], [0.2, 0.9, 1.5, 2.0, 6.0]
 C2, C4, C5, C6 = (dict(classes=c) for c in (2, 4, 5, 6))
 

@@ -9,7 +9,7 @@ tf, keras = Lazy("tensorflow"), Lazy("keras")
 jax, jnp, optax = Lazy("jax"), Lazy("jax.numpy"), Lazy("optax")
 smp, kornia, nnunet = Lazy("segmentation_models_pytorch.losses"), Lazy("kornia.losses"), Lazy("nnunetv2.training.loss.robust_ce_loss")
 
-CASES, library, written = wrong_ones()
+CASES, library, written = wrong_ones("first")
 W3, W2 = [0.5, 2.0, 4.0], [0.3, 3.0]
 C2 = dict(classes=2)
 
