@@ -11,7 +11,7 @@ use segloss_cases::Labels;
 pub struct Answer {
     /// The value.
     pub value: f64,
-    /// ∂value/∂logits, (N, C, spatial…).
+    /// ∂value/∂logits, (N, C, spatial…); empty where the batch has none.
     pub gradient: Vec<f64>,
     /// The numerator's share of each pixel (N, P) or entry (N, C, P).
     pub map: Option<Vec<f64>>,
@@ -33,6 +33,11 @@ pub fn answer(
         return found.map(|(value, gradient)| Answer { value, gradient, map: None });
     }
     with_input(o, seen, spec, |loss, input| {
+        // A value alone has nothing that a gradient could be compared with.
+        if o.gradient.is_none() && !with_map {
+            let value = loss.value(input).ok()?.value;
+            return Some(Answer { value, gradient: Vec::new(), map: None });
+        }
         let mut gradient = vec![0.0; seen.z.len()];
         let found = loss.value_and_gradient(input, &mut gradient).ok()?;
         let map = match with_map {

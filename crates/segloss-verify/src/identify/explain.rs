@@ -353,20 +353,21 @@ struct Labels {
 
 impl Labels {
     fn of(o: &Observation, columns: usize) -> Self {
-        let mut counts = vec![vec![0.0; columns]; o.images];
-        for (n, row) in counts.iter_mut().enumerate() {
+        let of_image = |n: usize| -> Vec<f64> {
+            let mut positives = vec![0.0; o.classes];
             for p in (0..o.pixels()).filter(|&p| o.is_valid(n, p)) {
-                match (o.labels(), columns == o.classes) {
-                    (Some(labels), true) if o.classes > 1 => row[labels[n * o.pixels() + p] as usize] += 1.0,
-                    (_, true) => (0..o.classes).for_each(|c| row[c] += o.y(n, c, p)),
-                    (_, false) => (0..o.classes).for_each(|c| {
-                        row[2 * c] += 1.0 - o.y(n, c, p);
-                        row[2 * c + 1] += o.y(n, c, p);
-                    }),
+                match o.labels() {
+                    Some(labels) if o.classes > 1 => positives[labels[n * o.pixels() + p] as usize] += 1.0,
+                    _ => (0..o.classes).for_each(|c| positives[c] += o.y(n, c, p)),
                 }
             }
-        }
-        Self { counts, valid: o.valid() as f64 }
+            let valid = o.valid_in(n) as f64;
+            match columns == o.classes {
+                true => positives,
+                false => positives.into_iter().flat_map(|y| [valid - y, y]).collect(),
+            }
+        };
+        Self { counts: (0..o.images).map(of_image).collect(), valid: o.valid() as f64 }
     }
 }
 

@@ -13,10 +13,14 @@ use super::identified::{Identified, Term, role, value_fit};
 use super::observation::Observation;
 use super::reading::Reading;
 use super::shapes::plain;
+use rayon::prelude::*;
 use segloss::{Kind, LossSpec};
 use segloss_cases::Labels;
 
 const GAMMAS: [f64; 6] = [2.0, 1.0, 3.0, 0.5, 1.5, 5.0];
+
+/// Pixels of a class that its weight is found by; all are compared afterwards.
+const POINTS: usize = 24;
 
 /// (H, ∂value/∂H, class) of each pixel, or of each entry of channels: 2c for negatives, 2c + 1 for positives.
 type Points = Vec<(f64, f64, usize)>;
@@ -45,11 +49,11 @@ pub fn search(first: &Observation, others: &[&Observation]) -> Option<Identified
         }
         fits(scale, gamma)
     };
-    let (gamma, weights) = scales
-        .into_iter()
-        .flat_map(|s| GAMMAS.map(|gamma| (s, gamma)))
-        .find_map(|(s, gamma)| fits(s, gamma))
-        .or_else(|| GAMMAS.into_iter().find_map(by_weights))?;
+    let known: Vec<(f64, f64)> = scales.into_iter().flat_map(|s| GAMMAS.map(|gamma| (s, gamma))).collect();
+    let (gamma, weights) = known
+        .into_par_iter()
+        .find_map_first(|(s, gamma)| fits(s, gamma))
+        .or_else(|| GAMMAS.into_par_iter().find_map_first(by_weights))?;
     // Equal weights of 1 are the focal loss itself, which is found before this.
     if weights.iter().all(|w| w.is_nan() || (w - 1.0).abs() < 1e-3) {
         return None;
@@ -106,7 +110,7 @@ fn slope(h: f64, w: f64, gamma: f64) -> f64 {
 fn weights(points: &Points, scale: f64, gamma: f64) -> Option<Vec<f64>> {
     let classes = points.iter().map(|point| point.2).max()? + 1;
     let of_class = |class: usize| {
-        let own: Vec<_> = points.iter().filter(|point| point.2 == class).collect();
+        let own: Vec<_> = points.iter().filter(|point| point.2 == class).take(POINTS).collect();
         if own.is_empty() {
             return f64::NAN;
         }

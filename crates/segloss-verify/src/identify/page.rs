@@ -84,6 +84,7 @@ fn facts(report: &Report) -> String {
     lines.extend(report.details.iter().cloned());
     lines.push(report.exactness.clone());
     lines.push(format!("Read as {}.", report.arguments));
+    lines.extend(report.known_as.iter().map(|known| format!("Known as {known}.")));
     lines.extend(report.remarks.iter().chain(&report.notes).cloned());
     lines.extend(report.rivals.iter().map(|rival| format!("It may as well be {rival}.")));
     lines.extend(report.next.iter().map(|next| format!("Next: {next}")));

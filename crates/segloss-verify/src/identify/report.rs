@@ -3,6 +3,7 @@
 use super::capture::Capture;
 use super::cause::Cause;
 use super::diagnosis::diagnose;
+use super::dialect::{Dialect, known_as};
 use super::expected::Expected;
 use super::explain::{Explanation, Extra};
 use super::finding::{Evidence, Finding};
@@ -41,6 +42,8 @@ pub struct Report {
     pub spec: Option<String>,
     /// What is wrong, the gravest first.
     pub findings: Vec<Finding>,
+    /// Whose function it may be.
+    pub known_as: Vec<Dialect>,
     /// What is worth knowing and not wrong.
     pub remarks: Vec<String>,
     /// Other losses that these batches cannot tell from it.
@@ -95,7 +98,14 @@ impl Report {
             (true, Some(_)) => Verdict::Right,
             (true, None) => Verdict::Unknown,
         };
+        // What else is wrong is none of the library's.
+        let as_it_is = findings.iter().all(|finding| finding.cause == Cause::ClippedGradient);
+        let framework = capture.about.framework.as_deref();
         Self {
+            known_as: named
+                .filter(|_| as_it_is)
+                .map(|found| known_as(found, &all[0], framework))
+                .unwrap_or_default(),
             verdict,
             name: named.map(Identified::name),
             details: named.map(details).unwrap_or_default(),
@@ -318,6 +328,9 @@ impl fmt::Display for Report {
             writeln!(f, "  how sure   {}", self.exactness)?;
         }
         writeln!(f, "  read as    {}", self.arguments)?;
+        for known in &self.known_as {
+            writeln!(f, "  known as   {known}")?;
+        }
         for remark in &self.remarks {
             writeln!(f, "  remark     {remark}")?;
         }

@@ -4,7 +4,7 @@
 //! computed on the whole, in single precision, once for every loss, and compared where the others are.
 
 use super::observation::Observation;
-use super::whole::Whole;
+use super::whole::{Arrays, Whole};
 use segloss::LossSpec;
 use segloss_cases::Labels;
 use std::borrow::Cow;
@@ -14,7 +14,7 @@ use std::sync::Arc;
 /// Entries of a batch that is searched as it is.
 const LARGE: usize = 300_000;
 /// Pixels of each class and image that are looked at.
-const PIXELS: usize = 24;
+const PIXELS: usize = 8;
 
 impl Observation {
     /// The batch itself, or of a large one some pixels of every class, as one row; the value is that of all, and left out.
@@ -32,7 +32,7 @@ impl Observation {
 
     /// How many losses over regions may have their numbers searched.
     pub fn refinable(&self) -> usize {
-        self.whole.as_ref().map_or(usize::MAX, |whole| whole.affordable() / 40)
+        self.whole.as_ref().map_or(usize::MAX, |whole| whole.affordable() / 20)
     }
 
     /// How often the numbers of a loss may be gone through; see `numbers::refine`.
@@ -58,13 +58,8 @@ impl Observation {
             }
         };
         let (logits, gradient) = (of(&self.logits), self.gradient.as_deref().map(of));
-        let whole = Whole::new(
-            (&self.logits, &self.shape()),
-            (&self.target, &self.pixel_shape()),
-            self.ignored,
-            self.valid(),
-            entries,
-        );
+        let sample = Arrays::new(self, &[per_image], &logits, &target);
+        let whole = Whole::new(self, sample, entries);
         Self {
             name: self.name.clone(),
             spatial: vec![per_image],
@@ -127,6 +122,7 @@ mod tests {
         let mut o = Observation::sample(&[2, 3, 40, 50]);
         let Labels::Indices(labels) = &mut o.target else { panic!("indices") };
         labels.iter_mut().enumerate().for_each(|(i, label)| *label = if i % 997 == 0 { 2 } else { 0 });
+        o.gradient = Some(vec![0.0; o.logits.len()]);
         let sample = o.sampled();
         assert_eq!(sample.pixels(), 3 * PIXELS);
         let rare = sample.labels().map(|labels| labels.iter().filter(|&&label| label == 2).count());

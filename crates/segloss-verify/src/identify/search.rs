@@ -164,6 +164,7 @@ mod tests {
     fn a_large_batch_is_explained_as_a_small_one_is() {
         let mut o = Observation::sample(&[2, 3, 250, 220]);
         assert!(o.is_large());
+        o.gradient = Some(vec![0.0; o.logits.len()]);
         let mean = LossSpec { reduction: Some(Reduction::Mean), ..plain(Kind::CrossEntropy) };
         let of = |spec| answer(&o, Reading::PLAIN, &Reading::PLAIN.of(&o), spec, false).unwrap();
         let (a, b) = (of(&mean), of(&plain(Kind::Dice)));
