@@ -41,6 +41,11 @@ class Batch:
             self.z = np.log(x) - np.log1p(-x)
         else:
             self.z = np.log(x)
+        if "logit_adjustment" in options:
+            n = np.array(options["prior"]) if "prior" in options else np.maximum((self.y * self.m[:, None]).sum((0, 2, 3)), 1)
+            self.z = self.z + options["logit_adjustment"] * np.log(n / n.sum())[:, None, None]
+        if "threshold" in options:
+            self.z = self.z - np.log(options["threshold"] / (1 - options["threshold"]))
         if self.sigmoid:
             self.p = 1 / (1 + np.exp(-self.z))
             self.ln_p, self.ln_q = -np.logaddexp(0, -self.z), -np.logaddexp(0, self.z)
@@ -103,13 +108,19 @@ def binary(kind, b, o, fixed):
             negative, positive = np.array([fixed[0]]), np.array([fixed[1]])
         else:
             positive = np.array(fixed)
+            if "negatives" in o:
+                negative = positive if o["negatives"] == "same" else np.full(b.c, o["negatives"])
     positive, negative = positive[:, None, None], negative[:, None, None]
-    if o.get("scheme") == "complement":  # of each image
+    if o.get("scheme") == "complement":  # of each image, or of all
         negative = (b.y * b.m[:, None]).sum((2, 3), keepdims=True) / b.m.sum((1, 2))[:, None, None, None]
+        if o["weights"] == "per_batch":
+            negative = (b.y * b.m[:, None]).sum() / b.m.sum()
         positive = 1 - negative
     s = o.get("label_smoothing", 0.0)
     y = (1 - s) * b.y + s / 2
     losses = -(positive * y * (1 - b.p) ** gamma * b.ln_p + negative * (1 - y) * b.p**gamma * b.ln_q)
+    if o.get("average") == "weights":
+        return (losses * b.m[:, None]).sum() / ((positive * y + negative * (1 - y)) * b.m[:, None]).sum()
     return reduced(losses, np.broadcast_to(np.ones(1), losses.shape), b, o, b.c)
 
 
@@ -121,7 +132,7 @@ def pixels(kind, b, o, fixed):
     own = b.own(b.ln_p)
     s = o.get("label_smoothing", 0.0)
     if kind == "seesaw":
-        n = np.maximum(b.y.sum((0, 2, 3)), 1)
+        n = np.array(o["prior"]) if "prior" in o else np.maximum(b.y.sum((0, 2, 3)), 1)
         m = np.minimum(1, n[None, :] / n[:, None]) ** o["p"]
         k = np.maximum(0, o["q"] * (b.ln_p - own[:, None]))
         z = b.z + (1 - b.y) * (np.moveaxis(np.log(m)[b.labels], -1, 1) + k)
@@ -137,12 +148,17 @@ def pixels(kind, b, o, fixed):
         losses = -own + o["epsilon"] * (1 - np.exp(own))
     elif kind == "recall_cross_entropy":
         missed = b.z.argmax(1) != b.labels
-        r = [missed[b.labels == c].mean() if (b.labels == c).any() else 0 for c in range(b.c)]
-        losses = -own * np.array(r)[b.labels]
+        losses = np.zeros(own.shape)
+        for image in np.arange(len(b.z))[:, None] if o.get("region") == "image" else [np.arange(len(b.z))]:
+            for c in range(b.c):
+                mine = np.isin(np.arange(len(b.z)), image)[:, None, None] & b.m & (b.labels == c)
+                losses[mine] = -own[mine] * missed[mine].mean() if mine.any() else 0
     elif s and o.get("smoothing_weight") == "class":
         return ((-(1 - s) * own * at) - s / b.c * (w[:, :, None, None] * b.ln_p).sum(1)).sum() / at.sum()
     elif s:
         losses = -(1 - s) * own - s / b.c * b.ln_p.sum(1)
+    elif b.soft:
+        return reduced(-(w[:, :, None, None] * b.y * b.ln_p).sum(1), (w[:, :, None, None] * b.y).sum(1), b, o)
     else:
         losses = -own
     return reduced(losses * at, at, b, o)
@@ -194,8 +210,11 @@ def overlap(kind, b, o, fixed):
         if kind == "focal_tversky":
             losses = losses ** o["gamma"]
     present = total(y) > 0
+    if o.get("reduction") == "sum":
+        return losses.sum()
     if o.get("weights") == "fixed":
-        return (losses * np.array(fixed)).sum(1).mean() / sum(fixed)
+        w = np.array(fixed) * (present if o.get("classes") == "present" else 1) * np.ones_like(losses)
+        return ((losses * w).sum(1) / w.sum(1)).mean()
     if o.get("absent") == "zero":
         losses = np.where(present, losses, 0)
     if o.get("classes") == "foreground":
@@ -207,13 +226,13 @@ def overlap(kind, b, o, fixed):
     return losses.mean()
 
 
-def lovasz(kind, b, o):
+def lovasz(kind, b, o, fixed):
     values = []
     images = range(len(b.z)) if o.get("region") == "image" else [slice(None)]
     for image in images:
         m = b.m[image].ravel()
-        of = []
-        for c in range(b.c):
+        of, of_class = [], []
+        for c in range(o.get("classes") == "foreground", b.c):
             y = (b.y[:, c][image]).ravel()[m]
             if o.get("classes") == "present" and not y.any():
                 continue
@@ -223,7 +242,8 @@ def lovasz(kind, b, o):
             with np.errstate(all="ignore"):
                 jaccard = 1 - (y.sum() - y.cumsum()) / (y.sum() + (1 - y).cumsum())
             of.append((e * np.diff(np.concatenate([[0], jaccard]))).sum())
-        values.append(np.mean(of))
+            of_class.append(fixed[c] if o.get("weights") == "fixed" else 1.0)
+        values.append(np.average(of, weights=of_class))
     return np.mean(values)
 
 
@@ -231,7 +251,7 @@ def one(kind, b, o, fixed):
     if kind in OVERLAPS:
         return overlap(kind, b, o, fixed)
     if kind.startswith("lovasz"):
-        return lovasz(kind, b, o)
+        return lovasz(kind, b, o, fixed)
     if kind == "top_k_cross_entropy":
         return top_k(b, o)
     if kind == "unified_focal":

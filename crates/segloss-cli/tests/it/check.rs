@@ -164,6 +164,18 @@ fn what_cannot_be_judged_is_refused_in_a_line() {
         ),
         (
             vec![
+                ("logits", logits()),
+                ("target", target()),
+                ("gradient", npy("<f2", "(1, 2, 2)", &[0, 56, 0, 184, 0, 60, 0, 188])),
+            ],
+            "the gradient is float16",
+        ),
+        (
+            vec![("logits", logits()), ("target", target()), ("value", npy("<f2", "()", &[0, 56]))],
+            "the value is float16",
+        ),
+        (
+            vec![
                 ("logits", npy("<f4", "(1, 2, 2)", &floats(&[f32::NAN; 4]))),
                 ("target", target()),
                 ("value", value()),

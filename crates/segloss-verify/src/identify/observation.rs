@@ -142,7 +142,7 @@ impl Observation {
             value: None,
             gradient: None,
             class_weights: given.class_weights.map(NpyFile::numbers),
-            epsilon: epsilon(given),
+            epsilon: epsilon(given)?,
             whole: None,
         };
         observation.read_target(given.target, axis, shape, about, &mut notes)?;
@@ -503,14 +503,18 @@ fn finite(x: f64) -> f64 {
 }
 
 /// The coarsest of the floats that were saved.
-fn epsilon(given: &Given<'_>) -> f64 {
-    let of = |file: &NpyFile| match file.dtype {
-        "float16" => 1e-3,
-        "float32" => 6e-8,
-        _ => 1.1e-16,
-    };
+fn epsilon(given: &Given<'_>) -> Result<f64, String> {
+    for (what, file) in [("value", given.value), ("gradient", given.gradient)] {
+        if file.is_some_and(|file| file.dtype == "float16") {
+            return Err(format!(
+                "the {what} is float16, and many losses have the same three digits; hand the loss float32 logits, as in \
+                 logits.float(), and save what it returns as float32"
+            ));
+        }
+    }
+    let single = |file: &NpyFile| matches!(file.dtype, "float16" | "float32");
     let files = [Some(given.prediction), given.value, given.gradient];
-    files.into_iter().flatten().map(of).fold(0.0, f64::max)
+    Ok(if files.into_iter().flatten().any(single) { 6e-8 } else { 1.1e-16 })
 }
 
 #[cfg(test)]
