@@ -426,16 +426,11 @@ def cross_entropy_and_correlation(z, y):
 
 
 # ------------------------------------------------------------------------------------------------------------ NumPy
-def softmax(z, axis):
-    e = np.exp(z - z.max(axis, keepdims=True))
-    return e / e.sum(axis, keepdims=True)
-
-
 @written("numpy", merged(NUMPY, LAST, C4), "focal", W4, gamma=1.0, weights="fixed")
 def numpy_focal_channels_last(z, y):
-    p = np.take_along_axis(softmax(z, -1), y[..., None], -1)[..., 0]
-    w = np.array(W4)[y]
-    return -np.average((1 - p) * np.log(p), weights=w)
+    z = z - z.max(-1, keepdims=True)
+    log_p = np.take_along_axis(z - np.log(np.exp(z).sum(-1, keepdims=True)), y[..., None], -1)[..., 0]
+    return -np.average((1 - np.exp(log_p)) * log_p, weights=np.array(W4)[y])
 
 
 @written("numpy", merged(NUMPY, LAST, PROBABILITIES), "lovasz_softmax", classes="foreground")

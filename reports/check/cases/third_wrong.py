@@ -108,14 +108,8 @@ def jax_reshaped_channels_first(logits, labels):
     return optax.softmax_cross_entropy_with_integer_labels(flat, labels.reshape(-1)).mean()
 
 
-@written("wrong_axis", "jax", merged(JAX, C2), "focal", gamma=2.0)
-def jax_focal_of_softmax_over_width(logits, y):
-    log_p = jax.nn.log_softmax(logits, axis=2)
-    return -jnp.mean(jnp.sum(y * (1 - jnp.exp(log_p)) ** 2 * log_p, axis=-1))
-
-
 # ------------------------------------------------------------------------------------------------ one_channel_softmax
-@written("one_channel_softmax", "pytorch", merged(TORCH, ONE), "lovasz_softmax", activation="sigmoid", source="github.com/clovaai/ext_portrait_segmentation/issues/14")
+@written("one_channel_softmax", "pytorch", merged(TORCH, ONE), "lovasz_softmax", activation="sigmoid")
 def lovasz_softmax_of_one_channel(z, y):
     p, y = F.softmax(z, dim=1).flatten(), y.flatten()
     errors, order = (y - p).abs().sort(descending=True, stable=True)
@@ -171,27 +165,13 @@ def cross_entropy_over_all_and_dice_over_valid(z, y):
     return F.cross_entropy(z, y, ignore_index=255, reduction="none").mean() + dice.mean()
 
 
-@written("ignored_in_denominator", "keras", merged(KERAS, INDICES, VOID, C4), "focal", gamma=2.0, ignore_index=255)
-def keras_focal_of_one_hot_with_empty_rows(labels, logits):
-    one = tf.one_hot(labels, logits.shape[-1], dtype=logits.dtype)
-    log_p = tf.nn.log_softmax(logits)
-    return -tf.reduce_mean(tf.reduce_sum(one * (1 - tf.exp(log_p)) ** 2 * log_p, axis=-1))
-
-
 # ------------------------------------------------------------------------------------------- ignored_before_activation
-@written("ignored_before_activation", "paddleseg (before 2.1, rebuilt)", merged(TORCH, VOID, C4), "dice", smooth=1e-5, ignore_index=255,
+@written("ignored_before_activation", "paddleseg (rebuilt)", merged(TORCH, VOID, C4), "dice", smooth=1e-5, ignore_index=255,
          source="github.com/PaddlePaddle/PaddleSeg/pull/933")
 def paddle_dice_of_masked_logits(z, y):
     valid = (y != 255)[:, None].to(z.dtype)
     p, one = F.softmax(z * valid, dim=1), hot(y, z)
     return (1 - (2 * (p * one).sum((0, 2, 3)) + 1e-5) / ((p + one).sum((0, 2, 3)) + 1e-5)).mean()
-
-
-@written("ignored_before_activation", "tensorflow", merged(KERAS, INDICES, VOID), "focal", gamma=2.0, ignore_index=255)
-def tf_focal_of_masked_logits(labels, logits):
-    valid = tf.cast(tf.not_equal(labels, 255), logits.dtype)
-    losses = tf.nn.sparse_softmax_cross_entropy_with_logits(labels=tf.where(labels == 255, tf.zeros_like(labels), labels), logits=logits * valid[..., None])
-    return tf.reduce_sum((1 - tf.exp(-losses)) ** 2 * losses) / tf.reduce_sum(valid)
 
 
 @written("ignored_before_activation", "jax", merged(JAX, VOID, ONE), "tversky", activation="sigmoid", region="image", alpha=0.4, beta=0.6, smooth=1.0,
@@ -211,14 +191,6 @@ library("smp_lovasz_without_ignore_index", "ignored_as_class", "smp", merged(TOR
 @written("ignored_as_class", "pytorch", merged(TORCH, VOID), "binary_cross_entropy", ignore_index=255)
 def bce_ignored_is_no_class(z, y):
     return F.binary_cross_entropy_with_logits(z, hot(y, z))  # negative in every channel
-
-
-@written("ignored_as_class", "keras", merged(KERAS, INDICES, VOID, C4), "tversky", alpha=0.3, beta=0.7, smooth=1e-3, ignore_index=255)
-def keras_tversky_of_clipped_labels(labels, logits):
-    y = tf.one_hot(tf.clip_by_value(labels, 0, logits.shape[-1] - 1), logits.shape[-1], dtype=logits.dtype)
-    p = tf.nn.softmax(logits)
-    tp, fp, fn = (tf.reduce_sum(entries, axis=[0, 1, 2]) for entries in (p * y, p * (1 - y), (1 - p) * y))
-    return tf.reduce_mean(1 - (tp + 1e-3) / (tp + 0.3 * fp + 0.7 * fn + 1e-3))
 
 
 # -------------------------------------------------------------------------------------------------- absent_class_owns
@@ -257,15 +229,6 @@ def logarithm_with_epsilon_and_dice(z, y):
 
 
 # -------------------------------------------------------------------------------------------------- not_the_derivative
-@written("not_the_derivative", "pytorch", merged(TORCH, ONE), "tversky", activation="sigmoid", alpha=0.3, beta=0.7, smooth=1.0)
-def tversky_of_constant_mistakes(z, y):
-    p = torch.sigmoid(z)
-    tp = (p * y).sum()
-    with torch.no_grad():
-        fp, fn = (p * (1 - y)).sum(), ((1 - p) * y).sum()
-    return 1 - (tp + 1) / (tp + 0.3 * fp + 0.7 * fn + 1)
-
-
 @written("not_the_derivative", "pytorch", TORCH, "cross_entropy + dice", terms=[{}, dict(smooth=1.0)])
 def terms_scaled_to_one_another(z, y):
     p, one = z.softmax(1), hot(y, z)
@@ -306,11 +269,6 @@ def root_of_logarithm_of_certain_pixels(z, y):
     return 0.8 * (-dice.log()).pow(0.3).mean() + 0.2 * (-log_p.gather(1, y[:, None])).pow(0.3).mean()
 
 
-@written("not_finite", "keras", KERAS, "cross_entropy", shows="answers", source="github.com/tensorflow/models/pull/181")
-def keras_one_hot_times_logarithm(y_true, y_pred):
-    return -tf.reduce_mean(tf.reduce_sum(y_true * tf.math.log(tf.nn.softmax(y_pred)), axis=-1))
-
-
 @written("not_finite", "pytorch", merged(TORCH, C4), "cross_entropy", weights="per_batch", scheme="inverse", shows="answers")
 def mean_of_each_class_present_or_not(z, y):
     losses = F.cross_entropy(z, y, reduction="none")
@@ -331,12 +289,6 @@ def keras_jaccard_of_argmax(y_true, y_pred):
     return 1 - tf.reduce_mean((both + 1) / (total - both + 1))
 
 
-@written("argmax", "jax", merged(JAX, ONE), "dice", activation="sigmoid", smooth=1.0)
-def jax_dice_of_threshold(logits, y):
-    p = jnp.where(jax.nn.sigmoid(logits) > 0.5, 1.0, 0.0)
-    return 1 - (2 * (p * y).sum() + 1) / (p.sum() + y.sum() + 1)
-
-
 @written("argmax", "pytorch", merged(TORCH, C4), "cross_entropy + tversky", terms=[{}, dict(alpha=0.3, beta=0.7, smooth=1.0)])
 def cross_entropy_and_hard_tversky(z, y):
     p, one = hot(z.argmax(1), z), hot(y, z)
@@ -346,17 +298,12 @@ def cross_entropy_and_hard_tversky(z, y):
 
 # -------------------------------------------------------------------------------------------------------- mask_scale
 @written("mask_scale", "keras", merged(KERAS, ONE), "binary_cross_entropy + jaccard", shows="capture", capture_target="255",
-         terms=[{}, dict(activation="sigmoid", smooth=1e-5)], source="github.com/qubvel/segmentation_models/issues/95")
+         terms=[{}, dict(activation="sigmoid", smooth=1e-5)])
 def keras_bce_jaccard_of_masks_of_255(y_true, y_pred):
     p = tf.sigmoid(y_pred)
     both = tf.reduce_sum(y_true * p)
     jaccard = 1 - (both + 1e-5) / (tf.reduce_sum(y_true + p) - both + 1e-5)
     return tf.reduce_mean(tf.nn.sigmoid_cross_entropy_with_logits(labels=y_true, logits=y_pred)) + jaccard
-
-
-library("torchvision_focal_of_masks_of_255", "mask_scale", "torchvision", merged(TORCH, ONE), "focal",
-        lambda: lambda z, y: tv.sigmoid_focal_loss(z, y, alpha=-1, gamma=2, reduction="mean"), None, "", "", "capture", "255",
-        activation="sigmoid", gamma=2.0)
 
 
 @written("mask_scale", "jax", merged(JAX, ONE), "tversky", activation="sigmoid", region="image", alpha=0.3, beta=0.7, smooth=1.0)
@@ -401,7 +348,7 @@ def numpy_labels_in_order_of_columns(z, y):
 @written("labels_off_by_one", "jax", merged(JAX, INDICES, C4), "cross_entropy")
 def jax_one_hot_of_labels_minus_one(logits, labels):
     y = jax.nn.one_hot(labels - 1, logits.shape[-1])  # as if labels began at 1; those of 0 have no row
-    return optax.softmax_cross_entropy(logits, y).sum() / y.sum()
+    return optax.softmax_cross_entropy(logits, y).sum() / jnp.maximum(y.sum(), 1)
 
 
 @written("labels_off_by_one", "pytorch", TORCH, "tversky", alpha=0.3, beta=0.7, smooth=1.0)
@@ -475,18 +422,11 @@ def keras_mean_divided_by_area(y_true, y_pred):
 
 
 # --------------------------------------------------------------------------------------------------------------- sign
-@written("sign", "pytorch", merged(TORCH, C4), "tversky", region="image", alpha=0.3, beta=0.7, smooth=1e-3, source="github.com/sraashis/easytorch/pull/38")
+@written("sign", "pytorch", merged(TORCH, C4), "tversky", region="image", alpha=0.3, beta=0.7, smooth=1e-3)
 def tversky_index_itself(z, y):
     p, one = z.softmax(1), hot(y, z)
     tp, fp, fn = (p * one).sum((2, 3)), (p * (1 - one)).sum((2, 3)), ((1 - p) * one).sum((2, 3))
     return ((tp + 1e-3) / (tp + 0.3 * fp + 0.7 * fn + 1e-3)).mean()
-
-
-@written("sign", "jax", merged(JAX, ONE), "mcc", activation="sigmoid", smooth=1.0)
-def jax_correlation_itself(logits, y):
-    p = jax.nn.sigmoid(logits)
-    tp, fp, fn, tn = (p * y).sum(), (p * (1 - y)).sum(), ((1 - p) * y).sum(), ((1 - p) * (1 - y)).sum()
-    return (tp * tn - fp * fn) / jnp.sqrt((tp + fp) * (tp + fn) * (tn + fp) * (tn + fn) + 1)
 
 
 @written("sign", "pytorch", merged(TORCH, C2), "boundary")
@@ -513,13 +453,6 @@ library("smp_focal_tversky_power_of_mean", "not_what_its_name_says", "smp", TORC
          source="github.com/BloodAxe/pytorch-toolbelt/issues/78")
 def softmax_focal_by_sigmoids(z, y):
     return tv.sigmoid_focal_loss(z, hot(y, z), alpha=-1, gamma=2, reduction="mean")
-
-
-@written("not_what_its_name_says", "flux (rebuilt)", merged(TORCH, ONE), "tversky", activation="sigmoid", alpha=0.3, beta=0.7, smooth=1.0,
-         expect="kind = 'tversky'\nactivation = 'sigmoid'\nalpha = 0.3\nbeta = 0.7", source="github.com/FluxML/Flux.jl/issues/1993")
-def flux_tversky(z, y):
-    p = torch.sigmoid(z)
-    return 1 - ((p * y).sum() + 1) / ((p * y + 0.7 * (1 - y) * p + 0.3 * y * (1 - p)).sum() + 1)
 
 
 @written("not_what_its_name_says", "pytorch", TORCH, "top_k_cross_entropy", region="image", keep=0.25,

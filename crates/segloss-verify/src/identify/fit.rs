@@ -308,20 +308,23 @@ fn by_class(o: &Observation, reading: Reading, seen: &Seen<'_>, spec: &LossSpec)
     Some((Fit { parts: Parts::Class, factors, value, misfit }, predicted))
 }
 
-/// Σ of two losses, k·G + l·H. The fit of each, with value and misfit of the sum, and the gradient.
-pub fn by_two(o: &Observation, first: &Answer, second: &Answer) -> Option<([Fit; 2], Vec<f64>)> {
+/// Σ of several losses, k·G + l·H + …. The fit of each, with value and misfit of the sum, and the gradient.
+pub fn by_terms(o: &Observation, terms: &[&Answer]) -> Option<(Vec<Fit>, Vec<f64>)> {
     let g = o.gradient.as_ref()?;
     let dot = |a: &[f64], b: &[f64]| {
         a.iter().zip(b).zip(g).filter(|(_, g)| g.is_finite()).map(|((a, b), _)| a * b).sum::<f64>()
     };
-    let (a, b) = (&first.gradient, &second.gradient);
-    let factors =
-        solve(vec![vec![dot(a, a), dot(a, b)], vec![dot(b, a), dot(b, b)]], vec![dot(a, g), dot(b, g)])?;
-    let predicted: Vec<f64> = a.iter().zip(b).map(|(a, b)| factors[0] * a + factors[1] * b).collect();
+    let row = |a: &&Answer| -> Vec<f64> { terms.iter().map(|b| dot(&a.gradient, &b.gradient)).collect() };
+    let right = terms.iter().map(|term| dot(&term.gradient, g)).collect();
+    let factors = solve(terms.iter().map(row).collect(), right)?;
+    let mut predicted = vec![0.0; g.len()];
+    for (k, term) in factors.iter().zip(terms) {
+        predicted.iter_mut().zip(&term.gradient).for_each(|(sum, g)| *sum += k * g);
+    }
     let misfit = misfit(g, |i| predicted[i]);
-    let value = factors[0] * first.value + factors[1] * second.value;
+    let value = factors.iter().zip(terms).map(|(k, term)| k * term.value).sum();
     let fit = |k: f64| Fit { parts: Parts::All, factors: vec![k], value, misfit };
-    Some(([fit(factors[0]), fit(factors[1])], predicted))
+    Some((factors.into_iter().map(fit).collect(), predicted))
 }
 
 /// Gauss' elimination with the largest pivot first; a column of zeros gets NaN.

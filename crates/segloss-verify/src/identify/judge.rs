@@ -2,7 +2,7 @@
 
 use super::answer::{Answer, answer};
 use super::explain::{Explanation, Extra, Fitted, explain};
-use super::fit::{Fit, Parts, by_group_and_one, by_two, fit_with_gradient};
+use super::fit::{Fit, Parts, by_group_and_one, by_terms, fit_with_gradient};
 use super::identified::{Identified, Term, ValueFit, role, value_fit};
 use super::numbers::{has_usual_numbers, without_numbers};
 use super::observation::Observation;
@@ -20,7 +20,7 @@ pub struct Assumed {
     pub parts: Parts,
 }
 
-/// A loss, or two that are added.
+/// A loss, or some that are added.
 #[derive(Clone)]
 pub struct Hypothesis {
     pub terms: Vec<Assumed>,
@@ -67,21 +67,21 @@ impl Hypothesis {
                 let (fit, gradient) = fit_with_gradient(o, term.reading, &seen, &term.spec, term.parts)?;
                 Some((vec![fit], gradient))
             }
-            [a, b] => {
-                let weighted = a.parts == Parts::ImageAndClass;
-                let (first, second) = (a.answer(o, weighted)?, b.answer(o, false)?);
-                let (fits, gradient) = match weighted {
-                    true => by_group_and_one(o, &a.reading.of(o), &a.spec, &first, &second)?,
-                    false => by_two(o, &first, &second)?,
-                };
+            [a, b] if a.parts == Parts::ImageAndClass => {
+                let (first, second) = (a.answer(o, true)?, b.answer(o, false)?);
+                let (fits, gradient) = by_group_and_one(o, &a.reading.of(o), &a.spec, &first, &second)?;
                 Some((fits.to_vec(), gradient))
             }
-            _ => None,
+            terms => {
+                let answers: Vec<Answer> =
+                    terms.iter().map(|term| term.answer(o, false)).collect::<Option<_>>()?;
+                by_terms(o, &answers.iter().collect::<Vec<_>>())
+            }
         }
     }
 
-    /// Whether each of two terms adds more to the gradient than what is taken for rounding.
-    pub fn needs_both(&self, o: &Observation) -> bool {
+    /// Whether each of several terms adds more to the gradient than what is taken for rounding.
+    pub fn needs_all(&self, o: &Observation) -> bool {
         let Some((fits, gradient)) = self.fit(o) else { return false };
         let largest =
             |g: &[f64]| g.iter().filter(|g| g.is_finite()).fold(0.0_f64, |most, g| most.max(g.abs()));

@@ -37,6 +37,7 @@ mod reading;
 mod report;
 mod sample;
 mod search;
+mod several;
 mod shapes;
 mod sums;
 mod symptoms;

@@ -10,6 +10,7 @@ use super::judge::{Batches, Hypothesis, choose};
 use super::near::{Near, near};
 use super::observation::Observation;
 use super::reading::{Reading, Step, TargetReading};
+use super::several;
 use super::shapes::{cheapest, cost, shapes, shapes_with_numbers};
 use super::sums::{self, Terms};
 use segloss::{Kind, LossSpec};
@@ -75,6 +76,7 @@ pub fn search(observations: &[Observation]) -> Found {
     let misread: Vec<Reading> = readings.iter().copied().filter(may_be_of_a_sum_of).collect();
     let found = focal_of_weighted::search(o, &batches.others)
         .or_else(|| logarithms_with_epsilon(&batches, o, &of_pixels))
+        .or_else(|| several::search(&batches, o, &Terms::of(o, Reading::PLAIN, &shapes)?))
         .or_else(|| sums_of_misread(&batches, o, &misread, &shapes));
     found.map_or(Found::Nothing(nearest), |found| Found::Loss(Box::new(found)))
 }

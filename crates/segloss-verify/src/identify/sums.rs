@@ -1,7 +1,7 @@
 //! The sum of two losses, one over pixels and one over regions.
 
 use super::answer::{Answer, answer};
-use super::fit::{Parts, by_group_and_one, by_two, misfit_of, possible};
+use super::fit::{Parts, by_group_and_one, by_terms, misfit_of, possible};
 use super::identified::Identified;
 use super::judge::{Assumed, Batches, Hypothesis, choose};
 use super::numbers::refine;
@@ -12,22 +12,22 @@ use rayon::prelude::*;
 use segloss::{Kind, LossSpec};
 
 /// Pairs whose largest deviation is computed.
-const CLOSE: usize = 400;
+pub const CLOSE: usize = 400;
 
 /// What a reading makes of a batch, loss by loss.
 pub struct Terms {
     reading: Reading,
-    pixels: Vec<Candidate>,
-    regions: Vec<Candidate>,
+    pub pixels: Vec<Candidate>,
+    pub regions: Vec<Candidate>,
 }
 
 /// A loss that may be a term.
-struct Candidate {
-    spec: LossSpec,
-    answer: Answer,
+pub struct Candidate {
+    pub spec: LossSpec,
+    pub answer: Answer,
     /// Σ g·G over the entries where g is a number, and Σ G².
-    with_g: f64,
-    square: f64,
+    pub with_g: f64,
+    pub square: f64,
 }
 
 impl Terms {
@@ -83,7 +83,7 @@ pub fn search(
     pairs.sort_by(|a, b| a.0.total_cmp(&b.0));
     pairs.truncate(CLOSE);
     let worst = |(_, i, j): (f64, usize, usize)| {
-        let (fits, _) = by_two(o, &pixels[i].answer, &regions[j].answer)?;
+        let (fits, _) = by_terms(o, &[&pixels[i].answer, &regions[j].answer])?;
         Some((fits[0].misfit, i, j))
     };
     let mut pairs: Vec<(f64, usize, usize)> = pairs.into_par_iter().filter_map(worst).collect();
@@ -100,7 +100,7 @@ pub fn search(
         let rest = |a: &LossSpec, b: &LossSpec| {
             let a = answer(o, first, &seen_a, a, false)?;
             let b = answer(o, second, &seen_b, b, false)?;
-            by_two(o, &a, &b).map(|(_, gradient)| gradient)
+            by_terms(o, &[&a, &b]).map(|(_, gradient)| gradient)
         };
         let mut best = misfit_of(o, rest(&a, &b));
         // What is read by mistake is plain in all else.
@@ -115,7 +115,7 @@ pub fn search(
         }
         let of = |reading, spec| Assumed { reading, spec, parts: Parts::All };
         let sum = Hypothesis { terms: vec![of(first, a), of(second, b)] };
-        (best <= o.tolerance() && sum.needs_both(o)).then_some(sum)
+        (best <= o.tolerance() && sum.needs_all(o)).then_some(sum)
     });
     choose(batches, hypotheses.collect())
         .or_else(|| weighted(batches, o, pixels, regions).filter(|_| [first, second] == [Reading::PLAIN; 2]))
