@@ -264,6 +264,23 @@ fn a_sum_whose_first_loss_is_weighted_is_named() {
     );
 }
 
+/// Of one sort, or three of both.
+#[test]
+fn sums_of_several_losses_are_named() {
+    let found = segloss(&["check", &kept("answers/bce_dice_lovasz")]);
+    let out = text(&found.stdout);
+    assert_eq!(found.status.code(), Some(0), "{out}{}", text(&found.stderr));
+    assert!(out.starts_with("right: binary_cross_entropy + dice"), "{out}");
+}
+
+/// With the version that was asked, and what its documentation does not say.
+#[test]
+fn a_function_of_a_library_is_named() {
+    let found = segloss(&["check", &kept("answers/keras_categorical_focal_probabilities")]);
+    let out = text(&found.stdout);
+    assert!(out.contains("  known as   Keras 3.15.1 CategoricalFocalCrossentropy(): alpha = 0.25 multiplies every class alike"), "{out}");
+}
+
 /// What the author says is compared, and what he does not say is not.
 #[test]
 fn options_that_are_expected_are_compared() {

@@ -185,3 +185,42 @@ impl Table {
         positive.then_some(total - explained)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::search::{Found, search};
+    use super::super::shapes::{plain, with};
+    use super::*;
+    use segloss::Reduction;
+
+    /// Two over pixels, two over regions, and three; not with factors that nobody would write.
+    #[test]
+    fn sums_have_their_terms() {
+        let mut o = Observation::sample(&[2, 3, 4, 5]);
+        let mean = |kind| LossSpec { reduction: Some(Reduction::Mean), ..plain(kind) };
+        let focal = with(&mean(Kind::Focal), "gamma", 3.0).unwrap();
+        let dice = with(&plain(Kind::Dice), "smooth", 1.0).unwrap();
+        let usual = mean(Kind::Focal);
+        let (entropy, lovasz) = (mean(Kind::CrossEntropy), plain(Kind::LovaszSoftmax));
+        for (terms, name) in [
+            (vec![(1.0, &entropy), (2.0, &focal)], "cross_entropy + focal (gamma 3)"),
+            (vec![(0.5, &dice), (0.5, &lovasz)], "dice (smooth 1) + lovasz_softmax"),
+            (vec![(0.4, &entropy), (0.2, &usual), (0.4, &dice)], "cross_entropy + focal + dice (smooth 1)"),
+            (vec![(0.4, &entropy), (0.217, &usual), (0.4, &dice)], ""),
+        ] {
+            let (mut value, mut gradient) = (0.0, vec![0.0; o.logits.len()]);
+            (o.value, o.gradient) = (None, Some(gradient.clone()));
+            for (factor, spec) in terms {
+                let found = answer(&o, Reading::PLAIN, &Reading::PLAIN.of(&o), spec, false).unwrap();
+                value += factor * found.value;
+                gradient.iter_mut().zip(found.gradient).for_each(|(sum, g)| *sum += factor * g);
+            }
+            (o.value, o.gradient) = (Some(vec![value]), Some(gradient));
+            let found = match search(std::slice::from_ref(&o)) {
+                Found::Loss(found) => found.name(),
+                Found::Nothing(_) => String::new(),
+            };
+            assert_eq!(found, name);
+        }
+    }
+}
