@@ -264,15 +264,6 @@ fn a_sum_whose_first_loss_is_weighted_is_named() {
     );
 }
 
-/// Of one sort, or three of both.
-#[test]
-fn sums_of_several_losses_are_named() {
-    let found = segloss(&["check", &kept("answers/bce_dice_lovasz")]);
-    let out = text(&found.stdout);
-    assert_eq!(found.status.code(), Some(0), "{out}{}", text(&found.stderr));
-    assert!(out.starts_with("right: binary_cross_entropy + dice"), "{out}");
-}
-
 /// With the version that was asked, and what its documentation does not say.
 #[test]
 fn a_function_of_a_library_is_named() {

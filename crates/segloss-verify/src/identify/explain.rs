@@ -122,6 +122,10 @@ pub fn explain(spec: &LossSpec, fitted: &[Fitted<'_>]) -> Option<Explanation> {
             };
             let Some(weighed) = fitted.iter().map(weighed).collect::<Option<Vec<_>>>() else { continue };
             for (further, extra) in Extra::ALL.into_iter().enumerate() {
+                // A sum that is divided is one of the means, which are tried themselves.
+                if reduction == Some(Reduction::Sum) && matches!(extra, Extra::Images | Extra::Pixels) {
+                    continue;
+                }
                 let found_constant = constant(&weighted, extra, fitted, &labels, &weighed);
                 let Some((constant, spread)) = found_constant else { continue };
                 if !(spread <= tolerance) {
@@ -237,6 +241,9 @@ fn fixed(spec: &LossSpec, fitted: &[Fitted<'_>]) -> Vec<WeightSpec> {
             values.iter_mut().zip(row).filter(|(w, _)| w.is_nan()).for_each(|(w, k)| *w = k * by);
         }
     }
+    // What is left of a class without weight is rounding.
+    let most = values.iter().filter(|w| w.is_finite()).fold(0.0_f64, |most, w| most.max(w.abs()));
+    values.iter_mut().filter(|w| w.abs() <= 1e-9 * most).for_each(|w| *w = 0.0);
     // A class that no batch has may weigh anything.
     values.iter_mut().filter(|w| w.is_nan()).for_each(|w| *w = 1.0);
     let Some(per) = denominators(spec, fitted) else { return Vec::new() };

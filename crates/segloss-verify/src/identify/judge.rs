@@ -154,7 +154,8 @@ impl Judged {
         }
         let (mut unexplained, mut edges) = (Vec::new(), 0);
         let mut fitted: Vec<Vec<Fitted<'_>>> = hypothesis.terms.iter().map(|_| Vec::new()).collect();
-        for o in batches.all() {
+        // Of a batch without a pixel that counts every mean is 0/0.
+        for o in batches.all().filter(|o| o.valid() > 0) {
             let found = hypothesis.fit(o).map(|(fits, _)| fits);
             match (found.filter(|fits| fits[0].misfit <= o.tolerance()), role(o).1) {
                 (Some(fits), core) => {

@@ -26,6 +26,7 @@ mod focal_of_weighted;
 mod heat;
 mod identified;
 mod judge;
+mod logit_shift;
 mod misreadings;
 mod near;
 mod numbers;

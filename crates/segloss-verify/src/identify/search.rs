@@ -7,6 +7,7 @@ use super::fit::Parts;
 use super::focal_of_weighted;
 use super::identified::{Identified, role};
 use super::judge::{Batches, Hypothesis, choose};
+use super::logit_shift;
 use super::near::{Near, near};
 use super::observation::Observation;
 use super::reading::{Reading, Step, TargetReading};
@@ -75,10 +76,18 @@ pub fn search(observations: &[Observation]) -> Found {
     };
     let misread: Vec<Reading> = readings.iter().copied().filter(may_be_of_a_sum_of).collect();
     let found = focal_of_weighted::search(o, &batches.others)
+        .or_else(|| with_logit_shift(&batches, o, &of_pixels))
         .or_else(|| logarithms_with_epsilon(&batches, o, &of_pixels))
         .or_else(|| several::search(&batches, o, &Terms::of(o, Reading::PLAIN, &shapes)?))
         .or_else(|| sums_of_misread(&batches, o, &misread, &shapes));
     found.map_or(Found::Nothing(nearest), |found| Found::Loss(Box::new(found)))
+}
+
+/// A sum over pixels whose logits were shifted by a number for each class.
+fn with_logit_shift(batches: &Batches<'_>, o: &Observation, shapes: &[LossSpec]) -> Option<Identified> {
+    let shapes = logit_shift::shifted(o, shapes);
+    let near = near(o, &[], Reading::PLAIN, &Reading::PLAIN.of(o), &shapes);
+    choose(batches, fitting(o, Reading::PLAIN, near))
 }
 
 /// A sum over pixels of ln(p + ε).

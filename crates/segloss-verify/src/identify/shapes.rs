@@ -58,7 +58,7 @@ pub fn with(spec: &LossSpec, key: &'static str, value: impl Into<Value>) -> Opti
 }
 
 /// Whether there is such a loss, if need be with weights, which its parts are then fitted with.
-fn is_valid(spec: &LossSpec) -> bool {
+pub fn is_valid(spec: &LossSpec) -> bool {
     let weights = WeightSpec { source: Source::PerBatch, ..WeightSpec::default() };
     let is = |spec: LossSpec| segloss::Loss::new(spec).is_ok();
     is(spec.clone()) || spec.weights.source == Source::None && is(LossSpec { weights, ..spec.clone() })
