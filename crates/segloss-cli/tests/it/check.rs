@@ -135,6 +135,25 @@ fn floats(numbers: &[f32]) -> Vec<u8> {
 }
 
 #[test]
+fn logarithms_of_probabilities_are_known() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("c.npz");
+    let p = [0.7_f64, 0.2, 0.25, 0.35, 0.05, 0.45]; // (1, 3, 2)
+    let double = |array: &[f64]| array.iter().flat_map(|x| x.to_le_bytes()).collect::<Vec<u8>>();
+    let z = p.map(f64::ln);
+    let arrays = vec![
+        ("logits", npy("<f8", "(1, 3, 2)", &double(&z))),
+        ("target", npy("|u1", "(1, 2)", &[0, 2])),
+        ("value", npy("<f8", "()", &double(&[-(z[0] + z[5]) / 2.0]))),
+        ("gradient", npy("<f8", "(1, 3, 2)", &double(&[-0.5, 0.0, 0.0, 0.0, 0.0, -0.5]))),
+    ];
+    npz(&path, &arrays);
+    let found = segloss(&["check", path.to_str().unwrap()]);
+    assert!(text(&found.stdout).starts_with("right: cross_entropy"), "{}", text(&found.stdout));
+    assert!(text(&found.stderr).contains("logarithms of probabilities"), "{}", text(&found.stderr));
+}
+
+#[test]
 fn what_cannot_be_judged_is_refused_in_a_line() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("c.npz");
@@ -283,6 +302,28 @@ fn options_that_are_expected_are_compared() {
     assert!(text(&other.stdout).contains("alpha is 0.7, and 0.3 was expected"), "{}", text(&other.stdout));
     for same in ["tversky", "kind = 'tversky'\nalpha = 0.7"] {
         assert_eq!(of(same).status.code(), Some(0), "{same}: {}", text(&of(same).stdout));
+    }
+}
+
+/// Sums by their terms, weights by their ratios.
+#[test]
+fn sums_and_weights_that_are_expected_are_compared() {
+    let of = |case: &str, expect: &str| {
+        segloss(&["check", &kept(&format!("answers/{case}")), "--expect", expect]).status.code()
+    };
+    for (case, expect, code) in [
+        ("torch_cross_entropy", "cross_entropy + dice", 1),
+        ("monai_dice_ce", "cross_entropy + dice", 0),
+        ("monai_dice_ce", "dice", 1),
+        ("monai_dice_ce", "cross_entropy + jaccard", 1),
+        ("torch_cross_entropy", "kind = 'combined'", 2),
+        (
+            "torch_cross_entropy_weight",
+            "kind = 'cross_entropy'\nweights = { source = 'fixed', values = [9.0, 1.0, 3.0] }",
+            1,
+        ),
+    ] {
+        assert_eq!(of(case, expect), Some(code), "{case} {expect}");
     }
 }
 

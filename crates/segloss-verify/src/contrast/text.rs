@@ -42,6 +42,10 @@ impl Contrast {
 
     fn relation_in_words(&self) -> String {
         match self.relation {
+            Relation::Same if self.ignored_by_one.is_some() => {
+                "the same loss where no pixel is ignored: values and gradients agree on every batch"
+                    .to_owned()
+            }
             Relation::Same => "the same loss: values and gradients agree on every batch".to_owned(),
             Relation::SameGradient => {
                 "the same training: the gradients agree on every batch, the values are other numbers"

@@ -54,7 +54,13 @@ impl Capture {
             }
         }
         let about = told.or(about);
-        let mut capture = Self { about, observations: Vec::new(), raised: Vec::new(), notes: Vec::new() };
+        let changes = |what: &String| {
+            format!(
+                "the function changes its {what} in place: whatever reads that afterwards, a metric or another loss, sees something else"
+            )
+        };
+        let notes = about.changes.iter().map(changes).collect();
+        let mut capture = Self { about, observations: Vec::new(), raised: Vec::new(), notes };
         for (batch, arrays) in &batches {
             match arrays.get("error") {
                 Some(error) => capture.raised.push((batch.clone(), text(error))),

@@ -2,12 +2,13 @@
 
 use super::cause::Cause;
 use super::expected::Expected;
+use super::explain::{Explanation, weights_in_words};
 use super::finding::{Evidence, Finding, first, rarest};
 use super::fit::{Parts, fit};
 use super::identified::Identified;
 use super::observation::Observation;
 use super::reading::Reading;
-use segloss::{Kind, LossSpec, Reduction, Source, Value};
+use segloss::{Kind, LossSpec, Options, Reduction, Source, Value, WeightSpec};
 
 /// What the user says that it is, or its name.
 pub fn expectations(evidence: &Evidence<'_>, found: &Identified, findings: &mut Vec<Finding>) {
@@ -36,10 +37,18 @@ pub fn expectations(evidence: &Evidence<'_>, found: &Identified, findings: &mut 
         ));
         return;
     }
-    if kinds.len() == 1 && kinds[0] != expected.kind() && !expected.kind().is_sum() {
+    let mut found_kinds = kinds.clone();
+    let mut expected_kinds = match &expected.options {
+        Options::Combined(_) => expected.terms().iter().map(|term| term.loss.kind()).collect(),
+        _ => vec![expected.kind()],
+    };
+    found_kinds.sort_by_key(|kind| kind.name());
+    expected_kinds.sort_by_key(|kind| kind.name());
+    if found_kinds != expected_kinds {
+        let expected: Vec<&str> = expected_kinds.iter().map(|kind| kind.name()).collect();
         findings.push(Finding::new(
             Cause::NotWhatItsNameSays,
-            format!("it is {}, and {} was expected", found.name(), expected.kind().name()),
+            format!("it is {}, and {} was expected", found.name(), expected.join(" + ")),
             "its options and its literature are another loss's",
         ));
         return;
@@ -51,6 +60,15 @@ pub fn expectations(evidence: &Evidence<'_>, found: &Identified, findings: &mut 
             Cause::NotWhatItsNameSays,
             what,
             "the numbers that a paper or a search recommends are not those that train the net",
+        ));
+    }
+    if said.iter().any(|key| key == "weights")
+        && let Some(what) = other_weights(&expected.weights, explanation)
+    {
+        findings.push(Finding::new(
+            Cause::NotWhatItsNameSays,
+            what,
+            "the classes are balanced otherwise than meant",
         ));
     }
     let Some(explanation) = explanation else { return };
@@ -78,6 +96,29 @@ pub fn expectations(evidence: &Evidence<'_>, found: &Identified, findings: &mut 
             "the size of a step changes with the classes that a batch happens to hold",
         ));
     }
+}
+
+/// Weights that are not those that were expected in words; weights that are missing, or counted over another scope, are told apart elsewhere.
+fn other_weights(expected: &WeightSpec, found: Option<&Explanation>) -> Option<String> {
+    let Some(found) = found else {
+        return Some("its weights are none that are known, and others were expected".to_owned());
+    };
+    let weights = &found.spec.weights;
+    let other = match (expected.source, weights.source) {
+        (Source::Fixed, Source::Fixed) => {
+            let ratio = |i: usize| expected.values[i] / weights.values[i];
+            expected.values.len() != weights.values.len()
+                || (1..weights.values.len()).any(|i| !((ratio(i) / ratio(0) - 1.0).abs() <= 1e-3))
+        }
+        (Source::PerBatch | Source::PerSample, Source::PerBatch | Source::PerSample) => {
+            expected.scheme != weights.scheme
+        }
+        (_, Source::None) => false,
+        _ => true,
+    };
+    let words = weights_in_words(&LossSpec { weights: expected.clone(), ..found.spec.clone() });
+    let words = if words.is_empty() { "none".to_owned() } else { words };
+    other.then(|| format!("it has {}, and {words} were expected", weights_in_words(&found.spec)))
 }
 
 /// An option that was expected in words, and is another; none where what was expected fits as well.

@@ -1,7 +1,7 @@
 //! What a loss is meant to be, as a user says it.
 
 use segloss::kinds::Combined;
-use segloss::{Kind, LossSpec, Term};
+use segloss::{Kind, LossSpec, Options, Term};
 
 /// What a loss is meant to be.
 #[derive(Clone, Debug, PartialEq)]
@@ -27,6 +27,9 @@ pub fn expected(text: &str) -> Result<Expected, String> {
         }
         None if text.contains(['=', '{']) => {
             let spec = LossSpec::from_text(text).map_err(|error| error.to_string())?;
+            if matches!(spec.options, Options::Combined(_)) && spec.terms().is_empty() {
+                return Err("a sum without terms; write them as [[terms]]".to_owned());
+            }
             Ok(Expected { spec, said: keys(text) })
         }
         None => Err("neither a kind (`segloss losses` lists them) nor a specification".to_owned()),
@@ -51,6 +54,6 @@ mod tests {
         assert_eq!(of("tversky"), Ok((Kind::Tversky, said(&[]))));
         assert_eq!(of("kind = 'tversky'\nalpha = 0.3"), Ok((Kind::Tversky, said(&["alpha", "kind"]))));
         assert_eq!(of("{\"kind\": \"tversky\"}"), Ok((Kind::Tversky, said(&["kind"]))));
-        assert!(of("alpha").is_err());
+        assert!(of("alpha").is_err() && of("kind = 'combined'").is_err());
     }
 }

@@ -141,7 +141,7 @@ pub fn explain(spec: &LossSpec, fitted: &[Fitted<'_>]) -> Option<Explanation> {
                     80
                 };
                 let cost = cost + rank + 6 * further + odd;
-                let constant = if is_one { 1.0 } else { constant };
+                let constant = if is_one { 1.0 } else { rounded(constant) };
                 let spec = weighted.clone();
                 found.push((cost, Explanation { spec, extra, constant }));
             }
@@ -422,6 +422,7 @@ pub fn weights_in_words(spec: &LossSpec) -> String {
     let weights = &spec.weights;
     match weights.source {
         Source::None => String::new(),
+        _ if weights.scheme == Scheme::Power(0.0) => String::new(),
         Source::Fixed => {
             let values: Vec<String> = weights.values.iter().map(|w| format!("{w:.4}")).collect();
             format!("weights {}", values.join(" "))

@@ -33,7 +33,10 @@ pub fn search(first: &Observation, others: &[&Observation]) -> Option<Identified
     let scales = [valid, 1.0, (first.images * first.pixels()) as f64, valid * first.classes as f64];
     let fits = |scale: f64, gamma: f64| {
         let weights = weights(&points, scale, gamma)?;
-        (worst(&points, &weights, scale, gamma) <= first.tolerance() * 10.0).then_some((gamma, weights))
+        let fits = worst(&points, &weights, scale, gamma) <= first.tolerance() * 10.0;
+        let value = value(&points, &weights, scale, gamma);
+        let same = |found: f64| (found - value).abs() <= 1e-4 * found.abs();
+        (fits && first.total().is_none_or(same)).then_some((gamma, weights))
     };
     // The sum of the weights themselves: what they are by one sum gives the next.
     let by_weights = |gamma: f64| {
@@ -104,6 +107,15 @@ fn slope(h: f64, w: f64, gamma: f64) -> f64 {
     let q = (-w * h).exp();
     let one = -(-w * h).exp_m1();
     w * one.powf(gamma) + gamma * one.powf(gamma - 1.0) * q * w * w * h
+}
+
+/// The value that goes with it.
+fn value(points: &Points, weights: &[f64], scale: f64, gamma: f64) -> f64 {
+    let cost = |(h, _, class): &(f64, f64, usize)| {
+        let weighted = weights[*class] * h;
+        (-(-weighted).exp_m1()).powf(gamma) * weighted
+    };
+    points.iter().map(cost).sum::<f64>() / scale
 }
 
 /// The weight of each class that fits its pixels best.

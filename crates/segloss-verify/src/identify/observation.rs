@@ -148,6 +148,14 @@ impl Observation {
         observation.read_target(given.target, axis, shape, about, &mut notes)?;
         observation.value = given.value.map(|file| observation.read_value(file)).transpose()?;
         (observation.logits, observation.gradient) = match from_probabilities {
+            false if observation.holds_logarithms(&raw) => {
+                notes.push(
+                    "the prediction is logarithms of probabilities: the loss is one of logits that log_softmax made them of".to_owned(),
+                );
+                let p: Vec<f64> = raw.iter().map(|z| z.exp()).collect();
+                let gradient = gradient.map(|g| log_softmax_pull(&observation, &p, &g));
+                (raw, gradient)
+            }
             false => (raw, gradient),
             true => observation.by_logits(raw, gradient)?,
         };
@@ -269,6 +277,15 @@ impl Observation {
             false => g.iter().zip(&p).map(|(g, p)| finite(g * p * (1.0 - p))).collect(),
         });
         Ok((logits, gradient))
+    }
+
+    /// Whether the logits are ln p of classes that exclude one another.
+    fn holds_logarithms(&self, z: &[f64]) -> bool {
+        if self.classes == 1 || z.iter().any(|z| *z > 1e-3) {
+            return false;
+        }
+        let p: Vec<f64> = z.iter().map(|z| z.exp().min(1.0)).collect();
+        looks_like_probabilities(&p, self.images, self.classes, self.pixels())
     }
 
     fn read_target(
@@ -493,6 +510,16 @@ pub fn softmax_pull(o: &Observation, p: &[f64], g: &[f64]) -> Vec<f64> {
             let mean: f64 = (0..o.classes).map(|c| finite(p[at(c)] * g[at(c)])).sum();
             (0..o.classes).for_each(|c| out[at(c)] = finite(p[at(c)] * g[at(c)]) - p[at(c)] * mean);
         }
+    }
+    out
+}
+
+/// g_c − p_c·Σ_j g_j, pixel by pixel: the gradient by the logits of ln softmax, from that by the logarithms.
+fn log_softmax_pull(o: &Observation, p: &[f64], g: &[f64]) -> Vec<f64> {
+    let mut out = vec![0.0; p.len()];
+    for (n, x) in (0..o.images).flat_map(|n| (0..o.pixels()).map(move |x| (n, x))) {
+        let total: f64 = (0..o.classes).map(|c| g[o.at(n, c, x)]).sum();
+        (0..o.classes).map(|c| o.at(n, c, x)).for_each(|at| out[at] = g[at] - p[at] * total);
     }
     out
 }

@@ -122,6 +122,11 @@ impl Report {
         }
     }
 
+    /// Whether weights and denominators are known, too.
+    fn is_explained(&self) -> bool {
+        self.identified.as_ref().is_none_or(Identified::is_explained)
+    }
+
     /// The causes that were found.
     pub fn causes(&self) -> Vec<Cause> {
         self.findings.iter().map(|finding| finding.cause).collect()
@@ -282,6 +287,11 @@ fn exactness(found: &Identified, batches: usize) -> String {
 
 fn nearest(found: &Found) -> String {
     match found {
+        Found::Nothing(Some((name, misfit))) if *misfit <= 1e-6 => {
+            format!(
+                "nothing that is known explains it; {name} has such a gradient in one batch, and not its value or other batches"
+            )
+        }
         Found::Nothing(Some((name, misfit))) => {
             format!(
                 "nothing that is known explains it; the nearest is {name}, whose gradient is off by {misfit:.1e} of the largest entry"
@@ -313,7 +323,8 @@ impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let name = self.name.as_deref().unwrap_or("not identified");
         match self.verdict {
-            Verdict::Right => writeln!(f, "right: {name}")?,
+            Verdict::Right if self.is_explained() => writeln!(f, "right: {name}")?,
+            Verdict::Right => writeln!(f, "right but for its weights, which nothing explains: {name}")?,
             Verdict::Wrong => writeln!(f, "WRONG: {}", self.findings[0].title)?,
             Verdict::Unknown => writeln!(f, "no answer: {}", self.exactness)?,
         }

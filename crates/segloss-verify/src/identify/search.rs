@@ -135,6 +135,10 @@ pub fn search_values(observations: &[Observation], steps: &[Step]) -> Option<Ide
     let batches = Batches::of(&bare)?;
     let first = batches.first;
     first.value.as_ref()?;
+    // One number of few digits is anybody's.
+    if batches.others.is_empty() && first.total().is_some_and(is_short) {
+        return None;
+    }
     // One number of few digits is explained by chance if it is compared with thousands.
     let few = batches.others.len() < 3 && first.epsilon > 1e-12;
     let mut shapes = if few { shapes() } else { shapes_with_numbers() };
@@ -146,6 +150,12 @@ pub fn search_values(observations: &[Observation], steps: &[Step]) -> Option<Ide
         let all = shapes.iter().map(|spec| Hypothesis::of_one(reading, spec.clone(), Parts::All));
         choose(&batches, all.collect())
     })
+}
+
+/// Whether a number has three digits at most.
+fn is_short(x: f64) -> bool {
+    let scale = 10f64.powi(2 - x.abs().log10().floor() as i32);
+    (x * scale - (x * scale).round()).abs() <= 1e-9 * (x * scale).abs()
 }
 
 /// What explains a batch that a loss of these kinds does not explain as it is: the same, with the arguments misread.

@@ -1,5 +1,12 @@
 
 
+def compare(given, left):
+    """Remembers whether the function changed what it was given."""
+    for what, old, new in zip(("prediction", "target"), given, left):
+        if not np.array_equal(old, new, equal_nan=True):
+            changed.add(what)
+
+
 def value_of(form, kind):
     global FLOAT
     FLOAT = kind
@@ -9,7 +16,7 @@ def value_of(form, kind):
         refusals.append(f"{form}, {kind}: {type(error).__name__}: {error}")
 
 
-refusals = []
+refusals, changed = [], set()
 taken = [(form, kind, value) for form in FORMS for kind in FLOATS if (value := value_of(form, kind)) is not None]
 for form, kind, value in taken:
     if form != taken[0][0] and not abs(value - taken[0][2]) <= 1e-5 * abs(value):
@@ -29,8 +36,9 @@ for name, z, y in batches():
     except Exception as error:
         answer = {"error": np.frombuffer(f"{type(error).__name__}: {error}".encode()[:2000], np.uint8)}
     saved.update({f"{name}/{key}": array for key, array in answer.items()})
-about = f"function = '{MODULE}:{FUNCTION}'\nframework = '{FRAMEWORK}'\nlayout = '{LAYOUT}'\nclasses = {CLASSES}\n"
-about += "" if IGNORED is None else f"ignore_index = {IGNORED}\n"
+about = "function = '{MODULE}:{FUNCTION}'\nframework = '{FRAMEWORK}'\n" + f"layout = '{LAYOUT:}'\nclasses = {CLASSES:}\n"
+about += "" if IGNORED is None else f"ignore_index = {IGNORED:}\n"
+about += f"changes = '{' and '.join(sorted(changed))}'\n" if changed else ""
 saved["about"] = np.frombuffer(about.encode(), np.uint8)
 np.savez_compressed("answers.npz", **saved)
 print(f"answers.npz: {len({name.split('/')[0] for name in saved}) - 1} batches, target as {form}; now: segloss check answers.npz")
