@@ -63,7 +63,8 @@ pub fn expectations(evidence: &Evidence<'_>, found: &Identified, findings: &mut 
         ));
     }
     if said.iter().any(|key| key == "weights")
-        && let Some(what) = other_weights(&expected.weights, explanation)
+        && let Some(what) =
+            other_weights(&expected.weights, said.iter().any(|key| key == "weights.scheme"), explanation)
     {
         findings.push(Finding::new(
             Cause::NotWhatItsNameSays,
@@ -99,7 +100,7 @@ pub fn expectations(evidence: &Evidence<'_>, found: &Identified, findings: &mut 
 }
 
 /// Weights that are not those that were expected in words; weights that are missing, or counted over another scope, are told apart elsewhere.
-fn other_weights(expected: &WeightSpec, found: Option<&Explanation>) -> Option<String> {
+fn other_weights(expected: &WeightSpec, scheme: bool, found: Option<&Explanation>) -> Option<String> {
     let Some(found) = found else {
         return Some("its weights are none that are known, and others were expected".to_owned());
     };
@@ -111,7 +112,7 @@ fn other_weights(expected: &WeightSpec, found: Option<&Explanation>) -> Option<S
                 || (1..weights.values.len()).any(|i| !((ratio(i) / ratio(0) - 1.0).abs() <= 1e-3))
         }
         (Source::PerBatch | Source::PerSample, Source::PerBatch | Source::PerSample) => {
-            expected.scheme != weights.scheme
+            scheme && expected.scheme != weights.scheme
         }
         (_, Source::None) => false,
         _ => true,

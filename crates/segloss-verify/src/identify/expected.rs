@@ -36,11 +36,14 @@ pub fn expected(text: &str) -> Result<Expected, String> {
     }
 }
 
-/// The keys of a specification, in TOML or JSON.
+/// The keys of a specification, in TOML or JSON; of a table also its own, as in `weights.scheme`.
 fn keys(text: &str) -> Vec<String> {
-    let toml = || text.parse::<toml::Table>().ok().map(|table| table.keys().cloned().collect());
-    let json = || serde_json::from_str::<serde_json::Map<String, serde_json::Value>>(text).ok();
-    toml().or_else(|| json().map(|map| map.keys().cloned().collect())).unwrap_or_default()
+    let table = text.parse::<toml::Table>().or_else(|_| serde_json::from_str(text)).unwrap_or_default();
+    let own = |(key, value): (&String, &toml::Value)| {
+        let inner = value.as_table().into_iter().flat_map(toml::Table::keys);
+        inner.map(|inner| format!("{key}.{inner}")).chain([key.clone()]).collect::<Vec<_>>()
+    };
+    table.iter().flat_map(own).collect()
 }
 
 #[cfg(test)]
@@ -54,6 +57,8 @@ mod tests {
         assert_eq!(of("tversky"), Ok((Kind::Tversky, said(&[]))));
         assert_eq!(of("kind = 'tversky'\nalpha = 0.3"), Ok((Kind::Tversky, said(&["alpha", "kind"]))));
         assert_eq!(of("{\"kind\": \"tversky\"}"), Ok((Kind::Tversky, said(&["kind"]))));
+        let weighted = "kind = 'cross_entropy'\nweights = { source = 'per_batch' }";
+        assert_eq!(of(weighted), Ok((Kind::CrossEntropy, said(&["kind", "weights.source", "weights"]))));
         assert!(of("alpha").is_err() && of("kind = 'combined'").is_err());
     }
 }
