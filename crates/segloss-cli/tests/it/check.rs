@@ -322,6 +322,8 @@ fn sums_and_weights_that_are_expected_are_compared() {
             "kind = 'cross_entropy'\nweights = { source = 'fixed', values = [9.0, 1.0, 3.0] }",
             1,
         ),
+        // What a data set holds, no batch says.
+        ("torch_cross_entropy_weight", "kind = 'cross_entropy'\nweights = { source = 'dataset' }", 0),
     ] {
         assert_eq!(of(case, expect), Some(code), "{case} {expect}");
     }

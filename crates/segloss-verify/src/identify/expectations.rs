@@ -114,8 +114,9 @@ fn other_weights(expected: &WeightSpec, scheme: bool, found: Option<&Explanation
         (Source::PerBatch | Source::PerSample, Source::PerBatch | Source::PerSample) => {
             scheme && expected.scheme != weights.scheme
         }
-        (_, Source::None) => false,
-        _ => true,
+        (Source::None, found) => found != Source::None,
+        // A batch does not say what a data set holds, and weights of one batch may be given ones.
+        _ => false,
     };
     let words = weights_in_words(&LossSpec { weights: expected.clone(), ..found.spec.clone() });
     let words = if words.is_empty() { "none".to_owned() } else { words };

@@ -154,6 +154,10 @@ pub fn search_values(observations: &[Observation], steps: &[Step]) -> Option<Ide
 
 /// Whether a number has three digits at most.
 fn is_short(x: f64) -> bool {
+    // Zero has no logarithm.
+    if !x.is_normal() {
+        return x == 0.0;
+    }
     let scale = 10f64.powi(2 - x.abs().log10().floor() as i32);
     (x * scale - (x * scale).round()).abs() <= 1e-9 * (x * scale).abs()
 }
@@ -175,6 +179,13 @@ pub fn reread(o: &Observation, kinds: &[Kind]) -> Option<Identified> {
 
 #[cfg(test)]
 mod tests {
+    /// A value that was typed in says nothing, one that was computed does.
+    #[test]
+    fn short_numbers_are_told_from_computed_ones() {
+        assert!([0.0, 1.0, -0.5, 0.693, 1e-3, 120.0].into_iter().all(is_short));
+        assert!(![0.7234, 2.34567891, -3e-7_f64.exp()].into_iter().any(is_short));
+    }
+
     use super::super::answer::answer;
     use super::super::shapes::plain;
     use super::*;
