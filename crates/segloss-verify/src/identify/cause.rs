@@ -37,8 +37,10 @@ causes! {
         "hand the loss logits, or use its form for probabilities (from_logits=False, NLLLoss after log_softmax)";
     SigmoidForSoftmax: "each class is scored by a sigmoid of its own, and nothing pushes the other classes down",
         "use softmax cross-entropy for classes that exclude one another; for overlapping ones add the negatives: binary cross-entropy";
-    NoActivation: "the prediction enters without an activation: what a pixel is pulled by does not depend on its logits",
-        "apply softmax or sigmoid before sums of overlaps, or hand the loss probabilities";
+    NoActivation: "the prediction enters without an activation: logits are taken for probabilities",
+        "apply softmax or sigmoid first, or tell the loss that it gets logits (from_logits=True in Keras)";
+    NoLogarithm: "it sums the probabilities of the right classes, and not their logarithms",
+        "take log_softmax before nll_loss, or cross_entropy of the logits";
     WrongAxis: "the softmax runs along an axis that is not the classes'",
         "give the class axis: dim=1 for (N, C, H, W), axis=-1 for (N, H, W, C)";
     OneChannelSoftmax: "a softmax over one channel is 1 everywhere: the loss does not depend on the net",

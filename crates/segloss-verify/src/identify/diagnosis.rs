@@ -6,11 +6,11 @@ use super::expectations::expectations;
 use super::explain::{Explanation, Extra};
 use super::finding::{Evidence, Finding, batch, first, rarest};
 use super::fit::Parts;
-use super::identified::Identified;
-use super::misreadings::readings;
+use super::identified::{Identified, ValueFit};
+use super::misreadings::{no_logarithm, readings};
 use super::observation::Observation;
 use super::search::{Found, reread};
-use segloss::{Kind, Reduction, Source};
+use segloss::{Kind, Reduction, Scheme, Source};
 
 /// Every fault that the evidence shows, the gravest first.
 pub fn diagnose(evidence: &Evidence<'_>) -> Vec<Finding> {
@@ -67,6 +67,12 @@ fn explanations(evidence: &Evidence<'_>, found: &Identified, findings: &mut Vec<
             ));
         }
         let Some(explanation) = &term.explanation else { continue };
+        // 1 − Σ p/N is a loss; −Σ p/N is what nll_loss makes of probabilities.
+        let even =
+            term.shape.kind().weighs_by_size() && explanation.spec.weights.scheme == Scheme::Power(0.0);
+        if even && matches!(found.value, ValueFit::Offset(offset) if (offset + 1.0).abs() < 1e-4) {
+            findings.push(no_logarithm(o));
+        }
         let sum = found.terms.len() > 1;
         explained(evidence, o, term.shape.kind(), explanation, sum, findings);
     }

@@ -4,6 +4,7 @@ use super::cause::Cause;
 use super::finding::{Finding, batch, rarest};
 use super::identified::Identified;
 use super::observation::Observation;
+use super::own_class::OwnClass;
 use super::reading::{Reading, Step, TargetReading};
 use segloss::Kind;
 
@@ -48,6 +49,26 @@ pub fn readings(o: &Observation, found: &Identified, findings: &mut Vec<Finding>
             format!("the second activation sees numbers from 0 to 1: no probability falls below ½ or exceeds 0.731; {rare}"),
         )),
         Step::ChannelsOfSoftmax => {}
+        Step::Clipped | Step::ChannelsOfClipped | Step::Own(OwnClass::Share) => {
+            let (below, above) = (count(o, |z| z < 0.0), count(o, |z| z > 1.0));
+            findings.push(Finding::new(
+                Cause::NoActivation,
+                sum(match step {
+                    Step::Own(_) => "z/Σz, clipped to [1e-7, 1 − 1e-7]",
+                    _ => "logits clipped to [1e-7, 1 − 1e-7]",
+                }),
+                format!(
+                    "of {} logits {below} lie below 0 and {above} above 1, and are clipped: most pixels get no gradient that would help them",
+                    o.logits.len()
+                ),
+            ));
+        }
+        Step::Own(OwnClass::Sigmoid) => findings.push(Finding::new(
+            Cause::SigmoidForSoftmax,
+            sum("σ(z) of the right class alone"),
+            "raising every logit of every class lowers the loss: the net may answer all classes everywhere",
+        )),
+        Step::Own(OwnClass::Probability) => findings.push(no_logarithm(o)),
         Step::ChannelsOfSoftmaxAlong(axis) => {
             let axes = ["the batch", "the classes", "the first spatial axis", "the second spatial axis", "the third spatial axis"];
             findings.push(Finding::new(
@@ -105,6 +126,11 @@ pub fn readings(o: &Observation, found: &Identified, findings: &mut Vec<Finding>
             pixel("labels that are one lower, pixels of class 0 in no class"),
             "every class is trained as its neighbour, and class 0 as none",
         )),
+        TargetReading::NextAsNone => findings.push(Finding::new(
+            Cause::LabelsOffByOne,
+            pixel("labels that are one higher, pixels of the last class in no class"),
+            "every class is trained as its neighbour, and the last as none",
+        )),
         TargetReading::Divided => findings.push(Finding::new(
             Cause::MaskScale,
             pixel("a target divided by 255, although it is 0 and 1 already"),
@@ -139,4 +165,21 @@ pub fn readings(o: &Observation, found: &Identified, findings: &mut Vec<Finding>
             "raising every logit of every class lowers the loss: the net may answer all classes everywhere",
         ));
     }
+}
+
+fn count(o: &Observation, is: impl Fn(f64) -> bool) -> usize {
+    o.logits.iter().filter(|&&z| is(z)).count()
+}
+
+/// Of a loss that is −p where −ln p was meant.
+pub fn no_logarithm(o: &Observation) -> Finding {
+    Finding::new(
+        Cause::NoLogarithm,
+        format!("{}: value and gradient are those of −p of the right class", batch(&o.name)),
+        format!(
+            "a pixel whose right class has a probability p gets p times the gradient of cross-entropy: one that is confidently wrong next \
+             to none; {}",
+            rarest(o).unwrap_or_default()
+        ),
+    )
 }

@@ -31,6 +31,7 @@ mod misreadings;
 mod near;
 mod numbers;
 mod observation;
+mod own_class;
 mod page;
 pub mod probe;
 pub mod random;

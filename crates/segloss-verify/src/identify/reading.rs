@@ -4,6 +4,7 @@
 //! the given ones. A loss of segloss then follows, so that "softmax twice" is cross-entropy of z′ = softmax(z).
 
 use super::observation::{Observation, softmax_pull};
+use super::own_class::{OwnClass, clip, logarithms_of_clipped, logits_of_clipped};
 use segloss::Layout;
 use segloss_cases::Labels;
 use std::borrow::Cow;
@@ -34,6 +35,12 @@ pub enum Step {
     ChannelsOfMaskedSoftmax,
     /// z′ = z with the array of the prediction taken for one whose class axis is the last (or the first), without moving it.
     Viewed,
+    /// z′ = ln(z) of logits that are clipped as if they were probabilities.
+    Clipped,
+    /// z′ = logit(z) of the same.
+    ChannelsOfClipped,
+    /// z′ of the right class alone.
+    Own(OwnClass),
     /// z′ so that the largest class has a probability of 1: no gradient comes back.
     ArgMax,
 }
@@ -51,6 +58,8 @@ pub enum TargetReading {
     PreviousDropped,
     /// Label c for c − 1; pixels of the first are in no class.
     PreviousAsNone,
+    /// Label c for c + 1; pixels of the last are in no class.
+    NextAsNone,
     /// Label c for c − 1; the first for itself.
     PreviousClamped,
     /// A mask of 0 and 1 divided by 255.
@@ -113,8 +122,8 @@ impl Reading {
             match several {
                 true => {
                     all.push(target(TargetReading::Previous));
-                    let target = TargetReading::PreviousAsNone;
-                    all.push(Self { step: Step::ChannelsOfSoftmax, target, ..plain });
+                    let none = [TargetReading::PreviousAsNone, TargetReading::NextAsNone];
+                    all.extend(none.map(|target| Self { step: Step::ChannelsOfSoftmax, target, ..plain }));
                 }
                 false => all.push(target(TargetReading::Divided)),
             }
@@ -137,6 +146,20 @@ impl Reading {
             }
         }
         all
+    }
+
+    /// Those in which a sum over pixels takes logits for probabilities, or sees the right class alone.
+    pub fn without_softmax(o: &Observation) -> Vec<Self> {
+        let step = |step| Self { step, ..Self::PLAIN };
+        if o.labels().is_none() {
+            return Vec::new();
+        }
+        let own = OwnClass::ALL.map(Step::Own);
+        let all = [Step::Clipped, Step::ChannelsOfClipped].into_iter().chain(own).map(step);
+        match o.classes {
+            1 => vec![step(Step::ChannelsOfClipped)],
+            _ => all.chain(own.map(|own| Self { floor: true, ..step(own) })).collect(),
+        }
     }
 
     /// Those of a number that is added to a probability before its logarithm, which only sums over pixels have.
@@ -200,6 +223,9 @@ impl Step {
                 softmax(&masked, &o.shape(), 1).into_iter().map(logit).collect()
             }
             Self::Viewed => viewed(o).into_iter().map(|from| z[from]).collect(),
+            Self::Clipped => logarithms_of_clipped(o, z),
+            Self::ChannelsOfClipped => logits_of_clipped(o, z),
+            Self::Own(own) => own.of(o, z),
             Self::ArgMax => arg_max(o, z),
         }
     }
@@ -257,6 +283,17 @@ impl Step {
                 viewed(o).into_iter().zip(g).for_each(|(from, g)| pulled[from] = g);
                 pulled
             }
+            Self::Clipped | Self::ChannelsOfClipped => {
+                let (least, most) = clip(o);
+                let slope = |z: f64| match self {
+                    // Beyond its ends a clip has no slope.
+                    _ if !(least..=most).contains(&z) => 0.0,
+                    Self::Clipped => 1.0 / z,
+                    _ => 1.0 / (z * (1.0 - z)),
+                };
+                g.iter().zip(z).map(|(g, &z)| g * slope(z)).collect()
+            }
+            Self::Own(own) => own.pull(o, &g),
             Self::ArgMax => vec![0.0; g.len()],
         }
     }
@@ -279,15 +316,8 @@ impl TargetReading {
                 let change = |&label: &i64| if Some(label) == o.ignored { -1 } else { label - 1 };
                 (Labels::Indices(labels.iter().map(change).collect()), Some(-1))
             }
-            Self::PreviousAsNone => {
-                let mut y = vec![0.0; o.logits.len()];
-                for n in 0..o.images {
-                    for p in 0..o.pixels() {
-                        (1..o.classes).for_each(|c| y[o.at(n, c - 1, p)] = o.y(n, c, p));
-                    }
-                }
-                (Labels::Distribution(y), None)
-            }
+            Self::PreviousAsNone => moved(o, -1),
+            Self::NextAsNone => moved(o, 1),
             Self::Divided => {
                 let y = |&label: &i64| if Some(label) == o.ignored { 0.0 } else { label as f64 / 255.0 };
                 (Labels::Distribution(labels.iter().map(y).collect()), None)
@@ -317,6 +347,18 @@ impl TargetReading {
             }
         }
     }
+}
+
+/// Each class as the one so many further; beyond the ends a pixel is in no class.
+fn moved(o: &Observation, by: isize) -> (Labels, Option<i64>) {
+    let mut y = vec![0.0; o.logits.len()];
+    for (n, p) in (0..o.images).flat_map(|n| (0..o.pixels()).map(move |p| (n, p))) {
+        for c in 0..o.classes {
+            let to = c.checked_add_signed(by).filter(|&to| to < o.classes);
+            to.into_iter().for_each(|to| y[o.at(n, to, p)] = o.y(n, c, p));
+        }
+    }
+    (Labels::Distribution(y), None)
 }
 
 /// (N, C, P).
@@ -419,7 +461,8 @@ mod tests {
     fn steps_have_their_derivatives() {
         let o = Observation::sample(&[2, 3, 2, 2]);
         let r: Vec<f64> = (0..o.logits.len()).map(|i| ((i * 7 % 11) as f64) / 5.0 - 1.0).collect();
-        for reading in Reading::all(&o).into_iter().chain(Reading::with_epsilon()) {
+        let readings = [Reading::all(&o), Reading::without_softmax(&o), Reading::with_epsilon().collect()];
+        for reading in readings.concat() {
             let step = reading.step;
             let value = |z: &[f64]| step.of(&o, z).iter().zip(&r).map(|(z, r)| z * r).sum::<f64>();
             let pulled = step.pull(&o, r.clone());

@@ -13,7 +13,7 @@ use super::reading::{Reading, Step};
 use super::search::{Found, search, search_values};
 use super::symptoms::{self, Slope};
 use segloss::kinds::Combined;
-use segloss::{Layout, LossSpec, Term};
+use segloss::{Layout, LossSpec, Scheme, Term};
 use serde::Serialize;
 use std::fmt;
 
@@ -236,6 +236,13 @@ fn remarks(found: &Identified) -> Vec<String> {
                 "the factor {} scales the learning rate, and changes nothing else",
                 short(explanation.constant)
             ));
+        }
+        if term.shape.kind().weighs_by_size() && explanation.spec.weights.scheme == Scheme::Power(0.0) {
+            remarks.push(
+                "every class weighs the same: of one class a pixel it is 1 − the mean probability of the right class, which frequent \
+                 classes own"
+                    .to_owned(),
+            );
         }
         if explanation.extra == Extra::AbsentAsZero {
             remarks.push("classes without a pixel count as solved: they lower the mean".to_owned());

@@ -5,11 +5,12 @@
 
 use super::fit::Parts;
 use super::focal_of_weighted;
-use super::identified::{Identified, role};
+use super::identified::{Identified, ValueFit, role};
 use super::judge::{Batches, Hypothesis, choose};
 use super::logit_shift;
 use super::near::{Near, near};
 use super::observation::Observation;
+use super::own_class::OwnClass;
 use super::reading::{Reading, Step, TargetReading};
 use super::several;
 use super::shapes::{cheapest, cost, shapes, shapes_with_numbers};
@@ -78,7 +79,9 @@ pub fn search(observations: &[Observation]) -> Found {
     let found = focal_of_weighted::search(o, &batches.others)
         .or_else(|| with_logit_shift(&batches, o, &of_pixels))
         .or_else(|| logarithms_with_epsilon(&batches, o, &of_pixels))
+        .or_else(|| without_softmax(&batches, o, &shapes))
         .or_else(|| several::search(&batches, o, &Terms::of(o, Reading::PLAIN, &shapes)?))
+        .or_else(|| sums_with_epsilon(&batches, o, &shapes))
         .or_else(|| sums_of_misread(&batches, o, &misread, &shapes));
     found.map_or(Found::Nothing(nearest), |found| Found::Loss(Box::new(found)))
 }
@@ -96,11 +99,39 @@ fn logarithms_with_epsilon(
     o: &Observation,
     shapes: &[LossSpec],
 ) -> Option<Identified> {
-    use Kind::{BinaryCrossEntropy, CrossEntropy, Focal};
-    let logarithmic = |spec: &&LossSpec| [BinaryCrossEntropy, CrossEntropy, Focal].contains(&spec.kind());
-    let shapes: Vec<LossSpec> = shapes.iter().filter(logarithmic).cloned().collect();
+    let shapes: Vec<LossSpec> = shapes.iter().filter(|spec| is_of_logarithms(spec)).cloned().collect();
     let of = |reading: Reading| fitting(o, reading, near(o, &[], reading, &reading.of(o), &shapes));
     choose(batches, Reading::with_epsilon().flat_map(of).collect())
+}
+
+fn is_of_logarithms(spec: &LossSpec) -> bool {
+    use Kind::{BinaryCrossEntropy, CrossEntropy, Focal};
+    [BinaryCrossEntropy, CrossEntropy, Focal].contains(&spec.kind())
+}
+
+/// A sum over pixels that takes logits for probabilities, or sees the right class alone.
+fn without_softmax(batches: &Batches<'_>, o: &Observation, shapes: &[LossSpec]) -> Option<Identified> {
+    let able = |spec: &&LossSpec| is_of_logarithms(spec) || spec.kind() == Kind::TopKCrossEntropy;
+    let shapes: Vec<LossSpec> = shapes.iter().filter(able).cloned().collect();
+    Reading::without_softmax(o).into_iter().find_map(|reading| {
+        let near = near(o, &[], reading, &reading.of(o), &shapes);
+        let found = choose(batches, fitting(o, reading, near))?;
+        // 1 − p is a loss of its own; −p is what is left of −ln p without the logarithm.
+        let is_meant = match reading.step {
+            Step::Own(OwnClass::Probability) => matches!(found.value, ValueFit::Offset(x) if (x + 1.0).abs() < 1e-4),
+            _ => found.has_its_value(),
+        };
+        is_meant.then_some(found)
+    })
+}
+
+/// A loss over regions and a sum over pixels of ln(p + ε).
+fn sums_with_epsilon(batches: &Batches<'_>, o: &Observation, shapes: &[LossSpec]) -> Option<Identified> {
+    let plain = Terms::of(o, Reading::PLAIN, shapes)?;
+    let logarithms: Vec<LossSpec> = shapes.iter().filter(|spec| is_of_logarithms(spec)).cloned().collect();
+    Reading::with_epsilon().find_map(|reading| {
+        sums::search(batches, o, &Terms::of(o, reading, &logarithms)?, &plain)
+    })
 }
 
 /// A sum of which both terms, or one, misread the arguments.
