@@ -5,7 +5,7 @@ use super::cause::Cause;
 use super::finding::{Evidence, Finding, batch, first, in_words, percent};
 use super::identified::{Identified, ValueFit};
 use super::observation::Observation;
-use super::reading::Step;
+use super::reading::{Reading, Step};
 use super::search::Found;
 use super::symptoms::{self, Slope};
 use segloss::Kind;
@@ -226,15 +226,18 @@ pub fn unactivated(evidence: &Evidence<'_>, findings: &mut Vec<Finding>) {
     if first(evidence).from_probabilities || symptoms::slope(all) != Slope::Some {
         return;
     }
-    if let Some((class, least, most)) = symptoms::ignores_logits(all) {
-        findings.push(Finding::new(
-            Cause::NoActivation,
-            format!(
-                "all pixels of a label in an image get the same gradient in channel {class}, although their logits run from {least:.3} to {most:.3}"
-            ),
-            "logits beyond 0 and 1 make the ratio whatever they like: the value leaves its range, and the net gains by growing them",
-        ));
-    }
+    let witness = match (symptoms::ignores_logits(all), symptoms::is_linear(all)) {
+        (Some((class, least, most)), _) => format!(
+            "all pixels of a label in an image get the same gradient in channel {class}, although their logits run from {least:.3} to {most:.3}"
+        ),
+        (None, true) => "batches `base`, `shifted` and `sure` have the same labels and other logits, and the same gradient".to_owned(),
+        (None, false) => return,
+    };
+    findings.push(Finding::new(
+        Cause::NoActivation,
+        witness,
+        "logits beyond 0 and 1 make the value whatever they like: the net gains by growing them",
+    ));
 }
 
 /// Ignored pixels that count, where no reading says how.
@@ -282,7 +285,12 @@ pub fn silent(evidence: &Evidence<'_>, findings: &mut Vec<Finding>) {
         "saturated" => !o.from_probabilities,
         _ => false,
     };
-    let found = all.iter().filter(asked).find_map(symptoms::silent);
+    let exact = identified.filter(|found| found.is_exact() && found.reading() == Reading::PLAIN);
+    let found = all.iter().filter(asked).find_map(|o| {
+        let meant = exact.and_then(|found| found.predict(o));
+        let meant = meant.map(|(_, gradient)| gradient).filter(|g| g.iter().all(|g| g.is_finite()));
+        symptoms::silent(o, meant.as_deref())
+    });
     if let Some(found) = found {
         findings.push(Finding::new(
             Cause::ClippedGradient,

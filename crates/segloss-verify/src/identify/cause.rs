@@ -47,6 +47,8 @@ causes! {
         "use a sigmoid for one channel, or two channels with a softmax";
     ConstantWeight: "the weight is the same for every class: it scales the loss and balances nothing",
         "weigh each class by its own frequency: weights = { source = \"per_sample\", scheme = \"inverse_frequency\" }";
+    FavoursFrequent: "the more pixels a class has, the more each of them weighs: rare classes are drowned",
+        "weigh by the inverse: weights = { source = \"per_sample\", scheme = \"inverse_frequency\" }";
     MeanOverPixels: "a weighted sum is divided by the number of pixels, not by the sum of the weights",
         "divide by the sum of the weights, as PyTorch's reduction='mean' does";
     IgnoredInDenominator: "ignored pixels are counted in the denominator: the more of them, the smaller the loss",

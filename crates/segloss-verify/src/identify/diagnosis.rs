@@ -2,7 +2,7 @@
 
 use super::behaviour::{absent, absent_without_name, finite, ignored, silent, slopes, targets, unactivated};
 use super::cause::Cause;
-use super::expectations::expectations;
+use super::expectations::{expectations, expectations_of_factor};
 use super::explain::{Explanation, Extra};
 use super::finding::{Evidence, Finding, batch, first, rarest};
 use super::fit::Parts;
@@ -38,6 +38,7 @@ pub fn diagnose(evidence: &Evidence<'_>) -> Vec<Finding> {
     } else {
         absent_without_name(evidence, &mut findings);
         unactivated(evidence, &mut findings);
+        expectations_of_factor(evidence, &mut findings);
     }
     ignored(evidence, &mut findings);
     silent(evidence, &mut findings);
@@ -106,7 +107,7 @@ fn explained(
                 ),
             ))
         }
-        Extra::Images | Extra::Pixels
+        Extra::Images | Extra::Pixels | Extra::Area
             if !(single
                 && (!kind.is_additive() || explanation.extra == Extra::Images && chosen(o.images))) =>
         {
@@ -120,6 +121,16 @@ fn explained(
             ))
         }
         _ => {}
+    }
+    if let Scheme::Power(power) = explanation.spec.weights.scheme
+        && power < 0.0
+        && explanation.spec.weights.source != Source::None
+    {
+        findings.push(Finding::new(
+            Cause::FavoursFrequent,
+            format!("each class weighs {} of the pixels", if power == -1.0 { "its share" } else { "the root of its share" }),
+            rarest(o).unwrap_or_default(),
+        ));
     }
     let reduction = explanation.spec.reduction();
     let weights = &explanation.spec.weights.values;

@@ -5,9 +5,10 @@ use super::expected::Expected;
 use super::explain::{Explanation, weights_in_words};
 use super::finding::{Evidence, Finding, first, rarest};
 use super::fit::{Parts, fit};
-use super::identified::Identified;
+use super::identified::{Identified, Term, name};
 use super::observation::Observation;
 use super::reading::Reading;
+use super::search::{Found, Nearest};
 use segloss::{Kind, LossSpec, Options, Reduction, Source, Value, WeightSpec};
 
 /// What the user says that it is, or its name.
@@ -62,6 +63,17 @@ pub fn expectations(evidence: &Evidence<'_>, found: &Identified, findings: &mut 
             "the numbers that a paper or a search recommends are not those that train the net",
         ));
     }
+    if explanation.is_none()
+        && let [Term { parts: Parts::All, .. }] = found.terms.as_slice()
+        && expected.weights.source != Source::None
+    {
+        findings.push(Finding::new(
+            Cause::ConstantWeight,
+            "weights were expected, and all pixels of a batch have the same factor",
+            rarest(first(evidence)).unwrap_or_default(),
+        ));
+        return;
+    }
     if said.iter().any(|key| key == "weights")
         && let Some(what) =
             other_weights(&expected.weights, said.iter().any(|key| key == "weights.scheme"), explanation)
@@ -83,11 +95,20 @@ pub fn expectations(evidence: &Evidence<'_>, found: &Identified, findings: &mut 
     }
     let weighted = explanation.spec.weights.source != Source::None;
     if expected.weights.source != Source::None && !weighted && !explanation.spec.kind().weighs_by_size() {
-        findings.push(Finding::new(
-            Cause::ConstantWeight,
-            format!("weights were expected, and every class has the factor {:.4}", explanation.constant),
-            rarest(first(evidence)).unwrap_or_default(),
-        ));
+        let rare = rarest(first(evidence)).unwrap_or_default();
+        // Of a ratio of sums weights within each class cancel; of a sum they are not there.
+        findings.push(match explanation.spec.kind().sums_regions() {
+            true => Finding::new(
+                Cause::WeightsCancel,
+                format!("weights were expected, and it is plain {}", found.name()),
+                rare,
+            ),
+            false => Finding::new(
+                Cause::ConstantWeight,
+                format!("weights were expected, and every class has the factor {:.4}", explanation.constant),
+                rare,
+            ),
+        });
     }
     let over_pixels = [Reduction::MeanValid, Reduction::MeanAll].contains(&explanation.spec.reduction());
     if weighted && expected.reduction() == Reduction::Mean && over_pixels {
@@ -95,6 +116,29 @@ pub fn expectations(evidence: &Evidence<'_>, found: &Identified, findings: &mut 
             Cause::MeanOverPixels,
             format!("{}; the weights' sum was expected", explanation.words()),
             "the size of a step changes with the classes that a batch happens to hold",
+        ));
+    }
+}
+
+/// The same of a loss whose gradient is another's, times a number of each batch that nothing explains.
+pub fn expectations_of_factor(evidence: &Evidence<'_>, findings: &mut Vec<Finding>) {
+    let Found::Nothing(Nearest { up_to_a_factor: Some(found), .. }) = evidence.found else { return };
+    let Some(Expected { spec: expected, .. }) = evidence.expected else { return };
+    let found_name = name(found);
+    if found.kind() != expected.kind() {
+        findings.push(Finding::new(
+            Cause::NotWhatItsNameSays,
+            format!(
+                "every batch has the gradient of {found_name}, times a number that is the same for all its pixels; {} was expected",
+                expected.kind().name()
+            ),
+            "hard pixels and rare classes weigh as they do in the plain loss; the number only scales the learning rate, batch by batch",
+        ));
+    } else if expected.weights.source != Source::None {
+        findings.push(Finding::new(
+            Cause::ConstantWeight,
+            format!("weights were expected, and all pixels of a batch have the same factor, beside {found_name}"),
+            rarest(first(evidence)).unwrap_or_default(),
         ));
     }
 }

@@ -27,12 +27,14 @@ pub enum Extra {
     SumOfImages,
     /// The number of pixels that count.
     Pixels,
+    /// The number of pixels of an image.
+    Area,
     /// The classes that occur are summed and divided by all.
     AbsentAsZero,
 }
 
 impl Extra {
-    const ALL: [Self; 8] = [
+    const ALL: [Self; 9] = [
         Self::None,
         Self::ImageMeans,
         Self::Classes,
@@ -40,6 +42,7 @@ impl Extra {
         Self::Images,
         Self::SumOfImages,
         Self::Pixels,
+        Self::Area,
         Self::AbsentAsZero,
     ];
 
@@ -58,6 +61,7 @@ impl Extra {
             Self::Images => images,
             Self::SumOfImages => 1.0 / images,
             Self::Pixels => labels.valid,
+            Self::Area => o.pixels() as f64,
             Self::AbsentAsZero => {
                 let present =
                     (0..o.classes).filter(|&c| counts.iter().any(|row| row[c % row.len()] > 0.0)).count();
@@ -123,7 +127,7 @@ pub fn explain(spec: &LossSpec, fitted: &[Fitted<'_>]) -> Option<Explanation> {
             let Some(weighed) = fitted.iter().map(weighed).collect::<Option<Vec<_>>>() else { continue };
             for (further, extra) in Extra::ALL.into_iter().enumerate() {
                 // A sum that is divided is one of the means, which are tried themselves.
-                if reduction == Some(Reduction::Sum) && matches!(extra, Extra::Images | Extra::Pixels) {
+                if reduction == Some(Reduction::Sum) && matches!(extra, Extra::Images | Extra::Pixels | Extra::Area) {
                     continue;
                 }
                 let found_constant = constant(&weighted, extra, fitted, &labels, &weighed);
@@ -193,6 +197,8 @@ fn weights(spec: &LossSpec, parts: Parts, fitted: &[Fitted<'_>]) -> Vec<(usize, 
         Scheme::EffectiveNumber(0.9),
         Scheme::Power(2.0),
         Scheme::Power(0.25),
+        Scheme::Power(-1.0),
+        Scheme::Power(-0.5),
     ];
     let rules = [Normalise::None, Normalise::MeanOne, Normalise::ExpectedOne, Normalise::SumOne];
     for &source in sources {
@@ -411,6 +417,7 @@ impl Explanation {
             Extra::Images => "and divided by the number of images",
             Extra::SumOfImages => "summed over the images",
             Extra::Pixels => "and divided by the number of pixels",
+            Extra::Area => "and divided by the number of pixels of an image",
             Extra::AbsentAsZero => "absent classes counted as 0",
         };
         [by, extra].into_iter().filter(|words| !words.is_empty()).collect::<Vec<_>>().join(" ")
@@ -438,7 +445,11 @@ pub fn weights_in_words(spec: &LossSpec) -> String {
                     .find_map(|line| line.strip_prefix(key))
                     .map(|value| value.trim_matches([' ', '=', '"']).to_owned())
             };
-            let scheme = line("scheme").unwrap_or_else(|| "inverse_frequency".to_owned());
+            let scheme = match weights.scheme {
+                Scheme::Power(power) => format!("(C·f)^{}", -power),
+                Scheme::EffectiveNumber(beta) => format!("effective_number {beta}"),
+                _ => line("scheme").unwrap_or_else(|| "inverse_frequency".to_owned()),
+            };
             let normalise = line("normalise").filter(|rule| rule != "none");
             let normalise = normalise.map_or_else(String::new, |rule| format!(", {rule}"));
             format!("weights {scheme} {scope}{normalise}")

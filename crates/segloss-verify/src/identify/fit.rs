@@ -273,34 +273,41 @@ pub fn by_group_and_one(
     Some(([fit(Parts::ImageAndClass, factors), fit(Parts::All, vec![l])], predicted))
 }
 
+/// The loss of each class by itself: with a weight of 1 for it, and 0 for the others.
+pub fn basis(
+    o: &Observation,
+    reading: Reading,
+    seen: &Seen<'_>,
+    spec: &LossSpec,
+) -> Option<Vec<Answer>> {
+    (0..o.classes).map(|c| of_class(o, reading, seen, spec, c)).collect()
+}
+
+fn of_class(
+    o: &Observation,
+    reading: Reading,
+    seen: &Seen<'_>,
+    spec: &LossSpec,
+    c: usize,
+) -> Option<Answer> {
+    let mut values = vec![0.0; o.classes];
+    values[c] = 1.0;
+    let weights = WeightSpec { source: Source::Fixed, values, ..WeightSpec::default() };
+    answer(o, reading, seen, &LossSpec { weights, reduction: Some(Reduction::Sum), ..spec.clone() }, false)
+}
+
 fn by_class(o: &Observation, reading: Reading, seen: &Seen<'_>, spec: &LossSpec) -> Option<(Fit, Vec<f64>)> {
-    let of_class = |o: &Observation, seen: &Seen<'_>, c: usize| {
-        let mut values = vec![0.0; o.classes];
-        values[c] = 1.0;
-        let weights = WeightSpec { source: Source::Fixed, values, ..WeightSpec::default() };
-        let spec = LossSpec { weights, reduction: Some(Reduction::Sum), ..spec.clone() };
-        answer(o, reading, seen, &spec, false)
-    };
     // The factors come from what of a large batch is looked at.
     let view = o.view();
-    let (g, of_view) = (view.gradient.as_ref()?, reading.of(&view));
-    let basis: Vec<Answer> = (0..o.classes).map(|c| of_class(&view, &of_view, c)).collect::<Option<_>>()?;
-    let dot = |a: &[f64], b: &[f64]| {
-        a.iter().zip(b).zip(g).filter(|(_, g)| g.is_finite()).map(|((a, b), _)| a * b).sum::<f64>()
-    };
-    let row = |i: usize| basis.iter().map(|other| dot(&basis[i].gradient, &other.gradient)).collect();
-    let right = (0..o.classes).map(|i| dot(&basis[i].gradient, g)).collect();
-    let factors = solve((0..o.classes).map(row).collect(), right)?;
+    let basis = basis(&view, reading, &reading.of(&view), spec)?;
+    if let Cow::Borrowed(_) = view {
+        let (fits, predicted) = by_classes(o, &[&basis])?;
+        return Some((fits.into_iter().next()?, predicted));
+    }
+    let factors = factors(view.gradient.as_ref()?, &basis.iter().collect::<Vec<_>>())?;
     let (mut predicted, mut value) = (vec![0.0; o.logits.len()], 0.0);
     for (c, &k) in factors.iter().enumerate().filter(|(_, k)| k.is_finite()) {
-        let computed;
-        let found = match &view {
-            Cow::Borrowed(_) => &basis[c],
-            Cow::Owned(_) => {
-                computed = of_class(o, seen, c)?;
-                &computed
-            }
-        };
+        let found = of_class(o, reading, seen, spec, c)?;
         predicted.iter_mut().zip(&found.gradient).for_each(|(sum, g)| *sum += k * g);
         value += k * found.value;
     }
@@ -308,23 +315,46 @@ fn by_class(o: &Observation, reading: Reading, seen: &Seen<'_>, spec: &LossSpec)
     Some((Fit { parts: Parts::Class, factors, value, misfit }, predicted))
 }
 
+/// Σ of losses each of whose classes has a factor of its own. The fit of each, with value and misfit of the sum, and the gradient.
+pub fn by_classes(o: &Observation, bases: &[&[Answer]]) -> Option<(Vec<Fit>, Vec<f64>)> {
+    let all: Vec<&Answer> = bases.iter().flat_map(|basis| basis.iter()).collect();
+    let (factors, value, misfit, predicted) = by_answers(o, &all)?;
+    let mut factors = factors.into_iter();
+    let fit = |basis: &&[Answer]| {
+        Fit { parts: Parts::Class, factors: factors.by_ref().take(basis.len()).collect(), value, misfit }
+    };
+    Some((bases.iter().map(fit).collect(), predicted))
+}
+
 /// Σ of several losses, k·G + l·H + …. The fit of each, with value and misfit of the sum, and the gradient.
 pub fn by_terms(o: &Observation, terms: &[&Answer]) -> Option<(Vec<Fit>, Vec<f64>)> {
+    let (factors, value, misfit, predicted) = by_answers(o, terms)?;
+    let fit = |k: f64| Fit { parts: Parts::All, factors: vec![k], value, misfit };
+    Some((factors.into_iter().map(fit).collect(), predicted))
+}
+
+/// The factors of a sum, its value, misfit and gradient. What has no slope has no factor, and adds nothing.
+fn by_answers(o: &Observation, answers: &[&Answer]) -> Option<(Vec<f64>, f64, f64, Vec<f64>)> {
     let g = o.gradient.as_ref()?;
+    let factors = factors(g, answers)?;
+    let (mut predicted, mut value) = (vec![0.0; g.len()], 0.0);
+    for (k, answer) in factors.iter().zip(answers).filter(|(k, _)| k.is_finite()) {
+        predicted.iter_mut().zip(&answer.gradient).for_each(|(sum, g)| *sum += k * g);
+        value += k * answer.value;
+    }
+    let misfit = misfit(g, |i| predicted[i]);
+    Some((factors, value, misfit, predicted))
+}
+
+/// By least squares, over the entries where g is a number.
+fn factors(g: &[f64], answers: &[&Answer]) -> Option<Vec<f64>> {
     let dot = |a: &[f64], b: &[f64]| {
         a.iter().zip(b).zip(g).filter(|(_, g)| g.is_finite()).map(|((a, b), _)| a * b).sum::<f64>()
     };
-    let row = |a: &&Answer| -> Vec<f64> { terms.iter().map(|b| dot(&a.gradient, &b.gradient)).collect() };
-    let right = terms.iter().map(|term| dot(&term.gradient, g)).collect();
-    let factors = solve(terms.iter().map(row).collect(), right)?;
-    let mut predicted = vec![0.0; g.len()];
-    for (k, term) in factors.iter().zip(terms) {
-        predicted.iter_mut().zip(&term.gradient).for_each(|(sum, g)| *sum += k * g);
-    }
-    let misfit = misfit(g, |i| predicted[i]);
-    let value = factors.iter().zip(terms).map(|(k, term)| k * term.value).sum();
-    let fit = |k: f64| Fit { parts: Parts::All, factors: vec![k], value, misfit };
-    Some((factors.into_iter().map(fit).collect(), predicted))
+    let row =
+        |a: &&Answer| -> Vec<f64> { answers.iter().map(|b| dot(&a.gradient, &b.gradient)).collect() };
+    let right = answers.iter().map(|answer| dot(&answer.gradient, g)).collect();
+    solve(answers.iter().map(row).collect(), right)
 }
 
 /// Gauss' elimination with the largest pivot first; a column of zeros gets NaN.

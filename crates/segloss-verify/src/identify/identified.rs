@@ -8,7 +8,7 @@ use super::observation::Observation;
 use super::probe::question::{self, Role};
 use super::reading::Reading;
 use super::shapes::is_rare;
-use segloss::{LossSpec, Source};
+use segloss::{LossSpec, Scheme, Source};
 
 /// A loss that explains the batches.
 #[derive(Clone, Debug)]
@@ -153,7 +153,9 @@ impl Identified {
     /// Whether a rare kind has numbers of one's choice: so it is any of many common ones.
     pub fn is_bent(&self) -> bool {
         let is_bent = |spec: &LossSpec| is_rare(spec.kind()) && without_numbers(spec).options != spec.options;
-        self.terms.iter().any(|term| is_bent(&term.shape))
+        // A generalised Dice that weighs all classes alike is 1 − p̄: part of many a loss, and nobody's term.
+        let is_even = |spec: &LossSpec| spec.kind().weighs_by_size() && spec.weights.scheme == Scheme::Power(0.0);
+        self.terms.iter().any(|term| is_bent(&term.shape) || self.terms.len() > 1 && is_even(&term.shape))
     }
 
     /// Whether it is known where all factors come from.

@@ -2,7 +2,7 @@
 
 use super::answer::{Answer, answer};
 use super::explain::{Explanation, Extra, Fitted, explain};
-use super::fit::{Fit, Parts, by_group_and_one, by_terms, fit_with_gradient};
+use super::fit::{Fit, Parts, basis, by_classes, by_group_and_one, by_terms, fit_with_gradient};
 use super::identified::{Identified, Term, ValueFit, role, value_fit};
 use super::numbers::{has_usual_numbers, without_numbers};
 use super::observation::Observation;
@@ -71,6 +71,10 @@ impl Hypothesis {
                 let (first, second) = (a.answer(o, true)?, b.answer(o, false)?);
                 let (fits, gradient) = by_group_and_one(o, &a.reading.of(o), &a.spec, &first, &second)?;
                 Some((fits.to_vec(), gradient))
+            }
+            [a, b] if a.parts == Parts::Class => {
+                let of = |term: &Assumed| basis(o, term.reading, &term.reading.of(o), &term.spec);
+                by_classes(o, &[&of(a)?, &of(b)?])
             }
             terms => {
                 let answers: Vec<Answer> =
@@ -144,6 +148,8 @@ struct Judged {
     identified: Identified,
     /// Batches at the edge that it explains.
     edges: usize,
+    /// Whether there are next to as many factors as numbers to fit: what then fits says nothing.
+    is_thin: bool,
 }
 
 impl Judged {
@@ -155,7 +161,9 @@ impl Judged {
         let (mut unexplained, mut edges) = (Vec::new(), 0);
         let mut fitted: Vec<Vec<Fitted<'_>>> = hypothesis.terms.iter().map(|_| Vec::new()).collect();
         // Of a batch without a pixel that counts every mean is 0/0.
-        for o in batches.all().filter(|o| o.valid() > 0) {
+        // A value alone says nothing of factors that a gradient is fitted with.
+        let speaks = |o: &Observation| o.gradient.is_some() || batches.first.gradient.is_none();
+        for o in batches.all().filter(|o| o.valid() > 0 && speaks(o)) {
             let found = hypothesis.fit(o).map(|(fits, _)| fits);
             match (found.filter(|fits| fits[0].misfit <= o.tolerance()), role(o).1) {
                 (Some(fits), core) => {
@@ -206,11 +214,20 @@ impl Judged {
         };
         let terms = terms.map(term).collect();
         let identified = Identified { terms, misfit, value, unexplained, rivals: Vec::new() };
-        Some(Self { identified, edges })
+        let entries = |f: &Fitted<'_>| {
+            f.o.gradient.as_ref().map_or(usize::MAX / 64, |g| g.iter().filter(|g| g.is_finite() && **g != 0.0).count())
+        };
+        let factors = |f: &Fitted<'_>| f.fit.factors.iter().filter(|k| k.is_finite()).count();
+        let is_thin = fitted.iter().map(entries).sum::<usize>() < 2 * fitted.iter().map(factors).sum::<usize>();
+        Some(Self { identified, edges, is_thin })
     }
 
     /// Whether the fit says anything. Factors that nothing explains may fit anything: then the value has to say it, too.
     fn holds(&self, first: &Observation) -> bool {
+        let says_itself = self.identified.is_exact() && !self.identified.has_given_weights();
+        if self.is_thin && !says_itself {
+            return false;
+        }
         let (reading, value) = (self.identified.reading(), self.identified.value);
         let (same, other) = (matches!(value, ValueFit::Same(_)), matches!(value, ValueFit::Other { .. }));
         let exact = |found: &Explanation| found.constant == 1.0 && found.extra == Extra::None;

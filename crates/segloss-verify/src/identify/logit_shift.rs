@@ -5,6 +5,8 @@
 //! s_c − s_d = (ln ∂L/∂z_c − z_c) − (ln ∂L/∂z_d − z_d)
 //! ```
 //!
+//! Of one channel two negatives say it: a = σ(z₁ + s)/σ(z₂ + s), so that e^(−s) = (a − 1)/(e^(−z₂) − a·e^(−z₁)).
+//!
 //! So one pixel of another class says how far two classes are shifted against each other; the rest is a loss with this shift.
 
 use super::observation::Observation;
@@ -13,13 +15,19 @@ use segloss::{Activation, LossSpec, Threshold};
 
 /// The losses over pixels with the shift that the batch shows; none where it shows none.
 pub fn shifted(o: &Observation, shapes: &[LossSpec]) -> Vec<LossSpec> {
-    let Some(shift) = shift(o) else { return Vec::new() };
-    let thresholds: Vec<f64> = shift.iter().map(|s| (-s).exp()).collect();
+    let of_one = o.classes == 1;
+    let Some(shift) = (if of_one { shift_of_one(o) } else { shift(o) }) else { return Vec::new() };
+    // z − ln(th/(1 − th)) of a channel, z − ln th of a class.
+    let threshold = |s: &f64| if of_one { 1.0 / (1.0 + s.exp()) } else { (-s).exp() };
+    let thresholds: Vec<f64> = shift.iter().map(threshold).collect();
     let moved = |spec: &LossSpec| LossSpec {
         threshold: Some(Threshold::LogitShift(thresholds.clone())),
         ..spec.clone()
     };
-    let able = |spec: &&LossSpec| spec.activation() == Activation::Softmax && spec.threshold.is_none();
+    let activation = if of_one { Activation::Sigmoid } else { Activation::Softmax };
+    let able = |spec: &&LossSpec| {
+        spec.activation() == activation && spec.threshold.is_none() && spec.kind().is_additive()
+    };
     shapes.iter().filter(able).map(moved).filter(is_valid).collect()
 }
 
@@ -44,6 +52,21 @@ fn shift(o: &Observation) -> Option<Vec<f64>> {
     let shift: Vec<f64> =
         std::iter::once(Some(0.0)).chain((1..o.classes).map(against_first)).collect::<Option<_>>()?;
     shift.iter().any(|s| s.abs() > 1e-4).then_some(shift)
+}
+
+/// What was added to the logit of the one channel; none where nothing was, or the batch does not say.
+fn shift_of_one(o: &Observation) -> Option<Vec<f64>> {
+    let (labels, g) = (o.labels()?, o.gradient.as_ref()?);
+    let negatives = || {
+        (0..g.len()).filter(|&i| o.is_valid(i / o.pixels(), i % o.pixels()) && labels[i] == 0 && g[i] > 0.0)
+    };
+    let by_logit = |a: &usize, b: &usize| o.logits[*a].total_cmp(&o.logits[*b]);
+    // The furthest apart says it best; far out σ is 1, or the gradient nothing but rounding.
+    let near = || negatives().filter(|&i| o.logits[i].abs() < 6.0);
+    let (low, high) = (near().min_by(by_logit)?, near().max_by(by_logit)?);
+    let a = g[low] / g[high];
+    let shift = -((a - 1.0) / ((-o.logits[high]).exp() - a * (-o.logits[low]).exp())).ln();
+    (shift.is_finite() && shift.abs() > 1e-4).then(|| vec![shift])
 }
 
 #[cfg(test)]

@@ -57,4 +57,4 @@ pub use identified::{Identified, ValueFit, name};
 pub use observation::Observation;
 pub use page::page;
 pub use report::{Report, Verdict};
-pub use search::{Found, search};
+pub use search::{Found, Nearest, search};

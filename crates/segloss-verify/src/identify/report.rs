@@ -10,10 +10,10 @@ use super::finding::{Evidence, Finding};
 use super::identified::{Identified, Term as IdentifiedTerm, ValueFit};
 use super::observation::{Form, Observation};
 use super::reading::{Reading, Step};
-use super::search::{Found, search, search_values};
+use super::search::{Found, Nearest, search, search_values};
 use super::symptoms::{self, Slope};
 use segloss::kinds::Combined;
-use segloss::{Layout, LossSpec, Scheme, Term};
+use segloss::{Kind, Layout, LossSpec, Scheme, Term};
 use serde::Serialize;
 use std::fmt;
 
@@ -68,7 +68,7 @@ impl Report {
     pub fn new(capture: &Capture, expected: Option<&Expected>) -> Self {
         let all = &capture.observations;
         let slope = symptoms::slope(all);
-        let found = if slope == Slope::Some { search(all) } else { Found::Nothing(None) };
+        let found = if slope == Slope::Some { search(all) } else { Found::Nothing(Nearest::default()) };
         let derives = capture.about.framework.as_deref().is_some_and(|name| name != "numpy");
         let by_value = by_value(all, slope, derives, &found);
         let but_silent = match found {
@@ -237,6 +237,13 @@ fn remarks(found: &Identified) -> Vec<String> {
                 short(explanation.constant)
             ));
         }
+        let half = matches!(found.value, ValueFit::Offset(offset) if (offset - 0.5).abs() < 1e-3);
+        if term.shape.kind() == Kind::Dice && half && (explanation.constant - 0.5).abs() < 1e-3 {
+            remarks.push(
+                "the overlap is counted once, where Dice counts it twice: a perfect prediction scores ½, and the gradient is half of Dice's"
+                    .to_owned(),
+            );
+        }
         if term.shape.kind().weighs_by_size() && explanation.spec.weights.scheme == Scheme::Power(0.0) {
             remarks.push(
                 "every class weighs the same: of one class a pixel it is 1 − the mean probability of the right class, which frequent \
@@ -293,18 +300,25 @@ fn exactness(found: &Identified, batches: usize) -> String {
 }
 
 fn nearest(found: &Found) -> String {
-    match found {
-        Found::Nothing(Some((name, misfit))) if *misfit <= 1e-6 => {
+    let Found::Nothing(Nearest { loss, up_to_a_factor }) = found else { return String::new() };
+    if let Some(spec) = up_to_a_factor {
+        return format!(
+            "nothing that is known explains it; its gradient is that of {} times a number that changes from batch to batch",
+            super::identified::name(spec)
+        );
+    }
+    match loss {
+        Some((name, misfit)) if *misfit <= 1e-6 => {
             format!(
                 "nothing that is known explains it; {name} has such a gradient in one batch, and not its value or other batches"
             )
         }
-        Found::Nothing(Some((name, misfit))) => {
+        Some((name, misfit)) => {
             format!(
                 "nothing that is known explains it; the nearest is {name}, whose gradient is off by {misfit:.1e} of the largest entry"
             )
         }
-        _ => "nothing that is known explains it".to_owned(),
+        None => "nothing that is known explains it".to_owned(),
     }
 }
 

@@ -3,7 +3,7 @@
 //! Losses are tried on the first batch, coarsely, and the nearest of each kind with finer numbers; what fits must fit the other
 //! batches, too. Plain readings of the arguments go before mistaken ones, single losses before sums.
 
-use super::fit::Parts;
+use super::fit::{Parts, fit};
 use super::focal_of_weighted;
 use super::identified::{Identified, ValueFit, role};
 use super::judge::{Batches, Hypothesis, choose};
@@ -22,13 +22,22 @@ use segloss::{Kind, LossSpec};
 pub enum Found {
     /// A loss that explains the batches.
     Loss(Box<Identified>),
-    /// None; the nearest, and how far off its gradient is.
-    Nothing(Option<(String, f64)>),
+    /// None.
+    Nothing(Nearest),
+}
+
+/// What comes near, where nothing explains the batches.
+#[derive(Clone, Debug, Default)]
+pub struct Nearest {
+    /// The nearest, and how far off its gradient is.
+    pub loss: Option<(String, f64)>,
+    /// A loss whose gradient every batch has, times a number of that batch that nothing explains.
+    pub up_to_a_factor: Option<LossSpec>,
 }
 
 /// The simplest loss that explains all batches.
 pub fn search(observations: &[Observation]) -> Found {
-    let Some(batches) = Batches::of(observations) else { return Found::Nothing(None) };
+    let Some(batches) = Batches::of(observations) else { return Found::Nothing(Nearest::default()) };
     let view = batches.first.view();
     let o = view.as_ref();
     let shapes = match &o.whole {
@@ -39,14 +48,17 @@ pub fn search(observations: &[Observation]) -> Found {
         shapes.iter().cloned().partition(|spec| spec.kind().is_additive());
     let readings = Reading::all(o);
     let must: Vec<&Observation> = batches.others.iter().copied().filter(|o| role(o).1).collect();
-    let mut nearest: Option<(String, f64)> = None;
+    let mut nearest = Nearest::default();
     for &reading in &readings {
         let mut fits_of = |shapes: &[LossSpec]| {
             let near = near(o, &must, reading, &reading.of(o), shapes);
             let best = near.first().map(|near| (near.spec.kind().name().to_owned(), near.misfit));
-            let so_far = nearest.as_ref().map_or(f64::INFINITY, |(_, misfit)| *misfit);
+            let so_far = nearest.loss.as_ref().map_or(f64::INFINITY, |(_, misfit)| *misfit);
             if reading == Reading::PLAIN && best.as_ref().is_some_and(|(_, misfit)| *misfit < so_far) {
-                nearest = best;
+                nearest.loss = best;
+            }
+            if reading == Reading::PLAIN && nearest.up_to_a_factor.is_none() {
+                nearest.up_to_a_factor = up_to_a_factor(o, &must, &near);
             }
             fitting(o, reading, near)
         };
@@ -64,7 +76,7 @@ pub fn search(observations: &[Observation]) -> Found {
             sums::search(&batches, o, &terms, &terms)
         };
         let found = match found {
-            Some(found) if found.is_bent() => sum().or(Some(found)),
+            Some(found) if found.is_bent() => sum().filter(|sum| !sum.is_bent()).or(Some(found)),
             Some(found) => Some(found),
             None => sum(),
         };
@@ -84,6 +96,20 @@ pub fn search(observations: &[Observation]) -> Found {
         .or_else(|| sums_with_epsilon(&batches, o, &shapes))
         .or_else(|| sums_of_misread(&batches, o, &misread, &shapes));
     found.map_or(Found::Nothing(nearest), |found| Found::Loss(Box::new(found)))
+}
+
+/// The plainest of the losses that each of several batches has, times some number.
+fn up_to_a_factor(o: &Observation, must: &[&Observation], near: &[Near]) -> Option<LossSpec> {
+    let all = || must.iter().copied().filter(|o| o.gradient.is_some());
+    if all().count() < 3 {
+        return None;
+    }
+    let of = |o: &Observation, spec: &LossSpec| fit(o, Reading::PLAIN, &Reading::PLAIN.of(o), spec, Parts::All);
+    let is = |spec: &&LossSpec| {
+        all().all(|o| of(o, spec).is_some_and(|fit| fit.misfit <= o.tolerance() && fit.factors[0] > 0.0))
+    };
+    let fitting = near.iter().filter(|near| near.parts == Parts::All && near.misfit <= o.tolerance());
+    fitting.map(|near| &near.spec).filter(is).min_by_key(|spec| cost(spec)).cloned()
 }
 
 /// A sum over pixels whose logits were shifted by a number for each class.

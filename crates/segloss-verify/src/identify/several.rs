@@ -8,7 +8,7 @@ use super::explain::is_round;
 use super::fit::{Parts, by_terms, misfit_of};
 use super::identified::Identified;
 use super::judge::{Assumed, Batches, Hypothesis, choose};
-use super::numbers::refine;
+use super::numbers::{refine, without_numbers};
 use super::observation::Observation;
 use super::reading::Reading;
 use super::shapes::cost;
@@ -90,6 +90,14 @@ fn nearest(o: &Observation, all: &[&Candidate], mut sets: Vec<(f64, Set)>) -> Ve
     let open = |misfit: f64| if misfit <= o.tolerance() { 0.0 } else { misfit };
     let price = |set: &Set| set.members().map(|i| cost(&all[i].spec)).sum::<usize>();
     sets.sort_by(|a, b| open(a.0).total_cmp(&open(b.0)).then(price(&a.1).cmp(&price(&b.1))));
+    // Numbers are found afterwards: of losses that differ in them the nearest is enough.
+    let mut chosen: Vec<Vec<LossSpec>> = Vec::new();
+    sets.retain(|(misfit, set)| {
+        let choice = set.members().map(|i| without_numbers(&all[i].spec)).collect();
+        let is_new = *misfit <= o.tolerance() || !chosen.contains(&choice);
+        chosen.push(choice);
+        is_new
+    });
     sets.truncate(o.refinable().min(12));
     sets
 }

@@ -1,7 +1,7 @@
 //! The sum of two losses, one over pixels and one over regions.
 
 use super::answer::{Answer, answer};
-use super::fit::{Parts, by_group_and_one, by_terms, misfit_of, possible};
+use super::fit::{Parts, basis, by_classes, by_group_and_one, by_terms, misfit_of, possible};
 use super::identified::Identified;
 use super::judge::{Assumed, Batches, Hypothesis, choose};
 use super::numbers::refine;
@@ -9,7 +9,7 @@ use super::observation::Observation;
 use super::reading::Reading;
 use super::shapes::cost;
 use rayon::prelude::*;
-use segloss::{Kind, LossSpec};
+use segloss::{Kind, LossSpec, Source, WeightSpec};
 
 /// Pairs whose largest deviation is computed.
 pub const CLOSE: usize = 400;
@@ -44,13 +44,19 @@ impl Terms {
             let square = answer.gradient.iter().map(|x| x * x).sum();
             Some(Candidate { spec: spec.clone(), answer, with_g, square })
         };
-        let of = |is: &(dyn Fn(&LossSpec) -> bool + Sync), reading| -> Vec<Candidate> {
-            let shapes = shapes.par_iter().filter(|spec| is(spec));
-            shapes.filter_map(|spec| candidate(spec, reading)).collect()
-        };
         // Only a share of the pixels is rounded.
         let over_pixels = |spec: &LossSpec| {
             is_over_pixels(spec) && (reading == below || spec.kind() == Kind::TopKCrossEntropy)
+        };
+        // A boundary loss is often one of the foreground.
+        let values = (0..o.classes).map(|c| if c == 0 { 0.0 } else { 1.0 }).collect();
+        let foreground = WeightSpec { source: Source::Fixed, values, ..WeightSpec::default() };
+        let boundary = shapes.iter().filter(|spec| spec.kind() == Kind::Boundary && o.classes > 1);
+        let of_foreground = boundary.map(|spec| LossSpec { weights: foreground.clone(), ..spec.clone() });
+        let shapes: Vec<LossSpec> = shapes.iter().cloned().chain(of_foreground).collect();
+        let of = |is: &(dyn Fn(&LossSpec) -> bool + Sync), reading| -> Vec<Candidate> {
+            let shapes = shapes.par_iter().filter(|spec| is(spec));
+            shapes.filter_map(|spec| candidate(spec, reading)).collect()
         };
         Some(Self { reading, pixels: of(&over_pixels, reading), regions: of(&is_over_regions, below) })
     }
@@ -117,8 +123,55 @@ pub fn search(
         let sum = Hypothesis { terms: vec![of(first, a), of(second, b)] };
         (best <= o.tolerance() && sum.needs_all(o)).then_some(sum)
     });
-    choose(batches, hypotheses.collect())
-        .or_else(|| weighted(batches, o, pixels, regions).filter(|_| [first, second] == [Reading::PLAIN; 2]))
+    let found = choose(batches, hypotheses.collect());
+    if found.is_some() || [first, second] != [Reading::PLAIN; 2] {
+        return found;
+    }
+    weighted(batches, o, pixels, regions).or_else(|| both_weighted(batches, o, pixels, regions))
+}
+
+/// The same where the classes of both have weights.
+fn both_weighted(
+    batches: &Batches<'_>,
+    o: &Observation,
+    pixels: &[Candidate],
+    regions: &[Candidate],
+) -> Option<Identified> {
+    if o.whole.is_some() {
+        return None;
+    }
+    let seen = Reading::PLAIN.of(o);
+    let of = |spec: &LossSpec| basis(o, Reading::PLAIN, &seen, spec);
+    let with_basis = |all: &[Candidate]| -> Vec<(LossSpec, Vec<Answer>)> {
+        let able = |c: &&Candidate| possible(o, &seen, &c.spec).contains(&Parts::Class);
+        let specs: Vec<&LossSpec> = all.iter().filter(able).map(|c| &c.spec).collect();
+        specs.into_par_iter().filter_map(|spec| Some((spec.clone(), of(spec)?))).collect()
+    };
+    let (firsts, seconds) = (with_basis(pixels), with_basis(regions));
+    let gradient = |a: &[Answer], b: &[Answer]| by_classes(o, &[a, b]).map(|(_, gradient)| gradient);
+    let mut pairs: Vec<(f64, usize, usize)> = (0..firsts.len() * seconds.len())
+        .into_par_iter()
+        .map(|k| (k / seconds.len(), k % seconds.len()))
+        .map(|(i, j)| (misfit_of(o, gradient(&firsts[i].1, &seconds[j].1)), i, j))
+        .filter(|(misfit, ..)| misfit.is_finite())
+        .collect();
+    pairs.sort_by(|a, b| a.0.total_cmp(&b.0));
+    pairs.truncate(12);
+    let hypotheses = pairs.into_par_iter().filter_map(|(mut best, i, j)| {
+        let (a, of_a) = &firsts[i];
+        let mut b = seconds[j].0.clone();
+        if best > o.tolerance() {
+            (b, best) = refine(o, b, 1, &|b| gradient(of_a, &of(b)?));
+        }
+        let of = |spec| Assumed { reading: Reading::PLAIN, spec, parts: Parts::Class };
+        (best <= o.tolerance()).then(|| Hypothesis { terms: vec![of(a.clone()), of(b)] })
+    });
+    // So many factors fit much: the values must say it, too.
+    let is_sum = |found: &Identified| {
+        let mut explanations = found.terms.iter().map(|term| term.explanation.as_ref());
+        found.has_its_value() && explanations.all(|found| found.is_some_and(|found| found.constant > 0.0))
+    };
+    choose(batches, hypotheses.collect()).filter(is_sum)
 }
 
 /// The same where the classes of the first have weights.

@@ -2,6 +2,7 @@
 
 use super::observation::Observation;
 use super::probe::question::{self, Role};
+use crate::compare;
 
 /// Where a number is none.
 #[derive(Clone, Debug, PartialEq)]
@@ -119,8 +120,17 @@ pub struct Silent {
 }
 
 /// Pixels whose right class has a probability below ½ and whose gradient is exactly 0, in the first batch that has some.
-pub fn silent(o: &Observation) -> Option<Silent> {
+///
+/// `meant`: the gradient of the loss that explains the other batches, where there is one. What is next to nothing there, too, is not
+/// silent: it is how the loss is.
+pub fn silent(o: &Observation, meant: Option<&[f64]>) -> Option<Silent> {
     let (labels, g) = (o.labels()?, o.gradient.as_ref()?);
+    let most = meant.map_or(0.0, |meant| compare::largest(meant.iter().map(|g| g.abs())));
+    let is_silent = |at: usize| match meant {
+        // 1e-200 is no 0, and moves nothing.
+        Some(meant) => g[at].abs() < 1e-12 * meant[at].abs() && meant[at].abs() > 1e-6 * most,
+        None => g[at] == 0.0,
+    };
     let (mut silent, mut least) = (Vec::new(), 1.0_f64);
     for (n, p) in places(o).filter(|&(n, p)| o.is_valid(n, p)) {
         let logits = |c: usize| o.logits[o.at(n, c, p)];
@@ -135,7 +145,9 @@ pub fn silent(o: &Observation) -> Option<Silent> {
         if right >= 0.5 {
             continue;
         }
-        if (0..o.classes).all(|c| g[o.at(n, c, p)] == 0.0) {
+        if is_silent(o.at(n, if o.classes == 1 { 0 } else { label as usize }, p))
+            && (0..o.classes).all(|c| g[o.at(n, c, p)].abs() <= if meant.is_some() { 1e-12 * most } else { 0.0 })
+        {
             silent.push((right, n, p));
         } else {
             least = least.min(right);
@@ -180,6 +192,19 @@ pub fn ignores_logits(observations: &[Observation]) -> Option<(usize, f64, f64)>
         }
     }
     witness
+}
+
+/// Whether batches with the same labels and other logits have the same gradient.
+pub fn is_linear(observations: &[Observation]) -> bool {
+    let named = |name: &str| observations.iter().find(|o| o.name == name)?.gradient.as_ref();
+    let (Some(base), Some(shifted), Some(sure)) = (named("base"), named("shifted"), named("sure")) else {
+        return false;
+    };
+    let most = compare::largest(base.iter().map(|g| g.abs()));
+    let same = |other: &[f64]| {
+        other.len() == base.len() && base.iter().zip(other).all(|(a, b)| (a - b).abs() <= 1e-5 * most)
+    };
+    most > 0.0 && same(shifted) && same(sure)
 }
 
 /// An ignored pixel that gets a gradient: the batch, how many there are, and the pixel.
