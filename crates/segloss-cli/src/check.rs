@@ -40,8 +40,8 @@ pub struct CheckArgs {
     /// Print a script that asks a function about small batches; named as MODULE:FUNCTION.
     #[arg(long, value_names = ["FRAMEWORK", "MODULE:FUNCTION"], num_args = 2, conflicts_with_all = ["capture", "json", "expect", "threads"])]
     emit: Option<Vec<String>>,
-    /// What the loss is meant to be: a kind as in `dice`, a sum as in `cross_entropy + dice`, or a
-    /// specification, in a file or as it is.
+    /// What the loss is meant to be: a kind as in `dice`, a sum as in `cross_entropy + dice` or
+    /// `0.3*cross_entropy + 0.7*dice`, or a specification, in a file or as it is.
     #[arg(long, value_name = "KIND|SPEC")]
     expect: Option<String>,
     /// Where the classes lie.
@@ -53,9 +53,9 @@ pub struct CheckArgs {
     /// The function takes probabilities, not logits.
     #[arg(long)]
     probabilities: bool,
-    /// Channels of the prediction that a probe makes.
-    #[arg(long, value_name = "C", default_value_t = 3, requires = "emit")]
-    classes: usize,
+    /// Channels of the prediction; a probe makes 3 unless told.
+    #[arg(long, value_name = "C")]
+    classes: Option<usize>,
     /// How the function takes the target that a probe makes; all forms are tried unless told.
     #[arg(long, value_enum, requires = "emit")]
     target: Option<TargetArg>,
@@ -76,6 +76,8 @@ enum LayoutArg {
     ChannelsFirst,
     /// (N, ..., C).
     ChannelsLast,
+    /// (N, ...): one channel that has no axis.
+    NoChannels,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -99,10 +101,23 @@ impl CheckArgs {
     }
 
     fn layout(&self) -> Option<Layout> {
-        self.layout.map(|layout| match layout {
-            LayoutArg::ChannelsFirst => Layout::ChannelsFirst,
-            LayoutArg::ChannelsLast => Layout::ChannelsLast,
-        })
+        match self.layout? {
+            LayoutArg::ChannelsFirst => Some(Layout::ChannelsFirst),
+            LayoutArg::ChannelsLast => Some(Layout::ChannelsLast),
+            LayoutArg::NoChannels => None,
+        }
+    }
+
+    /// The channels as they were told.
+    fn classes(&self) -> Result<Option<usize>, String> {
+        match (self.layout, self.classes) {
+            (_, Some(0)) => Err("--classes 0: a prediction has one channel at least".to_owned()),
+            (Some(LayoutArg::NoChannels), Some(classes)) if classes != 1 => Err(format!(
+                "--classes {classes} and --layout no_channels: without an axis there is one channel"
+            )),
+            (Some(LayoutArg::NoChannels), _) => Ok(Some(1)),
+            (_, classes) => Ok(classes),
+        }
     }
 
     fn emit(&self, emit: &[String]) -> Result<(), Box<dyn Error>> {
@@ -111,14 +126,12 @@ impl CheckArgs {
             .into_iter()
             .find(|framework| framework.name() == emit[0])
             .ok_or_else(|| format!("no template for `{}`; there are {}", emit[0], names()))?;
-        if self.classes == 0 {
-            return Err("--classes 0: a prediction has one channel at least".into());
-        }
         let probe = Probe {
             function: emit[1].clone(),
             framework,
-            classes: self.classes,
+            classes: self.classes()?.unwrap_or(3),
             layout: self.layout(),
+            no_channels: matches!(self.layout, Some(LayoutArg::NoChannels)),
             probabilities: self.probabilities,
             ignore_index: self.ignore_index,
             target: self.target.map(|target| match target {
@@ -134,6 +147,7 @@ impl CheckArgs {
         self.threads.start()?;
         let about = About {
             layout: self.layout(),
+            classes: self.classes()?,
             ignore_index: self.ignore_index,
             probabilities: self.probabilities.then_some(true),
             ..About::default()

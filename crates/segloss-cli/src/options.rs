@@ -42,7 +42,8 @@ pub fn loss(text: &str) -> Result<Expected, Box<dyn Error>> {
         true => std::fs::read_to_string(path).map_err(|error| format!("cannot read {text}: {error}"))?,
         false => text.to_owned(),
     };
-    Ok(identify::expected(&content).map_err(|problem| format!("{text}: {problem}"))?)
+    let named = |problem: String| if text.is_empty() { problem } else { format!("{text}: {problem}") };
+    Ok(identify::expected(&content).map_err(named)?)
 }
 
 /// The images of a run are no longer where they were.

@@ -5,7 +5,7 @@ use std::io::{Cursor, Read};
 use std::path::{Path, PathBuf};
 
 use half::f16;
-use ndarray::{ArrayD, ArrayViewD, Dimension};
+use ndarray::{ArrayD, ArrayViewD, Axis, Dimension};
 use ndarray_npy::{ViewElement, ViewNpyError, ViewNpyExt, WritableElement, WriteNpyExt};
 
 use crate::error::Error;
@@ -142,6 +142,22 @@ impl NpyFile {
             Array::F32(array) => array.shape(),
             Array::F64(array) => array.shape(),
         }
+    }
+
+    /// The same with an axis of length 1 before the axis `at`.
+    ///
+    /// # Panics
+    /// If it has fewer axes than `at`.
+    pub fn insert_axis(&self, at: usize) -> Self {
+        let axis = Axis(at);
+        let array = match self.array.clone() {
+            Array::Bool(array) => Array::Bool(array.insert_axis(axis)),
+            Array::U8(array) => Array::U8(array.insert_axis(axis)),
+            Array::Int(array) => Array::Int(array.insert_axis(axis)),
+            Array::F32(array) => Array::F32(array.insert_axis(axis)),
+            Array::F64(array) => Array::F64(array.insert_axis(axis)),
+        };
+        Self { array, ..self.clone() }
     }
 
     /// Its numbers in row-major order, whatever their type.

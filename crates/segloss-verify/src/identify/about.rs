@@ -16,6 +16,8 @@ pub struct About {
     pub classes: Option<usize>,
     /// The label of pixels that do not count.
     pub ignore_index: Option<i64>,
+    /// In which order it takes prediction and target.
+    pub order: Option<String>,
     /// Which arguments the function changes in place.
     pub changes: Option<String>,
     /// Whether the prediction is probabilities.
@@ -31,6 +33,7 @@ impl About {
             layout: self.layout.or(other.layout),
             classes: self.classes.or(other.classes),
             ignore_index: self.ignore_index.or(other.ignore_index),
+            order: self.order.or(other.order),
             changes: self.changes.or(other.changes),
             probabilities: self.probabilities.or(other.probabilities),
         }

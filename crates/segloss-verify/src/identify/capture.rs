@@ -3,7 +3,9 @@
 use super::about::About;
 use super::error::CheckError;
 use super::observation::{Given, Observation};
+use super::symptoms;
 use segloss_unet::npy::{self, Array, NpyFile};
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::path::Path;
 
@@ -49,7 +51,15 @@ impl Capture {
             }
             let (batch, key) = name.rsplit_once('/').unwrap_or(("", &name));
             match batches.iter_mut().find(|(known, _)| known == batch) {
-                Some((_, arrays)) => _ = arrays.insert(key.to_lowercase(), array),
+                Some((_, arrays)) => {
+                    if arrays.insert(key.to_lowercase(), array).is_some() {
+                        return Err(CheckError::Content {
+                            path: path.to_owned(),
+                            batch: if batch.is_empty() { String::new() } else { format!("batch {batch}: ") },
+                            problem: format!("holds `{key}` twice"),
+                        });
+                    }
+                }
                 None => batches.push((batch.to_owned(), BTreeMap::from([(key.to_lowercase(), array)]))),
             }
         }
@@ -67,6 +77,7 @@ impl Capture {
                 None => capture.add(path, batch, arrays)?,
             }
         }
+        capture.notes.extend(differs(&capture.observations));
         match (capture.observations.is_empty(), capture.raised.first()) {
             (true, Some((_, first))) => {
                 Err(CheckError::AllRaised { path: path.to_owned(), first: first.clone() })
@@ -89,6 +100,16 @@ impl Capture {
     ) -> Result<(), CheckError> {
         let named = if batch.is_empty() { String::new() } else { format!("batch {batch}: ") };
         let any = |names: &[&str]| names.iter().find_map(|&name| arrays.get(name));
+        for names in [&LOGITS[..], &PROBABILITIES, &PREDICTION, &TARGET, &VALUE, &GRADIENT, &WEIGHTS] {
+            let held: Vec<&str> = names.iter().copied().filter(|name| arrays.contains_key(*name)).collect();
+            if let [first, second, ..] = held[..] {
+                return Err(CheckError::Content {
+                    path: path.to_owned(),
+                    batch: named,
+                    problem: format!("holds `{first}` and `{second}`, two names of one thing: save one of them"),
+                });
+            }
+        }
         let need = |names: &[&str], wanted: &'static str| {
             any(names).ok_or_else(|| CheckError::Missing {
                 path: path.to_owned(),
@@ -104,17 +125,28 @@ impl Capture {
             (None, None) => (need(&PREDICTION, "prediction (logits, probabilities or prediction)")?, None),
         };
         let target = need(&TARGET, "target")?;
-        let (value, gradient) = (any(&VALUE), any(&GRADIENT));
+        if logits.is_some() && probabilities.is_some() {
+            self.notes.push("it holds logits and probabilities: the gradient is taken for one by the logits".to_owned());
+        }
+        // One channel without an axis gets one.
+        let axes = prediction.shape();
+        let bare = self.about.classes == Some(1)
+            && axes == target.shape()
+            && axes.len() > 1
+            && axes[1] != 1
+            && axes[axes.len() - 1] != 1;
+        let (prediction, target) = (with_axis(prediction, bare), with_axis(target, bare));
+        let (value, gradient) = (any(&VALUE), any(&GRADIENT).map(|file| with_axis(file, bare)));
         if value.is_none() && gradient.is_none() {
             need(&VALUE, "value or gradient")?;
         }
         let given = Given {
             name: batch,
-            prediction,
+            prediction: &prediction,
             is_probabilities: self.about.probabilities.or(is_probabilities),
-            target,
+            target: &target,
             value,
-            gradient,
+            gradient: gradient.as_deref(),
             class_weights: any(&WEIGHTS),
         };
         let (observation, notes) = Observation::new(&given, &self.about).map_err(|problem| {
@@ -128,6 +160,19 @@ impl Capture {
         self.observations.push(observation);
         Ok(())
     }
+}
+
+fn with_axis(file: &NpyFile, bare: bool) -> Cow<'_, NpyFile> {
+    if bare { Cow::Owned(file.insert_axis(1)) } else { Cow::Borrowed(file) }
+}
+
+/// Says that the same batch has two answers.
+fn differs(observations: &[Observation]) -> Option<String> {
+    let (value, other) = symptoms::two_answers(observations)?;
+    Some(format!(
+        "asked twice about the same batch, the function answers {value:.6} and {other:.6}: it draws random numbers, as dropout does, or \
+         keeps a state, and nothing can be said of it; ask it without (model.eval(), a seed that is set inside it)"
+    ))
 }
 
 /// UTF-8 in an array of bytes.

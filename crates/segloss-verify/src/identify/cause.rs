@@ -38,7 +38,7 @@ causes! {
     SigmoidForSoftmax: "each class is scored by a sigmoid of its own, and nothing pushes the other classes down",
         "use softmax cross-entropy for classes that exclude one another; for overlapping ones add the negatives: binary cross-entropy";
     NoActivation: "the prediction enters without an activation: logits are taken for probabilities",
-        "apply softmax or sigmoid first, or tell the loss that it gets logits (from_logits=True in Keras)";
+        "apply softmax or sigmoid first, or tell the loss that it gets logits (from_logits=True in Keras); or its arguments are swapped";
     NoLogarithm: "it sums the probabilities of the right classes, and not their logarithms",
         "take log_softmax before nll_loss, or cross_entropy of the logits";
     WrongAxis: "the softmax runs along an axis that is not the classes'",

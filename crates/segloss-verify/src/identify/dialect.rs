@@ -1,7 +1,7 @@
 //! Whose function a loss is: what is known of libraries is data.
 
 use super::explain::Explanation;
-use super::identified::Identified;
+use super::identified::{Identified, ValueFit};
 use super::observation::Observation;
 use segloss::Source;
 use serde::{Deserialize, Serialize};
@@ -65,7 +65,8 @@ pub fn known_as(found: &Identified, o: &Observation, framework: Option<&str>) ->
     let computed =
         |explanation: &Explanation| !matches!(explanation.spec.weights.source, Source::None | Source::Fixed);
     let own = found.terms.iter().any(|term| term.explanation.as_ref().is_none_or(computed));
-    if own || !found.reading().is_plain() {
+    let halved = matches!(found.value, ValueFit::Offset(_)) && !found.is_exact();
+    if own || halved || !found.reading().is_plain() {
         return Vec::new();
     }
     let input = if o.from_probabilities { "probabilities" } else { "logits" };

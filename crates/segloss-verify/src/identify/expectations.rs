@@ -1,13 +1,14 @@
 //! What the user says that a loss is, against what it is.
 
 use super::cause::Cause;
-use super::expected::Expected;
+use super::expected::{Expected, FACTORS};
 use super::explain::{Explanation, weights_in_words};
 use super::finding::{Evidence, Finding, first, rarest};
 use super::fit::{Parts, fit};
 use super::identified::{Identified, Term, name};
 use super::observation::Observation;
 use super::reading::Reading;
+use super::report::short;
 use super::search::{Found, Nearest};
 use segloss::{Kind, LossSpec, Options, Reduction, Source, Value, WeightSpec};
 
@@ -53,6 +54,15 @@ pub fn expectations(evidence: &Evidence<'_>, found: &Identified, findings: &mut 
             "its options and its literature are another loss's",
         ));
         return;
+    }
+    if said.iter().any(|key| key == FACTORS)
+        && let Some(what) = other_factors(found, expected)
+    {
+        findings.push(Finding::new(
+            Cause::NotWhatItsNameSays,
+            what,
+            "one of the losses moves the net more than was meant, and the other less",
+        ));
     }
     if let [term] = found.terms.as_slice()
         && let Some(what) = other_option(first(evidence), &term.shape, expected, said)
@@ -141,6 +151,35 @@ pub fn expectations_of_factor(evidence: &Evidence<'_>, findings: &mut Vec<Findin
             rarest(first(evidence)).unwrap_or_default(),
         ));
     }
+}
+
+/// Factors of a sum that stand in another ratio than was expected, in words.
+fn other_factors(found: &Identified, expected: &LossSpec) -> Option<String> {
+    let of = |term: &Term| Some((term.shape.kind(), term.explanation.as_ref()?.constant));
+    // Weights of regions have no scale: a factor may be theirs.
+    let scaled = |term: &Term| term.shape.kind().sums_regions() && term.parts != Parts::All;
+    if found.terms.iter().any(scaled) {
+        return None;
+    }
+    let found: Vec<(Kind, f64)> = found.terms.iter().map(of).collect::<Option<_>>()?;
+    let pairs: Vec<(f64, f64)> = expected
+        .terms()
+        .iter()
+        .filter_map(|term| {
+            Some((term.factor, found.iter().find(|(kind, _)| *kind == term.loss.kind())?.1))
+        })
+        .collect();
+    let (first, rest) = pairs.split_first()?;
+    let ratio = |(said, is): &(f64, f64)| is / said;
+    let same = rest.iter().all(|pair| (ratio(pair) / ratio(first) - 1.0).abs() <= 1e-3);
+    let words = |factors: &mut dyn Iterator<Item = f64>| factors.map(short).collect::<Vec<_>>().join(" : ");
+    (!same).then(|| {
+        format!(
+            "its terms stand as {}, and {} was expected",
+            words(&mut pairs.iter().map(|pair| pair.1)),
+            words(&mut pairs.iter().map(|pair| pair.0))
+        )
+    })
 }
 
 /// Weights that are not those that were expected in words; weights that are missing, or counted over another scope, are told apart elsewhere.

@@ -1,7 +1,7 @@
 //! What a loss is meant to be, as a user says it.
 
 use segloss::kinds::Combined;
-use segloss::{Kind, LossSpec, Options, Term};
+use segloss::{Kind, LossSpec, Options, Term, spelling};
 
 /// What a loss is meant to be.
 #[derive(Clone, Debug, PartialEq)]
@@ -12,27 +12,52 @@ pub struct Expected {
     pub said: Vec<String>,
 }
 
-/// What a loss is meant to be: kinds with `+` between them, or a specification in TOML or JSON.
+/// What a loss is meant to be: kinds with `+` between them and, if they matter, factors, as in `0.3*cross_entropy + 0.7*dice`; or a
+/// specification in TOML or JSON.
 ///
 /// # Errors
 /// In words, where it is neither.
 pub fn expected(text: &str) -> Result<Expected, String> {
-    let only = |spec| Expected { spec, said: Vec::new() };
-    let kinds: Option<Vec<Kind>> = text.split('+').map(|name| Kind::named(name.trim())).collect();
-    match kinds.as_deref() {
-        Some([kind]) => Ok(only(LossSpec::new(*kind))),
-        Some(kinds) => {
-            let term = |&kind: &Kind| Term { factor: 1.0, loss: LossSpec::new(kind) };
-            Ok(only(Combined::new(kinds.iter().map(term).collect())))
+    if text.contains(['=', '{']) {
+        let spec = LossSpec::from_text(text).map_err(|error| error.to_string())?;
+        if matches!(spec.options, Options::Combined(_)) && spec.terms().is_empty() {
+            return Err("a sum without terms; write them as [[terms]]".to_owned());
         }
-        None if text.contains(['=', '{']) => {
-            let spec = LossSpec::from_text(text).map_err(|error| error.to_string())?;
-            if matches!(spec.options, Options::Combined(_)) && spec.terms().is_empty() {
-                return Err("a sum without terms; write them as [[terms]]".to_owned());
-            }
-            Ok(Expected { spec, said: keys(text) })
+        return Ok(Expected { spec, said: keys(text) });
+    }
+    let terms: Vec<Term> = text.split('+').map(term).collect::<Result<_, _>>()?;
+    let said = if text.contains('*') { vec![FACTORS.to_owned()] } else { Vec::new() };
+    match <[Term; 1]>::try_from(terms) {
+        Ok([term]) => Ok(Expected { spec: term.loss, said: Vec::new() }),
+        Err(terms) => Ok(Expected { spec: Combined::new(terms), said }),
+    }
+}
+
+/// What [`Expected::said`] holds where the factors of a sum were said.
+pub const FACTORS: &str = "terms";
+
+/// A kind, with a factor before it or without.
+fn term(text: &str) -> Result<Term, String> {
+    let (factor, name) = match text.split_once('*') {
+        Some((factor, name)) => {
+            let number = factor.trim().parse::<f64>().ok().filter(|x| x.is_finite() && *x > 0.0);
+            (number.ok_or_else(|| format!("`{}` is no factor; write a number > 0", factor.trim()))?, name.trim())
         }
-        None => Err("neither a kind (`segloss losses` lists them) nor a specification".to_owned()),
+        None => (1.0, text.trim()),
+    };
+    let known: Vec<&str> = Kind::ALL.iter().map(|kind| kind.name()).collect();
+    match Kind::named(name) {
+        Some(kind) => Ok(Term { factor, loss: LossSpec::new(kind) }),
+        None if name.is_empty() => {
+            Err("write a kind, as in dice (`segloss losses` lists them), a sum of some, or a specification".to_owned())
+        }
+        None => {
+            let meant = spelling::nearest(name, &known).map(|kind| format!("; did you mean `{kind}`?"));
+            Err(format!(
+                "no kind `{name}`{}",
+                meant.unwrap_or_else(|| "; `segloss losses` lists them".to_owned())
+            ))
+        }
     }
 }
 
@@ -59,6 +84,10 @@ mod tests {
         assert_eq!(of("{\"kind\": \"tversky\"}"), Ok((Kind::Tversky, said(&["kind"]))));
         let weighted = "kind = 'cross_entropy'\nweights = { source = 'per_batch' }";
         assert_eq!(of(weighted), Ok((Kind::CrossEntropy, said(&["kind", "weights.source", "weights"]))));
+        assert_eq!(of("0.3 * cross_entropy + dice"), Ok((Kind::Combined, said(&["terms"]))));
+        let refused = |text: &str| of(text).unwrap_err();
+        assert_eq!(refused("cross_entropy + dicee"), "no kind `dicee`; did you mean `dice`?");
+        assert!(refused("").starts_with("write a kind") && refused("x*dice").contains("`x` is no factor"));
         assert!(of("alpha").is_err() && of("kind = 'combined'").is_err());
     }
 }

@@ -146,6 +146,10 @@ struct Groups<'a> {
 impl<'a> Groups<'a> {
     fn new(o: &'a Observation, seen: &'a Seen<'_>, spec: &LossSpec, parts: Parts) -> Option<Self> {
         let Labels::Indices(labels) = &seen.target else { return None };
+        // Another batch may have fewer axes.
+        if matches!(parts, Parts::Along(axis) if axis >= o.shape().len()) {
+            return None;
+        }
         Some(Self { o, labels, ignored: seen.ignored, parts, pairs: has_pairs(spec) })
     }
 

@@ -67,6 +67,9 @@ impl Report {
     /// Identifies and judges a capture. `expected`: what the user says that it is.
     pub fn new(capture: &Capture, expected: Option<&Expected>) -> Self {
         let all = &capture.observations;
+        if symptoms::two_answers(all).is_some() {
+            return Self::unknown(capture);
+        }
         let slope = symptoms::slope(all);
         let found = if slope == Slope::Some { search(all) } else { Found::Nothing(Nearest::default()) };
         let derives = capture.about.framework.as_deref().is_some_and(|name| name != "numpy");
@@ -119,6 +122,27 @@ impl Report {
             next: next(capture, verdict, named),
             identified: named.cloned(),
             findings,
+        }
+    }
+
+    /// Of a function that answers the same batch in two ways.
+    fn unknown(capture: &Capture) -> Self {
+        let all = &capture.observations;
+        Self {
+            verdict: Verdict::Unknown,
+            name: None,
+            details: Vec::new(),
+            spec: None,
+            findings: Vec::new(),
+            known_as: Vec::new(),
+            remarks: Vec::new(),
+            rivals: Vec::new(),
+            arguments: arguments(&all[0]),
+            exactness: "it answers the same batch in two ways".to_owned(),
+            misfit: None,
+            notes: notes(capture),
+            next: None,
+            identified: None,
         }
     }
 
@@ -189,7 +213,7 @@ fn details(found: &Identified) -> Vec<String> {
     terms.filter(|words| !words.is_empty()).collect()
 }
 
-fn short(x: f64) -> String {
+pub fn short(x: f64) -> String {
     let text = format!("{x:.6}");
     text.trim_end_matches('0').trim_end_matches('.').to_owned()
 }

@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// Entries of a batch that is searched as it is.
-const LARGE: usize = 300_000;
+const LARGE: usize = 16_000;
 /// Pixels of each class and image that are looked at.
 const PIXELS: usize = 8;
 
@@ -37,7 +37,8 @@ impl Observation {
 
     /// How often the numbers of a loss may be gone through; see `numbers::refine`.
     pub fn rounds(&self, spec: &LossSpec) -> usize {
-        if self.whole.is_some() && !spec.kind().is_additive() { 1 } else { 3 }
+        let dear = |whole: &Arc<Whole>| whole.affordable() < 4_000;
+        if self.whole.as_ref().is_some_and(dear) && !spec.kind().is_additive() { 1 } else { 3 }
     }
 
     fn sampled(&self) -> Self {

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::sync::Mutex;
 
 /// Entries that losses over regions may be computed of: a few seconds of two cores.
-const WORK: usize = 1 << 29;
+const WORK: usize = 3 << 27;
 
 /// Value, and the gradient at the sample.
 type Answers = BTreeMap<String, Option<(f64, Vec<f64>)>>;

@@ -1,10 +1,11 @@
 
 CLASSES = {CLASSES}  # channels of the prediction
-LAYOUT = "{LAYOUT}"  # where they lie
+LAYOUT = "{LAYOUT}"  # where they lie; no_channels: (N, H, W)
 INPUT = "{INPUT}"  # what the function takes: logits, or probabilities
 IGNORED = {IGNORED}  # the label of pixels that do not count
 FORMS = {FORMS}  # of the target; the first that the function takes is asked
-ORDER = "{ORDER}"  # of its arguments
+ORDER = None  # of its arguments: "prediction, target" or "target, prediction"; as they are called where None
+DEFAULT = "{ORDER}"  # where their names do not say it
 
 sys.path.insert(0, ".")
 LOSS = getattr(importlib.import_module("{MODULE}"), "{FUNCTION}")
@@ -21,6 +22,7 @@ def batches():
     y = np.concatenate([y, [[k % classes for k in range(2, 5)]] * images], 1)
     y = random.permuted(y, axis=1).reshape(images, 5, 3)
     yield "base", z, y
+    yield "again", z, y  # does it answer the same twice?
     yield "image", z[1:], y[1:]
     yield "four", np.concatenate([z, z + random.standard_normal(z.shape)]), np.concatenate([y, y])
     yield "shifted", z + random.standard_normal((images, 1, 5, 3)), y
@@ -48,6 +50,8 @@ def batches():
 
 
 def arranged(array):
+    if LAYOUT == "no_channels":
+        return np.ascontiguousarray(array[:, 0])
     return np.ascontiguousarray(np.moveaxis(array, 1, -1) if LAYOUT == "channels_last" else array)
 
 

@@ -3,6 +3,7 @@
     python probe.py                 run it where `import {MODULE}` works; writes answers.npz
 """
 import importlib
+import inspect
 import sys
 
 import numpy as np

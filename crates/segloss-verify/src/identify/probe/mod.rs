@@ -22,6 +22,8 @@ pub struct Probe {
     pub classes: usize,
     /// Where they lie; as the framework's own losses have it where it is not told.
     pub layout: Option<Layout>,
+    /// Whether the one channel has no axis: (N, H, W).
+    pub no_channels: bool,
     /// Whether the function takes probabilities.
     pub probabilities: bool,
     /// The label that it ignores.
@@ -118,6 +120,7 @@ impl Probe {
         let keras = self.framework == Framework::Keras;
         let last = [Framework::Keras, Framework::Jax].contains(&self.framework);
         let layout = match self.layout {
+            _ if self.no_channels => "no_channels",
             Some(Layout::ChannelsFirst) => "channels_first",
             Some(Layout::ChannelsLast) => "channels_last",
             None if last => "channels_last",

@@ -11,8 +11,9 @@ pub enum Role {
     Shows,
 }
 
-const QUESTIONS: [(&str, Role, &str); 17] = [
+const QUESTIONS: [(&str, Role, &str); 18] = [
     ("base", Role::Must, "images of different balance"),
+    ("again", Role::Shows, "the same again"),
     ("image", Role::Edge, "the same without the first image"),
     ("four", Role::Must, "twice as many images"),
     ("shifted", Role::Must, "all logits of a pixel shifted by one number"),
