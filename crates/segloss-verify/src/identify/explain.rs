@@ -249,7 +249,8 @@ fn fixed(spec: &LossSpec, fitted: &[Fitted<'_>]) -> Vec<WeightSpec> {
     }
     // What is left of a class without weight is rounding.
     let most = values.iter().filter(|w| w.is_finite()).fold(0.0_f64, |most, w| most.max(w.abs()));
-    values.iter_mut().filter(|w| w.abs() <= 1e-9 * most).for_each(|w| *w = 0.0);
+    let noise = fitted.iter().map(nothing).fold(0.0, f64::max);
+    values.iter_mut().filter(|w| w.abs() <= noise * most).for_each(|w| *w = 0.0);
     // A class that no batch has may weigh anything.
     values.iter_mut().filter(|w| w.is_nan()).for_each(|w| *w = 1.0);
     let Some(per) = denominators(spec, fitted) else { return Vec::new() };
@@ -265,6 +266,11 @@ fn fixed(spec: &LossSpec, fitted: &[Fitted<'_>]) -> Vec<WeightSpec> {
     let smallest = values.iter().copied().filter(|w| *w > 0.0).fold(f64::INFINITY, f64::min);
     // Where only their ratios matter, the smallest is 1.
     std::iter::once(1.0 / smallest).chain(per).filter_map(made).collect()
+}
+
+/// What of the largest factor is none: it moves the gradient by less than two computations of the same differ.
+fn nothing(f: &Fitted<'_>) -> f64 {
+    0.1 * f.o.tolerance()
 }
 
 /// To five digits, where that is what it is within rounding.
@@ -331,7 +337,7 @@ fn constant(
         };
         let most = ks.iter().map(|(k, _)| k.abs()).filter(|k| k.is_finite()).fold(0.0, f64::max);
         for (k, expected) in ks.into_iter().filter(|(k, _)| k.is_finite()) {
-            match (expected == 0.0, k.abs() <= 1e-9 * most) {
+            match (expected == 0.0, k.abs() <= nothing(f) * most) {
                 (true, true) => {}
                 (true, false) | (false, true) => return None,
                 (false, false) => all.push(k / expected),
