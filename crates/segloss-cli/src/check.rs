@@ -12,7 +12,7 @@ use segloss_verify::identify::{About, Capture, Report, Verdict};
 
 use crate::exit::FoundWrong;
 use crate::options::{Threads, loss};
-use crate::progress::say;
+use crate::progress::{say, turning};
 
 /// Is the loss that you wrote right, and if not, what is it?
 #[derive(Debug, clap::Args)]
@@ -154,7 +154,9 @@ impl CheckArgs {
         };
         let expected = self.expect.as_deref().map(loss).transpose()?;
         let capture = Capture::open(path, about)?;
+        let searching = turning("comparing with every loss that is known");
         let report = Report::new(&capture, expected.as_ref());
+        searching.finish_and_clear();
         if let Some(html) = &self.html {
             let page = identify::page(&capture, &report)?;
             segloss_unet::files::write_atomic(html, page.as_bytes())?;

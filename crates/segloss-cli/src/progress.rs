@@ -2,7 +2,7 @@
 
 use std::io::{self, IsTerminal, Write};
 use std::ops::ControlFlow;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use segloss_unet::checkpoint::Best;
@@ -71,6 +71,16 @@ pub fn bar(quiet: bool, length: Option<u64>) -> ProgressBar {
     // The template is a constant; a test draws with it.
     let style = style().unwrap_or_else(|_| ProgressStyle::default_bar());
     ProgressBar::with_draw_target(length, ProgressDrawTarget::stderr()).with_style(style)
+}
+
+/// Turns while something of unknown length is done; hidden where there is no terminal.
+pub fn turning(text: &'static str) -> ProgressBar {
+    if !io::stderr().is_terminal() {
+        return ProgressBar::hidden();
+    }
+    let spinner = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr()).with_message(text);
+    spinner.enable_steady_tick(Duration::from_millis(120));
+    spinner
 }
 
 fn style() -> Result<ProgressStyle, indicatif::style::TemplateError> {

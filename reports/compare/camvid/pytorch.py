@@ -6,7 +6,8 @@
 The net of fixtures/exchange/torch_unet.py, batches of 8 with horizontal flips, AdamW with weight decay for kernels alone, one
 cycle, He initialisation, the epoch of the largest validation mean IoU: as base.toml. ``per_sample`` is the arm "per-sample inverse
 frequency": each image's classes weigh 1/(K·f_c), f_c their share of its valid pixels and K how many of them it has. Random numbers
-are PyTorch's, so a seed here is another draw than the same seed there. Prints a line of CSV.
+are PyTorch's, so a seed here is another draw than the same seed there. Prints a line of CSV: kind, seed, version, global accuracy,
+class average and mean IoU on test. With ``--state FILE`` every epoch is saved there, and the next call goes on from it.
 """
 
 import argparse
@@ -77,6 +78,7 @@ def main():
     parser.add_argument("seed", type=int)
     parser.add_argument("--data", type=pathlib.Path, default=pathlib.Path("runs/camvid"))
     parser.add_argument("--epochs", type=int, default=20)
+    parser.add_argument("--state", type=pathlib.Path)
     options = parser.parse_args()
     torch.manual_seed(options.seed)
     random = np.random.default_rng(options.seed)
@@ -99,8 +101,15 @@ def main():
         optimizer, max_lr=2e-3, total_steps=options.epochs * steps, pct_start=0.3, div_factor=25, final_div_factor=1e4,
         cycle_momentum=False,
     )
-    best, judged = -1.0, None
-    for epoch in range(options.epochs):
+    best, judged, begin = -1.0, None, 0
+    if options.state and options.state.exists():
+        # The file is this script's own, random numbers' state and all: nothing that a plain tensor file may hold.
+        saved = torch.load(options.state, weights_only=False)
+        for part, state in zip((net, optimizer, schedule), saved["parts"]):
+            part.load_state_dict(state)
+        random.bit_generator.state = saved["random"]
+        best, judged, begin = saved["best"], saved["judged"], saved["epoch"]
+    for epoch in range(begin, options.epochs):
         order = random.permutation(len(images))
         for i in range(0, len(order), 8):
             chosen = order[i : i + 8]
@@ -116,6 +125,11 @@ def main():
         print(f"epoch {epoch + 1}: validation mean IoU {found:.4f}", file=sys.stderr, flush=True)
         if found > best:
             best, judged = found, scores(net, *test, mean, deviation)
+        if options.state:
+            parts = [part.state_dict() for part in (net, optimizer, schedule)]
+            beside = options.state.with_suffix(".writing")
+            torch.save(dict(parts=parts, random=random.bit_generator.state, best=best, judged=judged, epoch=epoch + 1), beside)
+            beside.replace(options.state)
     print(f"{options.kind},{options.seed},{torch.__version__}," + ",".join(f"{score:.6f}" for score in judged))
 
 

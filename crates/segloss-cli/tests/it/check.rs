@@ -72,7 +72,7 @@ fn what_is_expected_is_compared() {
     );
     let found = segloss(&["check", &kept("answers/torch_cross_entropy"), "--expect", "dise"]);
     assert_eq!(found.status.code(), Some(2));
-    assert!(text(&found.stderr).contains("neither a kind"), "{}", text(&found.stderr));
+    assert!(text(&found.stderr).contains("did you mean `dice`?"), "{}", text(&found.stderr));
 }
 
 #[test]
@@ -351,10 +351,97 @@ fn what_was_held_out_once_is_found() {
             "right: focal_tversky (activation sigmoid, alpha 0.4, beta 0.6, gamma 0.66",
         ),
         ("hard_pixels_of_each_image", 0, "right: top_k_cross_entropy (keep 0.4, region image)"),
+        ("hard_pixels_of_log_sigmoid", 1, "of σ(z) of the right class alone"),
+        ("boundary_of_scores", 1, "without an activation"),
+        ("bce_of_sigmoid", 1, "their probability is clipped"),
+        ("logarithm_with_epsilon_and_dice", 1, "ln(p + 1e-8)"),
+        ("tversky_of_shifted_one_hot", 1, "labels that are one higher"),
+        ("keras_mean_divided_by_area", 1, "divided by the number of pixels of an image"),
+        ("bce_of_threshold_two_tenths", 0, "right: binary_cross_entropy (logit_shift)"),
+        ("generalized_dice_and_boundary", 0, "right: generalized_dice + boundary"),
+        ("monai_dice_ce_weight", 0, "right: cross_entropy + dice (region image)"),
+        ("bce_dice_lovasz", 0, "dice (activation sigmoid, smooth 0.001) + lovasz_hinge"),
+        ("jax_poly1_of_valid", 0, "right: poly1_cross_entropy (epsilon 3)"),
+        ("numpy_focal_channels_last", 0, "right: focal (gamma 1)"),
     ] {
         let found = segloss(&["check", &kept(&format!("answers/{case}"))]);
         let out = text(&found.stdout);
         assert_eq!(found.status.code(), Some(code), "{case}: {out}");
         assert!(out.contains(words), "{case}: {out}");
     }
+}
+
+/// What was expected is judged even where a number of each batch hides what the loss is.
+#[test]
+fn a_number_of_each_batch_is_no_loss_of_pixels() {
+    for (case, expected, words) in [
+        ("focal_of_mean_cross_entropy", "focal", "every batch has the gradient of cross_entropy"),
+        (
+            "jax_effective_number_of_all_pixels",
+            "kind = 'cross_entropy'\nweights = { source = 'per_batch' }",
+            "all pixels of a batch have the same factor",
+        ),
+        ("monai_dice_ce_weight", "cross_entropy + dice", "right: "),
+    ] {
+        let found = segloss(&["check", &kept(&format!("answers/{case}")), "--expect", expected]);
+        assert!(text(&found.stdout).contains(words), "{case}: {}", text(&found.stdout));
+    }
+    let factors = |text: &str| segloss(&["check", &kept("answers/bce_dice"), "--expect", text]).status.code();
+    assert_eq!(factors("binary_cross_entropy + dice"), Some(0));
+    assert_eq!(factors("binary_cross_entropy + 3*dice"), Some(1));
+}
+
+#[test]
+fn one_channel_needs_no_axis() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("c.npz");
+    let (z, y) = ([0.7_f64, -1.2, 0.25, -0.35, 1.5, 0.1], [1.0, 0.0, 1.0, 1.0, 0.0, 0.0]); // (1, 2, 3)
+    let double = |array: &[f64]| array.iter().flat_map(|x| x.to_le_bytes()).collect::<Vec<u8>>();
+    let value = z.iter().zip(y).map(|(z, y)| z.exp().ln_1p() - y * z).sum::<f64>() / 6.0;
+    let gradient: Vec<f64> = z.iter().zip(y).map(|(z, y)| (1.0 / (1.0 + (-z).exp()) - y) / 6.0).collect();
+    let arrays = vec![
+        ("logits", npy("<f8", "(1, 2, 3)", &double(&z))),
+        ("target", npy("<f8", "(1, 2, 3)", &double(&y))),
+        ("value", npy("<f8", "()", &double(&[value]))),
+        ("gradient", npy("<f8", "(1, 2, 3)", &double(&gradient))),
+    ];
+    npz(&path, &arrays);
+    let found = segloss(&["check", path.to_str().unwrap(), "--layout", "no_channels"]);
+    let out = text(&found.stdout);
+    assert!(
+        out.starts_with("right: binary_cross_entropy") && out.contains("of 1 channel and 6 pixels"),
+        "{out}"
+    );
+    let found = segloss(&["check", path.to_str().unwrap(), "--layout", "no_channels", "--classes", "2"]);
+    assert_eq!(found.status.code(), Some(2));
+    let script = segloss(&["check", "--emit", "jax", "losses:mine", "--layout", "no_channels"]);
+    let script = text(&script.stdout);
+    assert!(script.contains("CLASSES = 1 ") && script.contains("LAYOUT = \"no_channels\""), "{script}");
+}
+
+/// A function that draws random numbers has no value that could be explained.
+#[test]
+fn two_answers_to_one_question_are_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("c.npz");
+    let logits = || npy("<f4", "(1, 2, 2)", &floats(&[0.5, -0.5, 1.0, 0.0]));
+    let target = || npy("|u1", "(1, 2)", &[0, 1]);
+    let value = |x: f32| npy("<f4", "()", &floats(&[x]));
+    npz(
+        &path,
+        &[
+            ("base/logits", logits()),
+            ("base/target", target()),
+            ("base/value", value(0.7)),
+            ("again/logits", logits()),
+            ("again/target", target()),
+            ("again/value", value(0.71)),
+        ],
+    );
+    let found = segloss(&["check", path.to_str().unwrap()]);
+    assert_eq!(found.status.code(), Some(2));
+    assert!(text(&found.stderr).contains("answers 0.700000 and 0.710000"), "{}", text(&found.stderr));
+    npz(&path, &[("logits", logits()), ("z", logits()), ("target", target()), ("value", value(0.7))]);
+    let found = segloss(&["check", path.to_str().unwrap()]);
+    assert!(text(&found.stderr).contains("holds `logits` and `z`"), "{}", text(&found.stderr));
 }

@@ -519,3 +519,38 @@ fn pages_say_what_the_result_files_say() {
         assert_eq!(seen, count, "{page}");
     }
 }
+
+/// What PyTorch reached is what its file says, and lies where one more of our seeds would.
+#[test]
+fn pytorch_ends_where_one_more_seed_would() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").join("reports/compare");
+    let read = |name: &str| -> Vec<HashMap<String, String>> {
+        csv::Reader::from_path(root.join(name)).unwrap().deserialize().map(Result::unwrap).collect()
+    };
+    let (ours, theirs) = (read("camvid/runs.csv"), read("camvid/pytorch.csv"));
+    let page = fs::read_to_string(root.join("README.md")).unwrap();
+    // Student's t, 97.5 %, of 2 and of 5 degrees of freedom.
+    let t = HashMap::from([(3, 4.303), (6, 2.571)]);
+    for (arm, short) in [("plain", "plain"), ("per-sample inverse frequency", "per-sample")] {
+        let (mut said, mut ranges) = (Vec::new(), Vec::new());
+        for metric in ["mean_iou", "class_average", "accuracy"] {
+            let seeds = ours.iter().filter(|row| row["arm"] == arm && row["metric"] == metric);
+            let seeds: Vec<f64> = seeds.map(|row| 100.0 * row["value"].parse::<f64>().unwrap()).collect();
+            let n = seeds.len() as f64;
+            let mean = seeds.iter().sum::<f64>() / n;
+            let s = (seeds.iter().map(|x| (x - mean).powi(2)).sum::<f64>() / (n - 1.0)).sqrt();
+            let by = t[&seeds.len()] * s * (1.0 + 1.0 / n).sqrt();
+            ranges.push(format!("{:.1} to {:.1}", mean - by, mean + by));
+            for row in theirs.iter().filter(|row| row["arm"] == arm) {
+                let found = 100.0 * row[metric].parse::<f64>().unwrap();
+                assert!((found - mean).abs() <= by, "{arm}, {metric}: {found} and {mean} ± {by}");
+                said.push(format!("{found:.1}"));
+            }
+        }
+        assert_eq!(said.len(), 3, "{arm}");
+        for (who, cells) in [("in PyTorch", said), ("one more of ours", ranges)] {
+            let row = format!("| {short}, {who} | {} |", cells.join(" | "));
+            assert!(page.contains(&row), "{row}");
+        }
+    }
+}

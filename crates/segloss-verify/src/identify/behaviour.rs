@@ -40,6 +40,17 @@ pub fn finite(evidence: &Evidence<'_>, findings: &mut Vec<Finding>) {
     if found.saturated && o.is_some_and(|o| o.from_probabilities) && !by_value {
         return;
     }
+    if let Some(witness) = symptoms::empty_mean(&evidence.capture.observations) {
+        findings.push(Finding {
+            remedy: "divide by max(1, n), or leave an image, or a class, that has no pixel out of the mean and of the weights",
+            ..Finding::new(
+                Cause::NotFinite,
+                witness,
+                "0/0, or 1/0: one such batch ends the training, as NaN spreads to every weight of the net",
+            )
+        });
+        return;
+    }
     let pixel = found.witness.as_ref().map(in_words);
     let value = found.value.map_or_else(String::new, |value| format!("the value is {value}"));
     let witness = match pixel {
@@ -109,7 +120,7 @@ pub fn slopes(evidence: &Evidence<'_>, findings: &mut Vec<Finding>) {
                 ),
                 "the net does not learn",
             ));
-        } else if hard || (evidence.by_value.is_none() && slope == Slope::Zero) {
+        } else if hard || (evidence.by_value.is_none() && slope == Slope::Zero && !values.is_empty()) {
             findings.push(Finding::new(
                 Cause::Argmax,
                 match evidence.by_value {

@@ -106,7 +106,9 @@ impl Capture {
                 return Err(CheckError::Content {
                     path: path.to_owned(),
                     batch: named,
-                    problem: format!("holds `{first}` and `{second}`, two names of one thing: save one of them"),
+                    problem: format!(
+                        "holds `{first}` and `{second}`, two names of one thing: save one of them"
+                    ),
                 });
             }
         }
@@ -126,7 +128,9 @@ impl Capture {
         };
         let target = need(&TARGET, "target")?;
         if logits.is_some() && probabilities.is_some() {
-            self.notes.push("it holds logits and probabilities: the gradient is taken for one by the logits".to_owned());
+            self.notes.push(
+                "it holds logits and probabilities: the gradient is taken for one by the logits".to_owned(),
+            );
         }
         // One channel without an axis gets one.
         let axes = prediction.shape();

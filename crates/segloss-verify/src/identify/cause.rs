@@ -97,3 +97,18 @@ impl Cause {
         serde_json::to_value(self).ok().and_then(|name| name.as_str().map(str::to_owned)).unwrap_or_default()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The page lists every cause as it is printed.
+    #[test]
+    fn the_page_has_every_cause() {
+        let page = include_str!("../../../../docs/check.md");
+        for cause in Cause::ALL {
+            let row = format!("| `{}` | {} | {} |", cause.name(), cause.title(), cause.remedy());
+            assert!(page.contains(&row), "docs/check.md lacks\n{row}");
+        }
+    }
+}

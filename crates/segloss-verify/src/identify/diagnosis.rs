@@ -128,7 +128,10 @@ fn explained(
     {
         findings.push(Finding::new(
             Cause::FavoursFrequent,
-            format!("each class weighs {} of the pixels", if power == -1.0 { "its share" } else { "the root of its share" }),
+            format!(
+                "each class weighs {} of the pixels",
+                if power == -1.0 { "its share" } else { "the root of its share" }
+            ),
             rarest(o).unwrap_or_default(),
         ));
     }
@@ -144,6 +147,8 @@ fn explained(
         ));
     }
     let with_ignored = evidence.capture.observations.iter().find(|o| o.valid() < o.images * o.pixels());
+    // Where an image has no pixel at all, a mean over images is none over pixels.
+    let with_ignored = with_ignored.filter(|o| (0..o.images).all(|n| o.valid_in(n) > 0));
     if let (Some(o), Reduction::MeanAll, true) = (with_ignored, reduction, kind.is_additive()) {
         findings.push(Finding::new(
             Cause::IgnoredInDenominator,

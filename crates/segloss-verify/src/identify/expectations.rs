@@ -147,7 +147,9 @@ pub fn expectations_of_factor(evidence: &Evidence<'_>, findings: &mut Vec<Findin
     } else if expected.weights.source != Source::None {
         findings.push(Finding::new(
             Cause::ConstantWeight,
-            format!("weights were expected, and all pixels of a batch have the same factor, beside {found_name}"),
+            format!(
+                "weights were expected, and all pixels of a batch have the same factor, beside {found_name}"
+            ),
             rarest(first(evidence)).unwrap_or_default(),
         ));
     }
@@ -165,9 +167,7 @@ fn other_factors(found: &Identified, expected: &LossSpec) -> Option<String> {
     let pairs: Vec<(f64, f64)> = expected
         .terms()
         .iter()
-        .filter_map(|term| {
-            Some((term.factor, found.iter().find(|(kind, _)| *kind == term.loss.kind())?.1))
-        })
+        .filter_map(|term| Some((term.factor, found.iter().find(|(kind, _)| *kind == term.loss.kind())?.1)))
         .collect();
     let (first, rest) = pairs.split_first()?;
     let ratio = |(said, is): &(f64, f64)| is / said;

@@ -41,7 +41,10 @@ fn term(text: &str) -> Result<Term, String> {
     let (factor, name) = match text.split_once('*') {
         Some((factor, name)) => {
             let number = factor.trim().parse::<f64>().ok().filter(|x| x.is_finite() && *x > 0.0);
-            (number.ok_or_else(|| format!("`{}` is no factor; write a number > 0", factor.trim()))?, name.trim())
+            (
+                number.ok_or_else(|| format!("`{}` is no factor; write a number > 0", factor.trim()))?,
+                name.trim(),
+            )
         }
         None => (1.0, text.trim()),
     };
@@ -49,7 +52,8 @@ fn term(text: &str) -> Result<Term, String> {
     match Kind::named(name) {
         Some(kind) => Ok(Term { factor, loss: LossSpec::new(kind) }),
         None if name.is_empty() => {
-            Err("write a kind, as in dice (`segloss losses` lists them), a sum of some, or a specification".to_owned())
+            Err("write a kind, as in dice (`segloss losses` lists them), a sum of some, or a specification"
+                .to_owned())
         }
         None => {
             let meant = spelling::nearest(name, &known).map(|kind| format!("; did you mean `{kind}`?"));

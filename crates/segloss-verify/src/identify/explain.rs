@@ -127,7 +127,9 @@ pub fn explain(spec: &LossSpec, fitted: &[Fitted<'_>]) -> Option<Explanation> {
             let Some(weighed) = fitted.iter().map(weighed).collect::<Option<Vec<_>>>() else { continue };
             for (further, extra) in Extra::ALL.into_iter().enumerate() {
                 // A sum that is divided is one of the means, which are tried themselves.
-                if reduction == Some(Reduction::Sum) && matches!(extra, Extra::Images | Extra::Pixels | Extra::Area) {
+                if reduction == Some(Reduction::Sum)
+                    && matches!(extra, Extra::Images | Extra::Pixels | Extra::Area)
+                {
                     continue;
                 }
                 let found_constant = constant(&weighted, extra, fitted, &labels, &weighed);

@@ -278,22 +278,11 @@ pub fn by_group_and_one(
 }
 
 /// The loss of each class by itself: with a weight of 1 for it, and 0 for the others.
-pub fn basis(
-    o: &Observation,
-    reading: Reading,
-    seen: &Seen<'_>,
-    spec: &LossSpec,
-) -> Option<Vec<Answer>> {
+pub fn basis(o: &Observation, reading: Reading, seen: &Seen<'_>, spec: &LossSpec) -> Option<Vec<Answer>> {
     (0..o.classes).map(|c| of_class(o, reading, seen, spec, c)).collect()
 }
 
-fn of_class(
-    o: &Observation,
-    reading: Reading,
-    seen: &Seen<'_>,
-    spec: &LossSpec,
-    c: usize,
-) -> Option<Answer> {
+fn of_class(o: &Observation, reading: Reading, seen: &Seen<'_>, spec: &LossSpec, c: usize) -> Option<Answer> {
     let mut values = vec![0.0; o.classes];
     values[c] = 1.0;
     let weights = WeightSpec { source: Source::Fixed, values, ..WeightSpec::default() };
@@ -324,8 +313,11 @@ pub fn by_classes(o: &Observation, bases: &[&[Answer]]) -> Option<(Vec<Fit>, Vec
     let all: Vec<&Answer> = bases.iter().flat_map(|basis| basis.iter()).collect();
     let (factors, value, misfit, predicted) = by_answers(o, &all)?;
     let mut factors = factors.into_iter();
-    let fit = |basis: &&[Answer]| {
-        Fit { parts: Parts::Class, factors: factors.by_ref().take(basis.len()).collect(), value, misfit }
+    let fit = |basis: &&[Answer]| Fit {
+        parts: Parts::Class,
+        factors: factors.by_ref().take(basis.len()).collect(),
+        value,
+        misfit,
     };
     Some((bases.iter().map(fit).collect(), predicted))
 }
@@ -355,8 +347,7 @@ fn factors(g: &[f64], answers: &[&Answer]) -> Option<Vec<f64>> {
     let dot = |a: &[f64], b: &[f64]| {
         a.iter().zip(b).zip(g).filter(|(_, g)| g.is_finite()).map(|((a, b), _)| a * b).sum::<f64>()
     };
-    let row =
-        |a: &&Answer| -> Vec<f64> { answers.iter().map(|b| dot(&a.gradient, &b.gradient)).collect() };
+    let row = |a: &&Answer| -> Vec<f64> { answers.iter().map(|b| dot(&a.gradient, &b.gradient)).collect() };
     let right = answers.iter().map(|answer| dot(&answer.gradient, g)).collect();
     solve(answers.iter().map(row).collect(), right)
 }

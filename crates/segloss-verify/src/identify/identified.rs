@@ -154,7 +154,8 @@ impl Identified {
     pub fn is_bent(&self) -> bool {
         let is_bent = |spec: &LossSpec| is_rare(spec.kind()) && without_numbers(spec).options != spec.options;
         // A generalised Dice that weighs all classes alike is 1 − p̄: part of many a loss, and nobody's term.
-        let is_even = |spec: &LossSpec| spec.kind().weighs_by_size() && spec.weights.scheme == Scheme::Power(0.0);
+        let is_even =
+            |spec: &LossSpec| spec.kind().weighs_by_size() && spec.weights.scheme == Scheme::Power(0.0);
         self.terms.iter().any(|term| is_bent(&term.shape) || self.terms.len() > 1 && is_even(&term.shape))
     }
 

@@ -215,10 +215,13 @@ impl Judged {
         let terms = terms.map(term).collect();
         let identified = Identified { terms, misfit, value, unexplained, rivals: Vec::new() };
         let entries = |f: &Fitted<'_>| {
-            f.o.gradient.as_ref().map_or(usize::MAX / 64, |g| g.iter().filter(|g| g.is_finite() && **g != 0.0).count())
+            f.o.gradient
+                .as_ref()
+                .map_or(usize::MAX / 64, |g| g.iter().filter(|g| g.is_finite() && **g != 0.0).count())
         };
         let factors = |f: &Fitted<'_>| f.fit.factors.iter().filter(|k| k.is_finite()).count();
-        let is_thin = fitted.iter().map(entries).sum::<usize>() < 2 * fitted.iter().map(factors).sum::<usize>();
+        let is_thin =
+            fitted.iter().map(entries).sum::<usize>() < 2 * fitted.iter().map(factors).sum::<usize>();
         Some(Self { identified, edges, is_thin })
     }
 

@@ -71,7 +71,7 @@ fn verdict(report: &Report) -> String {
     let (class, words) = match report.verdict {
         Verdict::Right => ("better", format!("Right: it is {}.", report.name.as_deref().unwrap_or_default())),
         Verdict::Wrong => ("worse", format!("Wrong: {}.", report.findings[0].title)),
-        Verdict::Unknown => ("soft", "No answer: no loss that is known explains it.".to_owned()),
+        Verdict::Unknown => ("soft", format!("No answer: {}.", report.exactness)),
     };
     format!("<p class=\"answer {class}\">{}</p>\n", escape(&words))
 }
@@ -119,7 +119,7 @@ fn batches(compared: &[Compared<'_>], report: &Report) -> String {
         let unexplained = report.identified.as_ref().is_some_and(|found| found.unexplained.contains(&o.name));
         let mark = match (compared.fits(), unexplained) {
             (None, _) => "",
-            (Some(true), false) => "<span class=\"better\">✓</span>",
+            (Some(true), false) => "explained",
             (Some(true), true) => "<span class=\"worse\">factors of its own</span>",
             (Some(false), _) => "<span class=\"worse\">another</span>",
         };

@@ -113,7 +113,7 @@ impl Report {
             name: named.map(Identified::name),
             details: named.map(details).unwrap_or_default(),
             spec: named.and_then(|found| specification(found, &all[0])),
-            remarks: named.map(remarks).unwrap_or_default(),
+            remarks: named.map(|found| remarks(found, &all[0], framework)).unwrap_or_default(),
             rivals: named.map(|found| found.rivals.clone()).unwrap_or_default(),
             arguments: arguments(&all[0]),
             exactness: named.map_or_else(|| nearest(&found), |found| exactness(found, all.len())),
@@ -237,8 +237,15 @@ fn specification(found: &Identified, o: &Observation) -> Option<String> {
     Some(spec.to_toml())
 }
 
-fn remarks(found: &Identified) -> Vec<String> {
+fn remarks(found: &Identified, o: &Observation, framework: Option<&str>) -> Vec<String> {
     let mut remarks = Vec::new();
+    // NumPy's gradient is a difference.
+    if o.epsilon < 1e-12 && framework != Some("numpy") && found.misfit > 1e-9 {
+        remarks.push(format!(
+            "in double precision it is off by {:.1e}, which is more than rounding: some ε or smoothing is another than here",
+            found.misfit
+        ));
+    }
     if let ValueFit::Offset(offset) = found.value {
         remarks.push(format!(
             "the value is {} {} than that of {}: the same training, another number",

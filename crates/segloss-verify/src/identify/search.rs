@@ -104,7 +104,8 @@ fn up_to_a_factor(o: &Observation, must: &[&Observation], near: &[Near]) -> Opti
     if all().count() < 3 {
         return None;
     }
-    let of = |o: &Observation, spec: &LossSpec| fit(o, Reading::PLAIN, &Reading::PLAIN.of(o), spec, Parts::All);
+    let of =
+        |o: &Observation, spec: &LossSpec| fit(o, Reading::PLAIN, &Reading::PLAIN.of(o), spec, Parts::All);
     let is = |spec: &&LossSpec| {
         all().all(|o| of(o, spec).is_some_and(|fit| fit.misfit <= o.tolerance() && fit.factors[0] > 0.0))
     };
@@ -144,7 +145,9 @@ fn without_softmax(batches: &Batches<'_>, o: &Observation, shapes: &[LossSpec]) 
         let found = choose(batches, fitting(o, reading, near))?;
         // 1 − p is a loss of its own; −p is what is left of −ln p without the logarithm.
         let is_meant = match reading.step {
-            Step::Own(OwnClass::Probability) => matches!(found.value, ValueFit::Offset(x) if (x + 1.0).abs() < 1e-4),
+            Step::Own(OwnClass::Probability) => {
+                matches!(found.value, ValueFit::Offset(x) if (x + 1.0).abs() < 1e-4)
+            }
             _ => found.has_its_value(),
         };
         is_meant.then_some(found)
@@ -155,9 +158,8 @@ fn without_softmax(batches: &Batches<'_>, o: &Observation, shapes: &[LossSpec]) 
 fn sums_with_epsilon(batches: &Batches<'_>, o: &Observation, shapes: &[LossSpec]) -> Option<Identified> {
     let plain = Terms::of(o, Reading::PLAIN, shapes)?;
     let logarithms: Vec<LossSpec> = shapes.iter().filter(|spec| is_of_logarithms(spec)).cloned().collect();
-    Reading::with_epsilon().find_map(|reading| {
-        sums::search(batches, o, &Terms::of(o, reading, &logarithms)?, &plain)
-    })
+    Reading::with_epsilon()
+        .find_map(|reading| sums::search(batches, o, &Terms::of(o, reading, &logarithms)?, &plain))
 }
 
 /// A sum of which both terms, or one, misread the arguments.
@@ -246,7 +248,53 @@ mod tests {
     use super::super::answer::answer;
     use super::super::shapes::plain;
     use super::*;
-    use segloss::Reduction;
+    use segloss::{Reduction, Scheme, Source, WeightSpec};
+
+    /// What is made of the right class alone is read as that, and weights that favour frequent classes as those.
+    #[test]
+    fn losses_without_a_softmax_are_read_as_such() {
+        let mut o = Observation::sample(&[2, 3, 4, 5]);
+        // Some of each class are open, and no sum is 0.
+        o.logits.iter_mut().for_each(|z| *z = z.abs() + 0.0371);
+        o.target = segloss_cases::Labels::Indices((0..40).map(|i| [0, 0, 0, 1, 0, 2, 1][i % 7]).collect());
+        let mean = LossSpec { reduction: Some(Reduction::Mean), ..plain(Kind::CrossEntropy) };
+        let searched = |o: &mut Observation, reading: Reading, spec: &LossSpec, offset: f64| {
+            o.gradient = Some(vec![0.0; o.logits.len()]);
+            let found = answer(o, reading, &reading.of(o), spec, false);
+            let found = found.unwrap_or_else(|| panic!("{reading:?} takes no {spec:?}"));
+            (o.value, o.gradient) = (Some(vec![found.value + offset]), Some(found.gradient));
+            match search(std::slice::from_ref(o)) {
+                Found::Loss(found) => *found,
+                Found::Nothing(nearest) => panic!("{reading:?} is not found: {nearest:?}"),
+            }
+        };
+        let weighted = LossSpec {
+            weights: WeightSpec {
+                source: Source::Fixed,
+                values: vec![1.0, 2.0, 5.0],
+                ..WeightSpec::default()
+            },
+            ..mean.clone()
+        };
+        for (step, offset) in [
+            (Step::Clipped, 0.0),
+            (Step::ChannelsOfClipped, 0.0),
+            (Step::Own(OwnClass::Share), 0.0),
+            (Step::Own(OwnClass::Probability), -1.0),
+        ] {
+            let reading = Reading { step, ..Reading::PLAIN };
+            let spec = if step == Step::ChannelsOfClipped {
+                LossSpec { reduction: Some(Reduction::Mean), ..plain(Kind::BinaryCrossEntropy) }
+            } else {
+                weighted.clone()
+            };
+            assert_eq!(searched(&mut o, reading, &spec, offset).reading().step, step);
+        }
+        let frequent =
+            WeightSpec { source: Source::PerSample, scheme: Scheme::Power(-1.0), ..WeightSpec::default() };
+        let found = searched(&mut o, Reading::PLAIN, &LossSpec { weights: frequent.clone(), ..mean }, 0.0);
+        assert_eq!(found.terms[0].explanation.as_ref().unwrap().spec.weights.scheme, frequent.scheme);
+    }
 
     /// A batch that is looked at in a sample is explained at every pixel, sums too; one pixel that differs is seen.
     #[test]

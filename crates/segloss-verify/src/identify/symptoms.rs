@@ -41,6 +41,36 @@ pub fn non_finite(observations: &[Observation]) -> Vec<NonFinite> {
     all
 }
 
+/// What every batch without a finite value lacks, and no other does: a pixel that counts in some image, or a pixel of some class. Only
+/// of logits that no logarithm fails at.
+pub fn empty_mean(observations: &[Observation]) -> Option<String> {
+    let tame = |o: &&Observation| o.logits.iter().all(|z| z.abs() < 16.0) && o.name != "pixel";
+    let is_finite = |o: &Observation| {
+        o.total().is_none_or(f64::is_finite)
+            && o.gradient.as_ref().is_none_or(|g| g.iter().all(|g| g.is_finite()))
+    };
+    let (finite, bad): (Vec<&Observation>, Vec<&Observation>) =
+        observations.iter().filter(tame).partition(|o| is_finite(o));
+    let named =
+        |o: &Observation| if o.name.is_empty() { String::new() } else { format!("in batch `{}` ", o.name) };
+    let lacks_pixels = |o: &Observation| (0..o.images).find(|&n| o.valid_in(n) == 0);
+    let lacks_class = |o: &Observation| pixel_shares(o)?.iter().position(|&share| share == 0.0);
+    let first = *bad.first()?;
+    let only = |lacks: &dyn Fn(&Observation) -> bool| {
+        bad.iter().all(|o| lacks(o)) && !finite.iter().any(|o| lacks(o))
+    };
+    if only(&|o| o.valid() == 0 || lacks_pixels(o).is_some()) {
+        let image = lacks_pixels(first).unwrap_or_default();
+        return Some(format!(
+            "{}image {image} has no pixel that counts, and the value is no number",
+            named(first)
+        ));
+    }
+    let class = lacks_class(first)?;
+    only(&|o| lacks_class(o).is_some())
+        .then(|| format!("{}class {class} has no pixel, and value or gradient is no number", named(first)))
+}
+
 /// The logits and the label of a pixel.
 pub type Pixel = (Vec<f64>, Option<i64>);
 
@@ -154,7 +184,8 @@ pub fn silent(o: &Observation, meant: Option<&[f64]>) -> Option<Silent> {
             continue;
         }
         if is_silent(o.at(n, if o.classes == 1 { 0 } else { label as usize }, p))
-            && (0..o.classes).all(|c| g[o.at(n, c, p)].abs() <= if meant.is_some() { 1e-12 * most } else { 0.0 })
+            && (0..o.classes)
+                .all(|c| g[o.at(n, c, p)].abs() <= if meant.is_some() { 1e-12 * most } else { 0.0 })
         {
             silent.push((right, n, p));
         } else {
