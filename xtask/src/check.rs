@@ -65,6 +65,9 @@ fn random(count: usize) -> bool {
             alarms += 1;
             eprintln!("{}\n{}", found.spec.to_toml(), found.report);
         }
+        if judged % 50 == 0 {
+            eprintln!("{judged} judged: {alarms} called wrong, {named} named");
+        }
     }
     println!("{judged} right losses at random: {alarms} called wrong, {named} named");
     alarms == 0

@@ -177,7 +177,7 @@ pub fn tables(outcomes: &[Outcome]) -> String {
     let parts = [
         ("first", "Those that the search was written beside:"),
         ("second", "Those that were held out once, and are known to it since:"),
-        ("third", "Those that were made last, without knowing what it finds:"),
+        ("third", "Those that were held out last, and are known to it since:"),
     ];
     parts.map(|(part, title)| of(part, title)).join("\n")
 }
