@@ -43,6 +43,7 @@ mod several;
 mod shapes;
 mod sums;
 mod symptoms;
+mod unusual;
 mod whole;
 
 pub use about::About;

@@ -4,17 +4,14 @@
 //! batches, too. Plain readings of the arguments go before mistaken ones, single losses before sums.
 
 use super::fit::{Parts, fit};
-use super::focal_of_weighted;
-use super::identified::{Identified, ValueFit, role};
+use super::identified::{Identified, role};
 use super::judge::{Batches, Hypothesis, choose};
-use super::logit_shift;
 use super::near::{Near, near};
 use super::observation::Observation;
-use super::own_class::OwnClass;
-use super::reading::{Reading, Step, TargetReading};
-use super::several;
+use super::reading::{Reading, Step};
 use super::shapes::{cheapest, cost, shapes, shapes_with_numbers};
 use super::sums::{self, Terms};
+use super::unusual;
 use segloss::{Kind, LossSpec};
 
 /// What was found.
@@ -32,7 +29,7 @@ pub struct Nearest {
     /// The nearest, and how far off its gradient is.
     pub loss: Option<(String, f64)>,
     /// A loss whose gradient every batch has, times a number of that batch that nothing explains.
-    pub up_to_a_factor: Option<LossSpec>,
+    pub up_to_a_factor: Option<Box<LossSpec>>,
 }
 
 /// The simplest loss that explains all batches.
@@ -84,22 +81,12 @@ pub fn search(observations: &[Observation]) -> Found {
             return Found::Loss(Box::new(found));
         }
     }
-    let may_be_of_a_sum_of = |reading: &Reading| {
-        reading.target != TargetReading::AsGiven || matches!(reading.step, Step::Softmax | Step::Sigmoid)
-    };
-    let misread: Vec<Reading> = readings.iter().copied().filter(may_be_of_a_sum_of).collect();
-    let found = focal_of_weighted::search(o, &batches.others)
-        .or_else(|| with_logit_shift(&batches, o, &of_pixels))
-        .or_else(|| logarithms_with_epsilon(&batches, o, &of_pixels))
-        .or_else(|| without_softmax(&batches, o, &shapes))
-        .or_else(|| several::search(&batches, o, &Terms::of(o, Reading::PLAIN, &shapes)?))
-        .or_else(|| sums_with_epsilon(&batches, o, &shapes))
-        .or_else(|| sums_of_misread(&batches, o, &misread, &shapes));
+    let found = unusual::search(&batches, o, &readings, &shapes);
     found.map_or(Found::Nothing(nearest), |found| Found::Loss(Box::new(found)))
 }
 
 /// The plainest of the losses that each of several batches has, times some number.
-fn up_to_a_factor(o: &Observation, must: &[&Observation], near: &[Near]) -> Option<LossSpec> {
+fn up_to_a_factor(o: &Observation, must: &[&Observation], near: &[Near]) -> Option<Box<LossSpec>> {
     let all = || must.iter().copied().filter(|o| o.gradient.is_some());
     if all().count() < 3 {
         return None;
@@ -110,76 +97,11 @@ fn up_to_a_factor(o: &Observation, must: &[&Observation], near: &[Near]) -> Opti
         all().all(|o| of(o, spec).is_some_and(|fit| fit.misfit <= o.tolerance() && fit.factors[0] > 0.0))
     };
     let fitting = near.iter().filter(|near| near.parts == Parts::All && near.misfit <= o.tolerance());
-    fitting.map(|near| &near.spec).filter(is).min_by_key(|spec| cost(spec)).cloned()
-}
-
-/// A sum over pixels whose logits were shifted by a number for each class.
-fn with_logit_shift(batches: &Batches<'_>, o: &Observation, shapes: &[LossSpec]) -> Option<Identified> {
-    let shapes = logit_shift::shifted(o, shapes);
-    let near = near(o, &[], Reading::PLAIN, &Reading::PLAIN.of(o), &shapes);
-    choose(batches, fitting(o, Reading::PLAIN, near))
-}
-
-/// A sum over pixels of ln(p + ε).
-fn logarithms_with_epsilon(
-    batches: &Batches<'_>,
-    o: &Observation,
-    shapes: &[LossSpec],
-) -> Option<Identified> {
-    let shapes: Vec<LossSpec> = shapes.iter().filter(|spec| is_of_logarithms(spec)).cloned().collect();
-    let of = |reading: Reading| fitting(o, reading, near(o, &[], reading, &reading.of(o), &shapes));
-    choose(batches, Reading::with_epsilon().flat_map(of).collect())
-}
-
-fn is_of_logarithms(spec: &LossSpec) -> bool {
-    use Kind::{BinaryCrossEntropy, CrossEntropy, Focal};
-    [BinaryCrossEntropy, CrossEntropy, Focal].contains(&spec.kind())
-}
-
-/// A sum over pixels that takes logits for probabilities, or sees the right class alone.
-fn without_softmax(batches: &Batches<'_>, o: &Observation, shapes: &[LossSpec]) -> Option<Identified> {
-    let able = |spec: &&LossSpec| is_of_logarithms(spec) || spec.kind() == Kind::TopKCrossEntropy;
-    let shapes: Vec<LossSpec> = shapes.iter().filter(able).cloned().collect();
-    Reading::without_softmax(o).into_iter().find_map(|reading| {
-        let near = near(o, &[], reading, &reading.of(o), &shapes);
-        let found = choose(batches, fitting(o, reading, near))?;
-        // 1 − p is a loss of its own; −p is what is left of −ln p without the logarithm.
-        let is_meant = match reading.step {
-            Step::Own(OwnClass::Probability) => {
-                matches!(found.value, ValueFit::Offset(x) if (x + 1.0).abs() < 1e-4)
-            }
-            _ => found.has_its_value(),
-        };
-        is_meant.then_some(found)
-    })
-}
-
-/// A loss over regions and a sum over pixels of ln(p + ε).
-fn sums_with_epsilon(batches: &Batches<'_>, o: &Observation, shapes: &[LossSpec]) -> Option<Identified> {
-    let plain = Terms::of(o, Reading::PLAIN, shapes)?;
-    let logarithms: Vec<LossSpec> = shapes.iter().filter(|spec| is_of_logarithms(spec)).cloned().collect();
-    Reading::with_epsilon()
-        .find_map(|reading| sums::search(batches, o, &Terms::of(o, reading, &logarithms)?, &plain))
-}
-
-/// A sum of which both terms, or one, misread the arguments.
-fn sums_of_misread(
-    batches: &Batches<'_>,
-    o: &Observation,
-    readings: &[Reading],
-    shapes: &[LossSpec],
-) -> Option<Identified> {
-    let plain = Terms::of(o, Reading::PLAIN, shapes)?;
-    readings.iter().find_map(|&reading| {
-        let misread = Terms::of(o, reading, shapes)?;
-        [(&misread, &misread), (&misread, &plain), (&plain, &misread)]
-            .into_iter()
-            .find_map(|(over_pixels, over_regions)| sums::search(batches, o, over_pixels, over_regions))
-    })
+    fitting.map(|near| &near.spec).filter(is).min_by_key(|spec| cost(spec)).cloned().map(Box::new)
 }
 
 /// Those that fit; of a large batch few, as each is then computed on the whole.
-fn fitting(o: &Observation, reading: Reading, near: Vec<Near>) -> Vec<Hypothesis> {
+pub fn fitting(o: &Observation, reading: Reading, near: Vec<Near>) -> Vec<Hypothesis> {
     let mut fits: Vec<Near> = near.into_iter().filter(|near| near.misfit <= o.tolerance()).collect();
     if o.whole.is_some() {
         fits.sort_by_key(|near| (near.parts, cost(&near.spec)));
@@ -194,8 +116,10 @@ pub fn search_values(observations: &[Observation], steps: &[Step]) -> Option<Ide
     let batches = Batches::of(&bare)?;
     let first = batches.first;
     first.value.as_ref()?;
-    // One number of few digits is anybody's.
-    if batches.others.is_empty() && first.total().is_some_and(is_short) {
+    // One number of few digits, or a simple fraction, is anybody's: of saturated logits a loss is a ratio of counts.
+    if batches.others.is_empty()
+        && first.total().is_some_and(|x| is_short(x) || is_fraction(x, first.epsilon))
+    {
         return None;
     }
     // One number of few digits is explained by chance if it is compared with thousands.
@@ -232,17 +156,41 @@ pub fn reread(o: &Observation, kinds: &[Kind]) -> Option<Identified> {
     };
     match kinds {
         [_] => misread.find_map(of),
-        _ => sums_of_misread(&batches, o, &misread.collect::<Vec<_>>(), &shapes),
+        _ => unusual::sums_of_misread(&batches, o, &misread.collect::<Vec<_>>(), &shapes),
+    }
+}
+
+/// Whether a number is a fraction whose denominator is too small for chance, by its continued fraction.
+fn is_fraction(x: f64, epsilon: f64) -> bool {
+    // There are about q² fractions with denominators up to q: one in a thousand numbers may lie near one.
+    let near = 4.0 * epsilon * x.abs().max(1.0);
+    let most = (1e-3 / near).sqrt().min(1000.0);
+    let (mut rest, mut denominators) = (x, [0.0, 1.0]);
+    loop {
+        if (x * denominators[1] - (x * denominators[1]).round()).abs() <= near * denominators[1] {
+            return true;
+        }
+        rest = 1.0 / (rest - rest.floor());
+        denominators = [denominators[1], rest.floor() * denominators[1] + denominators[0]];
+        if !(denominators[1] <= most) {
+            return false;
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::own_class::OwnClass;
     /// A value that was typed in says nothing, one that was computed does.
     #[test]
     fn short_numbers_are_told_from_computed_ones() {
         assert!([0.0, 1.0, -0.5, 0.693, 1e-3, 120.0].into_iter().all(is_short));
         assert!(![0.7234, 2.34567891, -3e-7_f64.exp()].into_iter().any(is_short));
+        let exact = |x: f64| is_fraction(x, 1.1e-16);
+        assert!([2.0 / 3.0, 1.0 - 17.0 / 43.0, 355.0 / 113.0, -6.0 / 7.0, 0.0, 5.0].into_iter().all(exact));
+        assert!(![0.5_f64.sqrt(), 0.3_f64.ln(), std::f64::consts::PI, f64::NAN].into_iter().any(exact));
+        let single = |x: f64| is_fraction(f64::from(x as f32), 6e-8);
+        assert!(single(2.0 / 3.0) && !single(0.5_f64.sqrt()) && !single(0.3_f64.ln()));
     }
 
     use super::super::answer::answer;
