@@ -445,3 +445,38 @@ fn two_answers_to_one_question_are_told() {
     let found = segloss(&["check", path.to_str().unwrap()]);
     assert!(text(&found.stderr).contains("holds `logits` and `z`"), "{}", text(&found.stderr));
 }
+
+/// Where the arrays go with two layouts, the one in which the loss is right; a scaled gradient is told from another loss.
+#[test]
+fn what_is_guessed_is_guessed_in_favour_of_the_loss() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("c.npz");
+    let double = |array: &[f64]| array.iter().flat_map(|x| x.to_le_bytes()).collect::<Vec<u8>>();
+    // (1, 3, 3, 3), channels last.
+    let z: Vec<f64> = (0..27).map(|i| f64::from(i * i % 23) / 7.0 - 1.5).collect();
+    let y: Vec<u8> = (0..9).map(|i| i * i % 7 % 3).collect();
+    let (mut value, mut gradient) = (0.0, Vec::new());
+    for (pixel, &y) in z.chunks(3).zip(&y) {
+        let sum: f64 = pixel.iter().map(|z| z.exp()).sum();
+        value -= (pixel[y as usize].exp() / sum).ln() / 9.0;
+        let slope = |(c, z): (usize, &f64)| (z.exp() / sum - f64::from(u8::from(c == y as usize))) / 9.0;
+        gradient.extend(pixel.iter().enumerate().map(slope));
+    }
+    let write = |scale: f64| {
+        let gradient: Vec<f64> = gradient.iter().map(|g| scale * g).collect();
+        let arrays = vec![
+            ("logits", npy("<f8", "(1, 3, 3, 3)", &double(&z))),
+            ("target", npy("|u1", "(1, 3, 3)", &y)),
+            ("value", npy("<f8", "()", &double(&[value]))),
+            ("gradient", npy("<f8", "(1, 3, 3, 3)", &double(&gradient))),
+        ];
+        npz(&path, &arrays);
+    };
+    write(1.0);
+    let found = segloss(&["check", path.to_str().unwrap()]);
+    assert!(text(&found.stdout).starts_with("right: cross_entropy"), "{}", text(&found.stdout));
+    assert!(text(&found.stderr).contains("in which the loss is right"), "{}", text(&found.stderr));
+    write(1024.0);
+    let found = segloss(&["check", path.to_str().unwrap(), "--layout", "channels_last"]);
+    assert!(text(&found.stdout).contains("the gradient is 1024 times its"), "{}", text(&found.stdout));
+}

@@ -6,13 +6,17 @@ use super::finding::{Evidence, Finding, batch, first, in_words, percent};
 use super::identified::{Identified, ValueFit};
 use super::observation::Observation;
 use super::reading::{Reading, Step};
+use super::report::short;
 use super::search::Found;
 use super::symptoms::{self, Slope};
 use segloss::Kind;
 
 /// A target that holds another number than 1.
 pub fn targets(evidence: &Evidence<'_>, findings: &mut Vec<Finding>) {
-    if let Some(o) = evidence.capture.observations.iter().find(|o| o.target_scale != 1.0) {
+    // What is explained by a target of 0 and 1 has rescaled it.
+    let rescales =
+        matches!(evidence.found, Found::Loss(found) if found.has_its_value() && found.is_explained());
+    if let Some(o) = evidence.capture.observations.iter().find(|o| o.target_scale != 1.0 && !rescales) {
         let value = o.total().filter(|value| *value < 0.0);
         findings.push(Finding::new(
             Cause::MaskScale,
@@ -191,12 +195,28 @@ pub fn slopes(evidence: &Evidence<'_>, findings: &mut Vec<Finding>) {
     } else if matches!(evidence.found, Found::Nothing(_))
         && let Some(by_value) = evidence.by_value
     {
+        let gradient = match times(first(evidence), by_value) {
+            Some(times) => {
+                format!("{} times its: is it that of a scaled loss, as for mixed precision?", short(times))
+            }
+            None => "none of its".to_owned(),
+        };
         findings.push(Finding::new(
             Cause::NotTheDerivative,
-            format!("the value is {}, and the gradient is none of its", by_value.name()),
+            format!("the value is {}, and the gradient is {gradient}", by_value.name()),
             "the net is pulled somewhere else than the printed value says",
         ));
     }
+}
+
+/// How many times the gradient is that of a loss; none where it is another.
+fn times(o: &Observation, loss: &Identified) -> Option<f64> {
+    let ((_, expected), g) = (loss.predict(o)?, o.gradient.as_ref()?);
+    let (most, at) = (0..g.len()).map(|i| (expected[i].abs(), i)).max_by(|a, b| a.0.total_cmp(&b.0))?;
+    let times = g[at] / expected[at];
+    let same =
+        g.iter().zip(&expected).all(|(g, e)| (g - times * e).abs() <= o.tolerance() * most * times.abs());
+    (times.is_finite() && same).then_some(times)
 }
 
 /// What happens where a class is absent.

@@ -2,8 +2,9 @@
 
 use super::about::About;
 use super::error::CheckError;
-use super::observation::{Given, Observation};
+use super::observation::{GUESSED, Given, Observation};
 use super::symptoms;
+use segloss::Layout;
 use segloss_unet::npy::{self, Array, NpyFile};
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -90,6 +91,15 @@ impl Capture {
             }),
             _ => Ok(capture),
         }
+    }
+
+    /// The other layout, where one was guessed and the arrays go with both.
+    pub fn other_layout(&self) -> Option<Layout> {
+        let guessed = self.notes.iter().any(|note| note.starts_with(GUESSED));
+        guessed.then(|| match self.observations[0].layout {
+            Layout::ChannelsFirst => Layout::ChannelsLast,
+            Layout::ChannelsLast => Layout::ChannelsFirst,
+        })
     }
 
     fn add(

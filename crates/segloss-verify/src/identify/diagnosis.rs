@@ -149,6 +149,8 @@ fn explained(
     let with_ignored = evidence.capture.observations.iter().find(|o| o.valid() < o.images * o.pixels());
     // Where an image has no pixel at all, a mean over images is none over pixels.
     let with_ignored = with_ignored.filter(|o| (0..o.images).all(|n| o.valid_in(n) > 0));
+    // With a number besides, one batch does not say what it is divided by.
+    let with_ignored = with_ignored.filter(|_| !single || explanation.constant == 1.0);
     if let (Some(o), Reduction::MeanAll, true) = (with_ignored, reduction, kind.is_additive()) {
         findings.push(Finding::new(
             Cause::IgnoredInDenominator,

@@ -86,7 +86,8 @@ pub fn value_fit<'a>(fits: impl Iterator<Item = (&'a Observation, f64)>) -> Valu
         Some((found, expected)) => {
             let first = offsets[0];
             let steady = offsets.iter().all(|offset| (offset - first).abs() <= 1e-4 * first.abs());
-            let round = is_round(first, 1e-4);
+            // Of a large number everything is near some digits.
+            let round = first.abs() <= 20.0 && is_round(first, 1e-4);
             match steady && (round || offsets.len() > 3) {
                 true => ValueFit::Offset(first),
                 false => ValueFit::Other { found, expected },

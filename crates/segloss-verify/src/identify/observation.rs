@@ -113,7 +113,7 @@ impl Observation {
                 if looks { "its classes sum to 1" } else { "its classes do not sum to 1" }
             )),
             Some(false) if looks && classes > 1 => notes.push(
-                "what is called logits are probabilities: the classes of every pixel sum to 1".to_owned(),
+                "what is called logits are probabilities: the classes of every pixel sum to 1; --probabilities says that the loss takes them".to_owned(),
             ),
             _ => {}
         }
@@ -408,6 +408,9 @@ impl Observation {
     }
 }
 
+/// How a note begins that says which layout was guessed.
+pub const GUESSED: &str = "the layout is taken for";
+
 /// Where the classes lie in the prediction.
 fn class_axis(
     shape: &[usize],
@@ -461,7 +464,9 @@ fn class_axis(
         (_, None) => {
             let axis = if shape[last] < shape[1] { last } else { 1 };
             let word = if axis == 1 { "channels_first" } else { "channels_last" };
-            notes.push(format!("the layout is taken for {word}; --layout says another"));
+            notes.push(format!(
+                "{GUESSED} {word}; --layout says another, no_channels that there is no axis of channels"
+            ));
             Ok(axis)
         }
     }

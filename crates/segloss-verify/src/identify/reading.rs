@@ -151,7 +151,8 @@ impl Reading {
     /// Those in which a sum over pixels takes logits for probabilities, or sees the right class alone.
     pub fn without_softmax(o: &Observation) -> Vec<Self> {
         let step = |step| Self { step, ..Self::PLAIN };
-        if o.labels().is_none() {
+        // Numbers between 0 and 1 are probabilities in fact.
+        if o.labels().is_none() || o.logits.iter().all(|z| (0.0..=1.0).contains(z)) {
             return Vec::new();
         }
         let own = OwnClass::ALL.map(Step::Own);

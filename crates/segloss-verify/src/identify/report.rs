@@ -239,6 +239,12 @@ fn specification(found: &Identified, o: &Observation) -> Option<String> {
 
 fn remarks(found: &Identified, o: &Observation, framework: Option<&str>) -> Vec<String> {
     let mut remarks = Vec::new();
+    if o.target_scale != 1.0 {
+        remarks.push(format!(
+            "the target holds 0 and {}, and the loss makes 0 and 1 of it, if nothing else is said here",
+            o.target_scale
+        ));
+    }
     // NumPy's gradient is a difference.
     if o.epsilon < 1e-12 && framework != Some("numpy") && found.misfit > 1e-9 {
         remarks.push(format!(

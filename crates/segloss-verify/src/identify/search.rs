@@ -123,7 +123,9 @@ pub fn search_values(observations: &[Observation], steps: &[Step]) -> Option<Ide
         return None;
     }
     // One number of few digits is explained by chance if it is compared with thousands.
-    let few = batches.others.len() < 3 && first.epsilon > 1e-12;
+    // So is one beside a gradient that says otherwise: then only what is plain is believed.
+    let speaks = batches.others.is_empty() && observations.iter().any(|o| o.gradient.is_some());
+    let few = batches.others.len() < 3 && first.epsilon > 1e-12 || speaks;
     let mut shapes = if few { shapes() } else { shapes_with_numbers() };
     if let Some(whole) = &first.view().whole {
         shapes = cheapest(shapes, whole.affordable() / 4);
