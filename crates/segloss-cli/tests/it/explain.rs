@@ -40,7 +40,7 @@ fn json_holds_the_relation() {
 fn what_is_no_loss_is_refused() {
     for (args, words) in [
         (["nowhere.toml", "dice"], "cannot read nowhere.toml"),
-        (["cros_entropy", "dice"], "neither a kind"),
+        (["cros_entropy", "dice"], "did you mean `cross_entropy`?"),
         (["kind = 'dice'\nsmooth = -1.0", "dice"], "the first"),
         (
             [
