@@ -7,7 +7,7 @@ use super::dialect::{Dialect, known_as};
 use super::expected::Expected;
 use super::explain::{Explanation, Extra};
 use super::finding::{Evidence, Finding};
-use super::identified::{Identified, Term as IdentifiedTerm, ValueFit};
+use super::identified::{Identified, Term as IdentifiedTerm, ValueFit, name};
 use super::observation::{Form, Observation};
 use super::reading::{Reading, Step};
 use super::search::{Found, Nearest, search, search_values};
@@ -341,7 +341,7 @@ fn nearest(found: &Found) -> String {
     if let Some(spec) = up_to_a_factor {
         return format!(
             "nothing that is known explains it; its gradient is that of {} times a number that changes from batch to batch",
-            super::identified::name(spec)
+            name(spec)
         );
     }
     match loss {

@@ -147,21 +147,6 @@ fn is_short(x: f64) -> bool {
     (x * scale - (x * scale).round()).abs() <= 1e-9 * (x * scale).abs()
 }
 
-/// What explains a batch that a loss of these kinds does not explain as it is: the same, with the arguments misread.
-pub fn reread(o: &Observation, kinds: &[Kind]) -> Option<Identified> {
-    let shapes: Vec<LossSpec> = shapes().into_iter().filter(|spec| kinds.contains(&spec.kind())).collect();
-    let batches = Batches { first: o, others: Vec::new() };
-    let mut misread = Reading::all(o).into_iter().filter(|reading| !reading.is_plain());
-    let of = |reading: Reading| {
-        let found = choose(&batches, fitting(o, reading, near(o, &[], reading, &reading.of(o), &shapes)));
-        found.filter(Identified::has_its_value)
-    };
-    match kinds {
-        [_] => misread.find_map(of),
-        _ => unusual::sums_of_misread(&batches, o, &misread.collect::<Vec<_>>(), &shapes),
-    }
-}
-
 /// Whether a number is a fraction whose denominator is too small for chance, by its continued fraction.
 fn is_fraction(x: f64, epsilon: f64) -> bool {
     // There are about q² fractions with denominators up to q: one in a thousand numbers may lie near one.
@@ -180,9 +165,29 @@ fn is_fraction(x: f64, epsilon: f64) -> bool {
     }
 }
 
+/// What explains a batch that a loss of these kinds does not explain as it is: the same, with the arguments misread.
+pub fn reread(o: &Observation, kinds: &[Kind]) -> Option<Identified> {
+    let shapes: Vec<LossSpec> = shapes().into_iter().filter(|spec| kinds.contains(&spec.kind())).collect();
+    let batches = Batches { first: o, others: Vec::new() };
+    let mut misread = Reading::all(o).into_iter().filter(|reading| !reading.is_plain());
+    let of = |reading: Reading| {
+        let found = choose(&batches, fitting(o, reading, near(o, &[], reading, &reading.of(o), &shapes)));
+        found.filter(Identified::has_its_value)
+    };
+    match kinds {
+        [_] => misread.find_map(of),
+        _ => unusual::sums_of_misread(&batches, o, &misread.collect::<Vec<_>>(), &shapes),
+    }
+}
+
 #[cfg(test)]
 mod tests {
+    use super::super::answer::answer;
     use super::super::own_class::OwnClass;
+    use super::super::shapes::plain;
+    use super::*;
+    use segloss::{Reduction, Scheme, Source, WeightSpec};
+
     /// A value that was typed in says nothing, one that was computed does.
     #[test]
     fn short_numbers_are_told_from_computed_ones() {
@@ -194,11 +199,6 @@ mod tests {
         let single = |x: f64| is_fraction(f64::from(x as f32), 6e-8);
         assert!(single(2.0 / 3.0) && !single(0.5_f64.sqrt()) && !single(0.3_f64.ln()));
     }
-
-    use super::super::answer::answer;
-    use super::super::shapes::plain;
-    use super::*;
-    use segloss::{Reduction, Scheme, Source, WeightSpec};
 
     /// What is made of the right class alone is read as that, and weights that favour frequent classes as those.
     #[test]
