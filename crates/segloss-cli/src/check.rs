@@ -8,7 +8,7 @@ use clap::ValueEnum;
 use segloss::Layout;
 use segloss_verify::identify;
 use segloss_verify::identify::probe::{Framework, Probe, TargetForm};
-use segloss_verify::identify::{About, Capture, Report, Verdict};
+use segloss_verify::identify::{About, Verdict};
 
 use crate::exit::FoundWrong;
 use crate::options::{Threads, loss};
@@ -112,6 +112,9 @@ impl CheckArgs {
     fn classes(&self) -> Result<Option<usize>, String> {
         match (self.layout, self.classes) {
             (_, Some(0)) => Err("--classes 0: a prediction has one channel at least".to_owned()),
+            (_, Some(classes)) if classes > 1024 && self.emit.is_some() => Err(format!(
+                "--classes {classes}: a probe has 1024 channels at most; a loss is the same with fewer"
+            )),
             (Some(LayoutArg::NoChannels), Some(classes)) if classes != 1 => Err(format!(
                 "--classes {classes} and --layout no_channels: without an axis there is one channel"
             )),
@@ -153,21 +156,8 @@ impl CheckArgs {
             ..About::default()
         };
         let expected = self.expect.as_deref().map(loss).transpose()?;
-        let mut capture = Capture::open(path, about.clone())?;
         let searching = turning("comparing with every loss that is known");
-        let mut report = Report::new(&capture, expected.as_ref());
-        // Of two layouts that the arrays go with, the one in which the loss is right.
-        if let (Some(other), false) = (capture.other_layout(), report.verdict == Verdict::Right)
-            && let Ok(mut moved) = Capture::open(path, About { layout: Some(other), ..about })
-        {
-            let found = Report::new(&moved, expected.as_ref());
-            if found.verdict == Verdict::Right {
-                let note = "the classes lie in the axis in which the loss is right; --layout says another";
-                moved.notes.push(note.to_owned());
-                (capture, report) = (moved, found);
-                report.notes.clone_from(&capture.notes);
-            }
-        }
+        let (capture, report) = identify::judge(path, about, expected.as_ref())?;
         searching.finish_and_clear();
         if let Some(html) = &self.html {
             let page = identify::page(&capture, &report)?;

@@ -406,12 +406,16 @@ fn one_channel_needs_no_axis() {
         ("gradient", npy("<f8", "(1, 2, 3)", &double(&gradient))),
     ];
     npz(&path, &arrays);
-    let found = segloss(&["check", path.to_str().unwrap(), "--layout", "no_channels"]);
-    let out = text(&found.stdout);
-    assert!(
-        out.starts_with("right: binary_cross_entropy") && out.contains("of 1 channel and 6 pixels"),
-        "{out}"
-    );
+    for options in [&["--layout", "no_channels"][..], &[]] {
+        let found = segloss(&[&["check", path.to_str().unwrap()], options].concat());
+        let out = text(&found.stdout);
+        assert!(
+            out.starts_with("right: binary_cross_entropy") && out.contains("of 1 channel and 6 pixels"),
+            "{out}"
+        );
+        let guessed = text(&found.stderr).contains("taken for no_channels");
+        assert_eq!(guessed, options.is_empty(), "{}", text(&found.stderr));
+    }
     let found = segloss(&["check", path.to_str().unwrap(), "--layout", "no_channels", "--classes", "2"]);
     assert_eq!(found.status.code(), Some(2));
     let script = segloss(&["check", "--emit", "jax", "losses:mine", "--layout", "no_channels"]);
@@ -475,7 +479,7 @@ fn what_is_guessed_is_guessed_in_favour_of_the_loss() {
     write(1.0);
     let found = segloss(&["check", path.to_str().unwrap()]);
     assert!(text(&found.stdout).starts_with("right: cross_entropy"), "{}", text(&found.stdout));
-    assert!(text(&found.stderr).contains("in which the loss is right"), "{}", text(&found.stderr));
+    assert!(text(&found.stderr).contains("the loss is right with channels last"), "{}", text(&found.stderr));
     write(1024.0);
     let found = segloss(&["check", path.to_str().unwrap(), "--layout", "channels_last"]);
     assert!(text(&found.stdout).contains("the gradient is 1024 times its"), "{}", text(&found.stdout));

@@ -8,7 +8,7 @@ use super::observation::Observation;
 use super::reading::{Reading, Step};
 use super::report::short;
 use super::search::Found;
-use super::symptoms::{self, Slope};
+use super::symptoms::{self, Pixel, Slope};
 use segloss::Kind;
 
 /// A target that holds another number than 1.
@@ -66,6 +66,19 @@ pub fn finite(evidence: &Evidence<'_>, findings: &mut Vec<Finding>) {
         ),
         None => format!("{value} in {}", batch(&found.batch)),
     };
+    // A logarithm fails where a pixel is certainly wrong.
+    if !by_value && found.witness.as_ref().is_some_and(is_certainly_right) {
+        findings.push(Finding {
+            remedy: "move what stands under a root, or under a power below 1, away from 0: (x + 1e-8) ** 0.5",
+            ..Finding::new(
+                Cause::NotFinite,
+                witness.trim_start().to_owned(),
+                "the loss of a pixel that is certainly right is 0, where a root, or a power below 1, has an infinite slope: 0·∞ is NaN, \
+                 and the training ends when the net has learnt",
+            )
+        });
+        return;
+    }
     let consequence = match (found.saturated, evidence.found) {
         (_, Found::Loss(found)) if found.terms[0].shape.kind() == Kind::DocumentBinary => {
             "log(1 − max(0, σ(z) + 0.5 − th)) leaves its range as soon as σ(z) > 0.5 + th: one such pixel makes the whole \
@@ -78,6 +91,20 @@ pub fn finite(evidence: &Evidence<'_>, findings: &mut Vec<Finding>) {
             .to_owned(),
     };
     findings.push(Finding::new(Cause::NotFinite, witness.trim_start().to_owned(), consequence));
+}
+
+/// Whether the right class of a pixel has all of its probability, within rounding.
+fn is_certainly_right((logits, label): &Pixel) -> bool {
+    let own = label.and_then(|label| usize::try_from(label).ok());
+    match (logits.as_slice(), own) {
+        ([z], Some(1)) => *z > 30.0,
+        ([z], Some(_)) => *z < -30.0,
+        (logits, Some(label)) => {
+            let mut others = logits.iter().enumerate().filter(|&(c, _)| c != label);
+            logits.get(label).is_some_and(|own| others.all(|(_, z)| own - z > 30.0))
+        }
+        _ => false,
+    }
 }
 
 /// Whether the value does not depend on the logits.
@@ -295,7 +322,10 @@ pub fn ignored(evidence: &Evidence<'_>, findings: &mut Vec<Finding>) {
 
 /// Wrong pixels that get no gradient.
 pub fn silent(evidence: &Evidence<'_>, findings: &mut Vec<Finding>) {
-    if symptoms::slope(&evidence.capture.observations) != Slope::Some {
+    // Along a wrong axis a pixel may stand alone, and have no slope.
+    if symptoms::slope(&evidence.capture.observations) != Slope::Some
+        || findings.iter().any(|finding| finding.cause == Cause::WrongAxis)
+    {
         return;
     }
     let fades = |found: &Identified| {

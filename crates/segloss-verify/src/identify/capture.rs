@@ -2,7 +2,7 @@
 
 use super::about::About;
 use super::error::CheckError;
-use super::observation::{GUESSED, Given, Observation};
+use super::observation::{GUESSED, Given, Observation, sums_to_one};
 use super::symptoms;
 use segloss::Layout;
 use segloss_unet::npy::{self, Array, NpyFile};
@@ -93,13 +93,25 @@ impl Capture {
         }
     }
 
-    /// The other layout, where one was guessed and the arrays go with both.
-    pub fn other_layout(&self) -> Option<Layout> {
-        let guessed = self.notes.iter().any(|note| note.starts_with(GUESSED));
-        guessed.then(|| match self.observations[0].layout {
-            Layout::ChannelsFirst => Layout::ChannelsLast,
-            Layout::ChannelsLast => Layout::ChannelsFirst,
-        })
+    /// What else the arrays go with, where the layout was guessed.
+    pub fn other_layouts(&self) -> Vec<About> {
+        if !self.notes.iter().any(|note| note.starts_with(GUESSED)) {
+            return Vec::new();
+        }
+        let first = &self.observations[0];
+        let is_guess = |layout: &Layout| first.classes > 1 && *layout == first.layout;
+        let all =
+            [Layout::ChannelsFirst, Layout::ChannelsLast].into_iter().filter(|layout| !is_guess(layout));
+        all.map(|layout| About { layout: Some(layout), ..self.about.clone() }).collect()
+    }
+
+    /// Where the classes lie.
+    pub fn layout_in_words(&self) -> &'static str {
+        match (self.observations[0].classes, self.observations[0].layout) {
+            (1, _) => "one channel",
+            (_, Layout::ChannelsFirst) => "channels first",
+            (_, Layout::ChannelsLast) => "channels last",
+        }
     }
 
     fn add(
@@ -143,12 +155,11 @@ impl Capture {
             );
         }
         // One channel without an axis gets one.
-        let axes = prediction.shape();
-        let bare = self.about.classes == Some(1)
-            && axes == target.shape()
-            && axes.len() > 1
-            && axes[1] != 1
-            && axes[axes.len() - 1] != 1;
+        let bare = match self.about.classes {
+            Some(1) => may_lack_channels(prediction, target),
+            None if self.about.layout.is_none() => self.looks_bare(prediction, target),
+            _ => false,
+        };
         let (prediction, target) = (with_axis(prediction, bare), with_axis(target, bare));
         let (value, gradient) = (any(&VALUE), any(&GRADIENT).map(|file| with_axis(file, bare)));
         if value.is_none() && gradient.is_none() {
@@ -174,6 +185,33 @@ impl Capture {
         self.observations.push(observation);
         Ok(())
     }
+
+    /// Whether masks of 0 and 1, (N, H, W), lie beside a prediction in their shape: several classes would sum to one.
+    fn looks_bare(&mut self, prediction: &NpyFile, target: &NpyFile) -> bool {
+        let shape = prediction.shape();
+        if shape.len() != 3 || !may_lack_channels(prediction, target) {
+            return false;
+        }
+        let y = target.numbers();
+        let most = y.iter().copied().fold(0.0, f64::max);
+        let is_mask = most > 0.0 && y.iter().all(|&y| y == 0.0 || y == most);
+        let sums = |numbers: &[f64]| [1, 2].iter().any(|&axis| sums_to_one(numbers, shape, axis));
+        let bare = is_mask && !sums(&y) && !sums(&prediction.numbers());
+        if bare {
+            let note =
+                format!("{GUESSED} no_channels, (N, H, W); --layout says where an axis of channels is");
+            if !self.notes.contains(&note) {
+                self.notes.push(note);
+            }
+        }
+        bare
+    }
+}
+
+/// Whether both may be of one channel that has no axis.
+fn may_lack_channels(prediction: &NpyFile, target: &NpyFile) -> bool {
+    let axes = prediction.shape();
+    axes == target.shape() && axes.len() > 1 && axes[1] != 1 && axes[axes.len() - 1] != 1
 }
 
 fn with_axis(file: &NpyFile, bare: bool) -> Cow<'_, NpyFile> {

@@ -41,6 +41,8 @@ causes! {
         "apply softmax or sigmoid first, or tell the loss that it gets logits (from_logits=True in Keras); or its arguments are swapped";
     NoLogarithm: "it sums the probabilities of the right classes, and not their logarithms",
         "take log_softmax before nll_loss, or cross_entropy of the logits";
+    ArgumentsSwapped: "prediction and target stand in each other's place",
+        "look up the order: (input, target) in PyTorch, (y_true, y_pred) in Keras; or give them by name";
     WrongAxis: "the softmax runs along an axis that is not the classes'",
         "give the class axis: dim=1 for (N, C, H, W), axis=-1 for (N, H, W, C)";
     OneChannelSoftmax: "a softmax over one channel is 1 everywhere: the loss does not depend on the net",
@@ -75,6 +77,8 @@ causes! {
         "use one order of classes for masks and channels";
     AxesSwapped: "height and width of the target are swapped",
         "load image and mask the same way; PIL's size is (width, height), an array's shape (height, width)";
+    BroadcastOverImages: "each image is compared with the targets of all images",
+        "give both one shape, as (N, 1, H, W): with (N, H, W) beside it broadcasting makes (N, N, H, W)";
     LabelsOffByOne: "the labels are one off: each pixel is trained as the class beside its own",
         "let labels run from 0 to C − 1";
     PosWeightAxis: "the class weights lie along an axis that is not the classes'",

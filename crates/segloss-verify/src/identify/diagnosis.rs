@@ -10,12 +10,16 @@ use super::identified::{Identified, ValueFit};
 use super::misreadings::{no_logarithm, readings};
 use super::observation::Observation;
 use super::search::{Found, reread};
+use super::swapped;
 use segloss::{Kind, Reduction, Scheme, Source};
 
 /// Every fault that the evidence shows, the gravest first.
 pub fn diagnose(evidence: &Evidence<'_>) -> Vec<Finding> {
     let mut findings = Vec::new();
     targets(evidence, &mut findings);
+    if let Some(swapped) = swapped::arguments(evidence) {
+        return vec![swapped];
+    }
     finite(evidence, &mut findings);
     slopes(evidence, &mut findings);
     let identified = match evidence.found {

@@ -31,10 +31,12 @@ pub enum Extra {
     Area,
     /// The classes that occur are summed and divided by all.
     AbsentAsZero,
+    /// The last axis is summed, and the classes are averaged as if they were pixels.
+    LastAxis,
 }
 
 impl Extra {
-    const ALL: [Self; 9] = [
+    const ALL: [Self; 10] = [
         Self::None,
         Self::ImageMeans,
         Self::Classes,
@@ -44,6 +46,7 @@ impl Extra {
         Self::Pixels,
         Self::Area,
         Self::AbsentAsZero,
+        Self::LastAxis,
     ];
 
     /// What it multiplies the denominator with.
@@ -62,6 +65,7 @@ impl Extra {
             Self::SumOfImages => 1.0 / images,
             Self::Pixels => labels.valid,
             Self::Area => o.pixels() as f64,
+            Self::LastAxis => classes / o.spatial.last().map_or(1.0, |&length| length as f64),
             Self::AbsentAsZero => {
                 let present =
                     (0..o.classes).filter(|&c| counts.iter().any(|row| row[c % row.len()] > 0.0)).count();
@@ -427,6 +431,7 @@ impl Explanation {
             Extra::Pixels => "and divided by the number of pixels",
             Extra::Area => "and divided by the number of pixels of an image",
             Extra::AbsentAsZero => "absent classes counted as 0",
+            Extra::LastAxis => "and classes, of sums along the last axis",
         };
         [by, extra].into_iter().filter(|words| !words.is_empty()).collect::<Vec<_>>().join(" ")
     }

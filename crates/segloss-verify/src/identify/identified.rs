@@ -6,9 +6,9 @@ use super::fit::{Parts, fit};
 use super::numbers::without_numbers;
 use super::observation::Observation;
 use super::probe::question::{self, Role};
-use super::reading::Reading;
+use super::reading::{Reading, Step};
 use super::shapes::is_rare;
-use segloss::{LossSpec, Scheme, Source};
+use segloss::{Kind, LossSpec, Scheme, Source};
 
 /// A loss that explains the batches.
 #[derive(Clone, Debug)]
@@ -99,7 +99,13 @@ pub fn value_fit<'a>(fits: impl Iterator<Item = (&'a Observation, f64)>) -> Valu
 impl Term {
     /// Kind and options in a line.
     pub fn name(&self) -> String {
-        name(&self.shape)
+        match self.shape.kind() {
+            // −ln σ of the logit of a probability is its cross-entropy.
+            Kind::DocumentSigmoid if self.reading.step != Step::AsGiven => {
+                Kind::CrossEntropy.name().to_owned()
+            }
+            _ => name(&self.shape),
+        }
     }
 }
 

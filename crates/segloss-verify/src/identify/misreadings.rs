@@ -136,6 +136,11 @@ pub fn readings(o: &Observation, found: &Identified, findings: &mut Vec<Finding>
             pixel("a target divided by 255, although it is 0 and 1 already"),
             "a positive is trained as 0.4 % of one: the net learns that nothing is there",
         )),
+        TargetReading::OfAllImages => findings.push(Finding::new(
+            Cause::BroadcastOverImages,
+            pixel("targets averaged over the images"),
+            "the net is trained to draw the same mean mask for every image",
+        )),
         TargetReading::IgnoredAsNone if step == Step::ChannelsOfMaskedSoftmax => {}
         TargetReading::IgnoredAsNone => findings.push(Finding::new(
             Cause::IgnoredAsClass,

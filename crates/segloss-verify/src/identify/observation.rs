@@ -101,6 +101,17 @@ impl Observation {
                 about.classes.unwrap_or_default()
             ));
         }
+        if let Some(file) = given.class_weights {
+            check_weights(file, classes)?;
+        }
+        if let Some(label) = about.ignore_index
+            && (0..classes.max(2) as i64).contains(&label)
+        {
+            notes.push(format!(
+                "--ignore-index {label} is a class of the {}: its pixels do not count",
+                classes.max(2)
+            ));
+        }
         let pixels: usize = spatial.iter().product();
         let first = |array: Vec<f64>| channels_first(array, layout, images, classes, pixels);
         let raw = first(numbers);
@@ -274,7 +285,7 @@ impl Observation {
         };
         let gradient = gradient.map(|g| match exclusive {
             true => softmax_pull(self, &p, &g),
-            false => g.iter().zip(&p).map(|(g, p)| finite(g * p * (1.0 - p))).collect(),
+            false => g.iter().zip(&p).map(|(g, p)| times(p * (1.0 - p), *g)).collect(),
         });
         Ok((logits, gradient))
     }
@@ -408,6 +419,21 @@ impl Observation {
     }
 }
 
+/// One number for each channel, for all of them, or a pair for each.
+fn check_weights(file: &NpyFile, classes: usize) -> Result<(), String> {
+    let weights = file.numbers();
+    if ![1, classes, 2 * classes].contains(&weights.len()) {
+        return Err(format!(
+            "the class weights have the shape {:?}; expected {classes} numbers, one for each channel",
+            file.shape()
+        ));
+    }
+    match weights.iter().position(|w| !(*w >= 0.0 && w.is_finite())) {
+        Some(at) => Err(format!("class weight {at} is {}; expected a number of 0 or more", weights[at])),
+        None => Ok(()),
+    }
+}
+
 /// How a note begins that says which layout was guessed.
 pub const GUESSED: &str = "the layout is taken for";
 
@@ -473,7 +499,7 @@ fn class_axis(
 }
 
 /// Whether the numbers along an axis sum to 1 everywhere.
-fn sums_to_one(numbers: &[f64], shape: &[usize], axis: usize) -> bool {
+pub fn sums_to_one(numbers: &[f64], shape: &[usize], axis: usize) -> bool {
     let inner: usize = shape[axis + 1..].iter().product();
     let (length, outer) = (shape[axis], shape[..axis].iter().product::<usize>());
     (0..outer).all(|o| {
@@ -512,8 +538,9 @@ pub fn softmax_pull(o: &Observation, p: &[f64], g: &[f64]) -> Vec<f64> {
     for n in 0..o.images {
         for x in 0..o.pixels() {
             let at = |c: usize| o.at(n, c, x);
-            let mean: f64 = (0..o.classes).map(|c| finite(p[at(c)] * g[at(c)])).sum();
-            (0..o.classes).for_each(|c| out[at(c)] = finite(p[at(c)] * g[at(c)]) - p[at(c)] * mean);
+            let of = |c: usize| times(p[at(c)], g[at(c)]);
+            let mean: f64 = (0..o.classes).map(of).sum();
+            (0..o.classes).for_each(|c| out[at(c)] = of(c) - p[at(c)] * mean);
         }
     }
     out
@@ -529,9 +556,9 @@ fn log_softmax_pull(o: &Observation, p: &[f64], g: &[f64]) -> Vec<f64> {
     out
 }
 
-/// 0·∞, a certain pixel whose logarithm has an infinite slope, counts for nothing.
-fn finite(x: f64) -> f64 {
-    if x.is_finite() { x } else { 0.0 }
+/// p·g. What is certain has no slope: 0·∞, of a logarithm at its end, and 1·NaN count for nothing.
+fn times(p: f64, g: f64) -> f64 {
+    if (p == 0.0 || p == 1.0) && !g.is_finite() { 0.0 } else { p * g }
 }
 
 /// The coarsest of the floats that were saved.

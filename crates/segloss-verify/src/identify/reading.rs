@@ -68,6 +68,8 @@ pub enum TargetReading {
     Reversed,
     /// The last two spatial axes swapped, in the same shape.
     Transposed,
+    /// Each image with the targets of all: (N, 1, H, W) beside (N, H, W) is (N, N, H, W).
+    OfAllImages,
     /// Ignored pixels as pixels of this class.
     IgnoredAs(usize),
     /// Ignored pixels as pixels that are in no class.
@@ -126,6 +128,9 @@ impl Reading {
                     all.extend(none.map(|target| Self { step: Step::ChannelsOfSoftmax, target, ..plain }));
                 }
                 false => all.push(target(TargetReading::Divided)),
+            }
+            if !several && o.images > 1 && o.valid() == o.images * o.pixels() {
+                all.push(target(TargetReading::OfAllImages));
             }
             if let [.., height, width] = o.spatial[..]
                 && height > 1
@@ -324,6 +329,14 @@ impl TargetReading {
                 (Labels::Distribution(labels.iter().map(y).collect()), None)
             }
             Self::Reversed => each(&|label| classes - 1 - label),
+            Self::OfAllImages => {
+                // Of a loss that is linear in y, the mean over targets is the loss of their mean.
+                let mean = |at: usize| {
+                    let of = |n: usize| o.y(n, at / o.pixels() % o.classes, at % o.pixels());
+                    (0..o.images).map(of).sum::<f64>() / o.images as f64
+                };
+                (Labels::Distribution((0..o.logits.len()).map(mean).collect()), None)
+            }
             Self::Transposed => {
                 let [.., height, width] = o.spatial[..] else { return (o.target.clone(), o.ignored) };
                 let transposed = (0..labels.len()).map(|at| {
