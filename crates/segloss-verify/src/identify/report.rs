@@ -11,9 +11,10 @@ use super::identified::{Identified, Term as IdentifiedTerm, ValueFit, name};
 use super::observation::{Form, Observation};
 use super::reading::{Reading, Step};
 use super::search::{Found, Nearest, search, search_values};
+use super::shapes::number;
 use super::symptoms::{self, Slope};
 use segloss::kinds::Combined;
-use segloss::{Kind, Layout, LossSpec, Scheme, Term};
+use segloss::{Kind, Layout, LossSpec, Scheme, Source, Term};
 use serde::Serialize;
 use std::fmt;
 
@@ -266,36 +267,53 @@ fn remarks(found: &Identified, o: &Observation, framework: Option<&str>) -> Vec<
     if found.reading().step == Step::ChannelsOfSoftmax {
         remarks.push("each channel of a softmax is scored as a problem of its own".to_owned());
     }
-    for term in &found.terms {
-        let Some(explanation) = &term.explanation else { continue };
-        if explanation.constant != 1.0 && explanation.constant > 0.0 && found.terms.len() == 1 {
-            remarks.push(format!(
-                "the factor {} scales the learning rate, and changes nothing else",
-                short(explanation.constant)
-            ));
-        }
-        let half = matches!(found.value, ValueFit::Offset(offset) if (offset - 0.5).abs() < 1e-3);
-        if term.shape.kind() == Kind::Dice && half && (explanation.constant - 0.5).abs() < 1e-3 {
-            remarks.push(
-                "the overlap is counted once, where Dice counts it twice: a perfect prediction scores ½, and the gradient is half of Dice's"
-                    .to_owned(),
-            );
-        }
-        if term.shape.kind().weighs_by_size() && explanation.spec.weights.scheme == Scheme::Power(0.0) {
-            remarks.push(
-                "every class weighs the same: of one class a pixel it is 1 − the mean probability of the right class, which frequent \
-                 classes own"
-                    .to_owned(),
-            );
-        }
-        if explanation.extra == Extra::AbsentAsZero {
-            remarks.push("classes without a pixel count as solved: they lower the mean".to_owned());
-        }
-    }
+    found.terms.iter().for_each(|term| remarks_of_term(found, term, o, &mut remarks));
     if !found.unexplained.is_empty() {
         remarks.push(format!("it is another loss on the batches {}", found.unexplained.join(", ")));
     }
     remarks
+}
+
+fn remarks_of_term(found: &Identified, term: &IdentifiedTerm, o: &Observation, remarks: &mut Vec<String>) {
+    let Some(explanation) = &term.explanation else { return };
+    if explanation.constant != 1.0 && explanation.constant > 0.0 && found.terms.len() == 1 {
+        remarks.push(format!(
+            "the factor {} scales the learning rate, and changes nothing else",
+            short(explanation.constant)
+        ));
+    }
+    let half = matches!(found.value, ValueFit::Offset(offset) if (offset - 0.5).abs() < 1e-3);
+    if term.shape.kind() == Kind::Dice && half && (explanation.constant - 0.5).abs() < 1e-3 {
+        remarks.push(
+            "the overlap is counted once, where Dice counts it twice: a perfect prediction scores ½, and the gradient is half of Dice's"
+                .to_owned(),
+        );
+    }
+    if term.shape.kind().weighs_by_size() && explanation.spec.weights.scheme == Scheme::Power(0.0) {
+        remarks.push(
+            "every class weighs the same: of one class a pixel it is 1 − the mean probability of the right class, which frequent \
+             classes own"
+                .to_owned(),
+        );
+    }
+    for (key, what) in [("alpha", "a class where it is not"), ("beta", "a class that is missed")] {
+        let over_regions = !term.shape.kind().is_additive();
+        if over_regions && number(&term.shape, key) == Some(0.0) {
+            remarks.push(format!("{key} is 0: {what} costs nothing by itself"));
+        }
+    }
+    let weights = &explanation.spec.weights;
+    if weights.source == Source::Fixed && o.classes > 1 && weights.values.len() == o.classes {
+        let left_out: Vec<String> =
+            (0..o.classes).filter(|&c| weights.values[c] == 0.0).map(|c| c.to_string()).collect();
+        if !left_out.is_empty() {
+            let (word, verb) = if left_out.len() == 1 { ("class", "weighs") } else { ("classes", "weigh") };
+            remarks.push(format!("{word} {} {verb} 0: only the others are scored", left_out.join(", ")));
+        }
+    }
+    if explanation.extra == Extra::AbsentAsZero {
+        remarks.push("classes without a pixel count as solved: they lower the mean".to_owned());
+    }
 }
 
 fn arguments(o: &Observation) -> String {
