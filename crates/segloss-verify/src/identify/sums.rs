@@ -1,6 +1,7 @@
 //! The sum of two losses, one over pixels and one over regions.
 
 use super::answer::{Answer, answer};
+use super::explain::is_round;
 use super::fit::{Parts, basis, by_classes, by_group_and_one, by_terms, misfit_of, possible};
 use super::identified::Identified;
 use super::judge::{Assumed, Batches, Hypothesis, choose};
@@ -69,6 +70,31 @@ pub fn search(
     over_pixels: &Terms,
     over_regions: &Terms,
 ) -> Option<Identified> {
+    let found = unweighted(batches, o, over_pixels, over_regions, 1.0);
+    if found.is_some() || [over_pixels.reading, over_regions.reading] != [Reading::PLAIN; 2] {
+        return found;
+    }
+    let (pixels, regions) = (&over_pixels.pixels, &over_regions.regions);
+    weighted(batches, o, pixels, regions).or_else(|| both_weighted(batches, o, pixels, regions))
+}
+
+/// A loss over regions that is taken away from one over pixels: its score was added.
+pub fn difference(batches: &Batches<'_>, o: &Observation, terms: &Terms) -> Option<Identified> {
+    let is_plain = |found: &Identified| {
+        let mut all = found.terms.iter().filter_map(|term| term.explanation.as_ref());
+        found.has_its_value() && all.all(|found| is_round(found.constant, 1e-6))
+    };
+    unweighted(batches, o, terms, terms, -1.0).filter(is_plain)
+}
+
+/// The sum of a loss of the first and one of the second, times a number of this sign.
+fn unweighted(
+    batches: &Batches<'_>,
+    o: &Observation,
+    over_pixels: &Terms,
+    over_regions: &Terms,
+    sign: f64,
+) -> Option<Identified> {
     let g = o.gradient.as_ref()?;
     let (pixels, regions) = (&over_pixels.pixels, &over_regions.regions);
     let total: f64 = g.iter().filter(|g| g.is_finite()).map(|g| g * g).sum();
@@ -82,7 +108,7 @@ pub fn search(
             let determinant = a.square * b.square - both * both;
             let k = (a.with_g * b.square - b.with_g * both) / determinant;
             let l = (b.with_g * a.square - a.with_g * both) / determinant;
-            let useful = k.is_finite() && l.is_finite() && k > 0.0 && l > 0.0;
+            let useful = k.is_finite() && l.is_finite() && k > 0.0 && sign * l > 0.0;
             useful.then_some((total - k * a.with_g - l * b.with_g, i, j))
         })
         .collect();
@@ -106,7 +132,8 @@ pub fn search(
         let rest = |a: &LossSpec, b: &LossSpec| {
             let a = answer(o, first, &seen_a, a, false)?;
             let b = answer(o, second, &seen_b, b, false)?;
-            by_terms(o, &[&a, &b]).map(|(_, gradient)| gradient)
+            let found = by_terms(o, &[&a, &b]);
+            found.filter(|(fits, _)| sign * fits[1].factors[0] > 0.0).map(|(_, gradient)| gradient)
         };
         let mut best = misfit_of(o, rest(&a, &b));
         // What is read by mistake is plain in all else.
@@ -123,11 +150,7 @@ pub fn search(
         let sum = Hypothesis { terms: vec![of(first, a), of(second, b)] };
         (best <= o.tolerance() && sum.needs_all(o)).then_some(sum)
     });
-    let found = choose(batches, hypotheses.collect());
-    if found.is_some() || [first, second] != [Reading::PLAIN; 2] {
-        return found;
-    }
-    weighted(batches, o, pixels, regions).or_else(|| both_weighted(batches, o, pixels, regions))
+    choose(batches, hypotheses.collect())
 }
 
 /// The same where the classes of both have weights.

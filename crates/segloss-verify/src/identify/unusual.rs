@@ -29,7 +29,10 @@ pub fn search(
         .or_else(|| with_logit_shift(batches, o, shapes))
         .or_else(|| logarithms_with_epsilon(batches, o, shapes))
         .or_else(|| without_softmax(batches, o, shapes))
-        .or_else(|| several::search(batches, o, &Terms::of(o, Reading::PLAIN, shapes)?))
+        .or_else(|| {
+            let terms = Terms::of(o, Reading::PLAIN, shapes)?;
+            sums::difference(batches, o, &terms).or_else(|| several::search(batches, o, &terms))
+        })
         .or_else(|| sums_with_epsilon(batches, o, shapes))
         .or_else(|| sums_of_misread(batches, o, &misread, shapes))
 }
