@@ -10,7 +10,7 @@ use super::finding::{Evidence, Finding};
 use super::identified::{Identified, Term as IdentifiedTerm, ValueFit, name};
 use super::observation::{Form, Observation};
 use super::reading::{Reading, Step};
-use super::search::{Found, Nearest, search, search_values};
+use super::search::{Found, Nearest, confirmed, search, search_values};
 use super::shapes::number;
 use super::symptoms::{self, Slope};
 use segloss::kinds::Combined;
@@ -83,6 +83,11 @@ impl Report {
         let derived = derives && all.len() > 1;
         let (found, by_value) = match (slope, by_value, derived) {
             (Slope::None, Some(by_value), false) => (Found::Loss(Box::new(by_value)), None),
+            // It is looked for where no loss has both, and may be one that the search of the gradients missed.
+            (Slope::Some, Some(by_value), _) => match confirmed(all, &by_value) {
+                Some(both) => (Found::Loss(Box::new(both)), None),
+                None => (found, Some(by_value)),
+            },
             (_, by_value, _) => (found, by_value),
         };
         let evidence = Evidence {

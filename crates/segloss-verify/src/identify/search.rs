@@ -137,6 +137,12 @@ pub fn search_values(observations: &[Observation], steps: &[Step]) -> Option<Ide
     })
 }
 
+/// The same loss where it explains the gradients, too, among which it was not found.
+pub fn confirmed(observations: &[Observation], by_value: &Identified) -> Option<Identified> {
+    let found = choose(&Batches::of(observations)?, vec![Hypothesis::from(by_value)]);
+    found.filter(Identified::has_its_value)
+}
+
 /// Whether a number has three digits at most.
 fn is_short(x: f64) -> bool {
     // Zero has no logarithm.
@@ -244,6 +250,29 @@ mod tests {
             WeightSpec { source: Source::PerSample, scheme: Scheme::Power(-1.0), ..WeightSpec::default() };
         let found = searched(&mut o, Reading::PLAIN, &LossSpec { weights: frequent.clone(), ..mean }, 0.0);
         assert_eq!(found.terms[0].explanation.as_ref().unwrap().spec.weights.scheme, frequent.scheme);
+    }
+
+    /// A loss that its values name is right where it has the gradients, too, and only there.
+    #[test]
+    fn what_values_name_is_held_against_the_gradients() {
+        let mut spec = plain(Kind::Jaccard);
+        spec.options.set("smooth", 0.01).unwrap();
+        let of = |shape: &[usize]| {
+            let mut o = Observation::sample(shape);
+            o.gradient = Some(vec![0.0; o.logits.len()]);
+            let found = answer(&o, Reading::PLAIN, &Reading::PLAIN.of(&o), &spec, false).unwrap();
+            (o.value, o.gradient) = (Some(vec![found.value]), Some(found.gradient));
+            o
+        };
+        let mut all: Vec<Observation> =
+            [[2, 3, 4, 5], [1, 3, 5, 5], [3, 3, 2, 4], [2, 3, 3, 3]].iter().map(|shape| of(shape)).collect();
+        let by_value = search_values(&all, &[Step::AsGiven]).unwrap();
+        assert_eq!(
+            confirmed(&all, &by_value).map(|found| found.name()).as_deref(),
+            Some("jaccard (smooth 0.01)")
+        );
+        all[2].gradient.as_mut().unwrap()[7] *= 1.01;
+        assert!(confirmed(&all, &by_value).is_none());
     }
 
     /// A batch that is looked at in a sample is explained at every pixel, sums too; one pixel that differs is seen.

@@ -137,6 +137,7 @@ fn shared(spec: &LossSpec) -> Vec<LossSpec> {
         }
         // Balanced softmax, and half of it.
         Kind::CrossEntropy => [1.0, 0.5].map(|t| threshold(Threshold::LogitAdjustment(t))).to_vec(),
+        Kind::ExponentialLogarithmic => of_the_logarithm(spec).into_iter().collect(),
         kind if kind.weighs_by_size() => {
             let counted = |scheme| WeightSpec { source: Source::PerBatch, scheme, ..WeightSpec::default() };
             let per_image =
@@ -149,6 +150,12 @@ fn shared(spec: &LossSpec) -> Vec<LossSpec> {
         }
         _ => Vec::new(),
     }
+}
+
+/// −ln Dice alone.
+fn of_the_logarithm(spec: &LossSpec) -> Option<LossSpec> {
+    let numbers = [("dice_weight", 1.0), ("cross_weight", 0.0), ("gamma_dice", 1.0)];
+    numbers.into_iter().try_fold(spec.clone(), |spec, (key, x)| with(&spec, key, x))
 }
 
 /// Values of a number that are too far from its default to be found by a search that begins there.

@@ -8,7 +8,7 @@ use super::judge::{Assumed, Batches, Hypothesis, choose};
 use super::numbers::refine;
 use super::observation::Observation;
 use super::reading::Reading;
-use super::shapes::cost;
+use super::shapes::{cost, number};
 use rayon::prelude::*;
 use segloss::{Kind, LossSpec, Source, WeightSpec};
 
@@ -250,5 +250,6 @@ fn is_over_pixels(spec: &LossSpec) -> bool {
 
 fn is_over_regions(spec: &LossSpec) -> bool {
     let kind = spec.kind();
-    kind.sums_regions() || kind.weighs_by_size() || kind == Kind::Boundary
+    let of_logarithm = kind == Kind::ExponentialLogarithmic && number(spec, "cross_weight") == Some(0.0);
+    kind.sums_regions() || kind.weighs_by_size() || kind == Kind::Boundary || of_logarithm
 }
