@@ -85,6 +85,8 @@ causes! {
         "shape them for broadcasting: (C, 1, 1) beside (N, C, H, W)";
     FocalOfWeighted: "the focal factor is taken from the weighted cross-entropy: a class weight changes the probability",
         "take (1 − p)^γ from the plain cross-entropy, then multiply by the weight";
+    FocalInverted: "the focal factor is p^γ, and fades hard pixels where (1 − p)^γ fades easy ones",
+        "take (1 − p)^γ, p the probability of the right class";
     WeightsCancel: "the class weights stand in numerator and denominator of the same class, and cancel",
         "sum numerators and denominators over the classes first: 1 − 2·Σ w·I / Σ w·(P + Y)";
     DoubleReduction: "a mean is divided once more by the number of images or pixels",

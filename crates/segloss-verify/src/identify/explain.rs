@@ -31,12 +31,14 @@ pub enum Extra {
     Area,
     /// The classes that occur are summed and divided by all.
     AbsentAsZero,
+    /// The number of pixels is in the numerator: one number was added to the loss of each pixel.
+    SumOfPixels,
     /// The last axis is summed, and the classes are averaged as if they were pixels.
     LastAxis,
 }
 
 impl Extra {
-    const ALL: [Self; 10] = [
+    const ALL: [Self; 11] = [
         Self::None,
         Self::ImageMeans,
         Self::Classes,
@@ -46,6 +48,7 @@ impl Extra {
         Self::Pixels,
         Self::Area,
         Self::AbsentAsZero,
+        Self::SumOfPixels,
         Self::LastAxis,
     ];
 
@@ -65,6 +68,7 @@ impl Extra {
             Self::SumOfImages => 1.0 / images,
             Self::Pixels => labels.valid,
             Self::Area => o.pixels() as f64,
+            Self::SumOfPixels => 1.0 / (images * o.pixels() as f64),
             Self::LastAxis => classes / o.spatial.last().map_or(1.0, |&length| length as f64),
             Self::AbsentAsZero => {
                 let present =
@@ -431,6 +435,7 @@ impl Explanation {
             Extra::Pixels => "and divided by the number of pixels",
             Extra::Area => "and divided by the number of pixels of an image",
             Extra::AbsentAsZero => "absent classes counted as 0",
+            Extra::SumOfPixels => "added to the loss of each pixel",
             Extra::LastAxis => "and classes, of sums along the last axis",
         };
         [by, extra].into_iter().filter(|words| !words.is_empty()).collect::<Vec<_>>().join(" ")

@@ -69,6 +69,11 @@ pub fn readings(o: &Observation, found: &Identified, findings: &mut Vec<Finding>
             "raising every logit of every class lowers the loss: the net may answer all classes everywhere",
         )),
         Step::Own(OwnClass::Probability) => findings.push(no_logarithm(o)),
+        Step::Own(OwnClass::Fading(gamma)) => findings.push(Finding::new(
+            Cause::FocalInverted,
+            format!("{} explained exactly by −p^{gamma}·ln p of the right class", batch(&o.name)),
+            format!("a pixel that is confidently wrong gets next to no gradient; {rare}"),
+        )),
         Step::ChannelsOfSoftmaxAlong(axis) => {
             let axes = ["the batch", "the classes", "the first spatial axis", "the second spatial axis", "the third spatial axis"];
             findings.push(Finding::new(

@@ -16,6 +16,8 @@ pub enum OwnClass {
     Share,
     /// exp(p_y − 1), p the softmax: −ln q is 1 − p_y.
     Probability,
+    /// exp(p_y^γ·ln p_y), p the softmax: −ln q is a focal loss whose factor is p^γ, not (1 − p)^γ.
+    Fading(i32),
 }
 
 /// What Keras clips a probability to: no less than 1e-7 and no more than one minus it, as the numbers of the batch round them.
@@ -27,7 +29,8 @@ pub fn clip(o: &Observation) -> (f64, f64) {
 }
 
 impl OwnClass {
-    pub const ALL: [Self; 3] = [Self::Sigmoid, Self::Share, Self::Probability];
+    pub const ALL: [Self; 6] =
+        [Self::Sigmoid, Self::Share, Self::Probability, Self::Fading(2), Self::Fading(1), Self::Fading(3)];
 
     /// z′. Pixels without a label have z′ = 0.
     pub fn of(self, o: &Observation, z: &[f64]) -> Vec<f64> {
@@ -50,7 +53,10 @@ impl OwnClass {
     fn each(self, o: &Observation, z: &[f64], mut act: impl FnMut(usize, &[usize], f64, &[f64])) {
         let Some(labels) = o.labels() else { return };
         let (least, most) = clip(o);
-        let p = if self == Self::Probability { softmax(z, &o.shape(), 1) } else { Vec::new() };
+        let p = match self {
+            Self::Sigmoid | Self::Share => Vec::new(),
+            Self::Probability | Self::Fading(_) => softmax(z, &o.shape(), 1),
+        };
         let (mut entries, mut slopes) = (vec![0; o.classes], vec![0.0; o.classes]);
         for (n, pixel) in (0..o.images).flat_map(|n| (0..o.pixels()).map(move |p| (n, p))) {
             let label = labels[n * o.pixels() + pixel];
@@ -77,14 +83,21 @@ impl OwnClass {
                     }
                     q.ln() - (-q).ln_1p()
                 }
-                Self::Probability => {
-                    let q = (p[own] - 1.0).exp();
-                    // 1 − q, exact where p is nearly 1.
-                    let rest = -(p[own] - 1.0).exp_m1();
-                    let by_p = 1.0 / rest.max(1e-300);
+                Self::Probability | Self::Fading(_) => {
+                    // ln q and its slope by p.
+                    let (ln_q, slope) = match self {
+                        Self::Fading(gamma) => {
+                            let (power, ln) = (p[own].powi(gamma - 1), p[own].max(1e-300).ln());
+                            (power * p[own] * ln, power * (f64::from(gamma) * ln + 1.0))
+                        }
+                        _ => (p[own] - 1.0, 1.0),
+                    };
+                    // 1 − q, exact where q is nearly 1.
+                    let rest = (-ln_q.exp_m1()).max(1e-300);
+                    let by_p = slope / rest;
                     slopes.iter_mut().zip(&entries).for_each(|(slope, &at)| *slope = -p[own] * p[at] * by_p);
                     slopes[y] += p[own] * by_p;
-                    q.ln() - rest.max(1e-300).ln()
+                    ln_q - rest.ln()
                 }
             };
             act(own, &entries, logit, &slopes);
@@ -125,6 +138,7 @@ mod tests {
                         OwnClass::Sigmoid => sigmoid(o.logits[at]),
                         OwnClass::Share => (o.logits[at] / sum).clamp(clip(&o).0, clip(&o).1),
                         OwnClass::Probability => (given[at] - 1.0).exp(),
+                        OwnClass::Fading(gamma) => given[at].powf(given[at].powi(gamma)),
                     };
                     assert!((p[at] - q).abs() < 1e-12, "{own:?}: {} {q}", p[at]);
                 }

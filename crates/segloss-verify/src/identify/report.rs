@@ -122,7 +122,7 @@ impl Report {
             remarks: named.map(|found| remarks(found, &all[0], framework)).unwrap_or_default(),
             rivals: named.map(|found| found.rivals.clone()).unwrap_or_default(),
             arguments: arguments(&all[0]),
-            exactness: named.map_or_else(|| nearest(&found), |found| exactness(found, all.len())),
+            exactness: named.map_or_else(|| nearest(&found), |found| exactness(found, all)),
             misfit: named.map(|found| found.misfit),
             notes: notes(capture),
             next: next(capture, verdict, named),
@@ -341,8 +341,8 @@ fn arguments(o: &Observation) -> String {
     format!("{given}, {layout}, {images} of {channels} and {pixels}; the target is {form}{ignored}")
 }
 
-fn exactness(found: &Identified, batches: usize) -> String {
-    let batches = if batches == 1 { "this batch".to_owned() } else { format!("{batches} batches") };
+fn exactness(found: &Identified, all: &[Observation]) -> String {
+    let batches = if all.len() == 1 { "this batch".to_owned() } else { format!("{} batches", all.len()) };
     let value = match found.value {
         ValueFit::Absent => "there is no value to compare".to_owned(),
         ValueFit::Same(difference) => format!("the value within {difference:.1e}"),
@@ -351,9 +351,10 @@ fn exactness(found: &Identified, batches: usize) -> String {
             format!("not the value, which is {found:.6} and would be {expected:.6}")
         }
     };
-    match found.misfit {
-        0.0 => format!("explains {batches}: {value}"),
-        misfit => format!(
+    match (found.misfit, all.iter().any(|o| o.gradient.is_some())) {
+        (_, false) => format!("explains {batches}: {value}"),
+        (0.0, true) => format!("explains {batches}: every entry of the gradient exactly; {value}"),
+        (misfit, true) => format!(
             "explains {batches}: every entry of the gradient within {misfit:.1e} of the largest; {value}"
         ),
     }
