@@ -1,7 +1,7 @@
 """Asks every case with the probe of `segloss check`, and takes one capture of each.
 
     python make.py [--only TEXT] [--part PART]    writes answers/, captures/, cases.csv and versions.txt
-                                                  --only: cases with TEXT in their name; --part: first, second or third
+                                                  --only: cases with TEXT in their name; --part: first, second, third or fourth
 
 Needs what the cases use: torch, tensorflow, keras, jax, optax, monai, segmentation_models_pytorch, kornia, nnunetv2.
 """
@@ -31,7 +31,7 @@ IMPORTS = {
 }
 PACKAGES = ["numpy", "scipy", "torch", "torchvision", "tensorflow_cpu", "keras", "jax", "jaxlib", "optax", "monai",
             "segmentation_models_pytorch", "kornia", "nnunetv2"]
-PARTS = ["first", "second", "third"]
+PARTS = ["first", "second", "third", "fourth"]
 COLUMNS = ["case", "truth", "kind", "options", "cause", "dialect", "framework", "classes", "layout", "input", "ignored", "shows", "expect",
            "source", "gradcheck", "problem", "part"]
 

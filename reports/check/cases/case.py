@@ -36,7 +36,7 @@ class Case:
     shows: str = "both"  # both | answers | capture: where the fault can be seen
     capture_target: str = "labels"  # labels | 255: what the training hands in, where that is the fault
     truth: str = "right"
-    part: str = "first"  # first: the search was written beside it; third: made last, without knowing what the search finds
+    part: str = "first"  # first: the search was written beside it; third: made without knowing what the search finds; fourth: newcomers'
     images: int = 2  # in the capture
 
 

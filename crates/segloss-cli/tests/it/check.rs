@@ -363,6 +363,16 @@ fn what_was_held_out_once_is_found() {
         ("bce_dice_lovasz", 0, "dice (activation sigmoid, smooth 0.001) + lovasz_hinge"),
         ("jax_poly1_of_valid", 0, "right: poly1_cross_entropy (epsilon 3)"),
         ("numpy_focal_channels_last", 0, "right: focal (gamma 1)"),
+        ("logarithm_of_the_target", 1, "16.118096, which is −ln 1e-7"),
+        ("bce_of_swapped_arguments", 1, "−ln 0 as PyTorch bounds it"),
+        ("optax_of_channels_first", 1, "cross_entropy of a softmax along the second spatial axis"),
+        ("bce_of_masks_without_an_axis", 1, "targets averaged over the images"),
+        ("focal_of_p_squared", 1, "−p^2·ln p of the right class"),
+        ("cross_entropy_and_score_of_images", 1, "those of dice times -1"),
+        ("root_of_cross_entropy", 1, "a power below 1, has an infinite slope"),
+        ("keras_bce_map_and_dice", 0, "added to the loss of each pixel"),
+        ("tversky_of_false_positives", 0, "a class that is missed costs nothing"),
+        ("log_dice_of_each_image", 0, "smooth 1e-5, region image"),
     ] {
         let found = segloss(&["check", &kept(&format!("answers/{case}"))]);
         let out = text(&found.stdout);

@@ -30,7 +30,7 @@ pub struct Case {
     pub expect: String,
     /// What `torch.autograd.gradcheck` says of it: pass, fail or error; empty where it is none of PyTorch's.
     pub gradcheck: String,
-    /// `first`, `second`, `third`; see [`tables`].
+    /// `first`, `second`, `third`, `fourth`; see [`tables`].
     pub part: String,
 }
 
@@ -178,6 +178,7 @@ pub fn tables(outcomes: &[Outcome]) -> String {
         ("first", "Those that the search was written beside:"),
         ("second", "Those that were held out once, and are known to it since:"),
         ("third", "Those that were held out last, and are known to it since:"),
+        ("fourth", "Those that newcomers asked about, known to it since:"),
     ];
     parts.map(|(part, title)| of(part, title)).join("\n")
 }
