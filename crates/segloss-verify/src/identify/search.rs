@@ -182,7 +182,10 @@ pub fn reread(o: &Observation, kinds: &[Kind]) -> Option<Identified> {
     };
     match kinds {
         [_] => misread.find_map(of),
-        _ => unusual::sums_of_misread(&batches, o, &misread.collect::<Vec<_>>(), &shapes),
+        _ => {
+            let plain = Terms::of(o, Reading::PLAIN, &shapes)?;
+            unusual::sums_of_misread(&batches, o, &plain, &misread.collect::<Vec<_>>(), &shapes)
+        }
     }
 }
 

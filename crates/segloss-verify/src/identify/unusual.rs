@@ -25,16 +25,18 @@ pub fn search(
         reading.target != TargetReading::AsGiven || matches!(reading.step, Step::Softmax | Step::Sigmoid)
     };
     let misread: Vec<Reading> = readings.iter().copied().filter(may_be_of_a_sum_of).collect();
-    focal_of_weighted::search(o, &batches.others)
+    let single = focal_of_weighted::search(o, &batches.others)
         .or_else(|| with_logit_shift(batches, o, shapes))
         .or_else(|| logarithms_with_epsilon(batches, o, shapes))
-        .or_else(|| without_softmax(batches, o, shapes))
-        .or_else(|| {
-            let terms = Terms::of(o, Reading::PLAIN, shapes)?;
-            sums::difference(batches, o, &terms).or_else(|| several::search(batches, o, &terms))
-        })
-        .or_else(|| sums_with_epsilon(batches, o, shapes))
-        .or_else(|| sums_of_misread(batches, o, &misread, shapes))
+        .or_else(|| without_softmax(batches, o, shapes));
+    if single.is_some() {
+        return single;
+    }
+    let plain = Terms::of(o, Reading::PLAIN, shapes)?;
+    sums::difference(batches, o, &plain)
+        .or_else(|| several::search(batches, o, &plain))
+        .or_else(|| sums_with_epsilon(batches, o, &plain, shapes))
+        .or_else(|| sums_of_misread(batches, o, &plain, &misread, shapes))
 }
 
 /// A sum over pixels whose logits were shifted by a number for each class.
@@ -79,24 +81,28 @@ fn without_softmax(batches: &Batches<'_>, o: &Observation, shapes: &[LossSpec]) 
 }
 
 /// A loss over regions and a sum over pixels of ln(p + ε).
-fn sums_with_epsilon(batches: &Batches<'_>, o: &Observation, shapes: &[LossSpec]) -> Option<Identified> {
-    let plain = Terms::of(o, Reading::PLAIN, shapes)?;
+fn sums_with_epsilon(
+    batches: &Batches<'_>,
+    o: &Observation,
+    plain: &Terms,
+    shapes: &[LossSpec],
+) -> Option<Identified> {
     let logarithms: Vec<LossSpec> = shapes.iter().filter(|spec| is_of_logarithms(spec)).cloned().collect();
     Reading::with_epsilon()
-        .find_map(|reading| sums::search(batches, o, &Terms::of(o, reading, &logarithms)?, &plain))
+        .find_map(|reading| sums::search(batches, o, &Terms::of(o, reading, &logarithms)?, plain))
 }
 
 /// A sum of which both terms, or one, misread the arguments.
 pub fn sums_of_misread(
     batches: &Batches<'_>,
     o: &Observation,
+    plain: &Terms,
     readings: &[Reading],
     shapes: &[LossSpec],
 ) -> Option<Identified> {
-    let plain = Terms::of(o, Reading::PLAIN, shapes)?;
     readings.iter().find_map(|&reading| {
         let misread = Terms::of(o, reading, shapes)?;
-        [(&misread, &misread), (&misread, &plain), (&plain, &misread)]
+        [(&misread, &misread), (&misread, plain), (plain, &misread)]
             .into_iter()
             .find_map(|(over_pixels, over_regions)| sums::search(batches, o, over_pixels, over_regions))
     })
