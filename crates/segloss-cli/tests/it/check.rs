@@ -433,6 +433,39 @@ fn one_channel_needs_no_axis() {
     assert!(script.contains("CLASSES = 1 ") && script.contains("LAYOUT = \"no_channels\""), "{script}");
 }
 
+/// Weights of another number of classes are refused; a class that does not count is said.
+#[test]
+fn what_goes_with_nothing_is_refused_or_said() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("c.npz");
+    let save = |weights: &[f32]| {
+        let shape = format!("({},)", weights.len());
+        let arrays = vec![
+            ("logits", npy("<f4", "(1, 3, 2)", &floats(&[0.5, -0.5, 1.0, 0.0, 0.25, 0.75]))),
+            ("target", npy("|u1", "(1, 2)", &[0, 1])),
+            ("value", npy("<f4", "()", &floats(&[1.2345]))),
+            ("class_weights", npy("<f4", &shape, &floats(weights))),
+        ];
+        npz(&path, &arrays);
+    };
+    let check = |options: &[&str]| segloss(&[&["check", path.to_str().unwrap()], options].concat());
+    save(&[1.0, 2.0]);
+    let found = check(&[]);
+    assert_eq!(found.status.code(), Some(2));
+    assert!(
+        text(&found.stderr).contains("expected 3 numbers, one for each channel"),
+        "{}",
+        text(&found.stderr)
+    );
+    save(&[1.0, 2.0, f32::NAN]);
+    assert!(text(&check(&[]).stderr).contains("class weight 2 is NaN"));
+    save(&[1.0, 2.0, 3.0]);
+    let found = check(&["--ignore-index", "1"]);
+    assert!(text(&found.stderr).contains("--ignore-index 1 is a class of the 3"), "{}", text(&found.stderr));
+    let found = segloss(&["check", "--emit", "torch", "losses:mine", "--classes", "5000"]);
+    assert_eq!(found.status.code(), Some(2));
+}
+
 /// A function that draws random numbers has no value that could be explained.
 #[test]
 fn two_answers_to_one_question_are_told() {

@@ -1,5 +1,6 @@
 //! The answer: what the loss is, whether it is right, and if not, what is wrong with it.
 
+use super::about::About;
 use super::capture::Capture;
 use super::cause::Cause;
 use super::diagnosis::diagnose;
@@ -121,7 +122,7 @@ impl Report {
             spec: named.and_then(|found| specification(found, &all[0])),
             remarks: named.map(|found| remarks(found, &all[0], framework)).unwrap_or_default(),
             rivals: named.map(|found| found.rivals.clone()).unwrap_or_default(),
-            arguments: arguments(&all[0]),
+            arguments: arguments(&all[0], &capture.about),
             exactness: named.map_or_else(|| nearest(&found), |found| exactness(found, all)),
             misfit: named.map(|found| found.misfit),
             notes: notes(capture),
@@ -143,7 +144,7 @@ impl Report {
             known_as: Vec::new(),
             remarks: Vec::new(),
             rivals: Vec::new(),
-            arguments: arguments(&all[0]),
+            arguments: arguments(&all[0], &capture.about),
             exactness: "it answers the same batch in two ways".to_owned(),
             misfit: None,
             notes: notes(capture),
@@ -321,7 +322,7 @@ fn remarks_of_term(found: &Identified, term: &IdentifiedTerm, o: &Observation, r
     }
 }
 
-fn arguments(o: &Observation) -> String {
+fn arguments(o: &Observation, about: &About) -> String {
     let layout = if o.layout == Layout::ChannelsFirst { "channels first" } else { "channels last" };
     let form = match o.form {
         Form::Indices => "class indices",
@@ -338,7 +339,8 @@ fn arguments(o: &Observation) -> String {
     let of = |n: usize, one: &str, more: &str| format!("{n} {}", if n == 1 { one } else { more });
     let (images, channels) = (of(o.images, "image", "images"), of(o.classes, "channel", "channels"));
     let pixels = of(o.pixels(), "pixel", "pixels");
-    format!("{given}, {layout}, {images} of {channels} and {pixels}; the target is {form}{ignored}")
+    let order = about.order.as_ref().map_or_else(String::new, |order| format!("; asked as ({order})"));
+    format!("{given}, {layout}, {images} of {channels} and {pixels}; the target is {form}{ignored}{order}")
 }
 
 fn exactness(found: &Identified, all: &[Observation]) -> String {
