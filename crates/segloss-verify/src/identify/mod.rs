@@ -46,6 +46,7 @@ mod sums;
 mod swapped;
 mod symptoms;
 mod unusual;
+mod weighted_sums;
 mod whole;
 
 pub use about::About;

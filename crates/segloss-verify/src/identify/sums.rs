@@ -2,13 +2,14 @@
 
 use super::answer::{Answer, answer};
 use super::explain::is_round;
-use super::fit::{Parts, basis, by_classes, by_group_and_one, by_terms, misfit_of, possible};
+use super::fit::{Parts, by_terms, misfit_of};
 use super::identified::Identified;
 use super::judge::{Assumed, Batches, Hypothesis, choose};
 use super::numbers::refine;
 use super::observation::Observation;
 use super::reading::Reading;
 use super::shapes::{cost, number};
+use super::weighted_sums;
 use rayon::prelude::*;
 use segloss::{Kind, LossSpec, Source, WeightSpec};
 
@@ -75,7 +76,8 @@ pub fn search(
         return found;
     }
     let (pixels, regions) = (&over_pixels.pixels, &over_regions.regions);
-    weighted(batches, o, pixels, regions).or_else(|| both_weighted(batches, o, pixels, regions))
+    weighted_sums::first(batches, o, pixels, regions)
+        .or_else(|| weighted_sums::both(batches, o, pixels, regions))
 }
 
 /// A loss over regions that is taken away from one over pixels: its score was added.
@@ -151,95 +153,6 @@ fn unweighted(
         (best <= o.tolerance() && sum.needs_all(o)).then_some(sum)
     });
     choose(batches, hypotheses.collect())
-}
-
-/// The same where the classes of both have weights.
-fn both_weighted(
-    batches: &Batches<'_>,
-    o: &Observation,
-    pixels: &[Candidate],
-    regions: &[Candidate],
-) -> Option<Identified> {
-    if o.whole.is_some() {
-        return None;
-    }
-    let seen = Reading::PLAIN.of(o);
-    let of = |spec: &LossSpec| basis(o, Reading::PLAIN, &seen, spec);
-    let with_basis = |all: &[Candidate]| -> Vec<(LossSpec, Vec<Answer>)> {
-        let able = |c: &&Candidate| possible(o, &seen, &c.spec).contains(&Parts::Class);
-        let specs: Vec<&LossSpec> = all.iter().filter(able).map(|c| &c.spec).collect();
-        specs.into_par_iter().filter_map(|spec| Some((spec.clone(), of(spec)?))).collect()
-    };
-    let (firsts, seconds) = (with_basis(pixels), with_basis(regions));
-    let gradient = |a: &[Answer], b: &[Answer]| by_classes(o, &[a, b]).map(|(_, gradient)| gradient);
-    let mut pairs: Vec<(f64, usize, usize)> = (0..firsts.len() * seconds.len())
-        .into_par_iter()
-        .map(|k| (k / seconds.len(), k % seconds.len()))
-        .map(|(i, j)| (misfit_of(o, gradient(&firsts[i].1, &seconds[j].1)), i, j))
-        .filter(|(misfit, ..)| misfit.is_finite())
-        .collect();
-    pairs.sort_by(|a, b| a.0.total_cmp(&b.0));
-    pairs.truncate(12);
-    let hypotheses = pairs.into_par_iter().filter_map(|(mut best, i, j)| {
-        let (a, of_a) = &firsts[i];
-        let mut b = seconds[j].0.clone();
-        if best > o.tolerance() {
-            (b, best) = refine(o, b, 1, &|b| gradient(of_a, &of(b)?));
-        }
-        let of = |spec| Assumed { reading: Reading::PLAIN, spec, parts: Parts::Class };
-        (best <= o.tolerance()).then(|| Hypothesis { terms: vec![of(a.clone()), of(b)] })
-    });
-    // So many factors fit much: the values must say it, too.
-    let is_sum = |found: &Identified| {
-        let mut explanations = found.terms.iter().map(|term| term.explanation.as_ref());
-        found.has_its_value() && explanations.all(|found| found.is_some_and(|found| found.constant > 0.0))
-    };
-    choose(batches, hypotheses.collect()).filter(is_sum)
-}
-
-/// The same where the classes of the first have weights.
-fn weighted(
-    batches: &Batches<'_>,
-    o: &Observation,
-    pixels: &[Candidate],
-    regions: &[Candidate],
-) -> Option<Identified> {
-    let seen = Reading::PLAIN.of(o);
-    let sum = |a: &LossSpec, first: &Answer, second: &Answer| {
-        let found = by_group_and_one(o, &seen, a, first, second);
-        // What is taken away is no term.
-        found.filter(|(fits, _)| fits[1].factors[0] > 0.0).map(|(_, gradient)| gradient)
-    };
-    let able = |spec: &LossSpec| possible(o, &seen, spec).contains(&Parts::ImageAndClass);
-    let firsts: Vec<(LossSpec, Answer)> = pixels
-        .iter()
-        .filter(|candidate| able(&candidate.spec))
-        .filter_map(|a| Some((a.spec.clone(), answer(o, Reading::PLAIN, &seen, &a.spec, true)?)))
-        .collect();
-    let mut pairs: Vec<(f64, usize, usize)> = (0..firsts.len() * regions.len())
-        .into_par_iter()
-        .map(|k| (k / regions.len(), k % regions.len()))
-        .filter_map(|(i, j)| {
-            let misfit = misfit_of(o, sum(&firsts[i].0, &firsts[i].1, &regions[j].answer));
-            misfit.is_finite().then_some((misfit, i, j))
-        })
-        .collect();
-    pairs.sort_by(|a, b| a.0.total_cmp(&b.0));
-    pairs.truncate(o.refinable().min(12));
-    let hypotheses = pairs.into_par_iter().filter_map(|(mut best, i, j)| {
-        let (a, first) = &firsts[i];
-        let mut b = regions[j].spec.clone();
-        if best > o.tolerance() {
-            let of = |b: &LossSpec| answer(o, Reading::PLAIN, &seen, b, false);
-            let rounds = o.rounds(&b);
-            (b, best) = refine(o, b, rounds, &|b| sum(a, first, &of(b)?));
-        }
-        let of = |spec, parts| Assumed { reading: Reading::PLAIN, spec, parts };
-        let terms = vec![of(a.clone(), Parts::ImageAndClass), of(b, Parts::All)];
-        (best <= o.tolerance()).then_some(Hypothesis { terms })
-    });
-    // So many factors fit much: the values must say it, too.
-    choose(batches, hypotheses.collect()).filter(Identified::has_its_value)
 }
 
 fn is_over_pixels(spec: &LossSpec) -> bool {
