@@ -100,6 +100,8 @@ impl Report {
         };
         let findings = diagnose(&evidence);
         let named = match &found {
+            // What is found of them is another loss by chance.
+            _ if findings.iter().any(|finding| finding.cause == Cause::ArgumentsSwapped) => None,
             Found::Loss(found) => Some(&**found),
             Found::Nothing(_) => but_silent.as_ref().or(by_value.as_ref()),
         };
@@ -363,6 +365,7 @@ fn exactness(found: &Identified, all: &[Observation]) -> String {
 }
 
 fn nearest(found: &Found) -> String {
+    // A loss that is found and not believed says nothing.
     let Found::Nothing(Nearest { loss, up_to_a_factor }) = found else { return String::new() };
     if let Some(spec) = up_to_a_factor {
         return format!(
@@ -420,7 +423,9 @@ impl fmt::Display for Report {
             writeln!(f, "             {detail}")?;
         }
         if self.verdict != Verdict::Unknown {
-            writeln!(f, "  how sure   {}", self.exactness)?;
+            if !self.exactness.is_empty() {
+                writeln!(f, "  how sure   {}", self.exactness)?;
+            }
         }
         writeln!(f, "  read as    {}", self.arguments)?;
         for known in &self.known_as {
