@@ -347,27 +347,43 @@ pub fn silent(evidence: &Evidence<'_>, findings: &mut Vec<Finding>) {
         _ => false,
     };
     let exact = identified.filter(|found| found.is_exact() && found.reading() == Reading::PLAIN);
+    let explained = matches!(evidence.found, Found::Loss(_));
     let found = all.iter().filter(asked).find_map(|o| {
         let meant = exact.and_then(|found| found.predict(o));
         let meant = meant.map(|(_, gradient)| gradient).filter(|g| g.iter().all(|g| g.is_finite()));
-        symptoms::silent(o, meant.as_deref())
+        // Where the gradients are explained, zeros among them are, too, but for the most wrong ones.
+        symptoms::silent(o, meant.as_deref()).filter(|silent| silent.is_clip || !explained)
     });
-    if let Some(found) = found {
+    let Some(found) = found else { return };
+    let witness = format!(
+        "in {} {} wrong pixels get a gradient of exactly 0, as {}",
+        batch(&found.batch),
+        found.pixels,
+        in_words(&found.witness)
+    );
+    if !found.is_clip {
         findings.push(Finding::new(
-            Cause::ClippedGradient,
-            format!(
-                "in {} {} wrong pixels get a gradient of exactly 0, as {}",
-                batch(&found.batch),
-                found.pixels,
-                in_words(&found.witness)
-            ),
-            match found.probability {
-                0.0 => "a pixel whose right class has a probability that is rounded to 0 is never learnt"
-                    .to_owned(),
-                p => {
-                    format!("a pixel whose right class has a probability of {p:.1e} or less is never learnt")
+            Cause::SilentPixels,
+            match found.image {
+                Some(image) => {
+                    format!("no pixel of image {image} in {} gets a gradient", batch(&found.batch))
                 }
+                None => witness,
             },
+            "these are never learnt, whatever the net says of them",
         ));
+        return;
     }
+    let least = symptoms::least_spoken(all.iter().filter(asked));
+    findings.push(Finding::new(
+        Cause::ClippedGradient,
+        witness,
+        match (found.probability, least) {
+            (0.0, _) => "a pixel whose right class has a probability that is rounded to 0 is never learnt".to_owned(),
+            (p, Some(least)) if least > p => {
+                format!("a pixel whose right class has a probability of {p:.1e} is never learnt, one of {least:.1e} is: the clip lies between")
+            }
+            (p, _) => format!("a pixel whose right class has a probability of {p:.1e} or less is never learnt"),
+        },
+    ));
 }

@@ -63,6 +63,8 @@ causes! {
         "give absent classes no weight: weights.absent = \"zero\", or classes = \"present\"";
     ClippedGradient: "pixels that are confidently wrong get no gradient: their probability is clipped",
         "compute from logits with log-sum-exp; no clip is needed then";
+    SilentPixels: "wrong pixels get no gradient at all",
+        "look for relu, clamp, where, argmax, an index or a mask that is made of the prediction: every pixel should count";
     NotTheDerivative: "the gradient is not the derivative of the value",
         "let the framework derive the value; look for detach, stop_gradient, numpy calls and custom backward functions";
     Detached: "there is no gradient: the value does not depend on the net as the framework sees it",

@@ -107,6 +107,8 @@ impl Report {
         };
         let verdict = match (findings.is_empty(), named) {
             (false, _) => Verdict::Wrong,
+            // All but the pixels without a gradient was explained, and these are not.
+            (true, Some(_)) if matches!(found, Found::Nothing(_)) && but_silent.is_some() => Verdict::Unknown,
             (true, Some(_)) => Verdict::Right,
             (true, None) => Verdict::Unknown,
         };

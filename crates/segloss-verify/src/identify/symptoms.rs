@@ -144,7 +144,7 @@ impl Derivative {
     }
 }
 
-/// Pixels that are confidently wrong and get no gradient at all.
+/// Pixels that are wrong and get no gradient at all.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Silent {
     /// The batch.
@@ -155,49 +155,72 @@ pub struct Silent {
     pub probability: f64,
     /// That pixel.
     pub witness: Pixel,
+    /// Whether they are the most wrong ones, as of a probability that is clipped.
+    pub is_clip: bool,
+    /// An image all of whose pixels are among them, beside another one.
+    pub image: Option<usize>,
 }
 
-/// Pixels whose right class has a probability below ½ and whose gradient is exactly 0, in the first batch that has some.
-///
+/// A pixel whose right class has a probability below ½: that, its image and place, and whether its gradient is exactly 0.
+type Wrong = (f64, usize, usize, bool);
+
 /// `meant`: the gradient of the loss that explains the other batches, where there is one. What is next to nothing there, too, is not
 /// silent: it is how the loss is.
-pub fn silent(o: &Observation, meant: Option<&[f64]>) -> Option<Silent> {
-    let (labels, g) = (o.labels()?, o.gradient.as_ref()?);
+fn wrong_pixels(o: &Observation, meant: Option<&[f64]>) -> Vec<Wrong> {
+    let (Some(labels), Some(g)) = (o.labels(), o.gradient.as_ref()) else { return Vec::new() };
     let most = meant.map_or(0.0, |meant| compare::largest(meant.iter().map(|g| g.abs())));
     let is_silent = |at: usize| match meant {
         // 1e-200 is no 0, and moves nothing.
         Some(meant) => g[at].abs() < 1e-12 * meant[at].abs() && meant[at].abs() > 1e-6 * most,
         None => g[at] == 0.0,
     };
-    let (mut silent, mut least) = (Vec::new(), 1.0_f64);
-    for (n, p) in places(o).filter(|&(n, p)| o.is_valid(n, p)) {
+    let of = |(n, p): (usize, usize)| {
         let logits = |c: usize| o.logits[o.at(n, c, p)];
         let label = labels[n * o.pixels() + p];
-        let right = match o.classes {
-            1 => super::reading::sigmoid(if label == 1 { logits(0) } else { -logits(0) }),
+        let (right, own) = match o.classes {
+            1 => (super::reading::sigmoid(if label == 1 { logits(0) } else { -logits(0) }), 0),
             _ => {
                 let own = logits(label as usize);
-                1.0 / (0..o.classes).map(|c| (logits(c) - own).exp()).sum::<f64>()
+                (1.0 / (0..o.classes).map(|c| (logits(c) - own).exp()).sum::<f64>(), label as usize)
             }
         };
-        if right >= 0.5 {
-            continue;
-        }
-        if is_silent(o.at(n, if o.classes == 1 { 0 } else { label as usize }, p))
-            && (0..o.classes)
-                .all(|c| g[o.at(n, c, p)].abs() <= if meant.is_some() { 1e-12 * most } else { 0.0 })
-        {
-            silent.push((right, n, p));
-        } else {
-            least = least.min(right);
-        }
-    }
-    let (probability, n, p) = silent.iter().copied().max_by(|a, b| a.0.total_cmp(&b.0))?;
-    // A clip silences the pixels that are most wrong; what leaves out easy ones chooses the hard ones.
-    if probability > least {
+        let none = if meant.is_some() { 1e-12 * most } else { 0.0 };
+        let silent = is_silent(o.at(n, own, p)) && (0..o.classes).all(|c| g[o.at(n, c, p)].abs() <= none);
+        (right, n, p, silent)
+    };
+    places(o).filter(|&(n, p)| o.is_valid(n, p)).map(of).filter(|(right, ..)| *right < 0.5).collect()
+}
+
+/// Wrong pixels whose gradient is exactly 0.
+pub fn silent(o: &Observation, meant: Option<&[f64]>) -> Option<Silent> {
+    let (silent, spoken): (Vec<Wrong>, Vec<Wrong>) =
+        wrong_pixels(o, meant).into_iter().partition(|(.., silent)| *silent);
+    let (probability, n, p, _) = silent.iter().copied().max_by(|a, b| a.0.total_cmp(&b.0))?;
+    let least_silent = silent.iter().map(|wrong| wrong.0).fold(1.0, f64::min);
+    let range = spoken.iter().map(|wrong| wrong.0);
+    let (least, most) = (range.clone().fold(1.0, f64::min), range.fold(0.0, f64::max));
+    // What leaves out easy pixels chooses the hard ones.
+    if !spoken.is_empty() && least_silent >= most {
         return None;
     }
-    Some(Silent { batch: o.name.clone(), pixels: silent.len(), probability, witness: pixel(o, n, p) })
+    let all_of = |image: usize| {
+        places(o).filter(|&(n, _)| n == image).all(|(n, p)| !o.is_valid(n, p) || no_slope(o, n, p))
+    };
+    let image = (0..o.images).find(|&n| all_of(n)).filter(|_| !(0..o.images).all(all_of));
+    // An ε is small.
+    let is_clip = probability <= least && probability <= 0.1 && image.is_none();
+    let witness = pixel(o, n, p);
+    Some(Silent { batch: o.name.clone(), pixels: silent.len(), probability, witness, is_clip, image })
+}
+
+fn no_slope(o: &Observation, n: usize, p: usize) -> bool {
+    o.gradient.as_ref().is_some_and(|g| (0..o.classes).all(|c| g[o.at(n, c, p)] == 0.0))
+}
+
+/// The least probability of the right class among wrong pixels that get a gradient.
+pub fn least_spoken<'a>(observations: impl Iterator<Item = &'a Observation>) -> Option<f64> {
+    let all = observations.flat_map(|o| wrong_pixels(o, None)).filter(|(.., silent)| !silent);
+    all.map(|(right, ..)| right).min_by(f64::total_cmp)
 }
 
 /// A class whose pixels of one label all get the same gradient, whatever their logits, and between which logits these lie; none where
