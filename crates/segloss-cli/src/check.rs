@@ -177,7 +177,10 @@ impl CheckArgs {
                 let titles: Vec<&str> = report.findings.iter().map(|finding| finding.title).collect();
                 Err(FoundWrong(titles.join("; ")).into())
             }
-            Verdict::Unknown => Err("the loss has no name here, and nothing shows that it is wrong".into()),
+            Verdict::Unknown => Err(match &report.name {
+                Some(name) => format!("it is {name} in part only: look at what is said of the rest").into(),
+                None => "the loss has no name here, and nothing shows that it is wrong".into(),
+            }),
         }
     }
 }

@@ -348,11 +348,13 @@ pub fn silent(evidence: &Evidence<'_>, findings: &mut Vec<Finding>) {
     };
     let exact = identified.filter(|found| found.is_exact() && found.reading() == Reading::PLAIN);
     let explained = matches!(evidence.found, Found::Loss(_));
+    let weighed = identified.is_some_and(Identified::is_explained);
     let found = all.iter().filter(asked).find_map(|o| {
         let meant = exact.and_then(|found| found.predict(o));
         let meant = meant.map(|(_, gradient)| gradient).filter(|g| g.iter().all(|g| g.is_finite()));
         // Where the gradients are explained, zeros among them are, too, but for the most wrong ones.
-        symptoms::silent(o, meant.as_deref()).filter(|silent| silent.is_clip || !explained)
+        let by_itself = |silent: &symptoms::Silent| !explained || silent.image.is_some() && !weighed;
+        symptoms::silent(o, meant.as_deref()).filter(|silent| silent.is_clip || by_itself(silent))
     });
     let Some(found) = found else { return };
     let witness = format!(

@@ -91,6 +91,7 @@ pub struct Explanation {
 }
 
 /// A batch with its fit.
+#[derive(Clone)]
 pub struct Fitted<'a> {
     pub o: &'a Observation,
     /// Of the labels as they are read.

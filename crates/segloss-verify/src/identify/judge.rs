@@ -181,14 +181,21 @@ impl Judged {
         };
         let mut explanations = explain_all(&fitted);
         if explanations.iter().any(Option::is_none) {
-            // Perhaps all but those at the edge.
-            let at_edge = fitted[0].iter().filter(|f| !role(f.o).1).map(|f| f.o.name.clone());
-            let at_edge: Vec<String> = at_edge.collect();
+            // Perhaps all but some at the edge: with as many as go with those that must be explained.
+            let whole = fitted.clone();
             fitted.iter_mut().for_each(|of_term| of_term.retain(|f| role(f.o).1));
             explanations = explain_all(&fitted);
             if explanations.iter().all(Option::is_some) {
-                unexplained.extend(at_edge);
                 edges = 0;
+                for i in (0..whole[0].len()).filter(|&i| !role(whole[0][i].o).1) {
+                    let more = fitted.iter().zip(&whole).map(|(kept, all)| [&kept[..], &all[i..=i]].concat());
+                    let more: Vec<Vec<Fitted<'_>>> = more.collect();
+                    let found = explain_all(&more);
+                    match found.iter().all(Option::is_some) {
+                        true => (fitted, explanations, edges) = (more, found, edges + 1),
+                        false => unexplained.push(whole[0][i].o.name.clone()),
+                    }
+                }
             }
         }
         // A batch at the edge whose value is another one is not explained, whatever its gradient.

@@ -8,8 +8,10 @@ use super::dialect::{Dialect, known_as};
 use super::expected::Expected;
 use super::explain::{Explanation, Extra};
 use super::finding::{Evidence, Finding};
+use super::fit::misfit_of;
 use super::identified::{Identified, Term as IdentifiedTerm, ValueFit, name};
 use super::observation::{Form, Observation};
+use super::probe::question::question;
 use super::reading::{Reading, Step};
 use super::search::{Found, Nearest, confirmed, search, search_values};
 use super::shapes::number;
@@ -58,6 +60,8 @@ pub struct Report {
     pub misfit: Option<f64>,
     /// What was guessed.
     pub notes: Vec<String>,
+    /// Batches on which the function is another loss than the one that is named, and what it has there.
+    pub elsewhere: Vec<(String, String)>,
     /// What to do next, where the answer leaves doubt.
     pub next: Option<String>,
     /// What was found.
@@ -105,19 +109,23 @@ impl Report {
             Found::Loss(found) => Some(&**found),
             Found::Nothing(_) => but_silent.as_ref().or(by_value.as_ref()),
         };
+        let elsewhere = named.map(|found| elsewhere(found, all)).unwrap_or_default();
+        let by_silence = matches!(found, Found::Nothing(_)) && but_silent.is_some();
         let verdict = match (findings.is_empty(), named) {
             (false, _) => Verdict::Wrong,
             // All but the pixels without a gradient was explained, and these are not.
-            (true, Some(_)) if matches!(found, Found::Nothing(_)) && but_silent.is_some() => Verdict::Unknown,
+            (true, Some(found)) if by_silence || is_doubtful(found, &elsewhere) => Verdict::Unknown,
             (true, Some(_)) => Verdict::Right,
             (true, None) => Verdict::Unknown,
         };
+        let has_gradient = all.iter().any(|o| o.gradient.is_some());
+        let compared = has_gradient && !named.zip(by_value.as_ref()).is_some_and(|(a, b)| std::ptr::eq(a, b));
         // What else is wrong is none of the library's.
         let as_it_is = findings.iter().all(|finding| finding.cause == Cause::ClippedGradient);
         let framework = capture.about.framework.as_deref();
         Self {
             known_as: named
-                .filter(|_| as_it_is)
+                .filter(|_| as_it_is && verdict != Verdict::Unknown)
                 .map(|found| known_as(found, &all[0], framework))
                 .unwrap_or_default(),
             verdict,
@@ -127,10 +135,14 @@ impl Report {
             remarks: named.map(|found| remarks(found, &all[0], framework)).unwrap_or_default(),
             rivals: named.map(|found| found.rivals.clone()).unwrap_or_default(),
             arguments: arguments(&all[0], &capture.about),
-            exactness: named.map_or_else(|| nearest(&found), |found| exactness(found, all)),
+            exactness: named.map_or_else(
+                || nearest(&found),
+                |found| exactness(found, all.len(), elsewhere.len(), compared),
+            ),
             misfit: named.map(|found| found.misfit),
             notes: notes(capture),
             next: next(capture, verdict, named),
+            elsewhere,
             identified: named.cloned(),
             findings,
         }
@@ -147,6 +159,7 @@ impl Report {
             findings: Vec::new(),
             known_as: Vec::new(),
             remarks: Vec::new(),
+            elsewhere: Vec::new(),
             rivals: Vec::new(),
             arguments: arguments(&all[0], &capture.about),
             exactness: "it answers the same batch in two ways".to_owned(),
@@ -225,7 +238,8 @@ fn details(found: &Identified) -> Vec<String> {
 }
 
 pub fn short(x: f64) -> String {
-    let text = format!("{x:.6}");
+    // Zero has no sign.
+    let text = format!("{:.6}", x + 0.0);
     text.trim_end_matches('0').trim_end_matches('.').to_owned()
 }
 
@@ -278,10 +292,42 @@ fn remarks(found: &Identified, o: &Observation, framework: Option<&str>) -> Vec<
         remarks.push("each channel of a softmax is scored as a problem of its own".to_owned());
     }
     found.terms.iter().for_each(|term| remarks_of_term(found, term, o, &mut remarks));
-    if !found.unexplained.is_empty() {
-        remarks.push(format!("it is another loss on the batches {}", found.unexplained.join(", ")));
-    }
     remarks
+}
+
+/// Where a loss that explains the others is not that of the function, in words.
+fn elsewhere(found: &Identified, all: &[Observation]) -> Vec<(String, String)> {
+    let of = |o: &Observation| {
+        let words = match (o.total(), found.predict(o)) {
+            (Some(value), Some((expected, gradient))) => {
+                let same = (value - expected).abs() <= 1e-4 * value.abs().max(expected.abs());
+                match (same, misfit_of(o, Some(gradient)) <= o.tolerance()) {
+                    (true, true) => return None,
+                    (true, false) => "another gradient".to_owned(),
+                    (false, _) => format!("{}, not {}", short(value), short(expected)),
+                }
+            }
+            _ => "another gradient".to_owned(),
+        };
+        Some((o.name.clone(), words))
+    };
+    all.iter().filter(|o| found.unexplained.contains(&o.name)).filter_map(of).collect()
+}
+
+/// Whether batches that say much of a loss say that it is another one: of a sum over pixels without weights of the labels no loss
+/// disagrees about a class that is absent.
+fn is_doubtful(found: &Identified, elsewhere: &[(String, String)]) -> bool {
+    use Kind::{BinaryCrossEntropy, CrossEntropy, Focal};
+    let is_plain = |term: &IdentifiedTerm| {
+        let spec = term.explanation.as_ref().map(|found| &found.spec);
+        spec.is_some_and(|spec| {
+            [BinaryCrossEntropy, CrossEntropy, Focal].contains(&spec.kind())
+                && [Source::None, Source::Fixed].contains(&spec.weights.source)
+                && spec.threshold.is_none()
+        })
+    };
+    let asks = |name: &String| ["image", "absent", "absent_in_one"].contains(&name.as_str());
+    found.terms.iter().all(is_plain) && elsewhere.iter().any(|(name, _)| asks(name))
 }
 
 fn remarks_of_term(found: &Identified, term: &IdentifiedTerm, o: &Observation, remarks: &mut Vec<String>) {
@@ -347,8 +393,12 @@ fn arguments(o: &Observation, about: &About) -> String {
     format!("{given}, {layout}, {images} of {channels} and {pixels}; the target is {form}{ignored}{order}")
 }
 
-fn exactness(found: &Identified, all: &[Observation]) -> String {
-    let batches = if all.len() == 1 { "this batch".to_owned() } else { format!("{} batches", all.len()) };
+fn exactness(found: &Identified, all: usize, others: usize, compared: bool) -> String {
+    let batches = match (all, others) {
+        (1, _) => "this batch".to_owned(),
+        (all, 0) => format!("{all} batches"),
+        _ => format!("{} of {all} batches", all - others),
+    };
     let value = match found.value {
         ValueFit::Absent => "there is no value to compare".to_owned(),
         ValueFit::Same(difference) => format!("the value within {difference:.1e}"),
@@ -357,7 +407,7 @@ fn exactness(found: &Identified, all: &[Observation]) -> String {
             format!("not the value, which is {found:.6} and would be {expected:.6}")
         }
     };
-    match (found.misfit, all.iter().any(|o| o.gradient.is_some())) {
+    match (found.misfit, compared) {
         (_, false) => format!("explains {batches}: {value}"),
         (0.0, true) => format!("explains {batches}: every entry of the gradient exactly; {value}"),
         (misfit, true) => format!(
@@ -415,19 +465,20 @@ impl fmt::Display for Report {
             Verdict::Right if self.is_explained() => writeln!(f, "right: {name}")?,
             Verdict::Right => writeln!(f, "right but for its weights, which nothing explains: {name}")?,
             Verdict::Wrong => writeln!(f, "WRONG: {}", self.findings[0].title)?,
-            Verdict::Unknown => writeln!(f, "no answer: {}", self.exactness)?,
+            Verdict::Unknown => match &self.name {
+                Some(name) => writeln!(f, "no answer: it is {name} in part only")?,
+                None => writeln!(f, "no answer: {}", self.exactness)?,
+            },
         }
         writeln!(f)?;
-        if self.verdict != Verdict::Unknown {
+        if self.verdict != Verdict::Unknown || self.name.is_some() {
             writeln!(f, "  it is      {name}")?;
         }
         for detail in &self.details {
             writeln!(f, "             {detail}")?;
         }
-        if self.verdict != Verdict::Unknown {
-            if !self.exactness.is_empty() {
-                writeln!(f, "  how sure   {}", self.exactness)?;
-            }
+        if !self.exactness.is_empty() && (self.verdict != Verdict::Unknown || self.name.is_some()) {
+            writeln!(f, "  how sure   {}", self.exactness)?;
         }
         writeln!(f, "  read as    {}", self.arguments)?;
         for known in &self.known_as {
@@ -435,6 +486,9 @@ impl fmt::Display for Report {
         }
         for remark in &self.remarks {
             writeln!(f, "  remark     {remark}")?;
+        }
+        for (batch, words) in &self.elsewhere {
+            writeln!(f, "  but        on {batch} ({}): {words}", question(batch))?;
         }
         if !self.rivals.is_empty() {
             writeln!(f, "  or         {}", self.rivals.join("\n             "))?;
