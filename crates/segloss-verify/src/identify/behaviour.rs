@@ -59,8 +59,7 @@ pub fn finite(evidence: &Evidence<'_>, findings: &mut Vec<Finding>) {
     let value = found.value.map_or_else(String::new, |value| format!("the value is {value}"));
     let witness = match pixel {
         Some(pixel) => format!(
-            "{} in {}: {} pixels have a gradient that is no number, as {pixel}",
-            value,
+            "in {} {} pixels have a gradient that is no number, as {pixel}; {value}",
             batch(&found.batch),
             found.pixels
         ),
@@ -86,6 +85,9 @@ pub fn finite(evidence: &Evidence<'_>, findings: &mut Vec<Finding>) {
                 .to_owned()
         }
         (false, _) => "one such pixel makes the whole batch NaN, and the training ends".to_owned(),
+        (true, _) if !by_value => "a net that becomes certain of one wrong pixel ends the training: its value is a number, and its slope, of a \
+                                   logarithm, a root or a power of a probability that is rounded to 0, is none"
+            .to_owned(),
         (true, _) => "a net that becomes certain of one wrong pixel ends the training: its logarithm is taken of a \
                       probability that is rounded to 0"
             .to_owned(),

@@ -4,7 +4,7 @@ use super::about::About;
 use super::error::CheckError;
 use super::observation::{GUESSED, Given, Observation, sums_to_one};
 use super::symptoms;
-use segloss::Layout;
+use segloss::{Layout, spelling};
 use segloss_unet::npy::{self, Array, NpyFile};
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -134,6 +134,15 @@ impl Capture {
                 });
             }
         }
+        let known = [&LOGITS[..], &PROBABILITIES, &PREDICTION, &TARGET, &VALUE, &GRADIENT, &WEIGHTS].concat();
+        for other in arrays.keys().filter(|key| !known.contains(&key.as_str())) {
+            let meant = spelling::nearest(other, &known)
+                .map_or_else(String::new, |name| format!("; did you mean `{name}`?"));
+            let note = format!("`{other}` is not read{meant}");
+            if !self.notes.contains(&note) {
+                self.notes.push(note);
+            }
+        }
         let need = |names: &[&str], wanted: &'static str| {
             any(names).ok_or_else(|| CheckError::Missing {
                 path: path.to_owned(),
@@ -174,7 +183,10 @@ impl Capture {
             gradient: gradient.as_deref(),
             class_weights: any(&WEIGHTS),
         };
-        let (observation, notes) = Observation::new(&given, &self.about).map_err(|problem| {
+        // The axis that was put in is the second.
+        let layout = if bare { Some(Layout::ChannelsFirst) } else { self.about.layout };
+        let about = About { layout, ..self.about.clone() };
+        let (observation, notes) = Observation::new(&given, &about).map_err(|problem| {
             CheckError::Content { path: path.to_owned(), batch: named.clone(), problem }
         })?;
         for note in notes {

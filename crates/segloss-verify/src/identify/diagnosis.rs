@@ -96,16 +96,28 @@ fn explained(
     // One half may be 1/C or 1/N, and is more often just one half.
     let chosen = |n: usize| [1, 2, 4, 5, 10].contains(&n) || sum;
     match explanation.extra {
-        Extra::Classes if kind.is_additive() && softmax && kind != Kind::Focal && !chosen(o.classes) => {
+        extra @ (Extra::Classes | Extra::SumOfClasses)
+            if kind.is_additive()
+                && softmax
+                && kind != Kind::Focal
+                && !chosen(o.classes)
+                && (extra == Extra::Classes || !single) =>
+        {
+            let (times, made, rate) = match extra {
+                Extra::Classes => {
+                    ("1/", "Σy/size(y) can be, and a mean over the class axis makes", "smaller")
+                }
+                _ => ("", "size(y)/Σy can be", "larger"),
+            };
             findings.push(Finding::new(
                 Cause::ConstantWeight,
                 format!(
-                    "{} times 1/{} for every class of every batch: the one number that Σy/size(y) can be",
+                    "{} times {times}{} for every class of every batch: the one number that {made}",
                     kind.name(),
                     o.classes
                 ),
                 format!(
-                    "it is plain {} with a smaller learning rate; {}",
+                    "it is plain {} with a {rate} learning rate; {}",
                     kind.name(),
                     rarest(o).unwrap_or_default()
                 ),

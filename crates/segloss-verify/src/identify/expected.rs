@@ -28,6 +28,10 @@ pub fn expected(text: &str) -> Result<Expected, String> {
     let terms: Vec<Term> = text.split('+').map(term).collect::<Result<_, _>>()?;
     let said = if text.contains('*') { vec![FACTORS.to_owned()] } else { Vec::new() };
     match <[Term; 1]>::try_from(terms) {
+        Ok([_]) if !said.is_empty() => {
+            Err("a factor of one loss alone is not compared; of a sum, the ratio of the factors is"
+                .to_owned())
+        }
         Ok([term]) => Ok(Expected { spec: term.loss, said: Vec::new() }),
         Err(terms) => Ok(Expected { spec: Combined::new(terms), said }),
     }
@@ -92,6 +96,7 @@ mod tests {
         let refused = |text: &str| of(text).unwrap_err();
         assert_eq!(refused("cross_entropy + dicee"), "no kind `dicee`; did you mean `dice`?");
         assert!(refused("").starts_with("write a kind") && refused("x*dice").contains("`x` is no factor"));
+        assert!(refused("2*dice").contains("of one loss alone"));
         assert!(of("alpha").is_err() && of("kind = 'combined'").is_err());
     }
 }

@@ -46,7 +46,17 @@ pub fn readings(o: &Observation, found: &Identified, findings: &mut Vec<Finding>
         Step::Sigmoid => findings.push(Finding::new(
             Cause::SoftmaxTwice,
             sum("σ(z), taken for logits"),
-            format!("the second activation sees numbers from 0 to 1: no probability falls below ½ or exceeds 0.731; {rare}"),
+            match o.classes {
+                1 => "the second activation sees numbers from 0 to 1: no probability falls below ½ or exceeds 0.731".to_owned(),
+                classes => {
+                    let (e, others) = (std::f64::consts::E, classes as f64 - 1.0);
+                    format!(
+                        "the softmax sees numbers from 0 to 1: every probability lies between {:.3} and {:.3}, however sure the net is; {rare}",
+                        1.0 / (1.0 + e * others),
+                        e / (e + others)
+                    )
+                }
+            },
         )),
         Step::ChannelsOfSoftmax => {}
         Step::Clipped | Step::ChannelsOfClipped | Step::Own(OwnClass::Share) => {

@@ -6,9 +6,9 @@ use super::cause::Cause;
 use super::diagnosis::diagnose;
 use super::dialect::{Dialect, known_as};
 use super::expected::Expected;
-use super::explain::{Explanation, Extra};
+use super::explain::{Explanation, Extra, weights_in_words};
 use super::finding::{Evidence, Finding};
-use super::fit::misfit_of;
+use super::fit::{Parts, misfit_of};
 use super::identified::{Identified, Term as IdentifiedTerm, ValueFit, name};
 use super::observation::{Form, Observation};
 use super::probe::question::question;
@@ -17,7 +17,7 @@ use super::search::{Found, Nearest, confirmed, search, search_values};
 use super::shapes::number;
 use super::symptoms::{self, Slope};
 use segloss::kinds::Combined;
-use segloss::{Kind, Layout, LossSpec, Scheme, Source, Term};
+use segloss::{Kind, Layout, LossSpec, Reduction, Scheme, Source, Term};
 use serde::Serialize;
 use std::fmt;
 
@@ -132,7 +132,7 @@ impl Report {
             name: named.map(Identified::name),
             details: named.map(details).unwrap_or_default(),
             spec: named.and_then(|found| specification(found, &all[0])),
-            remarks: named.map(|found| remarks(found, &all[0], framework)).unwrap_or_default(),
+            remarks: named.map(|found| remarks(found, &all[0], all.len(), framework)).unwrap_or_default(),
             rivals: named.map(|found| found.rivals.clone()).unwrap_or_default(),
             arguments: arguments(&all[0], &capture.about),
             exactness: named.map_or_else(
@@ -262,7 +262,7 @@ fn specification(found: &Identified, o: &Observation) -> Option<String> {
     Some(spec.to_toml())
 }
 
-fn remarks(found: &Identified, o: &Observation, framework: Option<&str>) -> Vec<String> {
+fn remarks(found: &Identified, o: &Observation, batches: usize, framework: Option<&str>) -> Vec<String> {
     let mut remarks = Vec::new();
     if o.target_scale != 1.0 {
         remarks.push(format!(
@@ -288,6 +288,13 @@ fn remarks(found: &Identified, o: &Observation, framework: Option<&str>) -> Vec<
     if found.terms[0].reading.floor {
         remarks.push("the share of hard pixels is rounded down; segloss rounds it up".to_owned());
     }
+    if o.gradient.is_none() && batches == 1 {
+        remarks.push(
+            "one number was compared, and another loss may have it, too: save the gradient beside it"
+                .to_owned(),
+        );
+    }
+    remarks.extend(other_weights(found, o));
     if found.reading().step == Step::ChannelsOfSoftmax {
         remarks.push("each channel of a softmax is scored as a problem of its own".to_owned());
     }
@@ -330,6 +337,28 @@ fn is_doubtful(found: &Identified, elsewhere: &[(String, String)]) -> bool {
     found.terms.iter().all(is_plain) && elsewhere.iter().any(|(name, _)| asks(name))
 }
 
+/// Class weights that were saved beside a batch, where they are none of the loss's.
+fn other_weights(found: &Identified, o: &Observation) -> Option<String> {
+    let given = o.class_weights.as_ref().filter(|given| o.classes > 1 && given.len() == o.classes)?;
+    let all: Vec<&LossSpec> =
+        found.terms.iter().filter_map(|term| Some(&term.explanation.as_ref()?.spec)).collect();
+    let has_them = |spec: &&LossSpec| {
+        let own = &spec.weights.values;
+        let ratio = |c: usize| own[c] / given[c];
+        // Pairs, and what a specification does not say as weights, are not compared.
+        own.len() != given.len() && spec.weights.source == Source::Fixed
+            || own.len() == given.len()
+                && (1..own.len()).all(|c| own[c] == given[c] || (ratio(c) / ratio(0) - 1.0).abs() <= 1e-3)
+    };
+    let takes_them = all.iter().all(|spec| spec.kind().info().takes("weights"));
+    (takes_them && !all.is_empty() && !all.iter().any(has_them)).then(|| {
+        let given: Vec<String> = given.iter().map(|&w| short(w)).collect();
+        let own = weights_in_words(all[0]);
+        let own = if own.is_empty() { "no weights" } else { &own };
+        format!("the class weights {} that were saved are not the loss's: it has {own}", given.join(" "))
+    })
+}
+
 fn remarks_of_term(found: &Identified, term: &IdentifiedTerm, o: &Observation, remarks: &mut Vec<String>) {
     let Some(explanation) = &term.explanation else { return };
     if explanation.constant != 1.0 && explanation.constant > 0.0 && found.terms.len() == 1 {
@@ -366,6 +395,18 @@ fn remarks_of_term(found: &Identified, term: &IdentifiedTerm, o: &Observation, r
             let (word, verb) = if left_out.len() == 1 { ("class", "weighs") } else { ("classes", "weigh") };
             remarks.push(format!("{word} {} {verb} 0: only the others are scored", left_out.join(", ")));
         }
+    }
+    let by_pixels = [Reduction::MeanValid, Reduction::MeanAll].contains(&explanation.spec.reduction());
+    if term.shape.kind().is_additive()
+        && weights.source == Source::Fixed
+        && by_pixels
+        && term.parts != Parts::All
+    {
+        remarks.push(
+            "the weighted sum is divided by the number of pixels, not by the sum of the weights: the size of a step changes with the \
+             classes that a batch holds"
+                .to_owned(),
+        );
     }
     if explanation.extra == Extra::AbsentAsZero {
         remarks.push("classes without a pixel count as solved: they lower the mean".to_owned());
@@ -445,7 +486,14 @@ fn notes(capture: &Capture) -> Vec<String> {
         .raised
         .iter()
         .map(|(batch, error)| format!("the function raised an error on batch `{batch}`: {error}"));
-    capture.notes.iter().cloned().chain(raised).collect()
+    let keras = capture.about.framework.as_deref() == Some("keras");
+    let other = keras && capture.about.order.as_deref() == Some("prediction, target");
+    let order = other.then(|| {
+        "the function takes (y_pred, y_true), as its parameters are called, and Keras hands over (y_true, y_pred): in compile(loss=...) \
+         they would be swapped"
+            .to_owned()
+    });
+    capture.notes.iter().cloned().chain(raised).chain(order).collect()
 }
 
 /// Where one batch leaves doubt, probes decide.
@@ -453,6 +501,9 @@ fn next(capture: &Capture, verdict: Verdict, named: Option<&Identified>) -> Opti
     let single = capture.observations.len() == 1;
     let doubt = verdict == Verdict::Unknown || named.is_some_and(|found| !found.rivals.is_empty());
     let framework = capture.about.framework.as_deref().unwrap_or("torch");
+    if !single && verdict == Verdict::Right && capture.about.ignore_index.is_none() {
+        return Some("where masks hold pixels that do not count, --emit with --ignore-index LABEL asks about them, too".to_owned());
+    }
     (single && doubt).then(|| {
         format!("segloss check --emit {framework} MODULE:FUNCTION > probe.py asks the function about batches that tell these apart")
     })

@@ -115,7 +115,7 @@ impl Probe {
         };
         let dotted = |text: &str| text.split('.').all(name);
         let (module, function) = (self.function.split_once(':'))
-            .filter(|(module, function)| dotted(module) && name(function))
+            .filter(|(module, function)| dotted(module) && !module.ends_with(".py") && name(function))
             .ok_or_else(|| CheckError::Function(self.function.clone()))?;
         let keras = self.framework == Framework::Keras;
         let last = [Framework::Keras, Framework::Jax].contains(&self.framework);
