@@ -431,6 +431,8 @@ fn one_channel_needs_no_axis() {
     let script = segloss(&["check", "--emit", "jax", "losses:mine", "--layout", "no_channels"]);
     let script = text(&script.stdout);
     assert!(script.contains("CLASSES = 1 ") && script.contains("LAYOUT = \"no_channels\""), "{script}");
+    // What is saved is the order that was asked in, not the usual one.
+    assert!(script.contains("about += f\"order = '{ORDER:}'"), "{script}");
 }
 
 /// Weights of another number of classes are refused; a class that does not count is said.

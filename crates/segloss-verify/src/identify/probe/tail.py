@@ -56,7 +56,7 @@ for name, z, y in batches():
 about = "function = '{MODULE}:{FUNCTION}'\nframework = '{FRAMEWORK}'\n" + f"classes = {CLASSES:}\n"
 about += "" if LAYOUT == "no_channels" else f"layout = '{LAYOUT:}'\n"
 about += "" if IGNORED is None else f"ignore_index = {IGNORED:}\n"
-about += f"order = '{ORDER}'\n"
+about += f"order = '{ORDER:}'\n"
 about += f"changes = '{' and '.join(sorted(changed))}'\n" if changed else ""
 saved["about"] = np.frombuffer(about.encode(), np.uint8)
 np.savez_compressed("answers.npz", **saved)
