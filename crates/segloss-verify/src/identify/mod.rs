@@ -37,6 +37,7 @@ mod page;
 pub mod probe;
 pub mod random;
 mod reading;
+mod remarks;
 mod report;
 mod sample;
 mod search;

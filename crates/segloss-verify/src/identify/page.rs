@@ -85,7 +85,9 @@ fn facts(report: &Report) -> String {
     lines.push(report.exactness.clone());
     lines.push(format!("Read as {}.", report.arguments));
     lines.extend(report.known_as.iter().map(|known| format!("Known as {known}.")));
-    lines.extend(report.remarks.iter().chain(&report.notes).cloned());
+    lines.extend(report.remarks.iter().cloned());
+    lines.extend(report.elsewhere().map(|words| format!("But {words}.")));
+    lines.extend(report.notes.iter().cloned());
     lines.extend(report.rivals.iter().map(|rival| format!("It may as well be {rival}.")));
     lines.extend(report.next.iter().map(|next| format!("Next: {next}")));
     let items: String = lines.iter().map(|line| format!("<li>{}</li>\n", escape(line))).collect();
