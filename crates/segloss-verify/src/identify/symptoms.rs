@@ -321,6 +321,26 @@ mod tests {
         assert!(ignores_logits(std::slice::from_ref(&o)).is_none());
     }
 
+    /// A clip silences the most wrong pixels, hard pixels are chosen by leaving out the others, and everything between is neither.
+    #[test]
+    fn silent_pixels_are_told_apart() {
+        let mut o = Observation::sample(&[2, 1, 1, 4]);
+        // The right class of every pixel is 0: σ(−z) is 0.4, 0.2, 0.05 and 0.01.
+        o.logits = [0.6f64, 0.8, 0.95, 0.99].repeat(2).iter().map(|p| (p / (1.0 - p)).ln()).collect();
+        o.target = segloss_cases::Labels::Indices(vec![0; 8]);
+        let of = |g: [f64; 8]| silent(&Observation { gradient: Some(g.to_vec()), ..o.clone() }, None);
+        assert_eq!(of([1.0; 8]), None);
+        let clip = of([1.0, 1.0, 1.0, 0.0, 1.0, 1.0, 1.0, 0.0]).unwrap();
+        assert!(clip.is_clip && clip.pixels == 2 && (clip.probability - 0.01).abs() < 1e-9);
+        assert_eq!(of([0.0, 0.0, 1.0, 1.0, 0.0, 0.0, 1.0, 1.0]), None);
+        let mixed = of([1.0, 0.0, 1.0, 0.0, 1.0, 1.0, 1.0, 0.0]).unwrap();
+        assert!(!mixed.is_clip && mixed.image.is_none());
+        let all = of([0.0; 8]).unwrap();
+        assert!(!all.is_clip && all.image.is_none() && all.pixels == 8);
+        let image = of([1.0, 1.0, 1.0, 1.0, 0.0, 0.0, 0.0, 0.0]).unwrap();
+        assert!(!image.is_clip && image.image == Some(1));
+    }
+
     #[test]
     fn an_ignored_pixel_with_a_gradient_is_seen() {
         let mut o = Observation::sample(&[1, 3, 2, 2]);
