@@ -19,6 +19,9 @@ const VALUE: [&str; 3] = ["value", "loss", "losses"];
 const GRADIENT: [&str; 4] = ["gradient", "grad", "gradients", "dlogits"];
 const WEIGHTS: [&str; 4] = ["class_weights", "weights", "weight", "pos_weight"];
 
+/// The most that an axis has which is tried as that of the channels.
+const MOST_CHANNELS: usize = 64;
+
 /// One batch, or the answers to probes.
 #[derive(Clone, Debug)]
 pub struct Capture {
@@ -99,9 +102,16 @@ impl Capture {
             return Vec::new();
         }
         let first = &self.observations[0];
-        let is_guess = |layout: &Layout| first.classes > 1 && *layout == first.layout;
-        let all =
-            [Layout::ChannelsFirst, Layout::ChannelsLast].into_iter().filter(|layout| !is_guess(layout));
+        let is_guess = |layout: Layout| first.classes > 1 && layout == first.layout;
+        // An axis of hundreds is one of the image.
+        let channels = |layout: Layout| match layout {
+            Layout::ChannelsFirst => first.spatial.first(),
+            Layout::ChannelsLast => first.spatial.last(),
+        };
+        let may_be = |layout: &Layout| {
+            !is_guess(*layout) && channels(*layout).is_some_and(|&channels| channels <= MOST_CHANNELS)
+        };
+        let all = [Layout::ChannelsFirst, Layout::ChannelsLast].into_iter().filter(may_be);
         all.map(|layout| About { layout: Some(layout), ..self.about.clone() }).collect()
     }
 
