@@ -1,6 +1,7 @@
 //! Faults that the answers show by themselves: a target of 0 and 255, NaN, no gradient, one that is no derivative, pixels that get none
 //! or should get none.
 
+use super::answer::answer;
 use super::cause::Cause;
 use super::finding::{Evidence, Finding, batch, first, in_words, percent};
 use super::identified::{Identified, ValueFit};
@@ -9,7 +10,7 @@ use super::reading::{Reading, Step};
 use super::report::short;
 use super::search::Found;
 use super::symptoms::{self, Pixel, Slope};
-use segloss::Kind;
+use segloss::{Kind, LossSpec};
 
 /// A target that holds another number than 1.
 pub fn targets(evidence: &Evidence<'_>, findings: &mut Vec<Finding>) {
@@ -355,7 +356,10 @@ pub fn silent(evidence: &Evidence<'_>, findings: &mut Vec<Finding>) {
         let meant = exact.and_then(|found| found.predict(o));
         let meant = meant.map(|(_, gradient)| gradient).filter(|g| g.iter().all(|g| g.is_finite()));
         // Where the gradients are explained, zeros among them are, too, but for the most wrong ones.
-        let by_itself = |silent: &symptoms::Silent| !explained || silent.image.is_some() && !weighed;
+        let by_itself = |silent: &symptoms::Silent| match silent.image {
+            Some(_) => !explained || !weighed,
+            None => !explained && !identified.is_some_and(|found| chooses_hard_pixels(found, o)),
+        };
         symptoms::silent(o, meant.as_deref()).filter(|silent| silent.is_clip || by_itself(silent))
     });
     let Some(found) = found else { return };
@@ -390,4 +394,27 @@ pub fn silent(evidence: &Evidence<'_>, findings: &mut Vec<Finding>) {
             (p, _) => format!("a pixel whose right class has a probability of {p:.1e} or less is never learnt"),
         },
     ));
+}
+
+/// Whether the pixels without a gradient are those that cost least, in all or in each image, with the loss's weights or without.
+fn chooses_hard_pixels(found: &Identified, o: &Observation) -> bool {
+    let [term] = found.terms.as_slice() else { return false };
+    let chosen = |spec: &LossSpec| {
+        let map = answer(o, term.reading, &term.reading.of(o), spec, true).and_then(|answer| answer.map);
+        let Some(map) = map else { return false };
+        let by_entry = map.len() == o.logits.len() && o.classes > 1;
+        let cost = |n: usize, p: usize| match by_entry {
+            true => (0..o.classes).map(|c| map[o.at(n, c, p)]).sum(),
+            false => map[n * o.pixels() + p],
+        };
+        let ordered = |images: std::ops::Range<usize>| {
+            let pixels = symptoms::places(o).filter(|&(n, p)| images.contains(&n) && o.is_valid(n, p));
+            let (silent, spoken): (Vec<_>, Vec<_>) = pixels.partition(|&(n, p)| symptoms::no_slope(o, n, p));
+            let most = silent.iter().map(|&(n, p)| cost(n, p)).fold(f64::NEG_INFINITY, f64::max);
+            let least = spoken.iter().map(|&(n, p)| cost(n, p)).fold(f64::INFINITY, f64::min);
+            !spoken.is_empty() && most <= least
+        };
+        ordered(0..o.images) || (0..o.images).all(|n| ordered(n..n + 1))
+    };
+    chosen(&term.shape) || term.explanation.as_ref().is_some_and(|found| chosen(&found.spec))
 }

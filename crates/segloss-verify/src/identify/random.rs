@@ -96,6 +96,27 @@ fn observation(case: &Case, value: f64, gradient: &[f64]) -> Option<Observation>
 mod tests {
     use super::*;
 
+    /// Pixels that are chosen by a weighted or a shifted cost are not silent by mistake: two that were called wrong once.
+    #[test]
+    fn chosen_pixels_are_not_silent_ones() {
+        let told = [
+            ["keep = 0.5", "label_smoothing = 0.4", "logit_adjustment = 0.5", "\"ema\""],
+            ["keep = 0.25", "confidence = 0.3", "logit_adjustment = 1.0", "\"largest_present\""],
+        ];
+        let mut judged = 0;
+        for (i, spec) in
+            matrix::specs(1, "right losses", Kind::TopKCrossEntropy, 3, 60).into_iter().enumerate()
+        {
+            let text = spec.to_toml();
+            if told.iter().any(|words| words.iter().all(|word| text.contains(word))) {
+                let found = judge(1, i, spec).unwrap();
+                assert!(!found.is_false_alarm(), "{text}\n{}", found.report);
+                judged += 1;
+            }
+        }
+        assert!(judged >= 2, "{judged}");
+    }
+
     /// `cargo xtask check-report --random 1000` tries more.
     #[test]
     fn no_right_loss_is_called_wrong() {

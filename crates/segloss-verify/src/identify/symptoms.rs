@@ -213,7 +213,8 @@ pub fn silent(o: &Observation, meant: Option<&[f64]>) -> Option<Silent> {
     Some(Silent { batch: o.name.clone(), pixels: silent.len(), probability, witness, is_clip, image })
 }
 
-fn no_slope(o: &Observation, n: usize, p: usize) -> bool {
+/// Whether a pixel has no gradient at all.
+pub fn no_slope(o: &Observation, n: usize, p: usize) -> bool {
     o.gradient.as_ref().is_some_and(|g| (0..o.classes).all(|c| g[o.at(n, c, p)] == 0.0))
 }
 
