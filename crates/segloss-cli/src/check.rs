@@ -157,8 +157,9 @@ impl CheckArgs {
         };
         let expected = self.expect.as_deref().map(loss).transpose()?;
         let searching = turning("comparing with every loss that is known");
-        let (capture, report) = identify::judge(path, about, expected.as_ref())?;
+        let judged = identify::judge(path, about, expected.as_ref());
         searching.finish_and_clear();
+        let (capture, report) = judged?;
         if let Some(html) = &self.html {
             let page = identify::page(&capture, &report)?;
             segloss_unet::files::write_atomic(html, page.as_bytes())?;

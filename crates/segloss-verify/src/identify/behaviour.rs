@@ -409,7 +409,7 @@ fn chooses_hard_pixels(found: &Identified, o: &Observation) -> bool {
         };
         let ordered = |images: std::ops::Range<usize>| {
             let pixels = symptoms::places(o).filter(|&(n, p)| images.contains(&n) && o.is_valid(n, p));
-            let (silent, spoken): (Vec<_>, Vec<_>) = pixels.partition(|&(n, p)| symptoms::no_slope(o, n, p));
+            let (silent, spoken): (Vec<_>, Vec<_>) = pixels.partition(|&(n, p)| o.has_no_slope(n, p));
             let most = silent.iter().map(|&(n, p)| cost(n, p)).fold(f64::NEG_INFINITY, f64::max);
             let least = spoken.iter().map(|&(n, p)| cost(n, p)).fold(f64::INFINITY, f64::min);
             !spoken.is_empty() && most <= least

@@ -19,6 +19,8 @@ const VALUE: [&str; 3] = ["value", "loss", "losses"];
 const GRADIENT: [&str; 4] = ["gradient", "grad", "gradients", "dlogits"];
 const WEIGHTS: [&str; 4] = ["class_weights", "weights", "weight", "pos_weight"];
 
+const ARRAYS: [&[&str]; 7] = [&LOGITS, &PROBABILITIES, &PREDICTION, &TARGET, &VALUE, &GRADIENT, &WEIGHTS];
+
 /// The most that an axis has which is tried as that of the channels.
 const MOST_CHANNELS: usize = 64;
 
@@ -132,7 +134,7 @@ impl Capture {
     ) -> Result<(), CheckError> {
         let named = if batch.is_empty() { String::new() } else { format!("batch {batch}: ") };
         let any = |names: &[&str]| names.iter().find_map(|&name| arrays.get(name));
-        for names in [&LOGITS[..], &PROBABILITIES, &PREDICTION, &TARGET, &VALUE, &GRADIENT, &WEIGHTS] {
+        for names in ARRAYS {
             let held: Vec<&str> = names.iter().copied().filter(|name| arrays.contains_key(*name)).collect();
             if let [first, second, ..] = held[..] {
                 return Err(CheckError::Content {
@@ -144,7 +146,7 @@ impl Capture {
                 });
             }
         }
-        let known = [&LOGITS[..], &PROBABILITIES, &PREDICTION, &TARGET, &VALUE, &GRADIENT, &WEIGHTS].concat();
+        let known = ARRAYS.concat();
         for other in arrays.keys().filter(|key| !known.contains(&key.as_str())) {
             let meant = spelling::nearest(other, &known)
                 .map_or_else(String::new, |name| format!("; did you mean `{name}`?"));

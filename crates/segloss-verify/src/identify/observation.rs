@@ -253,13 +253,16 @@ impl Observation {
         let mut hidden = self.clone();
         let Some(g) = &mut hidden.gradient else { return hidden };
         for n in 0..self.images {
-            for p in (0..self.pixels()).filter(|&p| self.is_valid(n, p)) {
-                if (0..self.classes).all(|c| g[self.at(n, c, p)] == 0.0) {
-                    (0..self.classes).for_each(|c| g[self.at(n, c, p)] = f64::NAN);
-                }
+            for p in (0..self.pixels()).filter(|&p| self.is_valid(n, p) && self.has_no_slope(n, p)) {
+                (0..self.classes).for_each(|c| g[self.at(n, c, p)] = f64::NAN);
             }
         }
         hidden
+    }
+
+    /// Whether the gradient of a pixel is exactly 0.
+    pub fn has_no_slope(&self, n: usize, p: usize) -> bool {
+        self.gradient.as_ref().is_some_and(|g| (0..self.classes).all(|c| g[self.at(n, c, p)] == 0.0))
     }
 
     /// The same without its gradient.

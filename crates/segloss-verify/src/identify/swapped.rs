@@ -12,6 +12,7 @@ use super::identified::role;
 use super::observation::Observation;
 use super::reading::{sigmoid, softmax};
 use super::report::short;
+use super::symptoms::places;
 
 /// What −ln y is where y is 0.
 struct Logarithm {
@@ -69,16 +70,16 @@ fn of_softmax(o: &Observation) -> Option<f64> {
         return of_channels(o);
     }
     let (labels, p) = (o.labels()?, softmax(&o.logits, &o.shape(), 1));
-    let places = super::symptoms::places(o).filter(|&(n, x)| o.is_valid(n, x));
-    Some(places.map(|(n, x)| 1.0 - p[o.at(n, labels[n * o.pixels() + x] as usize, x)]).sum())
+    let valid = places(o).filter(|&(n, x)| o.is_valid(n, x));
+    Some(valid.map(|(n, x)| 1.0 - p[o.at(n, labels[n * o.pixels() + x] as usize, x)]).sum())
 }
 
 /// Σ |σ(z) − y| over all channels.
 fn of_channels(o: &Observation) -> Option<f64> {
-    let places = super::symptoms::places(o).filter(|&(n, x)| o.is_valid(n, x));
+    let valid = places(o).filter(|&(n, x)| o.is_valid(n, x));
     let error = |n: usize, c: usize, x: usize| (sigmoid(o.logits[o.at(n, c, x)]) - o.y(n, c, x)).abs();
     o.labels()?;
-    Some(places.map(|(n, x)| (0..o.classes).map(|c| error(n, c, x)).sum::<f64>()).sum())
+    Some(valid.map(|(n, x)| (0..o.classes).map(|c| error(n, c, x)).sum::<f64>()).sum())
 }
 
 #[cfg(test)]

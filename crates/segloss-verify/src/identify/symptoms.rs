@@ -164,6 +164,8 @@ pub struct Silent {
 /// A pixel whose right class has a probability below ½: that, its image and place, and whether its gradient is exactly 0.
 type Wrong = (f64, usize, usize, bool);
 
+/// The wrong ones of a batch.
+///
 /// `meant`: the gradient of the loss that explains the other batches, where there is one. What is next to nothing there, too, is not
 /// silent: it is how the loss is.
 fn wrong_pixels(o: &Observation, meant: Option<&[f64]>) -> Vec<Wrong> {
@@ -204,18 +206,13 @@ pub fn silent(o: &Observation, meant: Option<&[f64]>) -> Option<Silent> {
         return None;
     }
     let all_of = |image: usize| {
-        places(o).filter(|&(n, _)| n == image).all(|(n, p)| !o.is_valid(n, p) || no_slope(o, n, p))
+        places(o).filter(|&(n, _)| n == image).all(|(n, p)| !o.is_valid(n, p) || o.has_no_slope(n, p))
     };
     let image = (0..o.images).find(|&n| all_of(n)).filter(|_| !(0..o.images).all(all_of));
     // An ε is small.
     let is_clip = probability <= least && probability <= 0.1 && image.is_none();
     let witness = pixel(o, n, p);
     Some(Silent { batch: o.name.clone(), pixels: silent.len(), probability, witness, is_clip, image })
-}
-
-/// Whether a pixel has no gradient at all.
-pub fn no_slope(o: &Observation, n: usize, p: usize) -> bool {
-    o.gradient.as_ref().is_some_and(|g| (0..o.classes).all(|c| g[o.at(n, c, p)] == 0.0))
 }
 
 /// The least probability of the right class among wrong pixels that get a gradient.

@@ -28,12 +28,9 @@ pub fn first(
         // What is taken away is no term.
         found.filter(|(fits, _)| fits[1].factors[0] > 0.0).map(|(_, gradient)| gradient)
     };
-    let with_map = |a: &Candidate| {
-        let able = possible(o, &seen, &a.spec).contains(&Parts::ImageAndClass);
-        let of = || Some((a.spec.clone(), answer(o, Reading::PLAIN, &seen, &a.spec, true)?));
-        able.then(of).flatten()
-    };
-    let firsts: Vec<(LossSpec, Answer)> = pixels.iter().filter_map(with_map).collect();
+    let able = |a: &&Candidate| possible(o, &seen, &a.spec).contains(&Parts::ImageAndClass);
+    let with_map = |a: &Candidate| Some((a.spec.clone(), answer(o, Reading::PLAIN, &seen, &a.spec, true)?));
+    let firsts: Vec<(LossSpec, Answer)> = pixels.iter().filter(able).filter_map(with_map).collect();
     let seconds: Vec<(&LossSpec, &Answer)> = regions.iter().map(|b| (&b.spec, &b.answer)).collect();
     let of = |spec: &LossSpec| answer(o, Reading::PLAIN, &seen, spec, false);
     let pairs = Pairs {
