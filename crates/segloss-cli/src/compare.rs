@@ -60,9 +60,10 @@ made (Holm). Verdicts: better, worse, undecided.
 
 Where images come in sequences, or from patients, each group's scores stand apart.
 
-DIR/comparison.html has everything, DIR/comparison.csv, runs.csv and groups.csv the numbers. What
-is killed goes on where it was: give the same command again. Cells that another process is at are
-passed over, so several may share one --out.")]
+DIR/comparison.html has everything, DIR/comparison.csv, runs.csv and groups.csv the numbers,
+DIR/frontier.svg class average against accuracy. What is killed goes on where it was: give the
+same command again. Cells that another process is at are passed over, so several may share one
+--out.")]
 pub struct CompareArgs {
     /// The data set; the embedded microscope tiles if left out. Of a comparison that is there: where its images are now.
     #[arg(long, value_name = "DIR", conflicts_with = "report")]

@@ -76,9 +76,12 @@ pub enum Standing {
     },
 }
 
+/// A row for each epoch.
+pub(crate) const LOG: &str = "log.csv";
+
 /// Files of a run besides the checkpoints, the configuration last: as long as it is there, so is a run.
 const FILES: [&str; 7] =
-    ["log.csv", "curves.svg", "classes.csv", "classes.md", "rule.json", "rule.svg", "config.toml"];
+    [LOG, "curves.svg", "classes.csv", "classes.md", "rule.json", "rule.svg", "config.toml"];
 
 /// Its files of tensors.
 const CHECKPOINTS: [&str; 3] = ["last.safetensors", "best.safetensors", "diverged.safetensors"];
@@ -251,7 +254,7 @@ impl RunFolder {
     }
 
     fn log_path(&self) -> PathBuf {
-        self.path.join("log.csv")
+        self.path.join(LOG)
     }
 
     /// Where a checkpoint is, or will be.
@@ -329,7 +332,7 @@ impl RunFolder {
     /// # Errors
     /// [`Error::Io`], or [`Error::Encoding`].
     pub fn write_log(&self, log: &[LogRow]) -> Result<()> {
-        let text = table::csv_text("log.csv", |writer| log.iter().try_for_each(|row| writer.serialize(row)))?;
+        let text = table::csv_text(LOG, |writer| log.iter().try_for_each(|row| writer.serialize(row)))?;
         files::write_atomic(&self.log_path(), text.as_bytes())?;
         files::write_atomic(&self.path.join("curves.svg"), curves::draw(log)?.as_bytes())
     }

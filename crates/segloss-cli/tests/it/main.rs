@@ -9,6 +9,7 @@ mod explain;
 mod inspect;
 mod interruption;
 mod losses;
+mod reports;
 mod trainer;
 mod tune;
 mod weights;

@@ -21,7 +21,7 @@ use crate::metrics::{Results, Rule};
 use crate::predict::Predictor;
 use crate::progress::Progress;
 use crate::reading::Reading;
-use crate::run::{Standing, Which};
+use crate::run::{LOG, Standing, Which};
 use crate::sample::Sample;
 use crate::train::{restart, resume};
 use crate::tune;
@@ -94,6 +94,12 @@ pub fn failure(plan: &Plan, place: &Place) -> Result<Option<String>> {
     Ok(Some(failure.error))
 }
 
+/// Whether a cell was counted under any of its rules.
+fn has_results(plan: &Plan, place: &Place) -> Result<bool> {
+    let mut found = plan.decisions(place).into_iter().map(|decision| result(plan, place, &decision));
+    found.try_fold(false, |any, found| Ok(any | found?.is_some()))
+}
+
 /// What was counted of a cell under a rule; none if that has not been done.
 ///
 /// # Errors
@@ -132,7 +138,15 @@ pub fn carry_out(plan: &Plan, place: &Place, data: &Dataset, progress: &mut dyn 
         State::Open => {}
     }
     // Without its last checkpoint there is nothing to go on from; the same training comes to the same.
-    let train = if matches!(folder.standing()?, Standing::Lost { .. }) { restart } else { resume };
+    let train = match folder.standing()? {
+        Standing::Lost { .. } => restart,
+        // Of a cell that was kept without its nets, as in a repository, the results say that the log is its own.
+        Standing::Foreign { name: LOG } if has_results(plan, place)? => {
+            files::remove_if_there(&folder.path().join(LOG))?;
+            resume
+        }
+        _ => resume,
+    };
     match train(&config, data, &folder, progress) {
         Ok(_) => {}
         Err(error @ Error::Diverged { .. }) => {

@@ -137,8 +137,56 @@ pub fn differences(comparison: &Comparison) -> String {
     svg(bottom + 28.0, &format!("differences of {}", name(metric)), &body)
 }
 
-/// Class average against global accuracy, mean IoU as the size of the circle.
+/// Class average against global accuracy, mean IoU as the size of the circle. The line joins the arms that none beats in both.
 pub fn frontier(comparison: &Comparison) -> String {
+    let body = frontier_body(comparison);
+    if body.is_empty() { body } else { svg(FRONTIER, FRONTIER_LABEL, &body) }
+}
+
+/// [`frontier`] as a file of its own, with the arms' names; none without an arm that is judged.
+pub fn frontier_file(comparison: &Comparison) -> Option<String> {
+    let mut body = frontier_body(comparison);
+    if body.is_empty() {
+        return None;
+    }
+    let rows = comparison.arms.len().div_ceil(2);
+    for (at, arm) in comparison.arms.iter().enumerate() {
+        let (x, y) = (60.0 + 330.0 * (at / rows) as f64, FRONTIER + 18.0 * (at % rows) as f64 + 12.0);
+        let _ = write!(
+            body,
+            "<text class=\"letter\" x=\"{x}\" y=\"{y}\">{}</text><text x=\"{}\" y=\"{y}\">{}</text>",
+            letter(at),
+            x + 24.0,
+            escape(&short(&arm.name, 44))
+        );
+    }
+    let height = FRONTIER + 18.0 * rows as f64 + 12.0;
+    let body = format!("<style>{ALONE}</style>{body}");
+    let alone = svg(height, FRONTIER_LABEL, &body);
+    Some(alone.replacen("<svg", "<svg xmlns=\"http://www.w3.org/2000/svg\"", 1))
+}
+
+const FRONTIER: f64 = 380.0;
+const FRONTIER_LABEL: &str = "class average against global accuracy";
+/// What `html.css` says of these figures, in numbers: not every reader of SVG knows variables.
+const ALONE: &str = "svg{background:#fff}text{fill:#1b1f24;font:13px system-ui,sans-serif}.soft{fill:#59636e}.letter{fill:#1f5f99;font-weight:600}\
+    .axis{stroke:#d4d9df;fill:none}.frontier{stroke:#1f5f99;fill:none;stroke-dasharray:5 4}.bubble{fill:#9db8d2;stroke:#1f5f99;fill-opacity:.55}";
+
+/// The points that no other is to the right of and above, from left to right.
+fn undominated(points: impl Iterator<Item = [f64; 2]>) -> Vec<[f64; 2]> {
+    let mut points: Vec<[f64; 2]> = points.collect();
+    points.sort_by(|a, b| b[0].total_cmp(&a[0]).then(b[1].total_cmp(&a[1])));
+    let mut best = f64::NEG_INFINITY;
+    points.retain(|point| {
+        let is_higher = point[1] > best;
+        best = best.max(point[1]);
+        is_higher
+    });
+    points.reverse();
+    points
+}
+
+fn frontier_body(comparison: &Comparison) -> String {
     let of = |arm: &Answer, metric: &str| arm.value(metric).map(|value| value.mean);
     let points: Vec<(usize, [f64; 3])> = comparison
         .arms
@@ -151,7 +199,7 @@ pub fn frontier(comparison: &Comparison) -> String {
     if points.is_empty() {
         return String::new();
     }
-    let (height, size) = (380.0, |iou: f64| 5.0 + 25.0 * iou);
+    let (height, size) = (FRONTIER, |iou: f64| 5.0 + 25.0 * iou);
     let margin = |values: Vec<f64>| {
         let spread = values.iter().copied().fold(f64::NEG_INFINITY, f64::max)
             - values.iter().copied().fold(f64::INFINITY, f64::min);
@@ -191,6 +239,12 @@ pub fn frontier(comparison: &Comparison) -> String {
         height - 10.0,
         height / 2.0 - 16.0
     );
+    let line: Vec<String> =
+        undominated(points.iter().map(|(_, [accuracy, average, _])| [*accuracy, *average]))
+            .iter()
+            .map(|[accuracy, average]| format!("{:.1},{:.1}", x.at(*accuracy), y.at(*average)))
+            .collect();
+    let _ = write!(body, "<polyline class=\"frontier\" points=\"{}\"/>", line.join(" "));
     for (at, [accuracy, average, iou]) in &points {
         let (cx, cy) = (x.at(*accuracy), y.at(*average));
         let _ = write!(
@@ -201,7 +255,7 @@ pub fn frontier(comparison: &Comparison) -> String {
             letter(*at)
         );
     }
-    svg(height, "class average against global accuracy", &body)
+    body
 }
 
 /// Validation mean IoU after each epoch.
@@ -303,5 +357,11 @@ mod tests {
             assert!(axis.ticks().count() <= 7);
         }
         assert_eq!((letter(0), letter(25), letter(27)), ("A".into(), "Z".into(), "B1".into()));
+    }
+
+    #[test]
+    fn the_frontier_holds_what_no_other_beats_in_both() {
+        let points = [[1.0, 5.0], [2.0, 4.0], [2.0, 3.0], [1.5, 3.5], [3.0, 1.0], [0.5, 5.0]];
+        assert_eq!(undominated(points.into_iter()), [[1.0, 5.0], [2.0, 4.0], [3.0, 1.0]]);
     }
 }

@@ -48,7 +48,7 @@ pub fn page(plan: &Plan, comparison: &Comparison) -> Result<String> {
         "What rare classes gain and what it costs",
         figures::frontier(comparison),
         "Means over the seeds; the larger the circle, the larger the mean IoU. Up: the classes are found alike. Right: more pixels \
-         are right.",
+         are right. The line joins the arms that none beats in both.",
     );
     body += &figure(
         "While training",
@@ -414,8 +414,8 @@ fn recipe(plan: &Plan, comparison: &Comparison) -> String {
     text
 }
 
-/// Writes the page, `comparison.csv`, `runs.csv`, `comparison.json` and, where there are groups, `groups.csv` into the comparison's
-/// folder.
+/// Writes the page, `comparison.csv`, `runs.csv`, `comparison.json`, `frontier.svg` and, where there are groups, `groups.csv` into the
+/// comparison's folder.
 ///
 /// # Errors
 /// [`Error::Io`], or if one of them cannot be made.
@@ -436,6 +436,7 @@ pub fn write(plan: &Plan, comparison: &Comparison) -> Result<()> {
     ]
     .into_iter()
     .chain(groups)
+    .chain(figures::frontier_file(comparison).map(|figure| ("frontier.svg", figure)))
     {
         files::write_atomic(&plan.out().join(name), text.as_bytes())?;
     }
