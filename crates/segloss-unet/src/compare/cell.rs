@@ -96,8 +96,12 @@ pub fn failure(plan: &Plan, place: &Place) -> Result<Option<String>> {
 
 /// Whether a cell was counted under any of its rules.
 fn has_results(plan: &Plan, place: &Place) -> Result<bool> {
-    let mut found = plan.decisions(place).into_iter().map(|decision| result(plan, place, &decision));
-    found.try_fold(false, |any, found| Ok(any | found?.is_some()))
+    for decision in plan.decisions(place) {
+        if result(plan, place, &decision)?.is_some() {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 /// What was counted of a cell under a rule; none if that has not been done.
