@@ -4,9 +4,12 @@ use std::error::Error;
 use std::path::{Path, PathBuf};
 
 use clap::ValueEnum;
+use segloss_unet::compare::arm;
 use segloss_unet::run::Which;
 use segloss_unet::{DataProblem, Split};
 use segloss_verify::identify::{self, Expected};
+
+use crate::progress::say;
 
 /// How many threads compute.
 #[derive(Debug, clap::Args)]
@@ -39,11 +42,29 @@ pub fn loss(text: &str) -> Result<Expected, Box<dyn Error>> {
     let path = Path::new(text);
     let is_name = path.extension().is_some_and(|end| end == "toml" || end == "json") && !text.contains('\n');
     let content = match is_name || path.is_file() {
-        true => std::fs::read_to_string(path).map_err(|error| format!("cannot read {text}: {error}"))?,
+        true => loss_of_file(
+            text,
+            std::fs::read_to_string(path).map_err(|e| format!("cannot read {text}: {e}"))?,
+        )?,
         false => text.to_owned(),
     };
     let named = |problem: String| if text.is_empty() { problem } else { format!("{text}: {problem}") };
     Ok(identify::expected(&content).map_err(named)?)
+}
+
+/// The loss of a file, which may be a configuration or an arm of a comparison; said, if there is more in it.
+fn loss_of_file(name: &str, content: String) -> Result<String, Box<dyn Error>> {
+    let Ok(table) = content.parse::<toml::Table>() else { return Ok(content) };
+    let (loss, beside) = arm::loss_of(table);
+    if beside.is_empty() {
+        return Ok(content);
+    }
+    let beside = beside.iter().map(|key| format!("`{key}`")).collect::<Vec<_>>().join(", ");
+    let Some(loss) = loss else {
+        return Err(format!("{name}: no loss in it, but {beside}").into());
+    };
+    say(&format!("note: {name}: its loss alone is looked at, not {beside}"));
+    Ok(toml::to_string(&loss)?)
 }
 
 /// The images of a run are no longer where they were.

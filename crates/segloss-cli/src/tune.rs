@@ -26,6 +26,7 @@ Examples:
   segloss tune --run run                       one strength t, for the validation mean IoU
   segloss tune --run run --metric class-average --dry-run
   segloss tune --run run --shift per-class     one shift for each class
+  segloss tune --run run --strength 0.5        t = ½, whatever the images say
   segloss tune --run run --metric f-beta --class pole --beta 2
   segloss tune --run run --shift none --temperature --undo-weights   believable probabilities
   segloss tune --run run --on held-out         by what data.held_out kept from learning
@@ -59,6 +60,9 @@ pub struct TuneArgs {
     /// What is looked for.
     #[arg(long, value_enum, default_value = "strength")]
     shift: ShiftArg,
+    /// The t of the shift -t·ln π, instead of looking for one: from -10 to 10.
+    #[arg(long, value_name = "T", conflicts_with = "shift", allow_negative_numbers = true)]
+    strength: Option<f64>,
     /// What it is to make as large as can be.
     #[arg(long, value_enum, default_value = "mean-iou")]
     metric: MetricArg,
@@ -121,10 +125,14 @@ enum MetricArg {
 impl TuneArgs {
     pub fn run(&self) -> Result<(), Box<dyn Error>> {
         self.threads.start()?;
-        let shift = match self.shift {
-            ShiftArg::None => Shift::None,
-            ShiftArg::Strength => Shift::Strength,
-            ShiftArg::PerClass => Shift::PerClass,
+        let shift = match (self.strength, self.shift) {
+            (Some(t), _) if !Shift::STRENGTHS.contains(&t) => {
+                return Err(format!("--strength is {t}; expected a number from -10 to 10").into());
+            }
+            (Some(t), _) => Shift::Fixed(t),
+            (None, ShiftArg::None) => Shift::None,
+            (None, ShiftArg::Strength) => Shift::Strength,
+            (None, ShiftArg::PerClass) => Shift::PerClass,
         };
         if shift == Shift::None && !self.temperature && !self.undo_weights {
             return Err("--shift none leaves nothing to choose; add --temperature or --undo-weights".into());
@@ -165,7 +173,9 @@ impl TuneArgs {
             }
             OnArg::HeldOut => &data.held_out,
             OnArg::Test => {
-                say("warning: a rule that is chosen by the test images cannot be judged by them");
+                if shift.is_looked_for() || self.temperature {
+                    say("warning: a rule that is chosen by the test images cannot be judged by them");
+                }
                 test = load_split(&reading, Split::Test, &meta.normalisation, false)?;
                 &test
             }
@@ -201,7 +211,7 @@ impl TuneArgs {
         if file.fit.cross_fitted.is_none() {
             warnings.push("all images are of one block: no estimate for other images".to_owned());
         }
-        if shift != Shift::None
+        if shift.is_looked_for()
             && file.fit.cross_fitted.is_some_and(|found| found.value <= file.fit.arg_max.value)
         {
             warnings
@@ -274,6 +284,7 @@ fn text(file: &RuleFile, names: &[String], images: usize, pixels: usize, blocks:
         vec![vec![format!("{goal} %"), "decided by".to_owned(), "95 % of resampled images".to_owned()]];
     rows.push(scored("arg max; any equal threshold, 1/C too".to_owned(), &fit.arg_max));
     let rule = match (file.shift, fit.strength) {
+        (Shift::Fixed(t), _) => format!("the shift −t·ln π, t = {t}, as given"),
         (_, Some(t)) => format!("the shift −t·ln π, t = {t}: best of −1 to 2"),
         (Shift::PerClass, _) => "a shift for each class".to_owned(),
         _ => fit.rule.to_string(),

@@ -56,3 +56,32 @@ fn what_is_no_loss_is_refused() {
         assert!(said.contains(words), "{words}: {said}");
     }
 }
+
+/// An arm of a comparison is explained by its loss; what it has beside that is said. Counts come from the data set.
+#[test]
+fn an_arm_is_explained_by_its_loss() {
+    let root = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
+    let arm = |name: &str| format!("{root}/reports/compare/camvid/arms/{name}.toml");
+    let [root_and_lovasz, augmented, shifted] =
+        ["04 CE root + Lovasz", "10 CE root + Lovasz, augmented", "01 plain + shift 0.5"].map(arm);
+    let tiles = format!("{root}/fixtures/tiny_stardist");
+    let found = explain(&[&root_and_lovasz, &augmented, "--data", &tiles]);
+    let (said, notes) = (text(&found), String::from_utf8_lossy(&found.stderr).into_owned());
+    assert!(said.contains("weights inverse_sqrt of the data set, expected_one"), "{said}{notes}");
+    assert!(said.contains("the same loss: values and gradients agree on every batch"), "{said}");
+    assert!(notes.contains("its loss alone is looked at, not `seeds`"), "{notes}");
+    assert!(notes.contains("not `against`, `augment`, `data`"), "{notes}");
+    // Images are read in vain, or there is nothing to read.
+    let refused = |args: &[&str]| {
+        let found = explain(args);
+        assert_eq!(found.status.code(), Some(2));
+        String::from_utf8_lossy(&found.stderr).into_owned()
+    };
+    assert!(refused(&[&shifted, "dice", "--data", &tiles]).contains("--data has nothing to do"));
+    assert!(refused(&[&root_and_lovasz, "dice"]).contains("segloss weights --data DIR --toml"));
+    let folder = tempfile::tempdir().unwrap();
+    let decision = folder.path().join("decision.toml");
+    std::fs::write(&decision, "seeds = 6\n[decision]\nshift = { fixed = 0.5 }").unwrap();
+    let said = refused(&[decision.to_str().unwrap(), "dice"]);
+    assert!(said.contains("no loss in it, but `seeds`, `decision`"), "{said}");
+}

@@ -81,6 +81,38 @@ fn a_rule_is_chosen_kept_and_used() {
     assert!(one_line(dir, &["evaluate", "--run", "run"]).contains("is no rule of `segloss tune`"));
 }
 
+/// A strength that somebody has already: no image has a say in it, and the net decides by it.
+#[test]
+fn a_given_strength_is_taken() {
+    let root = tempfile::tempdir().unwrap();
+    let dir = root.path();
+    train(dir, &[]);
+    let tune = |t: &str, more: &[&str]| {
+        let output = segloss(dir, &[&["tune", "--run", "run", "--strength", t][..], more].concat());
+        assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+        output
+    };
+    let output = tune("0.5", &["--on", "test"]);
+    assert!(stdout(&output).contains("t = 0.5, as given"), "{}", stdout(&output));
+    assert!(!stderr(&output).contains("cannot be judged"), "{}", stderr(&output));
+    let file = || -> serde_json::Value {
+        serde_json::from_slice(&fs::read(dir.join("run/rule.json")).unwrap()).unwrap()
+    };
+    let half = file();
+    assert_eq!(half["fit"]["strength"], 0.5);
+    assert_eq!(half["fit"]["fitted"], half["fit"]["cross_fitted"]);
+    let output = segloss(dir, &["evaluate", "--run", "run"]);
+    assert!(stderr(&output).contains("its t was given"), "{}", stderr(&output));
+
+    // Twice the strength is twice the shift, also where the search does not look.
+    tune("-5", &[]);
+    let [half, other] = [half, file()].map(|file| file["fit"]["rule"]["shift"].as_array().unwrap().clone());
+    for (half, other) in half.iter().zip(&other) {
+        assert_eq!(-10.0 * half.as_f64().unwrap(), other.as_f64().unwrap());
+    }
+    assert!(!fs::read_to_string(dir.join("run/rule.svg")).unwrap().contains("t = -5"));
+}
+
 #[test]
 fn what_cannot_be_chosen_is_refused() {
     let root = tempfile::tempdir().unwrap();
@@ -96,6 +128,8 @@ fn what_cannot_be_chosen_is_refused() {
         ),
         (&["--metric", "f-beta", "--class", "1", "--beta", "nan"], "--beta is NaN"),
         (&["--metric", "f-beta", "--class", "1", "--beta", "1e300"], "expected a number from 0 to 1000"),
+        (&["--strength", "nan"], "--strength is NaN; expected a number from -10 to 10"),
+        (&["--strength", "11"], "--strength is 11; expected"),
         (&["--class", "nucleus"], "--class and --beta are for --metric f-beta"),
     ] {
         let args: Vec<&str> = ["tune", "--run", "run"].into_iter().chain(args.iter().copied()).collect();

@@ -33,7 +33,7 @@ impl Default for Decision {
 impl Decision {
     /// Whether any image has a say in it.
     pub fn is_chosen(&self) -> bool {
-        matches!(self.shift, Shift::Strength | Shift::PerClass)
+        self.shift.is_looked_for()
     }
 
     /// In the names of files; none for arg max.
@@ -89,6 +89,9 @@ impl Arm {
     }
 }
 
+/// The keys of an arm's file that are not of a configuration.
+const ARM: [&str; 3] = ["against", "seeds", "decision"];
+
 /// Reads an arm's file: a loss (as `segloss train --loss`), or a configuration (as `--config`) of which every key that it names
 /// goes before that of `base`, with `against`, `seeds` and a `[decision]` of its own. The file's name, without its extension, is
 /// the arm's.
@@ -133,7 +136,7 @@ pub fn read(path: &Path, base: &Sources) -> Result<Arm> {
     }
     let config = sources.finish().map_err(|error| error.of_arm(&name))?;
     if let Shift::Fixed(t) = decision.shift
-        && !(-10.0..=10.0).contains(&t)
+        && !Shift::STRENGTHS.contains(&t)
     {
         return Err(malformed(&format!("`decision.shift.fixed` is {t}; expected a number from −10 to 10")));
     }
@@ -144,6 +147,21 @@ pub fn read(path: &Path, base: &Sources) -> Result<Arm> {
         return Err(malformed("`decision.held_out` is true, but `data.held_out` holds no image out"));
     }
     Ok(Arm { against, seeds, ..Arm::new(&name, config, decision) })
+}
+
+/// The loss that an arm's file has, and the keys beside it, which are not of a loss; no loss where it leaves that to the base.
+pub fn loss_of(mut table: Table) -> (Option<Table>, Vec<String>) {
+    let mut beside: Vec<String> =
+        ARM.into_iter().filter(|&key| table.remove(key).is_some()).map(str::to_owned).collect();
+    if is_loss(&table) {
+        return (Some(table), beside);
+    }
+    let loss = match table.remove("loss") {
+        Some(Value::Table(loss)) => Some(loss),
+        _ => None,
+    };
+    beside.extend(table.keys().cloned());
+    (loss, beside)
 }
 
 /// Whether a file's keys are those of a loss, and not sections of a configuration.

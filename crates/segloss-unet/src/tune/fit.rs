@@ -1,5 +1,7 @@
 //! Chooses a rule, and says how good it is on images that it was not chosen by.
 
+use std::ops::RangeInclusive;
+
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
@@ -132,6 +134,14 @@ fn given(shift: Shift, base: &Rule, direction: &[f64]) -> Option<(Rule, Option<f
 }
 
 impl Shift {
+    /// The t that can be given: beyond it a class is decided by its prior alone.
+    pub const STRENGTHS: RangeInclusive<f64> = -10.0..=10.0;
+
+    /// Whether images have a say in it.
+    pub fn is_looked_for(self) -> bool {
+        matches!(self, Self::Strength | Self::PerClass)
+    }
+
     /// The rule of a shift that no image has a say in, for a net trained on images of these priors.
     pub fn rule(self, prior: &[f64]) -> Option<Rule> {
         given(self, &Rule::default(), &strength::direction(prior)).map(|(rule, _)| rule)

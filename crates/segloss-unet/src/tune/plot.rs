@@ -20,8 +20,9 @@ pub fn draw(fit: &Fit, goal: Goal, chosen_by: &str) -> Result<String> {
         let root = SVGBackend::with_string(&mut svg, SIZE).into_drawing_area();
         root.fill(&WHITE).map_err(failed)?;
         let ends = |&(_, scored): &(f64, super::fit::Scored)| scored.interval.unwrap_or([scored.value; 2]);
-        let low = fit.curve.iter().map(|point| ends(point)[0]).fold(1.0, f64::min);
-        let high = fit.curve.iter().map(|point| ends(point)[1]).fold(0.0, f64::max);
+        let marked = [fit.arg_max.value, fit.fitted.value];
+        let low = fit.curve.iter().map(|point| ends(point)[0]).chain(marked).fold(1.0, f64::min);
+        let high = fit.curve.iter().map(|point| ends(point)[1]).chain(marked).fold(0.0, f64::max);
         let (low, high) = ((low - 0.02).max(0.0), (high + 0.02).min(1.0));
         let (first, last) = (fit.curve.first().map_or(0.0, |p| p.0), fit.curve.last().map_or(1.0, |p| p.0));
         let mut chart = ChartBuilder::on(&root)
@@ -48,19 +49,17 @@ pub fn draw(fit: &Fit, goal: Goal, chosen_by: &str) -> Result<String> {
             .map_err(failed)?;
         let line = fit.curve.iter().map(|&(t, scored)| (t, scored.value));
         chart.draw_series(LineSeries::new(line, CURVE.stroke_width(2))).map_err(failed)?;
-        let mut mark = |t: f64, text: String, colour: RGBColor| -> Result<()> {
-            let nearest = fit.curve.iter().min_by(|a, b| (a.0 - t).abs().total_cmp(&(b.0 - t).abs()));
-            let Some(&(t, scored)) = nearest else { return Ok(()) };
-            let at = (t, scored.value);
+        let mut mark = |t: f64, value: f64, what: &str, colour: RGBColor| -> Result<()> {
+            let text = format!("{what}: {:.1} %", 100.0 * value);
             let style = ("sans-serif", 13).into_font().color(&colour);
-            let marked = EmptyElement::at(at)
+            let marked = EmptyElement::at((t, value))
                 + Circle::new((0, 0), 5, colour.filled())
                 + Text::new(text, (8, -18), style);
             chart.draw_series(std::iter::once(marked)).map(|_| ()).map_err(failed)
         };
-        mark(0.0, format!("1/C, arg max: {:.1} %", 100.0 * fit.arg_max.value), BLACK)?;
-        if let Some(t) = fit.strength.filter(|&t| t != 0.0) {
-            mark(t, format!("t = {t}: {:.1} %", 100.0 * fit.fitted.value), CHOSEN)?;
+        mark(0.0, fit.arg_max.value, "1/C, arg max", BLACK)?;
+        if let Some(t) = fit.strength.filter(|&t| t != 0.0 && (first..=last).contains(&t)) {
+            mark(t, fit.fitted.value, &format!("t = {t}"), CHOSEN)?;
         }
         root.present().map_err(failed)?;
     }

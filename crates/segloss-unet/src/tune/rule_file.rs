@@ -30,7 +30,7 @@ pub struct RuleFile {
     pub epoch: usize,
     /// The images that it was chosen by: data set and split, or `held_out`.
     pub chosen_by: String,
-    /// Which shift was looked for.
+    /// Which shift was looked for, or was given.
     pub shift: Shift,
     /// By which score.
     pub goal: Goal,
@@ -108,12 +108,13 @@ impl RuleFile {
             ));
         }
         let how = match file.shift {
-            Shift::None => "for probabilities that can be believed".to_owned(),
-            _ => format!("chosen by {}", file.goal),
+            Shift::None => format!("for probabilities that can be believed on {}", file.chosen_by),
+            Shift::Fixed(_) => "its t was given".to_owned(),
+            _ => format!("chosen by {} on {}", file.goal, file.chosen_by),
         };
         let note = format!(
-            "classes are decided by rule.json ({}, {how} on {}); --arg-max decides by the largest logit",
-            file.fit.rule, file.chosen_by
+            "classes are decided by rule.json ({}, {how}); --arg-max decides by the largest logit",
+            file.fit.rule
         );
         Ok((file.fit.rule, Some(note)))
     }

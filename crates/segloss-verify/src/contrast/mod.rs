@@ -320,6 +320,24 @@ mod tests {
         assert!(rare.gradient[1] > 2.0 * rare.gradient[0] && rare.pixels < 0.2, "{rare:?}");
     }
 
+    /// Of the data set, of the batch or of an image are three losses.
+    #[test]
+    fn weights_are_named_with_what_they_count() {
+        let name = |source: &str| {
+            let spec = format!("kind = 'cross_entropy'\n[weights]\nsource = '{source}'");
+            name(&LossSpec::from_toml(&spec).unwrap_or_default())
+        };
+        for (source, scope) in [
+            ("per_sample", "inverse_frequency of each image"),
+            ("per_batch", "inverse_frequency of the batch"),
+            ("dataset", "inverse_frequency of the data set"),
+            ("ema", "inverse_frequency of the batches so far"),
+            ("map", "for each pixel"),
+        ] {
+            assert_eq!(name(source), format!("cross_entropy, weights {scope}"));
+        }
+    }
+
     /// What is NaN is a multiple of nothing.
     #[test]
     fn nan_is_never_the_same() {

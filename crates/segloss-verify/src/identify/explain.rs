@@ -453,9 +453,12 @@ pub fn weights_in_words(spec: &LossSpec) -> String {
             let values: Vec<String> = weights.values.iter().map(|w| format!("{w:.4}")).collect();
             format!("weights {}", values.join(" "))
         }
-        source => {
-            let scope = match source {
+        Source::Map => "weights for each pixel".to_owned(),
+        Source::PerSample | Source::PerBatch | Source::Dataset | Source::Ema => {
+            let scope = match weights.source {
                 Source::PerSample => "of each image",
+                Source::Dataset => "of the data set",
+                Source::Ema => "of the batches so far",
                 _ => "of the batch",
             };
             let text = spec.to_toml();
