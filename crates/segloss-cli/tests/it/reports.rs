@@ -27,6 +27,8 @@ const COMPARISONS: [(&str, &[(&str, &str)]); 3] = [
             ("½ CE + ½ Lovász, shift −¼·ln π", "CE root + Lovasz + shift 0.25"),
             ("¼ CE (logits + ½·ln π) + ¾ Jaccard", "CE adjusted + Jaccard"),
             ("¼ CE (root weights) + ¾ Dice", "CE root + Dice 1 to 3"),
+            ("plain, batches of 4", "plain, batch 4"),
+            ("½ CE + ½ Lovász, batches of 4", "CE root + Lovasz, batch 4"),
             ("plain, crops, scale, colour", "plain, augmented"),
             ("the same, shift −¼·ln π", "plain, augmented + shift 0.25"),
             ("½ CE + ½ Lovász, crops, scale, colour", "CE root + Lovasz, augmented"),
@@ -48,16 +50,20 @@ const COMPARISONS: [(&str, &[(&str, &str)]); 3] = [
             ("plain, shift −½·ln π, Dubai", "plain + shift 0.5"),
             ("plain, shift −ln π, Dubai", "plain + shift 1"),
             ("½ CE (root weights) + ½ Lovász, Dubai", "CE root + Lovasz"),
+            ("¼ CE (root weights) + ¾ Dice, Dubai", "CE root + Dice 1 to 3"),
         ],
     ),
 ];
 
 /// What is added, to what, and the arms of CamVid whose difference that is.
-const PARTS: [(&str, &str, &str, &str); 8] = [
+const PARTS: [(&str, &str, &str, &str); 11] = [
     ("root weights + ½ Lovász", "plain", "CE root + Lovasz", "plain"),
+    ("¼ CE + ¾ Dice instead", "½ CE + ½ Lovász", "CE root + Dice 1 to 3", "CE root + Lovasz"),
     ("shift −½·ln π", "plain", "plain + shift 0.5", "plain"),
     ("shift −¼·ln π", "½ CE + ½ Lovász", "CE root + Lovasz + shift 0.25", "CE root + Lovasz"),
     ("shift +¼·ln π", "½ CE + ½ Lovász", "CE root + Lovasz + shift -0.25", "CE root + Lovasz"),
+    ("batches of 4 instead of 8", "plain", "plain, batch 4", "plain"),
+    ("root weights + ½ Lovász", "plain with batches of 4", "CE root + Lovasz, batch 4", "plain, batch 4"),
     ("crops, scale, colour", "plain", "plain, augmented", "plain"),
     ("root weights + ½ Lovász", "plain with these", "CE root + Lovasz, augmented", "plain, augmented"),
     ("these and shift −¼·ln π", "plain", "plain, augmented + shift 0.25", "plain"),
