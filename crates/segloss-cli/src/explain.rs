@@ -4,7 +4,7 @@ use std::error::Error;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use segloss::{ClassCounts, LossSpec, WeightSpec};
+use segloss::{ClassCounts, WeightSpec};
 use segloss_unet::balance::Balance;
 use segloss_unet::{Reading, Source, Split};
 use segloss_verify::contrast::Contrast;
@@ -48,11 +48,13 @@ impl ExplainArgs {
     pub fn run(&self) -> Result<(), Box<dyn Error>> {
         let mut both = [loss(&self.a)?.spec, loss(&self.b)?.spec];
         if let Some(data) = &self.data {
-            if !both.iter().any(LossSpec::needs_dataset) {
-                return Err("--data has nothing to do: neither loss has weights of a data set".into());
-            }
-            let counts = counts(data)?;
+            let (given, counts) = (both.clone(), counts(data)?);
             both.iter_mut().for_each(|spec| spec.fill_dataset(&counts));
+            if both == given {
+                let problem =
+                    "neither loss asks for the counts of a data set, or has no [dataset] of its own";
+                return Err(format!("--data has nothing to do: {problem}").into());
+            }
         }
         let contrast = Contrast::new(&both[0], &both[1])?;
         let mut out = io::stdout().lock();

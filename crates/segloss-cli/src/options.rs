@@ -48,22 +48,28 @@ pub fn loss(text: &str) -> Result<Expected, Box<dyn Error>> {
         )?,
         false => text.to_owned(),
     };
-    let named = |problem: String| if text.is_empty() { problem } else { format!("{text}: {problem}") };
+    let named = |problem: String| match text {
+        "" => problem,
+        _ if path.is_dir() => format!("{text} is a folder; expected a file, a kind or a specification"),
+        _ => format!("{text}: {problem}"),
+    };
     Ok(identify::expected(&content).map_err(named)?)
 }
 
 /// The loss of a file, which may be a configuration or an arm of a comparison; said, if there is more in it.
 fn loss_of_file(name: &str, content: String) -> Result<String, Box<dyn Error>> {
-    let Ok(table) = content.parse::<toml::Table>() else { return Ok(content) };
-    let (loss, beside) = arm::loss_of(table);
-    if beside.is_empty() {
+    let table = content.parse::<toml::Table>();
+    let table = table.or_else(|error| serde_json::from_str::<toml::Table>(&content).map_err(|_| error));
+    // What is neither is refused by who reads the loss.
+    let Ok(table) = table else { return Ok(content) };
+    let (loss, beside) = arm::loss_of(table.clone()).map_err(|problem| format!("{name}: {problem}"))?;
+    if loss == table {
         return Ok(content);
     }
-    let beside = beside.iter().map(|key| format!("`{key}`")).collect::<Vec<_>>().join(", ");
-    let Some(loss) = loss else {
-        return Err(format!("{name}: no loss in it, but {beside}").into());
-    };
-    say(&format!("note: {name}: its loss alone is looked at, not {beside}"));
+    if !beside.is_empty() {
+        let beside = beside.iter().map(|key| format!("`{key}`")).collect::<Vec<_>>().join(", ");
+        say(&format!("note: {name}: its loss alone is looked at, not {beside}"));
+    }
     Ok(toml::to_string(&loss)?)
 }
 

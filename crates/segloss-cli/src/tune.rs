@@ -61,7 +61,7 @@ pub struct TuneArgs {
     #[arg(long, value_enum, default_value = "strength")]
     shift: ShiftArg,
     /// The t of the shift -t·ln π, instead of looking for one: from -10 to 10.
-    #[arg(long, value_name = "T", conflicts_with = "shift", allow_negative_numbers = true)]
+    #[arg(long, value_name = "T", conflicts_with = "shift", allow_hyphen_values = true)]
     strength: Option<f64>,
     /// What it is to make as large as can be.
     #[arg(long, value_enum, default_value = "mean-iou")]
@@ -292,7 +292,10 @@ fn text(file: &RuleFile, names: &[String], images: usize, pixels: usize, blocks:
     // A temperature alone moves no decision.
     if !fit.rule.is_arg_max() {
         rows.push(scored(rule, &fit.fitted));
-        rows.extend(fit.cross_fitted.iter().map(|found| scored("the same, cross-fitted".to_owned(), found)));
+        // Of a shift that was given no image had a say in anything but the temperature.
+        let is_given = matches!(file.shift, Shift::Fixed(_)) && fit.rule.temperature == 1.0;
+        let crossed = fit.cross_fitted.iter().filter(|_| !is_given);
+        rows.extend(crossed.map(|found| scored("the same, cross-fitted".to_owned(), found)));
     }
     let calibrated = |what: &str, c: &Calibration| {
         vec![format!("{:.4}", c.nll), percent(Some(c.calibration_error)), what.to_owned()]

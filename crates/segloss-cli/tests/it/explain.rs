@@ -10,6 +10,10 @@ fn text(output: &Output) -> String {
     String::from_utf8_lossy(&output.stdout).into_owned()
 }
 
+fn text_of(arguments: &[&str]) -> String {
+    text(&explain(arguments))
+}
+
 #[test]
 fn it_says_what_differs_and_for_whom() {
     let found = explain(&[
@@ -80,8 +84,37 @@ fn an_arm_is_explained_by_its_loss() {
     assert!(refused(&[&shifted, "dice", "--data", &tiles]).contains("--data has nothing to do"));
     assert!(refused(&[&root_and_lovasz, "dice"]).contains("segloss weights --data DIR --toml"));
     let folder = tempfile::tempdir().unwrap();
+    let file = |name: &str, text: &str| -> String {
+        let path = folder.path().join(name);
+        std::fs::write(&path, text).unwrap();
+        path.to_str().unwrap().to_owned()
+    };
+    // A section, or JSON, is read as `compare` reads it.
+    for (name, text) in
+        [("a.toml", "[loss]\nkind = 'dice'"), ("b.json", r#"{"seeds": 6, "loss": {"kind": "dice"}}"#)]
+    {
+        let found = text_of(&[&file(name, text), "dice"]);
+        assert!(found.contains("the same loss"), "{found}");
+    }
+    // Counts that the loss has go before the data set's.
+    let own = "kind = 'cross_entropy'\nweights = { source = 'dataset' }\n[dataset]\nvalid = 3.0\npixels = [1.0, 1.0, 1.0]\npresent_in = [3.0, 3.0, 3.0]";
+    let own = file("own.toml", own);
+    assert!(refused(&[&own, "dice", "--data", &tiles]).contains("--data has nothing to do"));
+    for (text, words) in [
+        ("kind = 'dice'\n[loss]\nkind = 'focal'", "`kind` is beside the sections"),
+        ("loss = 3\n[train]\nepochs = 2", "`loss` is 3; expected a table"),
+        ("# nothing", "there is no loss in it"),
+        (
+            "epoch,loss,of,a,long,table,that,has,no,end,at,all\n1,2,3",
+            "but `epoch,loss,of,a,long,table,that,has,no,e…`",
+        ),
+    ] {
+        let said = refused(&[&file("odd.toml", text), "dice"]);
+        assert!(said.contains(words) && said.lines().count() == 1, "{said}");
+    }
+    assert!(refused(&[folder.path().to_str().unwrap(), "dice"]).contains("is a folder"));
     let decision = folder.path().join("decision.toml");
     std::fs::write(&decision, "seeds = 6\n[decision]\nshift = { fixed = 0.5 }").unwrap();
     let said = refused(&[decision.to_str().unwrap(), "dice"]);
-    assert!(said.contains("no loss in it, but `seeds`, `decision`"), "{said}");
+    assert!(said.contains("decision.toml: there is no loss in it"), "{said}");
 }

@@ -93,7 +93,8 @@ fn a_given_strength_is_taken() {
         output
     };
     let output = tune("0.5", &["--on", "test"]);
-    assert!(stdout(&output).contains("t = 0.5, as given"), "{}", stdout(&output));
+    let said = stdout(&output);
+    assert!(said.contains("t = 0.5, as given") && !said.contains("cross-fitted"), "{said}");
     assert!(!stderr(&output).contains("cannot be judged"), "{}", stderr(&output));
     let file = || -> serde_json::Value {
         serde_json::from_slice(&fs::read(dir.join("run/rule.json")).unwrap()).unwrap()
@@ -102,9 +103,14 @@ fn a_given_strength_is_taken() {
     assert_eq!(half["fit"]["strength"], 0.5);
     assert_eq!(half["fit"]["fitted"], half["fit"]["cross_fitted"]);
     let output = segloss(dir, &["evaluate", "--run", "run"]);
-    assert!(stderr(&output).contains("its t was given"), "{}", stderr(&output));
+    assert!(stderr(&output).contains(", t = 0.5 as given); --arg-max"), "{}", stderr(&output));
 
-    // Twice the strength is twice the shift, also where the search does not look.
+    // What images chose beside it is told from it.
+    tune("-.25", &["--temperature"]);
+    let notes = stderr(&segloss(dir, &["evaluate", "--run", "run"]));
+    assert!(notes.contains("t = -0.25 as given, the temperature chosen on val of embedded"), "{notes}");
+
+    // Ten times the strength is ten times the shift, also where the search does not look.
     tune("-5", &[]);
     let [half, other] = [half, file()].map(|file| file["fit"]["rule"]["shift"].as_array().unwrap().clone());
     for (half, other) in half.iter().zip(&other) {

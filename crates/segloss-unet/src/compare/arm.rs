@@ -89,6 +89,9 @@ impl Arm {
     }
 }
 
+/// The sections of a configuration.
+const SECTIONS: [&str; 8] =
+    ["data", "augment", "model", "optimizer", "schedule", "train", "loss", "added_loss"];
 /// The keys of an arm's file that are not of a configuration.
 const ARM: [&str; 3] = ["against", "seeds", "decision"];
 
@@ -149,25 +152,31 @@ pub fn read(path: &Path, base: &Sources) -> Result<Arm> {
     Ok(Arm { against, seeds, ..Arm::new(&name, config, decision) })
 }
 
-/// The loss that an arm's file has, and the keys beside it, which are not of a loss; no loss where it leaves that to the base.
-pub fn loss_of(mut table: Table) -> (Option<Table>, Vec<String>) {
+/// The loss that an arm's file or a configuration has, and the keys beside it.
+///
+/// # Errors
+/// In words, where there is none, or something else stands beside it.
+pub fn loss_of(mut table: Table) -> std::result::Result<(Table, Vec<String>), String> {
     let mut beside: Vec<String> =
         ARM.into_iter().filter(|&key| table.remove(key).is_some()).map(str::to_owned).collect();
     if is_loss(&table) {
-        return (Some(table), beside);
+        return Ok((table, beside));
     }
-    let loss = match table.remove("loss") {
-        Some(Value::Table(loss)) => Some(loss),
-        _ => None,
-    };
+    if let Some(key) = table.keys().find(|key| !SECTIONS.contains(&key.as_str())) {
+        return Err(format!("`{key}` is beside the sections; what is of the loss goes into [loss]"));
+    }
+    let loss = table.remove("loss");
     beside.extend(table.keys().cloned());
-    (loss, beside)
+    match loss {
+        Some(Value::Table(loss)) => Ok((loss, beside)),
+        Some(other) => Err(format!("`loss` is {other}; expected a table, [loss]")),
+        None => Err("there is no loss in it".to_owned()),
+    }
 }
 
 /// Whether a file's keys are those of a loss, and not sections of a configuration.
 fn is_loss(table: &Table) -> bool {
-    let sections = ["data", "augment", "model", "optimizer", "schedule", "train", "loss", "added_loss"];
-    !table.is_empty() && !table.keys().any(|key| sections.contains(&key.as_str()))
+    !table.is_empty() && !table.keys().any(|key| SECTIONS.contains(&key.as_str()))
 }
 
 /// A file's name without a number and a space in front, which are for the order of the files.

@@ -109,7 +109,8 @@ impl RuleFile {
         }
         let how = match file.shift {
             Shift::None => format!("for probabilities that can be believed on {}", file.chosen_by),
-            Shift::Fixed(_) => "its t was given".to_owned(),
+            Shift::Fixed(t) if file.fit.rule.temperature == 1.0 => format!("t = {t} as given"),
+            Shift::Fixed(t) => format!("t = {t} as given, the temperature chosen on {}", file.chosen_by),
             _ => format!("chosen by {} on {}", file.goal, file.chosen_by),
         };
         let note = format!(

@@ -25,6 +25,10 @@ pub fn expected(text: &str) -> Result<Expected, String> {
         }
         return Ok(Expected { spec, said: keys(text) });
     }
+    if let Some((first, _)) = text.trim().split_once('\n') {
+        let first: String = first.chars().take(40).collect();
+        return Err(format!("neither a kind nor a specification, but `{first}…`"));
+    }
     let terms: Vec<Term> = text.split('+').map(term).collect::<Result<_, _>>()?;
     let said = if text.contains('*') { vec![FACTORS.to_owned()] } else { Vec::new() };
     match <[Term; 1]>::try_from(terms) {
@@ -61,8 +65,9 @@ fn term(text: &str) -> Result<Term, String> {
         }
         None => {
             let meant = spelling::nearest(name, &known).map(|kind| format!("; did you mean `{kind}`?"));
+            let shown: String = name.chars().take(40).collect();
             Err(format!(
-                "no kind `{name}`{}",
+                "no kind `{shown}`{}",
                 meant.unwrap_or_else(|| "; `segloss losses` lists them".to_owned())
             ))
         }

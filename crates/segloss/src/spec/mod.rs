@@ -159,8 +159,8 @@ impl LossSpec {
         self.weights.source == Source::Dataset || prior
     }
 
-    /// Whether the counts of a data set are needed, by the loss or a term of it.
-    pub fn needs_dataset(&self) -> bool {
+    /// The same, by the loss or a term of it.
+    pub(crate) fn needs_dataset(&self) -> bool {
         self.asks_for_dataset() || self.terms().iter().any(|term| term.loss.needs_dataset())
     }
 
