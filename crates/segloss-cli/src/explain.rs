@@ -27,8 +27,8 @@ Examples:
   smooth = 1.0'
 
 A loss is a file with a specification (or a configuration, or an arm of `segloss compare`, of which
-the loss alone is looked at), a specification itself (TOML or JSON), a kind, or a sum of
-kinds as in `cross_entropy + dice`. `segloss losses` lists the kinds and their keys.")]
+the loss alone is looked at), a specification itself (TOML or JSON), a kind, or a sum of kinds as in
+`cross_entropy + dice`. `segloss losses` lists the kinds and their keys.")]
 pub struct ExplainArgs {
     /// One loss.
     #[arg(value_name = "A")]
@@ -51,9 +51,7 @@ impl ExplainArgs {
             let (given, counts) = (both.clone(), counts(data)?);
             both.iter_mut().for_each(|spec| spec.fill_dataset(&counts));
             if both == given {
-                let problem =
-                    "neither loss asks for the counts of a data set, or has no [dataset] of its own";
-                return Err(format!("--data has nothing to do: {problem}").into());
+                return Err("--data has nothing to do: neither loss lacks the counts of a data set".into());
             }
         }
         let contrast = Contrast::new(&both[0], &both[1])?;

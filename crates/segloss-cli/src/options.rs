@@ -42,10 +42,7 @@ pub fn loss(text: &str) -> Result<Expected, Box<dyn Error>> {
     let path = Path::new(text);
     let is_name = path.extension().is_some_and(|end| end == "toml" || end == "json") && !text.contains('\n');
     let content = match is_name || path.is_file() {
-        true => loss_of_file(
-            text,
-            std::fs::read_to_string(path).map_err(|e| format!("cannot read {text}: {e}"))?,
-        )?,
+        true => loss_of_file(text)?,
         false => text.to_owned(),
     };
     let named = |problem: String| match text {
@@ -57,7 +54,8 @@ pub fn loss(text: &str) -> Result<Expected, Box<dyn Error>> {
 }
 
 /// The loss of a file, which may be a configuration or an arm of a comparison; said, if there is more in it.
-fn loss_of_file(name: &str, content: String) -> Result<String, Box<dyn Error>> {
+fn loss_of_file(name: &str) -> Result<String, Box<dyn Error>> {
+    let content = std::fs::read_to_string(name).map_err(|error| format!("cannot read {name}: {error}"))?;
     let table = content.parse::<toml::Table>();
     let table = table.or_else(|error| serde_json::from_str::<toml::Table>(&content).map_err(|_| error));
     // What is neither is refused by who reads the loss.
