@@ -54,7 +54,11 @@ impl ExplainArgs {
                 return Err("--data has nothing to do: neither loss lacks the counts of a data set".into());
             }
         }
-        let contrast = Contrast::new(&both[0], &both[1])?;
+        let contrast =
+            Contrast::new(&both[0], &both[1]).map_err(|error| match error.contains("[dataset]") {
+                true => format!("{error}; or give --data DIR"),
+                false => error,
+            })?;
         let mut out = io::stdout().lock();
         match self.json {
             true => writeln!(out, "{}", serde_json::to_string_pretty(&contrast)?)?,

@@ -220,6 +220,12 @@ impl TuneArgs {
         if shift == Shift::None && !file.fit.rule.is_arg_max() {
             warnings.push("the weights moved the decisions, and so does taking them out: see both rows; --arg-max keeps them".to_owned());
         }
+        if matches!(shift, Shift::Fixed(t) if t > 0.0)
+            && !self.undo_weights
+            && correction::is_needed(&meta.config.loss)
+        {
+            warnings.push("the net's loss favours rare classes already, and the shift comes on top; with --undo-weights it stands alone".to_owned());
+        }
         tell(&[], &warnings);
         if !self.dry_run {
             if shift == Shift::None {

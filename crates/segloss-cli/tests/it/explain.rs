@@ -72,6 +72,8 @@ fn an_arm_is_explained_by_its_loss() {
     let found = explain(&[&root_and_lovasz, &augmented, "--data", &tiles]);
     let (said, notes) = (text(&found), String::from_utf8_lossy(&found.stderr).into_owned());
     assert!(said.contains("weights inverse_sqrt of the data set, expected_one"), "{said}{notes}");
+    let counted = text(&explain(&[&root_and_lovasz, "dice", "--data", &tiles]));
+    assert!(counted.lines().all(|line| line.chars().count() < 120), "{counted}");
     assert!(said.contains("the same loss: values and gradients agree on every batch"), "{said}");
     assert!(notes.contains("its loss alone is looked at, not `seeds`"), "{notes}");
     assert!(notes.contains("not `against`, `augment`, `data`"), "{notes}");
@@ -82,7 +84,7 @@ fn an_arm_is_explained_by_its_loss() {
         String::from_utf8_lossy(&found.stderr).into_owned()
     };
     assert!(refused(&[&shifted, "dice", "--data", &tiles]).contains("--data has nothing to do"));
-    assert!(refused(&[&root_and_lovasz, "dice"]).contains("segloss weights --data DIR --toml"));
+    assert!(refused(&[&root_and_lovasz, "dice"]).contains("prints them; or give --data DIR"));
     let folder = tempfile::tempdir().unwrap();
     let file = |name: &str, text: &str| -> String {
         let path = folder.path().join(name);

@@ -116,7 +116,25 @@ fn a_given_strength_is_taken() {
     for (half, other) in half.iter().zip(&other) {
         assert_eq!(-10.0 * half.as_f64().unwrap(), other.as_f64().unwrap());
     }
-    assert!(!fs::read_to_string(dir.join("run/rule.svg")).unwrap().contains("t = -5"));
+    assert!(fs::read_to_string(dir.join("run/rule.svg")).unwrap().contains("t = -5: "));
+}
+
+/// Where the loss favours rare classes, a shift comes on top; that is said.
+#[test]
+fn a_shift_on_top_of_weights_is_warned_of() {
+    let root = tempfile::tempdir().unwrap();
+    let dir = root.path();
+    train(dir, &["--set", "loss.weights.source=per_sample"]);
+    for (args, is_warned) in [
+        (&["--strength", "0.5"][..], true),
+        (&["--strength", "-0.5"], false),
+        (&["--strength", "0.5", "--undo-weights"], false),
+        (&[], false),
+    ] {
+        let output = segloss(dir, &[&["tune", "--run", "run", "--dry-run"][..], args].concat());
+        assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+        assert_eq!(stderr(&output).contains("the shift comes on top"), is_warned, "{args:?}");
+    }
 }
 
 #[test]

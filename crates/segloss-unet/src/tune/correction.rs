@@ -33,6 +33,11 @@ pub fn correction(spec: &LossSpec, counts: &ClassCounts) -> Result<Vec<f64>> {
     Ok(weights.iter().zip(counts.frequencies()).map(term).collect())
 }
 
+/// Whether the loss shifts a net's decisions, by weights or a logit adjustment: whether there is something to take out.
+pub fn is_needed(spec: &LossSpec) -> bool {
+    weighted(spec).is_some()
+}
+
 fn is_weighted(spec: &LossSpec) -> bool {
     !matches!(spec.weights.source, Source::None | Source::Map)
 }

@@ -1,6 +1,7 @@
 //! The score against t, with its interval, as SVG.
 
 use plotters::prelude::*;
+use plotters::style::text_anchor::{HPos, Pos, VPos};
 
 use super::fit::Fit;
 use super::goal::Goal;
@@ -24,7 +25,10 @@ pub fn draw(fit: &Fit, goal: Goal, chosen_by: &str) -> Result<String> {
         let low = fit.curve.iter().map(|point| ends(point)[0]).chain(marked).fold(1.0, f64::min);
         let high = fit.curve.iter().map(|point| ends(point)[1]).chain(marked).fold(0.0, f64::max);
         let (low, high) = ((low - 0.02).max(0.0), (high + 0.02).min(1.0));
-        let (first, last) = (fit.curve.first().map_or(0.0, |p| p.0), fit.curve.last().map_or(1.0, |p| p.0));
+        // A strength that was given may lie beyond what was looked at: the axis reaches it, the curve does not.
+        let given = fit.strength.unwrap_or(0.0);
+        let first = fit.curve.first().map_or(0.0, |point| point.0).min(given);
+        let last = fit.curve.last().map_or(1.0, |point| point.0).max(given);
         let mut chart = ChartBuilder::on(&root)
             .caption(format!("{goal} on {chosen_by}, 95 % of resampled images"), ("sans-serif", 18))
             .margin(12)
@@ -51,14 +55,16 @@ pub fn draw(fit: &Fit, goal: Goal, chosen_by: &str) -> Result<String> {
         chart.draw_series(LineSeries::new(line, CURVE.stroke_width(2))).map_err(failed)?;
         let mut mark = |t: f64, value: f64, what: &str, colour: RGBColor| -> Result<()> {
             let text = format!("{what}: {:.1} %", 100.0 * value);
-            let style = ("sans-serif", 13).into_font().color(&colour);
+            // On the right half the words end at the mark, or they would leave the picture.
+            let (from, side) = if t > (first + last) / 2.0 { (HPos::Right, -8) } else { (HPos::Left, 8) };
+            let style = ("sans-serif", 13).into_font().color(&colour).pos(Pos::new(from, VPos::Top));
             let marked = EmptyElement::at((t, value))
                 + Circle::new((0, 0), 5, colour.filled())
-                + Text::new(text, (8, -18), style);
+                + Text::new(text, (side, -18), style);
             chart.draw_series(std::iter::once(marked)).map(|_| ()).map_err(failed)
         };
         mark(0.0, fit.arg_max.value, "1/C, arg max", BLACK)?;
-        if let Some(t) = fit.strength.filter(|&t| t != 0.0 && (first..=last).contains(&t)) {
+        if let Some(t) = fit.strength.filter(|&t| t != 0.0) {
             mark(t, fit.fitted.value, &format!("t = {t}"), CHOSEN)?;
         }
         root.present().map_err(failed)?;

@@ -52,6 +52,7 @@ pub fn differences(a: &LossSpec, b: &LossSpec) -> Vec<(KeyDifference, Option<Los
 fn in_a_word(value: &Value) -> String {
     match value {
         Value::Array(terms) if terms.iter().any(Value::is_table) => format!("{} terms", terms.len()),
+        Value::Table(table) => table.keys().map(String::as_str).collect::<Vec<_>>().join(", "),
         Value::Float(x) => x.to_string(),
         Value::String(text) => text.clone(),
         value => value.to_string(),
