@@ -206,26 +206,34 @@ fn nice(x: f64) -> String {
     ((x * 1e6).round() / 1e6).to_string()
 }
 
-/// Rows as a Markdown table: the second column to the left, numbers to the right.
+/// Whether a cell is a number, or stands for one that there is not.
+fn is_number(cell: &str) -> bool {
+    let unsigned = cell.trim_start_matches(['+', '−', '±', '-']);
+    cell.is_empty() || cell == "–" || unsigned.starts_with(|first: char| first.is_ascii_digit())
+}
+
+/// Rows as a Markdown table, the first of them its head: columns of numbers to the right, of words to the left.
 pub fn aligned(rows: &[Vec<String>]) -> String {
     let columns = rows.first().map_or(0, Vec::len);
     let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
     let widths: Vec<usize> = (0..columns).map(width).collect();
+    let is_of_words = |column: usize| rows.iter().skip(1).any(|row| !is_number(&row[column]));
+    let of_words: Vec<bool> = (0..columns).map(is_of_words).collect();
     let mut text = String::new();
     for (number, row) in rows.iter().enumerate() {
         for (column, (cell, width)) in row.iter().zip(&widths).enumerate() {
             // Writing to a String cannot fail.
-            let _ = match column {
-                1 => write!(text, "| {cell:<width$} "),
-                _ => write!(text, "| {cell:>width$} "),
+            let _ = match of_words[column] {
+                true => write!(text, "| {cell:<width$} "),
+                false => write!(text, "| {cell:>width$} "),
             };
         }
         text.push_str("|\n");
         if number == 0 {
             for (column, width) in widths.iter().enumerate() {
-                let _ = match column {
-                    1 => write!(text, "|{:-<1$}", "", width + 2),
-                    _ => write!(text, "|{:->1$}", ":", width + 2),
+                let _ = match of_words[column] {
+                    true => write!(text, "|{:-<1$}", "", width + 2),
+                    false => write!(text, "|{:->1$}", ":", width + 2),
                 };
             }
             text.push_str("|\n");
@@ -260,6 +268,14 @@ mod tests {
         assert!(text.contains("mean IoU 100.0 %") && !text.contains("NaN"), "{text}");
         let widths: Vec<usize> = text.lines().take(4).map(|line| line.chars().count()).collect();
         assert!(widths.iter().all(|&width| width == widths[0]), "{text}");
+    }
+
+    #[test]
+    fn numbers_stand_to_the_right_and_words_to_the_left() {
+        let row = |cells: [&str; 3]| cells.map(str::to_owned).to_vec();
+        let rows = [row(["score", "n", "by"]), row(["1.5", "100", "arg max"]), row(["–", "−2", "t"])];
+        let expected = "| score |   n | by      |\n|------:|----:|---------|\n|   1.5 | 100 | arg max |\n|     – |  −2 | t       |\n";
+        assert_eq!(aligned(&rows), expected);
     }
 
     #[test]

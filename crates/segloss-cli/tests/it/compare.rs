@@ -107,7 +107,7 @@ fn two_arms_two_seeds() {
     // Another score decides; more seeds and arms add to what is there.
     fs::write(dir.join("third.toml"), "kind = 'focal'").unwrap();
     let text = done(dir, &["compare", "--out", "cmp", "third.toml", "--seeds", "3", "--metric", "nll"]);
-    assert!(text.contains("| NLL "), "{text}");
+    assert!(text.contains(" NLL |"), "{text}");
     assert!(text.contains("third: ") && text.contains("seeds 0, 1, 2"), "{text}");
     let rows = fs::read_to_string(dir.join("cmp/comparison.csv")).unwrap();
     let focal = rows.lines().find(|row| row.starts_with("third,") && row.contains(",nll,")).unwrap();
@@ -373,9 +373,11 @@ fn seeds_and_partners_of_each_arm() {
     fs::write(dir.join("third.toml"), third("2")).unwrap();
     let text = done(dir, &["compare", "--out", "cmp", "third.toml", "--quiet"]);
     assert_eq!(results("plain/seed-1"), 2);
-    for line in ["third: undecided; ", "third against weighted: undecided; ", "r3c0, 1, 3 | third "] {
+    for line in ["third: undecided; ", "third against weighted: undecided; "] {
         assert!(text.contains(line), "{line} in\n{text}");
     }
+    let of_third = |line: &str| line.starts_with("| r3c0, 1, 3 ") && line.contains("| third ");
+    assert!(text.lines().any(of_third), "{text}");
     let cells = |training: &str| fs::read_dir(dir.join("cmp/cells").join(training)).unwrap().count();
     assert_eq!(["plain", "weighted", "third"].map(cells), [3, 2, 2]);
 
