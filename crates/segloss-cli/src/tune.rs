@@ -224,7 +224,7 @@ impl TuneArgs {
             && !self.undo_weights
             && correction::is_needed(&meta.config.loss)
         {
-            warnings.push("the net's loss favours rare classes already, and the shift comes on top; with --undo-weights it stands alone".to_owned());
+            warnings.push("weights or a logit adjustment of the net's loss shift its decisions already, and the shift comes on top; with --undo-weights it stands alone".to_owned());
         }
         tell(&[], &warnings);
         if !self.dry_run {

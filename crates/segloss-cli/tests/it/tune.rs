@@ -119,7 +119,7 @@ fn a_given_strength_is_taken() {
     assert!(fs::read_to_string(dir.join("run/rule.svg")).unwrap().contains("t = -5: "));
 }
 
-/// Where the loss favours rare classes, a shift comes on top; that is said.
+/// Where the loss shifts a net's decisions already, a given shift comes on top; that is said.
 #[test]
 fn a_shift_on_top_of_weights_is_warned_of() {
     let root = tempfile::tempdir().unwrap();
